@@ -1,0 +1,83 @@
+//! The shape every role's core has: a function of state, time and input to effects, with no clock,
+//! socket, file, tokio or actix.
+
+use market::interval::{Interval, UnixSeconds};
+use wire::entry::SignedEnvelope;
+use wire::message::{Body, MessageRef, Verdict};
+use wire::party::PartyId;
+
+/// Time as a core sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The market's time: the system's, or simulated.
+    pub market: UnixSeconds,
+    /// Milliseconds of real time since an arbitrary start, for time-outs between machines.
+    pub real_ms: u64,
+}
+
+/// A message that came in with a valid signature, on its own topic, in time and for the first time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// Its name, by which it is acknowledged.
+    pub id: MessageRef,
+    /// The interval its envelope names.
+    pub interval: Interval,
+    /// What it says.
+    pub body: Body,
+    /// The envelope itself, as evidence.
+    pub raw: SignedEnvelope,
+}
+
+/// What a core is told. `D` is what the role's own shell reports (device readings, for a site).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input<D> {
+    /// Time has passed. Comes at every change of market time and at least every 250 ms of real time.
+    Poll,
+    /// A message.
+    Message(Incoming),
+    /// Every recipient has acknowledged the message sent with this tag, or refused it.
+    Answered {
+        /// The tag given with [`Effect::Send`].
+        tag: u64,
+        /// Who answered.
+        by: PartyId,
+        /// What they said.
+        verdict: Verdict,
+    },
+    /// What the role's own shell reports.
+    Own(D),
+}
+
+/// What a core wants done. `E` is what only the role's own shell can do (write a setpoint).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect<E> {
+    /// Send a message, again and again until everyone in `to` has acknowledged it or `expires`.
+    Send {
+        /// What to say.
+        body: Body,
+        /// The interval it is about.
+        interval: Interval,
+        /// On whose addressed topic it goes; none for the sender's broadcast topic.
+        recipient: Option<PartyId>,
+        /// Who must acknowledge. Empty for what is repeated anyway (time, consensus).
+        acknowledged_by: Vec<PartyId>,
+        /// Chosen by the core, given back in [`Input::Answered`].
+        tag: u64,
+    },
+    /// Answer a message.
+    Acknowledge {
+        /// Which.
+        of: MessageRef,
+        /// How.
+        verdict: Verdict,
+    },
+    /// Tell the operator: counted under `event` (a metric label, few and fixed) and logged.
+    Note {
+        /// Name of the event.
+        event: &'static str,
+        /// In words.
+        text: String,
+    },
+    /// What only the role's own shell can do.
+    Own(E),
+}

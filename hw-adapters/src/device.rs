@@ -1,0 +1,180 @@
+//! What a device can do, as traits of one or two methods, and what it says of itself.
+//!
+//! Power follows the house's sign: import (consumption, charging) positive, export negative.
+
+use futures::future::BoxFuture;
+use market::units::{Millijoule, Milliwatt};
+use thiserror::Error;
+
+/// A reading or writing that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DeviceError {
+    /// No answer in time, or no connection.
+    #[error("{device}: no answer while {act}: {reason}")]
+    Silent {
+        /// The device's name.
+        device: String,
+        /// What was tried.
+        act: &'static str,
+        /// What the transport said.
+        reason: String,
+    },
+    /// An answer that can't be right.
+    #[error("{device}: a bad answer while {act}: {reason}")]
+    BadAnswer {
+        /// The device's name.
+        device: String,
+        /// What was tried.
+        act: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The device read back something other than what was written.
+    #[error("{device}: {what} was written as {written} and reads back as {read}")]
+    Disobeyed {
+        /// The device's name.
+        device: String,
+        /// Which point or profile.
+        what: &'static str,
+        /// What was written.
+        written: String,
+        /// What came back.
+        read: String,
+    },
+    /// The device said no.
+    #[error("{device}: refused {act}: {reason}")]
+    Refused {
+        /// The device's name.
+        device: String,
+        /// What was tried.
+        act: &'static str,
+        /// Its reason.
+        reason: String,
+    },
+}
+
+/// A meter's counters and power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeterState {
+    /// Net power now.
+    pub power: Milliwatt,
+    /// Energy imported since the counter began, never negative.
+    pub imported: Millijoule,
+    /// Energy exported since the counter began, never negative.
+    pub exported: Millijoule,
+}
+
+/// A battery with its inverter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatteryState {
+    /// Power now: positive charging, negative discharging.
+    pub power: Milliwatt,
+    /// Usable energy stored now.
+    pub stored: Millijoule,
+    /// Usable energy when full.
+    pub capacity: Millijoule,
+    /// Most charging power, positive.
+    pub charge_max: Milliwatt,
+    /// Most discharging power, positive.
+    pub discharge_max: Milliwatt,
+}
+
+/// A generator, as a rule PV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GeneratorState {
+    /// Power now, zero or negative.
+    pub power: Milliwatt,
+    /// What it could feed in now if not limited, zero or negative; none where it doesn't say.
+    pub available: Option<Milliwatt>,
+    /// Nameplate as a positive power.
+    pub nameplate: Milliwatt,
+}
+
+/// A charge point with one connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChargerState {
+    /// Whether a car is plugged in.
+    pub plugged: bool,
+    /// Power now.
+    pub power: Milliwatt,
+    /// Energy given since the car was plugged in; zero where none is.
+    pub session: Millijoule,
+    /// Least power it charges at, short of not charging (6 A on its phases).
+    pub power_min: Milliwatt,
+    /// Most power it charges at.
+    pub power_max: Milliwatt,
+}
+
+/// A heat pump and the room it heats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeatPumpState {
+    /// Electrical power now.
+    pub power: Milliwatt,
+    /// Electrical power when running.
+    pub power_max: Milliwatt,
+    /// Room temperature in thousandths of a degree Celsius.
+    pub room_millicelsius: i64,
+    /// Outdoor temperature in thousandths of a degree Celsius.
+    pub outdoor_millicelsius: i64,
+}
+
+/// Reads a meter.
+pub trait Meter: Send {
+    /// Counters and power now.
+    fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>>;
+}
+
+/// Reads and sets a battery.
+pub trait Battery: Send {
+    /// Its state now.
+    fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>>;
+    /// Writes a power setpoint, bounded by nameplate, with the device's own reversion timer set to
+    /// `hold_s` where it has one; gives what reads back.
+    fn set_power(&mut self, power: Milliwatt, hold_s: u32) -> BoxFuture<'_, Result<Milliwatt, DeviceError>>;
+}
+
+/// Reads and limits a generator.
+pub trait Generator: Send {
+    /// Its state now.
+    fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
+    /// Limits feed-in to `power` (zero or negative); none lifts our limit. Gives what reads back.
+    fn limit(
+        &mut self,
+        power: Option<Milliwatt>,
+        hold_s: u32,
+    ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>>;
+}
+
+/// Reads and limits a charge point.
+pub trait Charger: Send {
+    /// Its state now.
+    fn read(&mut self) -> BoxFuture<'_, Result<ChargerState, DeviceError>>;
+    /// Limits charging to `power`: zero pauses. Gives what the charge point holds afterwards.
+    fn limit(&mut self, power: Milliwatt) -> BoxFuture<'_, Result<Milliwatt, DeviceError>>;
+}
+
+/// Reads and steers a heat pump.
+pub trait HeatPump: Send {
+    /// Its state now.
+    fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>>;
+    /// Asks for an electrical power from zero to its most; none hands it back to its own
+    /// thermostat. Gives what it says it holds.
+    fn set_power(
+        &mut self,
+        power: Option<Milliwatt>,
+    ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>>;
+}
+
+/// A device, by what it can do.
+pub enum Device {
+    /// A meter at the connection point.
+    Meter(Box<dyn Meter>),
+    /// A battery.
+    Battery(Box<dyn Battery>),
+    /// A generator.
+    Generator(Box<dyn Generator>),
+    /// A charge point.
+    Charger(Box<dyn Charger>),
+    /// A heat pump.
+    HeatPump(Box<dyn HeatPump>),
+}

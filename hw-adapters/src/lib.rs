@@ -1,0 +1,6 @@
+//! Real devices behind small traits: SunSpec over Modbus TCP, OCPP charge points, plain MQTT devices.
+//!
+//! The site controller knows these traits and not the protocols. Nothing here decides about
+//! energy or price; it reads, writes within bounds, and reads back.
+
+pub mod device;

@@ -1,0 +1,157 @@
+//! The genesis: what the ledger starts from and every message is checked against.
+
+use market::feeder::{Feeder, FeederError};
+use market::parameters::{MarketParameters, ParameterError};
+use market::units::NanoEur;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use thiserror::Error;
+use wire::party::{Id, Participant, PartyId, Registry, Role};
+use wire::topic::Network;
+
+/// Account that receives what rounding leaves.
+pub const ROUNDING_ACCOUNT: &str = "rounding";
+
+/// What a ledger starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// Which market this is.
+    pub network: Network,
+    /// The feeder and its limits.
+    pub feeder: Feeder,
+    /// The market's rules.
+    pub parameters: MarketParameters,
+    /// Everyone who takes part.
+    pub participants: Vec<Participant>,
+    /// Tokens each account starts with. Their sum never changes.
+    pub balances: Vec<(Id, NanoEur)>,
+}
+
+/// Why a genesis can't start a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum GenesisError {
+    /// The feeder is no tree.
+    #[error("the genesis's feeder: {0}")]
+    Feeder(#[from] FeederError),
+    /// The parameters make no market.
+    #[error("the genesis's {0}")]
+    Parameters(#[from] ParameterError),
+    /// Two participants share a name, a key or an account.
+    #[error("two participants share the {what} {value:?}")]
+    Duplicate {
+        /// name, key or account.
+        what: &'static str,
+        /// The value shared.
+        value: String,
+    },
+    /// A site without bus, aggregator or connection limit, or naming one that doesn't exist.
+    #[error("site {site}: {reason}")]
+    Site {
+        /// The site.
+        site: Id,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A role that must be there is not, or is there more than once.
+    #[error("the genesis names {count} participants with role {role}, and needs {needed}")]
+    Roles {
+        /// Role.
+        role: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there must be, in words.
+        needed: &'static str,
+    },
+    /// A balance of an account nobody has, or a negative one.
+    #[error("the balance of account {account}: {reason}")]
+    Balance {
+        /// The account.
+        account: Id,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl Genesis {
+    /// Participants by party.
+    pub fn registry(&self) -> Registry {
+        self.participants.iter().map(|p| (p.party.clone(), p.clone())).collect()
+    }
+
+    /// Checks everything that must hold before a ledger can start from this.
+    pub fn validate(&self) -> Result<(), GenesisError> {
+        self.feeder.tree()?;
+        self.parameters.validate()?;
+        self.validate_unique()?;
+        self.validate_roles()?;
+        self.validate_sites()?;
+        self.validate_balances()
+    }
+
+    fn validate_unique(&self) -> Result<(), GenesisError> {
+        let mut seen = BTreeSet::new();
+        for p in &self.participants {
+            let values = [
+                ("name", p.party.to_string()),
+                ("key", p.key.to_string()),
+                ("account", p.account.to_string()),
+            ];
+            for (what, value) in values {
+                if !seen.insert((what, value.clone())) {
+                    return Err(GenesisError::Duplicate { what, value });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_roles(&self) -> Result<(), GenesisError> {
+        let needs: [(Role, fn(usize) -> bool, &'static str); 4] = [
+            (Role::Dso, |n| n == 1, "exactly one"),
+            (Role::Tso, |n| n == 1, "exactly one"),
+            (Role::Aggregator, |n| n >= 1, "at least one"),
+            (Role::Validator, |n| n >= 1, "at least one"),
+        ];
+        for (role, holds, needed) in needs {
+            let count = self.participants.iter().filter(|p| p.party.role == role).count();
+            if !holds(count) {
+                return Err(GenesisError::Roles { role: role.word(), count, needed });
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_sites(&self) -> Result<(), GenesisError> {
+        let registry = self.registry();
+        for p in self.participants.iter().filter(|p| p.party.role == Role::Site) {
+            let wrong = |reason| GenesisError::Site { site: p.party.id.clone(), reason };
+            let bus = p.bus.as_ref().ok_or_else(|| wrong("no bus"))?;
+            if !self.feeder.buses.contains(bus) {
+                return Err(wrong("its bus is not on the feeder"));
+            }
+            let aggregator = p.aggregator.clone().ok_or_else(|| wrong("no aggregator"))?;
+            if !registry.contains_key(&PartyId::new(Role::Aggregator, aggregator)) {
+                return Err(wrong("its aggregator is no participant"));
+            }
+            if p.connection_milliwatt.is_none_or(|limit| limit <= 0) {
+                return Err(wrong("no connection limit"));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_balances(&self) -> Result<(), GenesisError> {
+        let accounts: BTreeSet<&Id> = self.participants.iter().map(|p| &p.account).collect();
+        for (account, balance) in &self.balances {
+            let wrong = |reason| GenesisError::Balance { account: account.clone(), reason };
+            if !accounts.contains(account) {
+                return Err(wrong("no participant has it"));
+            }
+            if *balance < NanoEur::ZERO {
+                return Err(wrong("it is negative"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! What everyone agrees on: blocks, accounts, contracts, consensus, store, proofs.
+
+pub mod genesis;

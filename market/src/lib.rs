@@ -1,0 +1,12 @@
+//! The market as pure arithmetic: curves, bids, feeder, clearing, certificate, settlement.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows who
+//! sent what. Everything is integers, so every machine reaches the same figures bit for bit.
+
+pub mod curve;
+pub mod feeder;
+pub mod interval;
+pub mod parameters;
+pub mod share;
+pub mod supply;
+pub mod units;

@@ -1,0 +1,1 @@
+//! Device physics, and servers that speak the devices' real protocols.

@@ -1,0 +1,81 @@
+//! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
+
+use crate::hash::Hash32;
+use crate::party::Id;
+use market::interval::Interval;
+use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// A signed envelope with its topic: evidence that anyone with the registry can check later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedEnvelope {
+    /// The topic it was published on, which its signature covers.
+    pub topic: String,
+    /// Its bytes.
+    pub bytes: ByteBuf,
+}
+
+/// One entry. Who may submit which kind follows from the submitter's role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// By the DSO: an interval's clearing with its certificate.
+    Clearing(ClearingEntry),
+    /// By an aggregator: what its sites were committed to and what they delivered. Settles them.
+    Delivery(DeliveryEntry),
+    /// By any account's owner: a payment.
+    Transfer(TransferEntry),
+}
+
+/// A clearing with the evidence that makes it checkable by anyone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearingEntry {
+    /// Which interval.
+    pub interval: Interval,
+    /// Net import at the grid supply point.
+    pub import: Milliwatt,
+    /// Price at each bus, in the order of the feeder's buses.
+    pub prices: Vec<PicoEurPerWh>,
+    /// Power on each line, in the order of the feeder's lines.
+    pub flows: Vec<Milliwatt>,
+    /// The TSO interface's signed [`crate::message::Supply`].
+    pub supply: SignedEnvelope,
+    /// Each aggregator's signed [`crate::message::FinalDemand`], in order of aggregator.
+    pub demands: Vec<SignedEnvelope>,
+}
+
+/// One aggregator's delivery over one interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryEntry {
+    /// Which interval.
+    pub interval: Interval,
+    /// SHA-256 of the file of signed readings, which lies off the ledger.
+    pub readings_sha256: Hash32,
+    /// Every site under the aggregator's allocations root, in order of account.
+    pub sites: Vec<SiteDelivery>,
+}
+
+/// One site's commitment and delivery. The leaf lets validators rebuild the allocations' root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteDelivery {
+    /// The site's account.
+    pub account: Id,
+    /// Salted hash of the site's bid, as in its leaf.
+    pub bid_hash: Hash32,
+    /// What it was committed to.
+    pub commitment: Milliwatt,
+    /// What its meter counted; none where no reading came in time.
+    pub energy: Option<Millijoule>,
+}
+
+/// Moves tokens from the submitter's account to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferEntry {
+    /// Receiver.
+    pub to: Id,
+    /// Amount, more than zero.
+    pub amount: NanoEur,
+    /// Sender's transfer count before this one, against replay.
+    pub nonce: u64,
+}

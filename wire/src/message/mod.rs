@@ -1,0 +1,87 @@
+//! Every message one agent may send another. One file per conversation; bounds stand beside the
+//! types, because bytes from outside are bounded before anything else is believed of them.
+
+mod acknowledge;
+mod bid;
+mod clock;
+mod firm;
+mod metering;
+mod rounds;
+mod supply;
+
+pub use acknowledge::{Ack, MessageRef, Verdict};
+pub use bid::{Bid, BidsCommitted, PastReading};
+pub use clock::Tick;
+pub use firm::{BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
+pub use metering::{DeviceFault, MeterReading};
+pub use rounds::{Award, BusPrice, Demand, DemandAt, FinalDemand, PriceQuestion};
+pub use supply::{Forecast, ForecastPrice, Supply};
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// Largest signed envelope accepted, in bytes. A block with a certificate of an urban feeder
+/// stays well below.
+pub const MAX_ENVELOPE_BYTES: usize = 1 << 20;
+
+/// The content of one envelope. Its kind stands in the topic as well, and both must agree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// Timekeeper to all: simulated time.
+    Tick(Tick),
+    /// Anyone to a sender: the market has it, or refuses it and why.
+    Ack(Ack),
+    /// Site to its aggregator: one curve for one interval.
+    Bid(Bid),
+    /// Aggregator to DSO: gate closed, bids fixed under a root.
+    BidsCommitted(BidsCommitted),
+    /// DSO to aggregators: what is your demand at these prices?
+    PriceQuestion(PriceQuestion),
+    /// Aggregator to DSO: the answer.
+    Demand(Demand),
+    /// DSO to aggregators: the cleared prices, and each one's allocation by bus.
+    Award(Award),
+    /// Aggregator to DSO: demand at the cleared prices, with the Merkle-sum root of allocations.
+    FinalDemand(FinalDemand),
+    /// TSO interface to DSO: the import's price curve for one interval.
+    Supply(Supply),
+    /// TSO interface to all: price forecast.
+    Forecast(Forecast),
+    /// Anyone with the right to it, to the validators: an entry for the ledger.
+    Submit(crate::entry::Entry),
+    /// Validator to validators: a consensus message in the ledger crate's own encoding.
+    Consensus(ByteBuf),
+    /// Validator to all: a decided block with its vote certificate, in the ledger's encoding.
+    Block(ByteBuf),
+    /// Aggregator to a site: firm price, allocation, and the proofs of both.
+    Firm(Firm),
+    /// Site to its aggregator: setpoints written and read back.
+    SetpointReport(SetpointReport),
+    /// Site to its aggregator: one meter reading.
+    MeterReading(MeterReading),
+}
+
+impl Body {
+    /// The kind's word in topics, configuration and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Body::Tick(_) => "tick",
+            Body::Ack(_) => "ack",
+            Body::Bid(_) => "bid",
+            Body::BidsCommitted(_) => "bids-committed",
+            Body::PriceQuestion(_) => "price-question",
+            Body::Demand(_) => "demand",
+            Body::Award(_) => "award",
+            Body::FinalDemand(_) => "final-demand",
+            Body::Supply(_) => "supply",
+            Body::Forecast(_) => "forecast",
+            Body::Submit(_) => "submit",
+            Body::Consensus(_) => "consensus",
+            Body::Block(_) => "block",
+            Body::Firm(_) => "firm",
+            Body::SetpointReport(_) => "setpoint-report",
+            Body::MeterReading(_) => "meter-reading",
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Who takes part: roles, identifiers, and the registry of keys that messages are checked against.
+
+use crate::hash::Hash32;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// What a party does in the market. Rights follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A site controller: one customer's connection point.
+    Site,
+    /// An aggregator: sums sites' curves and answers the DSO's prices.
+    Aggregator,
+    /// The distribution system operator: clears within the feeder's limits.
+    Dso,
+    /// The interface to the transmission system operator: states the import's price curve.
+    Tso,
+    /// A ledger validator.
+    Validator,
+    /// Publishes simulated time; absent where the clock is the system's.
+    Timekeeper,
+}
+
+/// Why a text is not a role or an identifier.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PartyError {
+    /// Not one of the roles.
+    #[error("{text:?} is not a role")]
+    UnknownRole {
+        /// The text given.
+        text: String,
+    },
+    /// Identifiers are 1 to 40 characters of `a-z`, `0-9` and `-`.
+    #[error("{text:?} is not an identifier: 1 to 40 characters of a-z, 0-9 and -")]
+    BadId {
+        /// The text given.
+        text: String,
+    },
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 6] =
+        [Role::Site, Role::Aggregator, Role::Dso, Role::Tso, Role::Validator, Role::Timekeeper];
+
+    /// The role's word in topics, configuration and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Site => "site",
+            Role::Aggregator => "aggregator",
+            Role::Dso => "dso",
+            Role::Tso => "tso",
+            Role::Validator => "validator",
+            Role::Timekeeper => "timekeeper",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = PartyError;
+    fn from_str(text: &str) -> Result<Self, PartyError> {
+        Role::ALL
+            .into_iter()
+            .find(|role| role.word() == text)
+            .ok_or_else(|| PartyError::UnknownRole { text: text.to_owned() })
+    }
+}
+
+/// An identifier that may stand in a topic: 1 to 40 characters of `a-z`, `0-9`, `-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Id(String);
+
+impl Id {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Id {
+    type Err = PartyError;
+    fn from_str(text: &str) -> Result<Self, PartyError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=40).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PartyError::BadId { text: text.chars().take(60).collect() })
+        }
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = PartyError;
+    fn try_from(text: String) -> Result<Self, PartyError> {
+        text.parse()
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One party: its role and its identifier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PartyId {
+    /// What it does.
+    pub role: Role,
+    /// Which one it is.
+    pub id: Id,
+}
+
+impl PartyId {
+    /// A party from its parts.
+    pub fn new(role: Role, id: Id) -> Self {
+        Self { role, id }
+    }
+}
+
+impl fmt::Display for PartyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.role.word(), self.id)
+    }
+}
+
+/// What everyone knows of one party. No personal data: an account is a pseudonym.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participant {
+    /// Role and identifier.
+    pub party: PartyId,
+    /// Ed25519 public key, 32 bytes.
+    pub key: Hash32,
+    /// Pseudonym of the account on the ledger.
+    pub account: Id,
+    /// For a site: the bus it is connected to. None for other roles.
+    pub bus: Option<String>,
+    /// For a site: the aggregator that bids for it. None for other roles.
+    pub aggregator: Option<Id>,
+    /// For a site: the most it may take or feed in, in milliwatts. None for other roles.
+    pub connection_milliwatt: Option<i64>,
+}
+
+/// Every participant of one network, by party.
+pub type Registry = BTreeMap<PartyId, Participant>;
