@@ -4,6 +4,7 @@
 //! sent what. Everything is integers, so every machine reaches the same figures bit for bit.
 
 pub mod curve;
+pub mod curve_ops;
 pub mod feeder;
 pub mod interval;
 pub mod parameters;
