@@ -3,19 +3,25 @@
 
 mod acknowledge;
 mod bid;
+mod bounds;
 mod clock;
 mod firm;
 mod metering;
+mod right;
 mod rounds;
 mod supply;
 
 pub use acknowledge::{Ack, MessageRef, Verdict};
 pub use bid::{Bid, BidsCommitted, PastReading};
+pub use bounds::{
+    BoundsError, MAX_BUSES_PER_MESSAGE, MAX_DEMANDS, MAX_FAULTS, MAX_PATH_STEPS, MAX_SITES, MAX_TEXT_CHARS,
+};
 pub use clock::Tick;
 pub use firm::{BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
 pub use metering::{DeviceFault, MeterReading};
-pub use rounds::{Award, BusPrice, Demand, DemandAt, FinalDemand, PriceQuestion};
-pub use supply::{Forecast, ForecastPrice, Supply};
+pub use right::Addressing;
+pub use rounds::{Award, BusPrice, Demand, DemandAt, FinalDemand, PriceQuestion, MAX_TICKS_PER_QUESTION};
+pub use supply::{Forecast, ForecastPrice, Supply, MAX_FORECAST};
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;

@@ -1,0 +1,193 @@
+//! A party's key and its counter: makes envelopes, and signatures over other bytes.
+
+use super::{cose, EnvelopeError, Payload, REGISTRY_EPOCH};
+use crate::cbor;
+use crate::entry::SignedEnvelope;
+use crate::hash::Hash32;
+use crate::message::{Addressing, Body, MessageRef, MAX_ENVELOPE_BYTES};
+use crate::party::PartyId;
+use crate::topic::{Network, Topic};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use market::interval::Interval;
+use serde_bytes::ByteBuf;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Signs for one party. Share it behind an `Arc`: the counter must be the only one of its boot.
+pub struct Signer {
+    network: Network,
+    party: PartyId,
+    key: SigningKey,
+    boot: u64,
+    next_sequence: AtomicU64,
+}
+
+/// A signed message, ready to be published again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its name, which acknowledgements refer to.
+    pub id: MessageRef,
+    /// Topic and bytes.
+    pub raw: SignedEnvelope,
+}
+
+impl Signer {
+    /// A signer for `party`. `boot` must be higher at each start of the party than at the one
+    /// before (milliseconds since 1970 will do): receivers drop what an earlier boot sent.
+    pub fn new(network: Network, party: PartyId, key: SigningKey, boot: u64) -> Self {
+        Self { network, party, key, boot, next_sequence: AtomicU64::new(1) }
+    }
+
+    /// For whom it signs.
+    pub fn party(&self) -> &PartyId {
+        &self.party
+    }
+
+    /// In which network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// This start of the party.
+    pub fn boot(&self) -> u64 {
+        self.boot
+    }
+
+    /// The public key, as it stands in the registry.
+    pub fn public_key(&self) -> Hash32 {
+        Hash32(self.key.verifying_key().to_bytes())
+    }
+
+    /// Signs one message under the next sequence number. Times are in milliseconds since 1970 by
+    /// wall clock.
+    ///
+    /// # Errors
+    /// Whatever a receiver would refuse is not signed: bounds, size, a kind that is not this role's
+    /// or is addressed otherwise.
+    pub fn sign(
+        &self,
+        recipient: Option<PartyId>,
+        interval: Interval,
+        issued_ms: u64,
+        expires_ms: u64,
+        body: &Body,
+    ) -> Result<Sealed, EnvelopeError> {
+        body.check_bounds()?;
+        check_right(body, &self.party, recipient.is_some())?;
+        let payload = Payload {
+            sender: self.party.clone(),
+            boot: self.boot,
+            sequence: self.next_sequence.fetch_add(1, Ordering::Relaxed),
+            epoch: REGISTRY_EPOCH,
+            issued_ms,
+            expires_ms,
+            interval,
+            body,
+        };
+        let topic = Topic {
+            network: self.network.clone(),
+            sender: self.party.clone(),
+            kind: kind_level(body)?,
+            recipient,
+        }
+        .to_string();
+        let mut sign1 = cose::unsigned(&self.party.to_string(), cbor::to_vec(&payload)?);
+        sign1.signature = self.key.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
+        let bytes = cose::encode(sign1)?;
+        if bytes.len() > MAX_ENVELOPE_BYTES {
+            return Err(EnvelopeError::Oversized { size: bytes.len(), limit: MAX_ENVELOPE_BYTES });
+        }
+        Ok(Sealed { id: payload.id(), raw: SignedEnvelope { topic, bytes: ByteBuf::from(bytes) } })
+    }
+
+    /// Signs bytes that are no envelope, such as a consensus vote. `domain` names what they are, and
+    /// keeps the signature from being taken for one over anything else.
+    pub fn sign_bytes(&self, domain: &str, bytes: &[u8]) -> [u8; 64] {
+        self.key.sign(&separated(domain, bytes)).to_bytes()
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({}, boot {})", self.party, self.boot)
+    }
+}
+
+/// Whether `signature` is one by [`Signer::sign_bytes`] with this public key, by the strict rules
+/// (no small-order points), under which every machine gives the same verdict.
+pub fn verify_bytes(key: &Hash32, domain: &str, bytes: &[u8], signature: &[u8; 64]) -> bool {
+    VerifyingKey::from_bytes(&key.0).is_ok_and(|key| {
+        key.verify_strict(&separated(domain, bytes), &Signature::from_bytes(signature)).is_ok()
+    })
+}
+
+/// Begins unlike any COSE Sig_structure (which begins with the byte 0x84), and no two domains or
+/// contents share an encoding.
+fn separated(domain: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut message = b"gridpact/v1 bytes\0".to_vec();
+    message.extend((domain.len() as u64).to_be_bytes());
+    message.extend(domain.as_bytes());
+    message.extend(bytes);
+    message
+}
+
+fn kind_level(body: &Body) -> Result<crate::party::Id, EnvelopeError> {
+    body.kind()
+        .parse()
+        .map_err(|_| EnvelopeError::OtherKind { topic: body.kind().to_owned(), payload: body.kind() })
+}
+
+/// Checks that `sender` may send this kind, addressed like this.
+pub(super) fn check_right(body: &Body, sender: &PartyId, addressed: bool) -> Result<(), EnvelopeError> {
+    if !body.may_come_from(sender.role) {
+        return Err(EnvelopeError::NoRight { sender: sender.clone(), kind: body.kind() });
+    }
+    let fits = match body.addressing() {
+        Addressing::One => addressed,
+        Addressing::All => !addressed,
+        Addressing::Either => true,
+    };
+    if !fits {
+        return Err(EnvelopeError::Addressing { kind: body.kind(), addressed });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    fn signer() -> Signer {
+        let network = Network { network: "n".parse().unwrap(), feeder: "f".parse().unwrap() };
+        let party = PartyId::new(crate::party::Role::Validator, "v1".parse().unwrap());
+        Signer::new(network, party, key(1), 5)
+    }
+
+    #[test]
+    fn a_signature_over_bytes_holds_for_its_domain_key_and_bytes_alone() {
+        let signature = signer().sign_bytes("vote", b"height 1");
+        let check = |key: &Hash32, domain, bytes, expected| {
+            assert_eq!(verify_bytes(key, domain, bytes, &signature), expected, "{domain}");
+        };
+        let public = signer().public_key();
+        check(&public, "vote", b"height 1", true);
+        check(&public, "vote", b"height 2", false);
+        check(&public, "proposal", b"height 1", false);
+        check(&public, "voteheight", b" 1", false);
+        check(&Hash32(key(2).verifying_key().to_bytes()), "vote", b"height 1", false);
+    }
+
+    // A point of small order verifies anything under the lax rules: key and R are the identity, s = 0.
+    #[test]
+    fn a_small_order_key_signs_nothing() {
+        let mut identity = [0u8; 32];
+        identity[0] = 1;
+        let mut signature = [0u8; 64];
+        signature[0] = 1;
+        assert!(!verify_bytes(&Hash32(identity), "vote", b"any", &signature));
+    }
+}

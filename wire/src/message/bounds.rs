@@ -1,0 +1,142 @@
+//! Bounds on what a message may hold, checked right after decoding and before sending.
+
+use super::{Body, Verdict, MAX_FORECAST, MAX_TICKS_PER_QUESTION};
+use crate::entry::Entry;
+use thiserror::Error;
+
+/// Longest text in a message, in characters.
+pub const MAX_TEXT_CHARS: usize = 200;
+/// Most buses one message may name.
+pub const MAX_BUSES_PER_MESSAGE: usize = 10_000;
+/// Most sites in one delivery, and leaves in one tree of an aggregator.
+pub const MAX_SITES: usize = 100_000;
+/// Most siblings on a Merkle path: more than any tree of [`MAX_SITES`] leaves has.
+pub const MAX_PATH_STEPS: usize = 40;
+/// Most device faults one report may name.
+pub const MAX_FAULTS: usize = 100;
+/// Most signed demands in one clearing: one for each aggregator.
+pub const MAX_DEMANDS: usize = 1_000;
+
+/// A message that holds more than it may.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the message's {what} number {count}, more than the {most} allowed")]
+pub struct BoundsError {
+    /// What there is too much of.
+    pub what: &'static str,
+    /// How much there is.
+    pub count: usize,
+    /// How much is allowed.
+    pub most: usize,
+}
+
+fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), BoundsError> {
+    if count > most {
+        return Err(BoundsError { what, count, most });
+    }
+    Ok(())
+}
+
+fn text(what: &'static str, text: &str) -> Result<(), BoundsError> {
+    // A text of n characters has at least n bytes, so most never need counting.
+    if text.len() <= MAX_TEXT_CHARS {
+        return Ok(());
+    }
+    at_most(what, text.chars().count(), MAX_TEXT_CHARS)
+}
+
+impl Body {
+    /// Checks every bound of this kind of message. Curves and identifiers check themselves when
+    /// decoded, and byte strings are bounded by the envelope.
+    ///
+    /// # Errors
+    /// Names what there is too much of.
+    pub fn check_bounds(&self) -> Result<(), BoundsError> {
+        match self {
+            Body::Ack(ack) => match &ack.verdict {
+                Verdict::Accepted => Ok(()),
+                Verdict::Refused(reason) => text("characters of reason", reason),
+            },
+            Body::PriceQuestion(question) => at_most("ticks", question.ticks.len(), MAX_TICKS_PER_QUESTION),
+            Body::Demand(demand) => {
+                at_most("buses", demand.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+                demand.buses.iter().try_for_each(|at| {
+                    text("characters of bus name", &at.bus)?;
+                    at_most("powers", at.powers.len(), MAX_TICKS_PER_QUESTION)
+                })
+            }
+            Body::Award(award) => {
+                at_most("buses", award.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+                award.buses.iter().try_for_each(|at| text("characters of bus name", &at.bus))
+            }
+            Body::FinalDemand(demand) => {
+                at_most("buses", demand.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+                demand.buses.iter().try_for_each(|(at, _)| text("characters of bus name", &at.bus))
+            }
+            Body::Forecast(forecast) => at_most("prices", forecast.prices.len(), MAX_FORECAST),
+            Body::Submit(entry) => check_entry(entry),
+            Body::Firm(firm) => {
+                text("characters of bus name", &firm.bus.bus)?;
+                at_most("path steps", firm.path.steps.len(), MAX_PATH_STEPS)
+            }
+            Body::SetpointReport(report) => {
+                at_most("faults", report.faults.len(), MAX_FAULTS)?;
+                report.faults.iter().try_for_each(|fault| {
+                    text("characters of device name", &fault.device)?;
+                    text("characters of reason", &fault.reason)
+                })
+            }
+            Body::Tick(_)
+            | Body::Bid(_)
+            | Body::BidsCommitted(_)
+            | Body::Supply(_)
+            | Body::Consensus(_)
+            | Body::Block(_)
+            | Body::MeterReading(_) => Ok(()),
+        }
+    }
+}
+
+fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
+    match entry {
+        Entry::Clearing(clearing) => {
+            at_most("prices", clearing.prices.len(), MAX_BUSES_PER_MESSAGE)?;
+            at_most("flows", clearing.flows.len(), MAX_BUSES_PER_MESSAGE)?;
+            at_most("demands", clearing.demands.len(), MAX_DEMANDS)
+        }
+        Entry::Delivery(delivery) => at_most("sites", delivery.sites.len(), MAX_SITES),
+        Entry::Transfer(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{DeviceFault, Forecast, ForecastPrice, PriceQuestion, SetpointReport};
+    use market::interval::Interval;
+    use market::units::PicoEurPerWh;
+
+    fn check(body: Body, expected: Option<&'static str>) {
+        assert_eq!(body.check_bounds().err().map(|e| e.what), expected);
+    }
+
+    fn question(ticks: usize) -> Body {
+        let ticks = vec![PicoEurPerWh::ZERO; ticks];
+        Body::PriceQuestion(PriceQuestion { interval: Interval::default(), round: 1, ticks })
+    }
+
+    fn fault(reason: &str) -> Body {
+        let fault = DeviceFault { device: "battery".into(), reason: reason.into() };
+        let interval = Interval::default();
+        Body::SetpointReport(SetpointReport { interval, commitment: None, confirmed: 0, faults: vec![fault] })
+    }
+
+    #[test]
+    fn a_message_holds_as_much_as_it_may_and_no_more() {
+        check(question(MAX_TICKS_PER_QUESTION), None);
+        check(question(MAX_TICKS_PER_QUESTION + 1), Some("ticks"));
+        check(fault(&"é".repeat(MAX_TEXT_CHARS)), None);
+        check(fault(&"é".repeat(MAX_TEXT_CHARS + 1)), Some("characters of reason"));
+        let price = ForecastPrice { interval: Interval::default(), price: PicoEurPerWh::ZERO };
+        check(Body::Forecast(Forecast { prices: vec![price; MAX_FORECAST + 1] }), Some("prices"));
+    }
+}

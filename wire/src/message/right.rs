@@ -1,0 +1,54 @@
+//! Who may send which kind of message, and whether to one party or to all.
+
+use super::Body;
+use crate::party::Role;
+
+/// How a kind of message is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// To one party alone.
+    One,
+    /// To nobody in particular.
+    All,
+    /// Either, as the sender chooses.
+    Either,
+}
+
+impl Body {
+    /// Whether a party of this role may send this kind.
+    pub fn may_come_from(&self, role: Role) -> bool {
+        match self {
+            Body::Tick(_) => role == Role::Timekeeper,
+            Body::Ack(_) => true,
+            Body::Bid(_) | Body::SetpointReport(_) | Body::MeterReading(_) => role == Role::Site,
+            Body::BidsCommitted(_) | Body::Demand(_) | Body::FinalDemand(_) | Body::Firm(_) => {
+                role == Role::Aggregator
+            }
+            Body::PriceQuestion(_) | Body::Award(_) => role == Role::Dso,
+            Body::Supply(_) | Body::Forecast(_) => role == Role::Tso,
+            // Which entry whom allows is the ledger's to say; a timekeeper has no account to act for.
+            Body::Submit(_) => role != Role::Timekeeper,
+            Body::Consensus(_) | Body::Block(_) => role == Role::Validator,
+        }
+    }
+
+    /// How this kind is addressed. What concerns one party's commitment goes to that party alone.
+    pub fn addressing(&self) -> Addressing {
+        match self {
+            Body::Ack(_)
+            | Body::Bid(_)
+            | Body::Award(_)
+            | Body::Firm(_)
+            | Body::SetpointReport(_)
+            | Body::MeterReading(_) => Addressing::One,
+            Body::Tick(_) | Body::Forecast(_) | Body::Block(_) => Addressing::All,
+            Body::BidsCommitted(_)
+            | Body::PriceQuestion(_)
+            | Body::Demand(_)
+            | Body::FinalDemand(_)
+            | Body::Supply(_)
+            | Body::Submit(_)
+            | Body::Consensus(_) => Addressing::Either,
+        }
+    }
+}
