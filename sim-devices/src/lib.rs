@@ -1,1 +1,3 @@
 //! Device physics, and servers that speak the devices' real protocols.
+
+pub mod physics;
