@@ -4,7 +4,8 @@
 //! ```text
 //! 18([ << {1: -8, 4: 'role/id'} >>,  protected: algorithm EdDSA, key id = the sender
 //!      {},                           nothing unprotected
-//!      << {"body", "boot", "epoch", "sender", "interval", "sequence", "issued_ms", "expires_ms"} >>,
+//!      << {"body", "boot", "epoch", "sender", "interval", "sequence", "issued_ms", "recipient",
+//!          "expires_ms"} >>,
 //!      signature ])                  64 bytes, over Sig_structure with the topic as external_aad
 //! ```
 //!
@@ -19,9 +20,9 @@ pub use signer::{verify_bytes, Sealed, Signer};
 
 use crate::cbor::CborError;
 use crate::message::{BoundsError, MessageRef};
-use crate::party::PartyId;
+use crate::party::{PartyError, PartyId};
 use crate::refusal::Refusal;
-use crate::topic::TopicError;
+use crate::topic::{Network, Topic, TopicError};
 use market::interval::Interval;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -33,6 +34,7 @@ pub const REGISTRY_EPOCH: u32 = 0;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Payload<B> {
     sender: PartyId,
+    recipient: Option<PartyId>,
     boot: u64,
     sequence: u64,
     epoch: u32,
@@ -45,6 +47,12 @@ struct Payload<B> {
 impl<B> Payload<B> {
     fn id(&self) -> MessageRef {
         MessageRef { sender: self.sender.clone(), boot: self.boot, sequence: self.sequence }
+    }
+    /// The one topic this may stand on.
+    fn topic(&self, network: &Network, kind: &str) -> Result<String, PartyError> {
+        let network = network.clone();
+        let (sender, recipient) = (self.sender.clone(), self.recipient.clone());
+        Ok(Topic { network, sender, kind: kind.parse()?, recipient }.to_string())
     }
 }
 
@@ -62,6 +70,9 @@ pub enum EnvelopeError {
     /// The topic is none of ours.
     #[error("the envelope's topic: {0}")]
     Topic(#[from] TopicError),
+    /// The message's kind is no topic level; no kind of ours is such.
+    #[error("the message's kind: {0}")]
+    Kind(#[from] PartyError),
     /// The topic belongs to another network or feeder.
     #[error("the topic {topic:?} belongs to another network")]
     OtherNetwork {
@@ -123,21 +134,13 @@ pub enum EnvelopeError {
     /// The message holds more than it may.
     #[error(transparent)]
     Bounds(#[from] BoundsError),
-    /// The payload names another sender than the topic.
-    #[error("a message of {payload} stands on the topic of {topic}")]
-    OtherSender {
-        /// Who the topic says it is.
-        topic: PartyId,
-        /// Who the payload says it is.
-        payload: PartyId,
-    },
-    /// The payload's kind is not the topic's.
-    #[error("a message of kind {payload} stands on a topic of kind {topic:?}")]
-    OtherKind {
-        /// The topic's kind.
-        topic: String,
-        /// The payload's kind.
-        payload: &'static str,
+    /// The signature holds, and what it covers belongs on another topic.
+    #[error("a message for the topic {rightful:?} stands on {actual:?}")]
+    OtherTopic {
+        /// Where it stands.
+        actual: String,
+        /// Where it belongs.
+        rightful: String,
     },
     /// The sender's role may not say this.
     #[error("{sender} has no business sending {kind}")]
@@ -170,8 +173,8 @@ impl EnvelopeError {
             Topic(_)
             | OtherNetwork { .. }
             | OtherKey { .. }
-            | OtherSender { .. }
-            | OtherKind { .. }
+            | OtherTopic { .. }
+            | Kind(_)
             | NoRight { .. }
             | Addressing { .. } => Refusal::Misplaced,
         }

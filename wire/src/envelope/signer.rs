@@ -6,7 +6,7 @@ use crate::entry::SignedEnvelope;
 use crate::hash::Hash32;
 use crate::message::{Addressing, Body, MessageRef, MAX_ENVELOPE_BYTES};
 use crate::party::PartyId;
-use crate::topic::{Network, Topic};
+use crate::topic::Network;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use market::interval::Interval;
 use serde_bytes::ByteBuf;
@@ -76,6 +76,7 @@ impl Signer {
         check_right(body, &self.party, recipient.is_some())?;
         let payload = Payload {
             sender: self.party.clone(),
+            recipient,
             boot: self.boot,
             sequence: self.next_sequence.fetch_add(1, Ordering::Relaxed),
             epoch: REGISTRY_EPOCH,
@@ -84,13 +85,7 @@ impl Signer {
             interval,
             body,
         };
-        let topic = Topic {
-            network: self.network.clone(),
-            sender: self.party.clone(),
-            kind: kind_level(body)?,
-            recipient,
-        }
-        .to_string();
+        let topic = payload.topic(&self.network, body.kind())?;
         let mut sign1 = cose::unsigned(&self.party.to_string(), cbor::to_vec(&payload)?);
         sign1.signature = self.key.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
         let bytes = cose::encode(sign1)?;
@@ -129,12 +124,6 @@ fn separated(domain: &str, bytes: &[u8]) -> Vec<u8> {
     message.extend(domain.as_bytes());
     message.extend(bytes);
     message
-}
-
-fn kind_level(body: &Body) -> Result<crate::party::Id, EnvelopeError> {
-    body.kind()
-        .parse()
-        .map_err(|_| EnvelopeError::OtherKind { topic: body.kind().to_owned(), payload: body.kind() })
 }
 
 /// Checks that `sender` may send this kind, addressed like this.
