@@ -3,11 +3,14 @@
 //! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows who
 //! sent what. Everything is integers, so every machine reaches the same figures bit for bit.
 
+pub mod certificate;
+pub mod clearing;
 pub mod curve;
 pub mod curve_ops;
 pub mod feeder;
 pub mod interval;
 pub mod parameters;
+pub mod settlement;
 pub mod share;
 pub mod supply;
 pub mod units;

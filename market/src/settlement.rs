@@ -1,0 +1,178 @@
+//! Settlement of one site's interval: who pays whom, to a sum of exactly zero.
+//!
+//! A site pays its local price for what it was committed to, its aggregator's fee on the magnitude
+//! of that, and the imbalance price for what it took beyond it. The transmission side receives the
+//! energy at the root's price and the whole deviation; the distribution side the rest of the local
+//! price, which is congestion rent. What rounding to a nano-euro leaves goes to an account of its
+//! own. Nothing here knows balances, accounts or names.
+
+use crate::parameters::MarketParameters;
+use crate::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Changes of balance; their sum is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteSettlement {
+    /// The site's; negative where it pays.
+    pub site: NanoEur,
+    /// Its aggregator's.
+    pub aggregator: NanoEur,
+    /// The TSO interface's.
+    pub tso: NanoEur,
+    /// The DSO's.
+    pub dso: NanoEur,
+    /// The rounding account's: at most a few nano-euro either way.
+    pub rounding: NanoEur,
+}
+
+impl SiteSettlement {
+    /// The five changes added up: zero, always.
+    pub fn sum(&self) -> NanoEur {
+        [self.site, self.aggregator, self.tso, self.dso, self.rounding].into_iter().sum()
+    }
+}
+
+/// Energy, price or money beyond 64 bits: no sound meter or market reaches that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("settling {commitment} with {delivered:?} delivered: {part} does not fit 64 bits")]
+pub struct SettlementError {
+    /// What the site was committed to.
+    pub commitment: Milliwatt,
+    /// What its meter counted.
+    pub delivered: Option<Millijoule>,
+    /// Which figure does not fit.
+    pub part: &'static str,
+}
+
+/// Settles one site over one interval. `price_bus` and `price_root` are the clearing's prices at the
+/// site's bus and at the grid supply point. No reading (`delivered` none) counts as delivered as
+/// committed.
+///
+/// # Errors
+/// Where a figure does not fit 64 bits.
+pub fn settle_site(
+    parameters: &MarketParameters,
+    price_bus: PicoEurPerWh,
+    price_root: PicoEurPerWh,
+    commitment: Milliwatt,
+    delivered: Option<Millijoule>,
+) -> Result<SiteSettlement, SettlementError> {
+    let too_large = |part| SettlementError { commitment, delivered, part };
+    let cost =
+        |price: PicoEurPerWh, energy: Millijoule, part| price.cost_of(energy).ok_or_else(|| too_large(part));
+    let energy = commitment.0.checked_mul(parameters.interval_s);
+    let committed = energy.map(Millijoule).ok_or_else(|| too_large("the energy committed"))?;
+    let magnitude = committed.0.checked_abs().map(Millijoule);
+    let magnitude = magnitude.ok_or_else(|| too_large("the energy committed"))?;
+    let deviation = delivered.unwrap_or(committed).checked_sub(committed);
+    let deviation = deviation.ok_or_else(|| too_large("the deviation"))?;
+    let congestion = price_bus.checked_sub(price_root).ok_or_else(|| too_large("the congestion price"))?;
+    let spread = parameters.imbalance_spread;
+    let imbalance = if deviation > Millijoule::ZERO {
+        price_bus.checked_add(spread)
+    } else {
+        price_bus.checked_sub(spread)
+    };
+    let imbalance = imbalance.ok_or_else(|| too_large("the imbalance price"))?;
+
+    let local = cost(price_bus, committed, "the energy's cost")?;
+    let fee = cost(parameters.aggregator_fee, magnitude, "the aggregator's fee")?;
+    let balancing = cost(imbalance, deviation, "the deviation's cost")?;
+    let energy = cost(price_root, committed, "the energy's cost")?;
+    let rent = cost(congestion, committed, "the congestion rent")?;
+    let whole =
+        |figure: i128| i64::try_from(figure).map(NanoEur).map_err(|_| too_large("a balance's change"));
+    let [local, fee, balancing, energy, rent] = [local, fee, balancing, energy, rent].map(|c| c.0 as i128);
+    let (paid, received) = (local + fee + balancing, fee + energy + balancing + rent);
+    Ok(SiteSettlement {
+        site: whole(-paid)?,
+        aggregator: whole(fee)?,
+        tso: whole(energy + balancing)?,
+        dso: whole(rent)?,
+        rounding: whole(paid - received)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A quarter of an hour, 20 EUR/MWh imbalance spread, 1 EUR/MWh fee.
+    fn parameters() -> MarketParameters {
+        MarketParameters {
+            interval_s: 900,
+            bids_open_s: 600,
+            gate_closure_s: 120,
+            price_min: PicoEurPerWh(-500_000_000),
+            price_max: PicoEurPerWh(4_000_000_000),
+            imbalance_spread: PicoEurPerWh(20_000_000),
+            aggregator_fee: PicoEurPerWh(1_000_000),
+        }
+    }
+
+    /// Prices in EUR/MWh at bus and root, kilowatts committed, kilowatt-hours delivered; expected are
+    /// euro-cents of site, aggregator, TSO, DSO.
+    fn check(prices: (i64, i64), kw: i64, kwh: Option<f64>, expected: [i64; 4]) {
+        let price = |eur: i64| PicoEurPerWh(eur * 1_000_000);
+        let delivered = kwh.and_then(|kwh| Millijoule::from_wh(kwh * 1e3));
+        let got = settle_site(
+            &parameters(),
+            price(prices.0),
+            price(prices.1),
+            Milliwatt(kw * 1_000_000),
+            delivered,
+        )
+        .unwrap();
+        let expected = expected.map(|cent| NanoEur(cent * 10_000_000));
+        assert_eq!([got.site, got.aggregator, got.tso, got.dso], expected);
+        assert_eq!(got.rounding, NanoEur::ZERO);
+    }
+
+    #[test]
+    fn a_site_pays_its_local_price_and_the_fee() {
+        // 400 kW for a quarter of an hour are 0.1 MWh: 8 EUR at 80, 0.10 EUR fee, 5 EUR at 50.
+        check((80, 50), 400, None, [-810, 10, 500, 300]);
+        check((80, 50), 400, Some(100.0), [-810, 10, 500, 300]);
+    }
+
+    #[test]
+    fn an_exporting_site_is_paid_and_pays_the_fee_too() {
+        check((80, 50), -400, None, [790, 10, -500, -300]);
+    }
+
+    #[test]
+    fn a_deviation_is_settled_with_the_transmission_side_at_the_imbalance_price() {
+        // 0.01 MWh more at 80 + 20; 0.01 MWh less at 80 - 20.
+        check((80, 50), 400, Some(110.0), [-910, 10, 600, 300]);
+        check((80, 50), 400, Some(90.0), [-750, 10, 440, 300]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let settle = |kw, delivered| {
+            settle_site(&parameters(), PicoEurPerWh(1_000_000), PicoEurPerWh::ZERO, Milliwatt(kw), delivered)
+        };
+        let part = |kw, delivered| settle(kw, delivered).map_err(|error| error.part);
+        assert_eq!(part(i64::MAX, None), Err("the energy committed"));
+        assert_eq!(part(-1, Some(Millijoule(i64::MAX))), Err("the deviation"));
+        assert_eq!(part(0, Some(Millijoule(i64::MIN))), Ok(settle(0, Some(Millijoule(i64::MIN))).unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn money_is_neither_made_nor_lost(
+            price_bus in -1_000_000_000_000i64..=1_000_000_000_000,
+            price_root in -1_000_000_000_000i64..=1_000_000_000_000,
+            commitment in -10_000_000_000i64..=10_000_000_000,
+            delivered in prop::option::of(-10_000_000_000_000i64..=10_000_000_000_000),
+        ) {
+            let (bus, root) = (PicoEurPerWh(price_bus), PicoEurPerWh(price_root));
+            let delivered = delivered.map(Millijoule);
+            let settled = settle_site(&parameters(), bus, root, Milliwatt(commitment), delivered).unwrap();
+            prop_assert_eq!(settled.sum(), NanoEur::ZERO);
+            prop_assert!(settled.rounding.0.abs() <= 2);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The market crate from outside, in one binary.
+
+#![allow(clippy::unwrap_used)]
+
+mod certificate;
+mod feeders;
+mod reference;
+mod sampled;
+
+/// So many cases, and no file left behind: a failure prints its smallest case whole.
+pub fn cases(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() }
+}
