@@ -2,3 +2,4 @@
 //! that decides and an actix shell that performs.
 
 pub mod core;
+pub mod device;
