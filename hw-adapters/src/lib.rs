@@ -4,3 +4,5 @@
 //! energy or price; it reads, writes within bounds, and reads back.
 
 pub mod device;
+pub mod modbus;
+pub mod sunspec;

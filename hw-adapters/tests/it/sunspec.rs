@@ -1,0 +1,388 @@
+//! SunSpec over Modbus TCP: point tables against the `sunspec` crate, real devices' register
+//! images, wire faults, and the order in which controls are written.
+
+use crate::peer::{Manner, Peer};
+use hw_adapters::device::{Battery, DeviceError, Generator, GeneratorState, Meter, MeterState};
+use hw_adapters::modbus::Timeouts;
+use hw_adapters::sunspec::points::{
+    controls, inverter, meter, nameplate, settings, status, storage, Model, Point, PointType,
+};
+use hw_adapters::sunspec::{Discovery, Step, SunSpecBattery, SunSpecGenerator, SunSpecMeter};
+use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Long enough that a slow machine is not taken for a silent device, where an answer is expected.
+fn patient() -> Timeouts {
+    let long = Duration::from_secs(30);
+    Timeouts { connect: long, request: long, operation: long }
+}
+
+/// Short, for peers that will not answer.
+fn impatient() -> Timeouts {
+    Timeouts { request: Duration::from_millis(300), ..patient() }
+}
+
+/// A point of ours and the crate's own for the same, with the crate's scale factor.
+macro_rules! agree {
+    ($crate_model:ty, $($ours:path = $theirs:ident $(/ $scale:ident)?),+) => {
+        $(
+            let theirs = &<$crate_model>::$theirs;
+            let scale: Option<u16> = [$(<$crate_model>::$scale.offset + 2)?].first().copied();
+            agree($ours, theirs.offset + 2, theirs.length, scale);
+        )+
+    };
+}
+
+fn agree(ours: Point, offset: u16, length: u16, scale: Option<u16>) {
+    assert_eq!((ours.offset, ours.kind.size(), ours.scale), (offset, length, scale), "{}", ours.name);
+}
+
+#[test]
+fn our_points_lie_where_the_sunspec_crate_has_them() {
+    use ::sunspec::models::*;
+    agree!(model101::Model101, inverter::W = W / W_SF, inverter::WH = WH / WH_SF);
+    agree!(model102::Model102, inverter::W = W / W_SF, inverter::WH = WH / WH_SF);
+    agree!(model103::Model103, inverter::W = W / W_SF, inverter::WH = WH / WH_SF);
+    agree!(
+        model120::Model120,
+        nameplate::W_RTG = W_RTG / W_RTG_SF,
+        nameplate::WH_RTG = WH_RTG / WH_RTG_SF,
+        nameplate::MAX_CHA_RTE = MAX_CHA_RTE / MAX_CHA_RTE_SF,
+        nameplate::MAX_DIS_CHA_RTE = MAX_DIS_CHA_RTE / MAX_DIS_CHA_RTE_SF
+    );
+    agree!(model121::Model121, settings::W_MAX = W_MAX / W_MAX_SF);
+    agree!(model122::Model122, status::W_AVAL = W_AVAL / W_AVAL_SF);
+    agree!(
+        model123::Model123,
+        controls::W_MAX_LIM_PCT = W_MAX_LIM_PCT / W_MAX_LIM_PCT_SF,
+        controls::W_MAX_LIM_PCT_RVRT_TMS = W_MAX_LIM_PCT_RVRT_TMS,
+        controls::W_MAX_LIM_ENA = W_MAX_LIM_ENA
+    );
+    agree!(
+        model124::Model124,
+        storage::W_CHA_MAX = W_CHA_MAX / W_CHA_MAX_SF,
+        storage::STOR_CTL_MOD = STOR_CTL_MOD,
+        storage::MIN_RSV_PCT = MIN_RSV_PCT / MIN_RSV_PCT_SF,
+        storage::CHA_STATE = CHA_STATE / CHA_STATE_SF,
+        storage::OUT_W_RTE = OUT_W_RTE / IN_OUT_W_RTE_SF,
+        storage::IN_W_RTE = IN_W_RTE / IN_OUT_W_RTE_SF,
+        storage::IN_OUT_W_RTE_RVRT_TMS = IN_OUT_W_RTE_RVRT_TMS
+    );
+    macro_rules! meters {
+        ($($model:ty),+) => {$(
+            agree!(
+                $model,
+                meter::W = W / W_SF,
+                meter::TOT_WH_EXP = TOT_WH_EXP / TOT_WH_SF,
+                meter::TOT_WH_IMP = TOT_WH_IMP / TOT_WH_SF
+            );
+        )+};
+    }
+    meters!(model201::Model201, model202::Model202, model203::Model203, model204::Model204);
+}
+
+/// A register image from the reference cases: address to word, and the chain the file states.
+struct Image {
+    name: String,
+    registers: BTreeMap<u16, u16>,
+    models: Vec<(u16, u16)>,
+}
+
+/// Every SunSpec image, or none, said plainly, where the cases don't stand beside the project.
+fn images() -> Vec<Image> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/cases/devices");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: no device images at {}", folder.display());
+        return Vec::new();
+    };
+    let files = entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let documents = files.map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    documents.filter(|document| document["kind"] == "sunspec").map(|document| image(&document)).collect()
+}
+
+fn image(document: &serde_json::Value) -> Image {
+    let word = |value: &serde_json::Value| u16::try_from(value.as_u64().unwrap()).unwrap();
+    let registers = document["space"]["hr"].as_object().unwrap();
+    let models = document["models"].as_array().unwrap();
+    Image {
+        name: document["name"].as_str().unwrap().to_owned(),
+        registers: registers.iter().map(|(at, value)| (at.parse().unwrap(), word(value))).collect(),
+        models: models.iter().map(|model| (word(&model[0]), word(&model[1]))).collect(),
+    }
+}
+
+#[test]
+fn discovery_finds_in_real_devices_the_models_they_are_known_to_have() {
+    for Image { name, registers, models } in images() {
+        let mut discovery = Discovery::default();
+        let mut step = discovery.start();
+        while let Step::Read(at) = step {
+            let words = registers.get(&at).copied().zip(registers.get(&(at + 1)).copied());
+            step = discovery.answer(words.map(Into::into)).unwrap();
+        }
+        let Step::Found(found) = step else { unreachable!() };
+        assert_eq!(found.iter().map(|m| (m.id, m.length)).collect::<Vec<_>>(), models, "{name}");
+    }
+}
+
+/// What a device's image gives as a generator: (power, nameplate) in watts, or the words of refusal.
+const GENERATORS: [(&str, Result<(i64, i64), &str>); 8] = [
+    ("sma_sb36_20230810", Ok((-1080, 3680))),
+    ("sma_sb36_20250518_day", Ok((-3680, 3680))),
+    ("sma_sb36_20250608_night", Err("W is not implemented")),
+    ("fimer_pvs_20240722", Ok((-141_380, 185_000))),
+    ("ha_sunspec_inverter", Err("W is not implemented")),
+    ("pysunspec2_inverter_123", Err("no model for inverter")),
+    ("pysunspec2_device_1547", Err("no model for inverter")),
+    ("dersec_der_7xx", Err("no model for inverter")),
+];
+
+#[tokio::test]
+async fn real_devices_read_as_what_they_are_and_never_as_more() {
+    for Image { name, registers, .. } in images() {
+        let peer = Peer::start(registers).await;
+        let address = || peer.address.clone();
+        let mut generator = SunSpecGenerator::new(name.clone(), address(), 1, patient());
+        let (_, expected) = GENERATORS.iter().find(|(n, _)| *n == name).unwrap();
+        match (generator.read().await, expected) {
+            (Ok(state), Ok((power, nameplate))) => assert_eq!(
+                state,
+                GeneratorState {
+                    power: Milliwatt(power * 1000),
+                    available: None,
+                    nameplate: Milliwatt(nameplate * 1000)
+                },
+                "{name}"
+            ),
+            (Err(DeviceError::BadAnswer { reason, .. }), Err(part)) => {
+                assert!(reason.contains(part), "{name}: {reason}");
+            }
+            (other, expected) => panic!("{name}: {other:?}, expected {expected:?}"),
+        }
+        let mut battery = SunSpecBattery::new(name.clone(), address(), 1, patient());
+        let refusal = battery.read().await.unwrap_err();
+        assert!(matches!(refusal, DeviceError::BadAnswer { .. }), "{name}: {refusal}");
+        let mut meter = SunSpecMeter::new(name.clone(), address(), 1, patient());
+        let refusal = meter.read().await.unwrap_err();
+        assert!(matches!(refusal, DeviceError::BadAnswer { .. }), "{name}: {refusal}");
+        assert!(peer.unit().writes.is_empty(), "{name}: a read must not write");
+    }
+}
+
+/// A map at 40000 of models given as (model, identifier, words by offset); other words are zero.
+fn map(models: &[(&Model, u16, &[(u16, u16)])]) -> BTreeMap<u16, u16> {
+    let mut words = vec![0x5375, 0x6E53];
+    for (model, id, points) in models {
+        let mut body = vec![0; usize::from(model.span)];
+        body[0] = *id;
+        body[1] = model.span - 2;
+        for (offset, word) in *points {
+            body[usize::from(*offset)] = *word;
+        }
+        words.extend(body);
+    }
+    words.extend([0xFFFF, 0]);
+    (40_000..).zip(words).collect()
+}
+
+fn sf(scale: i16) -> u16 {
+    scale.cast_unsigned()
+}
+
+fn meter_map() -> BTreeMap<u16, u16> {
+    map(&[(&meter::MODEL, 203, &[(18, sf(-1234)), (22, 0), (39, 70), (46, 1), (47, 4464), (54, 1)])])
+}
+
+fn battery_map() -> BTreeMap<u16, u16> {
+    let storage_words = [(2, 5000), (7, 1000), (8, 6000), (21, sf(-2)), (22, sf(-2)), (25, sf(-2))];
+    map(&[
+        (&inverter::MODEL, 103, &[(14, 1500), (15, 0)]),
+        (&nameplate::MODEL, 120, &[(3, 5000), (19, 10_000), (23, 5000), (25, 4000)]),
+        (&storage::MODEL, 124, &storage_words),
+    ])
+}
+
+fn generator_map() -> BTreeMap<u16, u16> {
+    map(&[
+        (&inverter::MODEL, 101, &[(14, 300), (15, 1)]),
+        (&nameplate::MODEL, 120, &[(3, 800), (4, 1)]),
+        (&status::MODEL, 122, &[(31, 3500), (32, 0)]),
+        (&controls::MODEL, 123, &[(5, 1000), (23, sf(-1))]),
+    ])
+}
+
+/// The address of a point of the `index`th model of a map of `map`.
+fn address(registers: &BTreeMap<u16, u16>, id: u16, point: &Point) -> u16 {
+    let mut at = 40_002;
+    while registers[&at] != id {
+        at += 2 + registers[&(at + 1)];
+    }
+    at + point.offset
+}
+
+#[tokio::test]
+async fn a_meter_reads_power_and_energy_with_the_houses_sign() {
+    let peer = Peer::start(meter_map()).await;
+    let mut meter = SunSpecMeter::new("meter".into(), peer.address.clone(), 1, patient());
+    let expected = MeterState {
+        power: Milliwatt(-1_234_000),
+        imported: Millijoule(700_000 * MILLIJOULE_PER_WH),
+        exported: Millijoule(700 * MILLIJOULE_PER_WH),
+    };
+    assert_eq!(meter.read().await, Ok(expected));
+    assert_eq!(meter.read().await, Ok(expected));
+    assert_eq!(peer.unit().connections, 1);
+}
+
+#[tokio::test]
+async fn a_battery_is_usable_above_its_reserve() {
+    let peer = Peer::start(battery_map()).await;
+    let mut battery = SunSpecBattery::new("battery".into(), peer.address.clone(), 1, patient());
+    let state = battery.read().await.unwrap();
+    assert_eq!(state.power, Milliwatt(-1_500_000));
+    assert_eq!(state.stored, Millijoule(5000 * MILLIJOULE_PER_WH));
+    assert_eq!(state.capacity, Millijoule(9000 * MILLIJOULE_PER_WH));
+    assert_eq!((state.charge_max, state.discharge_max), (Milliwatt(5_000_000), Milliwatt(4_000_000)));
+}
+
+#[tokio::test]
+async fn a_battery_setpoint_arms_the_timer_then_bounds_then_enables() {
+    let registers = battery_map();
+    let at = |point| address(&registers, 124, point);
+    let (timer, rates, mode) =
+        (at(&storage::IN_OUT_W_RTE_RVRT_TMS), at(&storage::OUT_W_RTE), at(&storage::STOR_CTL_MOD));
+    let peer = Peer::start(registers.clone()).await;
+    let mut battery = SunSpecBattery::new("battery".into(), peer.address.clone(), 1, patient());
+    for (asked_w, held_w, raw) in [(2500, 2500, 5000), (-9000, -4000, -8000), (0, 0, 0)] {
+        peer.unit().writes.clear();
+        assert_eq!(battery.set_power(Milliwatt(asked_w * 1000), 900).await, Ok(Milliwatt(held_w * 1000)));
+        let expected = [(timer, vec![900]), (rates, vec![sf(-raw), sf(raw)]), (mode, vec![3])];
+        assert_eq!(peer.unit().writes, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_generator_is_limited_and_only_our_own_limit_is_lifted() {
+    let registers = generator_map();
+    let at = |point| address(&registers, 123, point);
+    let (timer, percent, enable) =
+        (at(&controls::W_MAX_LIM_PCT_RVRT_TMS), at(&controls::W_MAX_LIM_PCT), at(&controls::W_MAX_LIM_ENA));
+    let peer = Peer::start(registers.clone()).await;
+    let mut generator = SunSpecGenerator::new("pv".into(), peer.address.clone(), 1, patient());
+    let state = generator.read().await.unwrap();
+    assert_eq!(state.available, Some(Milliwatt(-3_500_000)));
+
+    // Somebody else's limit of 40 % stands: it is told, and stays.
+    peer.unit().registers.extend([(percent, 400), (enable, 1)]);
+    assert_eq!(generator.limit(None, 900).await, Ok(Some(Milliwatt(-3_200_000))));
+    assert!(peer.unit().writes.is_empty());
+
+    assert_eq!(generator.limit(Some(Milliwatt(-2_000_000)), 900).await, Ok(Some(Milliwatt(-2_000_000))));
+    assert_eq!(peer.unit().writes, [(timer, vec![900]), (percent, vec![250]), (enable, vec![1])]);
+    assert_eq!(generator.limit(None, 900).await, Ok(None));
+    assert_eq!(peer.unit().writes.last(), Some(&(enable, vec![0])));
+}
+
+#[tokio::test]
+async fn a_device_that_accepts_and_forgets_is_told_on() {
+    let peer = Peer::start(battery_map()).await;
+    peer.unit().manner = Manner::Forgetful;
+    let mut battery = SunSpecBattery::new("battery".into(), peer.address.clone(), 1, patient());
+    let error = battery.set_power(Milliwatt(1_000_000), 60).await.unwrap_err();
+    assert!(matches!(error, DeviceError::Disobeyed { what: "OutWRte", .. }), "{error}");
+
+    let peer = Peer::start(generator_map()).await;
+    peer.unit().manner = Manner::Forgetful;
+    let mut generator = SunSpecGenerator::new("pv".into(), peer.address.clone(), 1, patient());
+    let error = generator.limit(Some(Milliwatt::ZERO), 60).await.unwrap_err();
+    assert!(matches!(error, DeviceError::Disobeyed { what: "WMaxLimPct", .. }), "{error}");
+}
+
+/// A meter that answered well, then in `manner`, then well again.
+async fn check_wire(
+    manner: Manner,
+    timeouts: Timeouts,
+    expected: fn(&DeviceError) -> bool,
+    reconnects: bool,
+) {
+    let peer = Peer::start(meter_map()).await;
+    let mut meter = SunSpecMeter::new("meter".into(), peer.address.clone(), 1, timeouts);
+    // Patience once, so that a slow machine does not fail the test where an answer is due.
+    let good = loop {
+        if let Ok(state) = meter.read().await {
+            break state;
+        }
+    };
+    let connections = peer.unit().connections;
+    peer.unit().manner = manner;
+    let error = meter.read().await.unwrap_err();
+    assert!(expected(&error), "{manner:?}: {error}");
+    peer.unit().manner = Manner::Sound;
+    let register = address(&meter_map(), 203, &meter::W);
+    peer.unit().registers.insert(register, 77);
+    let after = loop {
+        if let Ok(state) = meter.read().await {
+            break state;
+        }
+    };
+    assert_eq!(after, MeterState { power: Milliwatt(77_000), ..good }, "{manner:?}");
+    assert_eq!(peer.unit().connections > connections, reconnects, "{manner:?}");
+}
+
+#[tokio::test]
+async fn a_faulty_answer_costs_the_connection_and_nothing_else() {
+    let silent = |e: &DeviceError| matches!(e, DeviceError::Silent { .. });
+    let bad = |e: &DeviceError| matches!(e, DeviceError::BadAnswer { .. });
+    let refused = |e: &DeviceError| matches!(e, DeviceError::Refused { .. });
+    check_wire(Manner::Silent, impatient(), silent, true).await;
+    check_wire(Manner::OneLate, impatient(), silent, true).await;
+    check_wire(Manner::Half, impatient(), silent, true).await;
+    check_wire(Manner::Closing, patient(), silent, true).await;
+    check_wire(Manner::OtherTransaction, patient(), bad, true).await;
+    check_wire(Manner::OneShort, patient(), bad, true).await;
+    check_wire(Manner::OtherFunction, patient(), bad, true).await;
+    check_wire(Manner::Failing, patient(), refused, false).await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_there_is_silent_and_comes_back() {
+    let holder = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = holder.local_addr().unwrap().to_string();
+    drop(holder);
+    let mut meter = SunSpecMeter::new("meter".into(), address, 1, patient());
+    let error = meter.read().await.unwrap_err();
+    assert!(matches!(error, DeviceError::Silent { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_map_that_moved_is_found_again() {
+    let peer = Peer::start(meter_map()).await;
+    let mut meter = SunSpecMeter::new("meter".into(), peer.address.clone(), 1, patient());
+    let before = meter.read().await.unwrap();
+    let shifted = map(&[
+        (&settings::MODEL, 121, &[]),
+        (&meter::MODEL, 203, &[(18, sf(-1234)), (22, 0), (39, 70), (46, 1), (47, 4464), (54, 1)]),
+    ]);
+    peer.unit().registers = shifted;
+    let error = meter.read().await.unwrap_err();
+    assert!(matches!(error, DeviceError::BadAnswer { .. }), "{error}");
+    assert_eq!(meter.read().await, Ok(before));
+}
+
+#[test]
+fn every_model_is_read_whole_in_one_request() {
+    for model in [
+        inverter::MODEL,
+        nameplate::MODEL,
+        settings::MODEL,
+        status::MODEL,
+        controls::MODEL,
+        storage::MODEL,
+        meter::MODEL,
+    ] {
+        assert!(model.span <= hw_adapters::modbus::READ_MAX, "{}", model.name);
+    }
+    assert_eq!(PointType::Acc32.size(), 2);
+}
