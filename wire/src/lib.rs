@@ -15,3 +15,6 @@ pub mod party;
 pub mod refusal;
 pub mod replay;
 pub mod topic;
+
+/// The market interval, which every envelope names.
+pub use market::interval::Interval;

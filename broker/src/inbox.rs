@@ -1,0 +1,172 @@
+//! What came in: each message is delivered once, and a repetition is answered with the verdict
+//! given first. Pure: no clock, no socket; signatures and freshness were checked before.
+
+use std::collections::{BTreeMap, VecDeque};
+use wire::message::{MessageRef, Verdict};
+use wire::party::PartyId;
+use wire::replay::{ReplayWindow, Seen};
+use wire::Interval;
+
+/// The parts of a message that answering it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its name.
+    pub id: MessageRef,
+    /// The interval it is about.
+    pub interval: Interval,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_ms: u64,
+    /// Whether it may ever be answered; clock ticks and answers themselves are not.
+    pub answerable: bool,
+}
+
+/// What to do with a message that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// New: deliver it.
+    Deliver,
+    /// A repetition that was answered: send the same answer again.
+    AnswerAgain(Answer),
+    /// A repetition that is not answered yet, or whose answer is forgotten.
+    Known,
+    /// Too old to tell from a replay.
+    Replayed,
+}
+
+/// An answer to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Which message.
+    pub of: MessageRef,
+    /// The interval it was about.
+    pub interval: Interval,
+    /// When the message answered expires, in milliseconds since 1970.
+    pub expires_ms: u64,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    interval: Interval,
+    expires_ms: u64,
+    verdict: Option<Verdict>,
+}
+
+/// What was seen of every sender, and the answers to the last messages.
+#[derive(Debug)]
+pub struct Inbox {
+    seen: BTreeMap<PartyId, ReplayWindow>,
+    remembered: BTreeMap<MessageRef, Remembered>,
+    /// In order of arrival, oldest first.
+    order: VecDeque<MessageRef>,
+    capacity: usize,
+}
+
+impl Inbox {
+    /// An inbox that remembers the answers to the last `capacity` messages.
+    pub fn new(capacity: usize) -> Self {
+        Self { seen: BTreeMap::new(), remembered: BTreeMap::new(), order: VecDeque::new(), capacity }
+    }
+
+    /// Takes in one message. Its sender must be a verified one: memory is kept for each.
+    pub fn arrive(&mut self, arrival: Arrival) -> Reception {
+        let Arrival { id, interval, expires_ms, answerable } = arrival;
+        let window = self.seen.entry(id.sender.clone()).or_default();
+        match window.observe(id.boot, id.sequence) {
+            Seen::New => {
+                if answerable {
+                    self.remember(id, Remembered { interval, expires_ms, verdict: None });
+                }
+                Reception::Deliver
+            }
+            Seen::Duplicate => self.answer_of(&id).map_or(Reception::Known, Reception::AnswerAgain),
+            Seen::Replayed => Reception::Replayed,
+        }
+    }
+
+    /// Takes the verdict on a message delivered. Only the first one counts; none comes back for a
+    /// message that is not remembered or has its verdict.
+    pub fn answer(&mut self, of: &MessageRef, verdict: Verdict) -> Option<Answer> {
+        let remembered = self.remembered.get_mut(of)?;
+        if remembered.verdict.is_some() {
+            return None;
+        }
+        remembered.verdict = Some(verdict);
+        self.answer_of(of)
+    }
+
+    fn answer_of(&self, of: &MessageRef) -> Option<Answer> {
+        let Remembered { interval, expires_ms, verdict } = self.remembered.get(of)?;
+        let verdict = verdict.clone()?;
+        Some(Answer { of: of.clone(), interval: *interval, expires_ms: *expires_ms, verdict })
+    }
+
+    fn remember(&mut self, id: MessageRef, remembered: Remembered) {
+        if self.order.len() >= self.capacity {
+            if let Some(oldest) = self.order.pop_front() {
+                self.remembered.remove(&oldest);
+            }
+        }
+        self.order.push_back(id.clone());
+        self.remembered.insert(id, remembered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::party::Role;
+
+    fn id(boot: u64, sequence: u64) -> MessageRef {
+        MessageRef { sender: PartyId::new(Role::Site, "s1".parse().unwrap()), boot, sequence }
+    }
+
+    fn arrival(boot: u64, sequence: u64) -> Arrival {
+        Arrival { id: id(boot, sequence), interval: Interval::default(), expires_ms: 9, answerable: true }
+    }
+
+    fn answer(boot: u64, sequence: u64, verdict: Verdict) -> Answer {
+        Answer { of: id(boot, sequence), interval: Interval::default(), expires_ms: 9, verdict }
+    }
+
+    fn refused() -> Verdict {
+        Verdict::Refused("too late".into())
+    }
+
+    #[test]
+    fn a_repetition_gets_the_first_verdict_and_is_not_delivered_again() {
+        let mut inbox = Inbox::new(10);
+        assert_eq!(inbox.arrive(arrival(1, 5)), Reception::Deliver);
+        assert_eq!(inbox.arrive(arrival(1, 5)), Reception::Known);
+        assert_eq!(inbox.answer(&id(1, 5), refused()), Some(answer(1, 5, refused())));
+        assert_eq!(inbox.answer(&id(1, 5), Verdict::Accepted), None);
+        assert_eq!(inbox.arrive(arrival(1, 5)), Reception::AnswerAgain(answer(1, 5, refused())));
+    }
+
+    #[test]
+    fn an_earlier_boot_is_replayed() {
+        let mut inbox = Inbox::new(10);
+        assert_eq!(inbox.arrive(arrival(2, 1)), Reception::Deliver);
+        assert_eq!(inbox.arrive(arrival(1, 9)), Reception::Replayed);
+    }
+
+    #[test]
+    fn only_the_last_answers_are_remembered_and_what_needs_none_takes_no_room() {
+        let mut inbox = Inbox::new(2);
+        inbox.arrive(arrival(1, 1));
+        inbox.answer(&id(1, 1), Verdict::Accepted);
+        for sequence in 10..100 {
+            inbox.arrive(Arrival { answerable: false, ..arrival(1, sequence) });
+        }
+        inbox.arrive(arrival(1, 2));
+        assert_eq!(inbox.arrive(arrival(1, 1)), Reception::AnswerAgain(answer(1, 1, Verdict::Accepted)));
+        inbox.arrive(arrival(1, 3));
+        assert_eq!(inbox.arrive(arrival(1, 1)), Reception::Known);
+    }
+
+    #[test]
+    fn what_never_came_cannot_be_answered() {
+        assert_eq!(Inbox::new(2).answer(&id(1, 1), Verdict::Accepted), None);
+    }
+}

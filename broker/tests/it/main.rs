@@ -1,0 +1,7 @@
+//! Links over a real embedded broker, on real sockets.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
+
+mod bad_input;
+mod delivery;
+mod proxy;
+mod world;
