@@ -17,6 +17,9 @@ impl Bound {
     pub fn plus(self, other: Self) -> Self {
         Self { low: self.low + other.low, high: self.high + other.high }
     }
+    pub fn middle(self) -> i64 {
+        self.low + (self.high - self.low) / 2
+    }
     /// The one value left, if the bounds have met.
     pub fn known(self) -> Option<i64> {
         (self.low == self.high).then_some(self.low)
@@ -37,6 +40,9 @@ impl Grid {
     pub fn new(ticks: Vec<i64>, rows: usize) -> Self {
         let bounds = vec![Bound::default(); rows * ticks.len()];
         Self { ticks, bounds }
+    }
+    pub fn rows(&self) -> usize {
+        self.bounds.len() / self.ticks.len()
     }
     pub fn row(&self, row: usize) -> &[Bound] {
         &self.bounds[row * self.ticks.len()..(row + 1) * self.ticks.len()]

@@ -10,9 +10,9 @@ pub(crate) struct Gap {
     pub left: i64,
     /// First tick known to lie above; more than one tick from `left`.
     pub right: i64,
-    /// How far demand at `left` exceeds the value sought.
+    /// About how far demand at `left` exceeds the value sought.
     pub above: i64,
-    /// How far demand at `right` falls short of the value sought.
+    /// About how far demand at `right` falls short of the value sought.
     pub below: i64,
 }
 
@@ -65,8 +65,8 @@ impl Crossing {
             (ticks[right] - ticks[left] > 1).then(|| Gap {
                 left: ticks[left],
                 right: ticks[right],
-                above: demand(left).low.saturating_sub(value),
-                below: value.saturating_sub(demand(right).high),
+                above: demand(left).middle().saturating_sub(value),
+                below: value.saturating_sub(demand(right).middle()),
             })
         };
         let open_below = maybe_more == 0;

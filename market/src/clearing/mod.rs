@@ -16,9 +16,12 @@
 //! Nothing here knows who bids, or keeps anything from one interval to the next.
 
 mod allocate;
+pub mod book;
 mod bound;
+pub mod engine;
 mod levels;
 mod locate;
+mod pieces;
 pub mod sampled;
 pub mod samples;
 

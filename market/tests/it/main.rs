@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod certificate;
+mod engine;
 mod feeders;
 mod reference;
 mod sampled;

@@ -35,7 +35,7 @@ pub fn clear(market: &Market, range: (i64, i64)) -> Result<(Clearing, usize), In
     unreachable!("the loop has no end of its own")
 }
 
-fn figures(clearing: Clearing) -> (Vec<i64>, Vec<i64>, Vec<i64>, i64) {
+pub fn figures(clearing: Clearing) -> (Vec<i64>, Vec<i64>, Vec<i64>, i64) {
     (
         clearing.prices.iter().map(|p| p.0).collect(),
         clearing.allocations.iter().map(|p| p.0).collect(),
