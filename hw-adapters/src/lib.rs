@@ -4,5 +4,8 @@
 //! energy or price; it reads, writes within bounds, and reads back.
 
 pub mod device;
+pub mod metrics;
 pub mod modbus;
+pub mod mqtt;
+pub mod ocpp;
 pub mod sunspec;
