@@ -6,6 +6,8 @@ use market::units::NanoEur;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use thiserror::Error;
+use wire::cbor::{self, CborError};
+use wire::hash::Hash32;
 use wire::party::{Id, Participant, PartyId, Registry, Role};
 use wire::topic::Network;
 
@@ -74,6 +76,14 @@ pub enum GenesisError {
 }
 
 impl Genesis {
+    /// Identity of the ledger: stands in the first block's header and under every vote.
+    ///
+    /// # Errors
+    /// Where the genesis has no encoding.
+    pub fn id(&self) -> Result<Hash32, CborError> {
+        Ok(Hash32::of("gridpact genesis", &[&cbor::to_vec(self)?]))
+    }
+
     /// Participants by party.
     pub fn registry(&self) -> Registry {
         self.participants.iter().map(|p| (p.party.clone(), p.clone())).collect()
@@ -97,6 +107,9 @@ impl Genesis {
                 ("key", p.key.to_string()),
                 ("account", p.account.to_string()),
             ];
+            if p.account.as_str() == ROUNDING_ACCOUNT {
+                return Err(GenesisError::Duplicate { what: "account", value: p.account.to_string() });
+            }
             for (what, value) in values {
                 if !seen.insert((what, value.clone())) {
                     return Err(GenesisError::Duplicate { what, value });
@@ -143,8 +156,12 @@ impl Genesis {
 
     fn validate_balances(&self) -> Result<(), GenesisError> {
         let accounts: BTreeSet<&Id> = self.participants.iter().map(|p| &p.account).collect();
+        let mut seen = BTreeSet::new();
         for (account, balance) in &self.balances {
             let wrong = |reason| GenesisError::Balance { account: account.clone(), reason };
+            if !seen.insert(account) {
+                return Err(wrong("it is stated twice"));
+            }
             if !accounts.contains(account) {
                 return Err(wrong("no participant has it"));
             }

@@ -1,0 +1,195 @@
+//! Whether a block is final, from nothing but the genesis: validators' keys and their votes.
+
+use super::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
+use super::{entries_root, DecidedBlock, Header};
+use crate::genesis::Genesis;
+use thiserror::Error;
+use wire::cbor::CborError;
+use wire::entry::{Entry, SignedEnvelope};
+use wire::envelope::{open, EnvelopeError};
+use wire::hash::Hash32;
+use wire::message::Body;
+use wire::party::{Id, PartyId, Registry, Role};
+use wire::topic::Network;
+
+/// Checks blocks, votes and entries against a genesis.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    ledger: Hash32,
+    network: Network,
+    registry: Registry,
+    validators: Vec<(Id, Hash32)>,
+}
+
+/// Why a block is not final, or not what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BlockError {
+    /// The proposer is no validator.
+    #[error("block {height}: its proposer {proposer} is no validator")]
+    Proposer {
+        /// The block's height.
+        height: u64,
+        /// Who proposed it.
+        proposer: Id,
+    },
+    /// The entries are not those the header names.
+    #[error("block {height}: its entries are not those under its root")]
+    EntriesRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Signatures out of order, twice by one validator, or by somebody else.
+    #[error("block {height}: vote {index} is out of order or by no validator")]
+    Voter {
+        /// The block's height.
+        height: u64,
+        /// Which signature, from 0.
+        index: usize,
+    },
+    /// A signature doesn't hold.
+    #[error("block {height}: the vote of {validator} has a wrong signature")]
+    Signature {
+        /// The block's height.
+        height: u64,
+        /// Whose.
+        validator: Id,
+    },
+    /// Too few votes.
+    #[error(
+        "block {height}: {votes} of {validators} validators voted for it, and more than two thirds must"
+    )]
+    Quorum {
+        /// The block's height.
+        height: u64,
+        /// Valid votes.
+        votes: usize,
+        /// Validators there are.
+        validators: usize,
+    },
+}
+
+/// Why an envelope is no entry.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EntryError {
+    /// The envelope doesn't open.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// It holds another kind of message.
+    #[error("a message of kind {kind} is no entry")]
+    NotSubmit {
+        /// What it is.
+        kind: &'static str,
+    },
+}
+
+impl Verifier {
+    /// A verifier for the ledger that starts from `genesis`.
+    ///
+    /// # Errors
+    /// Where the genesis has no encoding.
+    pub fn new(genesis: &Genesis) -> Result<Self, CborError> {
+        let registry = genesis.registry();
+        let validators = registry
+            .values()
+            .filter(|p| p.party.role == Role::Validator)
+            .map(|p| (p.party.id.clone(), p.key))
+            .collect();
+        Ok(Self { ledger: genesis.id()?, network: genesis.network.clone(), registry, validators })
+    }
+
+    /// Identity of the ledger: the genesis's hash.
+    pub fn ledger(&self) -> &Hash32 {
+        &self.ledger
+    }
+
+    /// Everyone's keys.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Which market this is.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Validators with their keys, in order of identifier.
+    pub fn validators(&self) -> &[(Id, Hash32)] {
+        &self.validators
+    }
+
+    /// The validator's place, where it is one.
+    pub fn index_of(&self, validator: &Id) -> Option<ValidatorIndex> {
+        let place = self.validators.iter().position(|(id, _)| id == validator)?;
+        ValidatorIndex::try_from(place).ok()
+    }
+
+    /// The validator's key.
+    pub fn key_of(&self, validator: ValidatorIndex) -> Option<&Hash32> {
+        self.validators.get(usize::from(validator)).map(|(_, key)| key)
+    }
+
+    /// Whether this many validators are more than two thirds of all.
+    pub fn is_quorum(&self, votes: usize) -> bool {
+        3 * votes > 2 * self.validators.len()
+    }
+
+    /// Whether this many validators are more than one third of all: one of them is honest.
+    pub fn has_honest(&self, votes: usize) -> bool {
+        3 * votes > self.validators.len()
+    }
+
+    /// Checks that a decided block is what more than two thirds of the validators voted for. What
+    /// its entries do, and whether it follows on another block, is not asked here.
+    ///
+    /// # Errors
+    /// Names the first thing that does not hold.
+    pub fn verify(&self, decided: &DecidedBlock) -> Result<(), BlockError> {
+        let header = &decided.block.header;
+        if entries_root(&decided.block.entries) != header.entries_root {
+            return Err(BlockError::EntriesRoot { height: header.height });
+        }
+        self.verify_votes(header, &decided.certificate)
+    }
+
+    /// Checks the votes for a header.
+    ///
+    /// # Errors
+    /// Names the first vote that does not hold, or that there are too few.
+    pub fn verify_votes(&self, header: &Header, certificate: &VoteCertificate) -> Result<(), BlockError> {
+        let height = header.height;
+        if self.index_of(&header.proposer).is_none() {
+            return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
+        }
+        let block = Some(header.hash());
+        let mut last = None;
+        for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
+            let voter = self.validators.get(usize::from(*validator));
+            let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
+                return Err(BlockError::Voter { height, index });
+            };
+            last = Some(*validator);
+            let kind = VoteKind::Precommit;
+            let vote = Vote { kind, height, round: certificate.round, block, validator: *validator };
+            if !vote.verify(&self.ledger, key, signature) {
+                return Err(BlockError::Signature { height, validator: id.clone() });
+            }
+        }
+        let votes = certificate.signatures.len();
+        if !self.is_quorum(votes) {
+            return Err(BlockError::Quorum { height, votes, validators: self.validators.len() });
+        }
+        Ok(())
+    }
+
+    /// Opens an entry's envelope: who submitted what, the signature checked.
+    ///
+    /// # Errors
+    /// Names why the envelope is no entry.
+    pub fn open_entry(&self, envelope: &SignedEnvelope) -> Result<(PartyId, Entry), EntryError> {
+        let opened = open(&self.registry, &self.network, &envelope.topic, &envelope.bytes)?;
+        match opened.body {
+            Body::Submit(entry) => Ok((opened.topic.sender, entry)),
+            other => Err(EntryError::NotSubmit { kind: other.kind() }),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Votes: the fixed bytes that validators sign, and the certificate that enough of them make.
+//!
+//! What is signed is never a re-serialisation: every field stands at a fixed place, after the
+//! ledger's identity, so that a vote counts for one ledger, height, round and block alone.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use wire::envelope::{verify_bytes, Signer};
+use wire::hash::Hash32;
+
+/// Domain under which votes are signed.
+const VOTE_DOMAIN: &str = "gridpact vote";
+/// Domain under which proposals are signed.
+const PROPOSAL_DOMAIN: &str = "gridpact proposal";
+
+/// A validator's place among the validators in order of identifier, from 0.
+pub type ValidatorIndex = u16;
+
+/// An Ed25519 signature.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signature(pub [u8; 64]);
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({}..)", hex::encode(&self.0[..4]))
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?.into_vec();
+        bytes.try_into().map(Self).map_err(|_| D::Error::custom("an Ed25519 signature has 64 bytes"))
+    }
+}
+
+/// The two votes of a round (Buchman, Kwon, Milosevic 2018, "The latest gossip on BFT consensus").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoteKind {
+    /// The block proposed is acceptable.
+    Prevote,
+    /// Two thirds found it acceptable: final if two thirds say this.
+    Precommit,
+}
+
+/// One validator's vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vote {
+    /// Which of the two.
+    pub kind: VoteKind,
+    /// Height voted on.
+    pub height: u64,
+    /// Round at that height.
+    pub round: u32,
+    /// Hash of the block, or none: no block in this round.
+    pub block: Option<Hash32>,
+    /// Who votes.
+    pub validator: ValidatorIndex,
+}
+
+/// A vote with its signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedVote {
+    /// The vote.
+    pub vote: Vote,
+    /// Over its fixed bytes.
+    pub signature: Signature,
+}
+
+/// A proposer's proposal of a block for a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposal {
+    /// Height proposed for.
+    pub height: u64,
+    /// Round at that height.
+    pub round: u32,
+    /// Earlier round in which two thirds prevoted the same block, where there was one.
+    pub polka_round: Option<u32>,
+    /// Hash of the block.
+    pub block: Hash32,
+    /// Who proposes.
+    pub validator: ValidatorIndex,
+}
+
+/// A proposal with its signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedProposal {
+    /// The proposal.
+    pub proposal: Proposal,
+    /// Over its fixed bytes.
+    pub signature: Signature,
+}
+
+/// More than two thirds of the validators' precommits for one block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoteCertificate {
+    /// Round in which the block was decided.
+    pub round: u32,
+    /// Signatures over the precommit, in strictly increasing order of validator.
+    pub signatures: Vec<(ValidatorIndex, Signature)>,
+}
+
+impl Vote {
+    /// Ledger (32 bytes), kind (1), height (8), round (4), block or not (1), block (32).
+    fn signed_bytes(&self, ledger: &Hash32) -> Vec<u8> {
+        let mut bytes = ledger.0.to_vec();
+        bytes.push(match self.kind {
+            VoteKind::Prevote => 1,
+            VoteKind::Precommit => 2,
+        });
+        bytes.extend(self.height.to_be_bytes());
+        bytes.extend(self.round.to_be_bytes());
+        bytes.push(self.block.is_some().into());
+        bytes.extend(self.block.unwrap_or_default().0);
+        bytes
+    }
+
+    /// Signs the vote for the ledger with this identity.
+    pub fn sign(&self, ledger: &Hash32, signer: &Signer) -> Signature {
+        Signature(signer.sign_bytes(VOTE_DOMAIN, &self.signed_bytes(ledger)))
+    }
+
+    /// Whether `signature` is by `key` over this vote on the ledger with this identity.
+    pub fn verify(&self, ledger: &Hash32, key: &Hash32, signature: &Signature) -> bool {
+        verify_bytes(key, VOTE_DOMAIN, &self.signed_bytes(ledger), &signature.0)
+    }
+}
+
+impl Proposal {
+    /// Ledger (32 bytes), height (8), round (4), polka round plus one or zero (8), block (32).
+    fn signed_bytes(&self, ledger: &Hash32) -> Vec<u8> {
+        let mut bytes = ledger.0.to_vec();
+        bytes.extend(self.height.to_be_bytes());
+        bytes.extend(self.round.to_be_bytes());
+        bytes.extend(self.polka_round.map_or(0, |round| u64::from(round) + 1).to_be_bytes());
+        bytes.extend(self.block.0);
+        bytes
+    }
+
+    /// Signs the proposal for the ledger with this identity.
+    pub fn sign(&self, ledger: &Hash32, signer: &Signer) -> Signature {
+        Signature(signer.sign_bytes(PROPOSAL_DOMAIN, &self.signed_bytes(ledger)))
+    }
+
+    /// Whether `signature` is by `key` over this proposal on the ledger with this identity.
+    pub fn verify(&self, ledger: &Hash32, key: &Hash32, signature: &Signature) -> bool {
+        verify_bytes(key, PROPOSAL_DOMAIN, &self.signed_bytes(ledger), &signature.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_votes_sign_the_same_bytes() {
+        let ledger = Hash32([7; 32]);
+        let mut seen = BTreeSet::new();
+        for kind in [VoteKind::Prevote, VoteKind::Precommit] {
+            for height in [0, 1, u64::MAX] {
+                for round in [0, 1, u32::MAX] {
+                    for block in [None, Some(Hash32([0; 32])), Some(Hash32([1; 32]))] {
+                        let vote = Vote { kind, height, round, block, validator: 0 };
+                        assert!(seen.insert(vote.signed_bytes(&ledger)), "{vote:?}");
+                        assert!(seen.insert(vote.signed_bytes(&Hash32([8; 32]))), "{vote:?}");
+                    }
+                }
+            }
+        }
+        assert!(seen.iter().all(|bytes| bytes.len() == 78));
+    }
+}

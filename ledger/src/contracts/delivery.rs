@@ -1,0 +1,219 @@
+//! A delivery: what an aggregator's sites were committed to and what they delivered, checked against
+//! the root it signed before the interval, and settled to a sum of zero.
+
+use super::rules::{Rules, SiteRule};
+use crate::state::receipt::Refusal;
+use crate::state::{AwardRecord, Changes, IntervalRecord, State};
+use market::interval::Interval;
+use market::settlement::{settle_site, SettlementError};
+use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use std::collections::BTreeMap;
+use thiserror::Error;
+use wire::entry::{DeliveryEntry, SiteDelivery};
+use wire::merkle_sum::{SumLeaf, SumTree};
+use wire::party::Id;
+
+/// A site that delivers more than this many times its connection has a broken meter, not energy.
+const IMPLAUSIBLE_OVERLOAD: i128 = 10;
+
+/// Why a delivery is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DeliveryRefusal {
+    /// The interval has no clearing yet.
+    #[error("{interval} is not cleared")]
+    NotCleared {
+        /// The interval.
+        interval: Interval,
+    },
+    /// The interval's clearing awards this aggregator nothing.
+    #[error("aggregator {aggregator} has no award in {interval}")]
+    NoAward {
+        /// Who delivers.
+        aggregator: Id,
+        /// The interval.
+        interval: Interval,
+    },
+    /// The aggregator's delivery was settled before, or the interval is older than what is kept.
+    #[error("{interval} was settled before")]
+    Settled {
+        /// The interval.
+        interval: Interval,
+    },
+    /// Accounts are not in strictly increasing order.
+    #[error("account {account} is not behind the one before it")]
+    Order {
+        /// The account out of order.
+        account: Id,
+    },
+    /// A site that is not this aggregator's.
+    #[error("{account} is no account of a site of this aggregator")]
+    OtherSite {
+        /// The account.
+        account: Id,
+    },
+    /// A meter reading no such connection can have.
+    #[error("{account}: {energy} is more than its connection can carry")]
+    Implausible {
+        /// The account.
+        account: Id,
+        /// The reading.
+        energy: Millijoule,
+    },
+    /// The commitments are not those under the root signed before the interval.
+    #[error("the commitments are not those under the aggregator's allocations root")]
+    Root,
+    /// The commitments at a bus are not what was allocated there.
+    #[error("bus {bus:?}: commitments of {committed} mW, and {allocated} was allocated")]
+    Bus {
+        /// The bus.
+        bus: String,
+        /// Sum of the commitments.
+        committed: i128,
+        /// Allocated by the clearing.
+        allocated: Milliwatt,
+    },
+    /// An amount does not fit 64 bits.
+    #[error("{account}: {source}")]
+    Amount {
+        /// The account.
+        account: Id,
+        /// Which amount.
+        #[source]
+        source: SettlementError,
+    },
+    /// A role's payments do not fit 64 bits.
+    #[error("the payments to {account} do not fit 64 bits")]
+    Payments {
+        /// The account.
+        account: Id,
+    },
+}
+
+impl DeliveryRefusal {
+    /// A word for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            DeliveryRefusal::NotCleared { .. } => "not-cleared",
+            DeliveryRefusal::NoAward { .. } => "no-award",
+            DeliveryRefusal::Settled { .. } => "settled-before",
+            DeliveryRefusal::Order { .. } | DeliveryRefusal::OtherSite { .. } => "sites",
+            DeliveryRefusal::Implausible { .. } => "implausible-reading",
+            DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } => "root",
+            DeliveryRefusal::Amount { .. } | DeliveryRefusal::Payments { .. } => "amount",
+        }
+    }
+}
+
+/// What a delivery by an aggregator, given with its account, changes: payments, and that it is settled.
+pub(super) fn execute(
+    rules: &Rules,
+    state: &State,
+    (aggregator, account): (&Id, &Id),
+    entry: &DeliveryEntry,
+) -> Result<Changes, Refusal> {
+    let interval = entry.interval;
+    if state.forgotten_to() >= Some(interval) {
+        return Err(DeliveryRefusal::Settled { interval }.into());
+    }
+    let record = state.intervals().get(&interval).ok_or(DeliveryRefusal::NotCleared { interval })?;
+    let no_award = || DeliveryRefusal::NoAward { aggregator: aggregator.clone(), interval };
+    let award = record.awards.get(aggregator).ok_or_else(no_award)?;
+    if award.settled {
+        return Err(DeliveryRefusal::Settled { interval }.into());
+    }
+    let sites = check_sites(rules, aggregator, &entry.sites)?;
+    check_commitments(rules, award, &entry.sites, &sites)?;
+    let payments = settle(rules, record, account, &entry.sites, &sites)?;
+    let mut settled: IntervalRecord = record.as_ref().clone();
+    if let Some(award) = settled.awards.get_mut(aggregator) {
+        award.settled = true;
+    }
+    Ok(Changes { payments, transfer_by: None, interval: Some((interval, settled)) })
+}
+
+/// Each site's rule, in order, every one of them being this aggregator's.
+fn check_sites<'a>(
+    rules: &'a Rules,
+    aggregator: &Id,
+    sites: &[SiteDelivery],
+) -> Result<Vec<&'a SiteRule>, DeliveryRefusal> {
+    if let Some(pair) = sites.windows(2).find(|pair| pair[0].account >= pair[1].account) {
+        return Err(DeliveryRefusal::Order { account: pair[1].account.clone() });
+    }
+    let found = sites.iter().map(|site| {
+        let account = site.account.clone();
+        let rule = rules.sites.get(&account).filter(|rule| rule.aggregator == *aggregator);
+        let rule = rule.ok_or_else(|| DeliveryRefusal::OtherSite { account: account.clone() })?;
+        let seconds = i128::from(rules.parameters.interval_s);
+        let most = i128::from(rule.connection.0) * seconds * IMPLAUSIBLE_OVERLOAD;
+        match site.energy {
+            Some(energy) if i128::from(energy.0).abs() > most => {
+                Err(DeliveryRefusal::Implausible { account, energy })
+            }
+            _ => Ok(rule),
+        }
+    });
+    found.collect()
+}
+
+/// The commitments are the leaves of the tree the aggregator signed, and add up at every bus to
+/// what was allocated there: none can be moved to a bus with another price.
+fn check_commitments(
+    rules: &Rules,
+    award: &AwardRecord,
+    sites: &[SiteDelivery],
+    found: &[&SiteRule],
+) -> Result<(), DeliveryRefusal> {
+    let leaf = |site: &SiteDelivery| SumLeaf {
+        account: site.account.clone(),
+        bid_hash: site.bid_hash,
+        allocation: site.commitment,
+    };
+    let root = SumTree::build(&sites.iter().map(leaf).collect::<Vec<_>>()).root();
+    if (root.hash, root.import, root.export) != (award.allocations_root, award.import, award.export) {
+        return Err(DeliveryRefusal::Root);
+    }
+    let mut committed: BTreeMap<u32, i128> = award.buses.keys().map(|bus| (*bus, 0)).collect();
+    for (site, rule) in sites.iter().zip(found) {
+        *committed.entry(rule.bus).or_default() += i128::from(site.commitment.0);
+    }
+    for (bus, committed) in committed {
+        let allocated = award.buses.get(&bus).copied().unwrap_or_default();
+        if committed != i128::from(allocated.0) {
+            let bus = rules.feeder.buses[bus as usize].clone();
+            return Err(DeliveryRefusal::Bus { bus, committed, allocated });
+        }
+    }
+    Ok(())
+}
+
+fn settle(
+    rules: &Rules,
+    record: &IntervalRecord,
+    aggregator_account: &Id,
+    sites: &[SiteDelivery],
+    found: &[&SiteRule],
+) -> Result<BTreeMap<Id, NanoEur>, DeliveryRefusal> {
+    let price_at = |bus: usize| record.prices.get(bus).copied().unwrap_or_default();
+    let price_root: PicoEurPerWh = price_at(rules.tree.order[0]);
+    let mut payments: BTreeMap<Id, NanoEur> = BTreeMap::new();
+    for (site, rule) in sites.iter().zip(found) {
+        let price = price_at(rule.bus as usize);
+        let settled = settle_site(&rules.parameters, price, price_root, site.commitment, site.energy)
+            .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
+        let shares = [
+            (&site.account, settled.site),
+            (aggregator_account, settled.aggregator),
+            (&rules.tso_account, settled.tso),
+            (&rules.dso_account, settled.dso),
+            (&rules.rounding_account, settled.rounding),
+        ];
+        for (account, amount) in shares {
+            let sum = payments.entry(account.clone()).or_default();
+            *sum = sum
+                .checked_add(amount)
+                .ok_or_else(|| DeliveryRefusal::Payments { account: account.clone() })?;
+        }
+    }
+    Ok(payments)
+}

@@ -1,0 +1,72 @@
+//! Contracts: what each kind of entry does to the state. A contract reads the state and answers
+//! with changes or a refusal; it changes nothing itself, so a refused entry leaves no trace.
+
+pub mod clearing;
+pub mod delivery;
+pub mod rules;
+pub mod transfer;
+
+use crate::state::receipt::{Receipt, Refusal};
+use crate::state::{Changes, State};
+use market::interval::Interval;
+use rules::Rules;
+use wire::entry::Entry;
+use wire::party::{PartyId, Role};
+
+/// The word for an entry's kind, in receipts and metrics.
+pub fn kind(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Clearing(_) => "clearing",
+        Entry::Delivery(_) => "delivery",
+        Entry::Transfer(_) => "transfer",
+    }
+}
+
+/// Whether a role may submit this kind of entry.
+pub fn may_submit(role: Role, entry: &Entry) -> bool {
+    match entry {
+        Entry::Clearing(_) => role == Role::Dso,
+        Entry::Delivery(_) => role == Role::Aggregator,
+        Entry::Transfer(_) => role != Role::Timekeeper,
+    }
+}
+
+/// What an entry would change, without changing it.
+///
+/// # Errors
+/// Names why the entry does not fit.
+pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry) -> Result<Changes, Refusal> {
+    let right = || Refusal::Right { submitter: submitter.clone(), kind: kind(entry) };
+    if !may_submit(submitter.role, entry) {
+        return Err(right());
+    }
+    let account = rules.account_of(submitter).ok_or_else(right)?;
+    match entry {
+        Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
+        Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
+        Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
+    }
+}
+
+/// Executes an entry on the state, whole or not at all.
+///
+/// # Errors
+/// Names why the entry does not fit; the state is then as it was.
+pub fn apply(
+    rules: &Rules,
+    state: &mut State,
+    submitter: &PartyId,
+    entry: &Entry,
+) -> Result<Receipt, Refusal> {
+    let changes = execute(rules, state, submitter, entry)?;
+    let payments = state.commit(changes)?;
+    Ok(Receipt { submitter: submitter.clone(), kind: kind(entry), interval: interval(entry), payments })
+}
+
+fn interval(entry: &Entry) -> Option<Interval> {
+    match entry {
+        Entry::Clearing(clearing) => Some(clearing.interval),
+        Entry::Delivery(delivery) => Some(delivery.interval),
+        Entry::Transfer(_) => None,
+    }
+}

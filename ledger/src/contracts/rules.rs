@@ -1,0 +1,118 @@
+//! What contracts go by: the genesis, arranged for looking things up. Never changes.
+
+use crate::block::verifier::Verifier;
+use crate::genesis::{Genesis, GenesisError, ROUNDING_ACCOUNT};
+use market::feeder::{Feeder, Tree};
+use market::parameters::MarketParameters;
+use market::units::Milliwatt;
+use std::collections::{BTreeMap, HashMap};
+use thiserror::Error;
+use wire::cbor::CborError;
+use wire::party::{Id, Participant, PartyError, PartyId, Role};
+
+/// A site as contracts see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteRule {
+    /// Place of its bus in the feeder's buses.
+    pub bus: u32,
+    /// Its aggregator.
+    pub aggregator: Id,
+    /// The most it may take or feed in.
+    pub connection: Milliwatt,
+}
+
+/// An aggregator as contracts see it: the buses where it has sites, with the sum of these sites'
+/// connections at each.
+pub type AggregatorRule = BTreeMap<u32, Milliwatt>;
+
+/// The genesis, arranged for looking things up.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Checks envelopes and votes.
+    pub verifier: Verifier,
+    /// The feeder.
+    pub feeder: Feeder,
+    /// The feeder's order.
+    pub tree: Tree,
+    /// The market's figures.
+    pub parameters: MarketParameters,
+    /// Each bus's place in the feeder's buses.
+    pub bus_index: HashMap<String, u32>,
+    /// Sites by account.
+    pub sites: BTreeMap<Id, SiteRule>,
+    /// Aggregators that have sites, by identifier.
+    pub aggregators: BTreeMap<Id, AggregatorRule>,
+    /// Account of the distribution system operator.
+    pub dso_account: Id,
+    /// Account of the TSO interface.
+    pub tso_account: Id,
+    /// Account that receives what rounding leaves.
+    pub rounding_account: Id,
+}
+
+/// Why a genesis gives no rules.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RulesError {
+    /// The genesis does not hold.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The genesis has no encoding.
+    #[error("encoding the genesis: {0}")]
+    Encoding(#[from] CborError),
+    /// An account's name is none.
+    #[error(transparent)]
+    Account(#[from] PartyError),
+}
+
+impl Rules {
+    /// The rules of the ledger that starts from `genesis`.
+    ///
+    /// # Errors
+    /// Where the genesis does not hold.
+    pub fn new(genesis: &Genesis) -> Result<Self, RulesError> {
+        genesis.validate()?;
+        let verifier = Verifier::new(genesis)?;
+        let bus_index: HashMap<String, u32> =
+            (0..).zip(&genesis.feeder.buses).map(|(index, bus)| (bus.clone(), index)).collect();
+        let mut sites = BTreeMap::new();
+        let mut aggregators: BTreeMap<Id, AggregatorRule> = BTreeMap::new();
+        for (participant, site) in genesis.participants.iter().filter_map(|p| Some((p, site(p, &bus_index)?)))
+        {
+            let at_bus = aggregators.entry(site.aggregator.clone()).or_default().entry(site.bus).or_default();
+            at_bus.0 = at_bus.0.saturating_add(site.connection.0);
+            sites.insert(participant.account.clone(), site);
+        }
+        Ok(Self {
+            dso_account: account_of_only(genesis, Role::Dso)?,
+            tso_account: account_of_only(genesis, Role::Tso)?,
+            rounding_account: ROUNDING_ACCOUNT.parse()?,
+            verifier,
+            feeder: genesis.feeder.clone(),
+            tree: genesis.feeder.tree().map_err(GenesisError::from)?,
+            parameters: genesis.parameters,
+            bus_index,
+            sites,
+            aggregators,
+        })
+    }
+
+    /// The party's account.
+    pub fn account_of(&self, party: &PartyId) -> Option<&Id> {
+        self.verifier.registry().get(party).map(|participant| &participant.account)
+    }
+}
+
+fn site(participant: &Participant, bus_index: &HashMap<String, u32>) -> Option<SiteRule> {
+    if participant.party.role != Role::Site {
+        return None;
+    }
+    let bus = *bus_index.get(participant.bus.as_ref()?)?;
+    let connection = Milliwatt(participant.connection_milliwatt?);
+    Some(SiteRule { bus, aggregator: participant.aggregator.clone()?, connection })
+}
+
+fn account_of_only(genesis: &Genesis, role: Role) -> Result<Id, GenesisError> {
+    let only = genesis.participants.iter().find(|p| p.party.role == role);
+    let missing = GenesisError::Roles { role: role.word(), count: 0, needed: "exactly one" };
+    only.map(|p| p.account.clone()).ok_or(missing)
+}

@@ -1,0 +1,196 @@
+//! Executes blocks on states. Validators, the auditor and a store that rebuilds its index all come
+//! through here, so they can't disagree on what a block does.
+
+use crate::block::verifier::EntryError;
+use crate::block::{entries_root, Block, Header};
+use crate::contracts::{apply, rules::Rules};
+use crate::state::receipt::{Receipt, Refusal};
+use crate::state::State;
+use thiserror::Error;
+use wire::entry::Entry;
+use wire::hash::Hash32;
+use wire::party::{Id, PartyId};
+
+/// The last block of a chain, as far as the next one depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Its height; 0 before the first block.
+    pub height: u64,
+    /// Its hash; before the first block, the ledger's identity.
+    pub hash: Hash32,
+    /// Its time in milliseconds since 1970; 0 before the first block.
+    pub time_ms: u64,
+}
+
+/// What a block did.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The state after it.
+    pub state: State,
+    /// Its entries with what each did, in order.
+    pub receipts: Vec<(Entry, Receipt)>,
+}
+
+/// Why a block does not follow on a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ExecuteError {
+    /// Not the height after the tip's.
+    #[error("block {height} does not follow on block {tip}")]
+    Height {
+        /// The block's height.
+        height: u64,
+        /// The tip's height.
+        tip: u64,
+    },
+    /// It names another block as the one before.
+    #[error("block {height}: it follows on another block than the one before it")]
+    Previous {
+        /// The block's height.
+        height: u64,
+    },
+    /// Its time is before the tip's.
+    #[error("block {height}: its time is before that of the block before it")]
+    Time {
+        /// The block's height.
+        height: u64,
+    },
+    /// Its entries are not those under its root.
+    #[error("block {height}: its entries are not those under its root")]
+    EntriesRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// An envelope is no entry.
+    #[error("block {height}, entry {index}: {source}")]
+    Envelope {
+        /// The block's height.
+        height: u64,
+        /// Which entry, from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: EntryError,
+    },
+    /// An entry does not fit.
+    #[error("block {height}, entry {index}: {source}")]
+    Refused {
+        /// The block's height.
+        height: u64,
+        /// Which entry, from 0.
+        index: usize,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
+    /// The state after it is another than it says.
+    #[error("block {height}: the state after it is not the one it names")]
+    StateHash {
+        /// The block's height.
+        height: u64,
+    },
+}
+
+impl Tip {
+    /// The tip of a chain without blocks.
+    pub fn genesis(ledger: Hash32) -> Self {
+        Self { height: 0, hash: ledger, time_ms: 0 }
+    }
+
+    /// The tip once this block is decided.
+    pub fn after(header: &Header) -> Self {
+        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms }
+    }
+}
+
+/// Executes `block` on the state at `tip`, checking all of it but its votes.
+///
+/// # Errors
+/// Names the first thing that does not hold.
+pub fn execute_block(
+    rules: &Rules,
+    tip: &Tip,
+    state: &State,
+    block: &Block,
+) -> Result<Executed, ExecuteError> {
+    let header = &block.header;
+    let height = header.height;
+    check_link(tip, block)?;
+    let mut state = state.clone();
+    let mut receipts = Vec::with_capacity(block.entries.len());
+    for (index, envelope) in block.entries.iter().enumerate() {
+        let (submitter, entry) = rules
+            .verifier
+            .open_entry(envelope)
+            .map_err(|source| ExecuteError::Envelope { height, index, source })?;
+        let receipt = apply(rules, &mut state, &submitter, &entry)
+            .map_err(|source| ExecuteError::Refused { height, index, source })?;
+        receipts.push((entry, receipt));
+    }
+    if state.hash() != header.state_hash {
+        return Err(ExecuteError::StateHash { height });
+    }
+    Ok(Executed { state, receipts })
+}
+
+fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
+    let header = &block.header;
+    let height = header.height;
+    if Some(height) != tip.height.checked_add(1) {
+        return Err(ExecuteError::Height { height, tip: tip.height });
+    }
+    if header.previous != tip.hash {
+        return Err(ExecuteError::Previous { height });
+    }
+    if header.time_ms < tip.time_ms {
+        return Err(ExecuteError::Time { height });
+    }
+    if entries_root(&block.entries) != header.entries_root {
+        return Err(ExecuteError::EntriesRoot { height });
+    }
+    Ok(())
+}
+
+/// An entry with its envelope and submitter, opened once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenedEntry {
+    /// As it was signed.
+    pub envelope: wire::entry::SignedEnvelope,
+    /// Who signed it.
+    pub submitter: PartyId,
+    /// What it says.
+    pub entry: Entry,
+}
+
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order. The others
+/// come back with their places and reasons. No block where none fits.
+pub fn build_block<'a>(
+    rules: &Rules,
+    tip: &Tip,
+    state: &State,
+    (proposer, time_ms): (&Id, u64),
+    entries: impl Iterator<Item = &'a OpenedEntry>,
+) -> (Option<(Block, Executed)>, Vec<(usize, Refusal)>) {
+    let mut state = state.clone();
+    let (mut taken, mut receipts, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, opened) in entries.enumerate() {
+        match apply(rules, &mut state, &opened.submitter, &opened.entry) {
+            Ok(receipt) => {
+                taken.push(opened.envelope.clone());
+                receipts.push((opened.entry.clone(), receipt));
+            }
+            Err(refusal) => refused.push((place, refusal)),
+        }
+    }
+    if taken.is_empty() {
+        return (None, refused);
+    }
+    let header = Header {
+        height: tip.height + 1,
+        previous: tip.hash,
+        time_ms: time_ms.max(tip.time_ms),
+        entries_root: entries_root(&taken),
+        state_hash: state.hash(),
+        proposer: proposer.clone(),
+    };
+    (Some((Block { header, entries: taken }, Executed { state, receipts })), refused)
+}

@@ -1,0 +1,54 @@
+//! The state's hash: fixed bytes under SHA-256, in order of account and interval.
+
+use super::{Account, IntervalRecord};
+use market::interval::Interval;
+use std::collections::BTreeMap;
+use wire::hash::Hash32;
+use wire::party::Id;
+
+/// Hash of one interval's record.
+pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
+    let prices: Vec<u8> = record.prices.iter().flat_map(|price| price.0.to_be_bytes()).collect();
+    let mut awards = Vec::new();
+    for (aggregator, award) in &record.awards {
+        put_name(&mut awards, aggregator);
+        awards.extend(award.allocations_root.0);
+        awards.extend(award.import.0.to_be_bytes());
+        awards.extend(award.export.0.to_be_bytes());
+        awards.extend((award.buses.len() as u64).to_be_bytes());
+        for (bus, power) in &award.buses {
+            awards.extend(bus.to_be_bytes());
+            awards.extend(power.0.to_be_bytes());
+        }
+        awards.push(award.settled.into());
+    }
+    Hash32::of("gridpact interval", &[&prices, &awards])
+}
+
+/// Hash of the whole state.
+pub(super) fn state(
+    accounts: &BTreeMap<Id, Account>,
+    intervals: &BTreeMap<Interval, Hash32>,
+    forgotten_to: Option<Interval>,
+) -> Hash32 {
+    let mut account_bytes = Vec::with_capacity(accounts.len() * 48);
+    for (name, account) in accounts {
+        put_name(&mut account_bytes, name);
+        account_bytes.extend(account.balance.0.to_be_bytes());
+        account_bytes.extend(account.nonce.to_be_bytes());
+    }
+    let mut interval_bytes = Vec::with_capacity(intervals.len() * 40);
+    for (at, digest) in intervals {
+        interval_bytes.extend(at.0 .0.to_be_bytes());
+        interval_bytes.extend(digest.0);
+    }
+    let forgotten = forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
+    Hash32::of("gridpact state", &[&account_bytes, &interval_bytes, &forgotten])
+}
+
+/// A name behind its length, which an identifier's 40 characters let stand in one byte.
+fn put_name(bytes: &mut Vec<u8>, name: &Id) {
+    let text = name.as_str().as_bytes();
+    bytes.push(text.len() as u8);
+    bytes.extend(text);
+}

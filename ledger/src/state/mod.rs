@@ -1,0 +1,209 @@
+//! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
+//! should change; only here does it change, all of an entry's changes or none.
+
+mod digest;
+pub mod receipt;
+
+use crate::genesis::{Genesis, ROUNDING_ACCOUNT};
+use market::interval::Interval;
+use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use receipt::{Payment, Refusal};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use thiserror::Error;
+use wire::hash::Hash32;
+use wire::party::{Id, PartyError};
+
+/// Intervals whose records are kept. An older one can be neither cleared nor settled any more: two
+/// days of quarter hours, while settlement comes minutes after an interval's end.
+pub const KEPT_INTERVALS: usize = 192;
+
+/// One account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// What it holds. Settlement is paid afterwards, so a balance may be negative: what is owed. A
+    /// transfer never makes it so.
+    pub balance: NanoEur,
+    /// Transfers made from it so far.
+    pub nonce: u64,
+}
+
+/// What the ledger keeps of one cleared interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntervalRecord {
+    /// Price at each bus, in the order of the feeder's buses.
+    pub prices: Vec<PicoEurPerWh>,
+    /// What each aggregator was allocated.
+    pub awards: BTreeMap<Id, AwardRecord>,
+}
+
+/// What the ledger keeps of one aggregator in one interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwardRecord {
+    /// Root of the Merkle-sum tree over its sites' allocations.
+    pub allocations_root: Hash32,
+    /// Sum of the allocations that import.
+    pub import: Milliwatt,
+    /// Sum of the allocations that export, as a positive power.
+    pub export: Milliwatt,
+    /// Allocation at each of its buses, by the bus's place in the feeder.
+    pub buses: BTreeMap<u32, Milliwatt>,
+    /// Whether its delivery was settled.
+    pub settled: bool,
+}
+
+/// What one entry changes. Nothing happens until [`State::commit`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What accounts receive; negative: pay.
+    pub payments: BTreeMap<Id, NanoEur>,
+    /// Account that made a transfer.
+    pub transfer_by: Option<Id>,
+    /// Record of an interval, new or changed.
+    pub interval: Option<(Interval, IntervalRecord)>,
+}
+
+/// What changed since the state was last stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Accounts.
+    pub accounts: BTreeSet<Id>,
+    /// Intervals, forgotten ones among them.
+    pub intervals: BTreeSet<Interval>,
+}
+
+/// Accounts and intervals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    accounts: BTreeMap<Id, Account>,
+    intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
+    /// Each record's digest, so that a block's state hash costs no more than the accounts.
+    digests: BTreeMap<Interval, Hash32>,
+    /// The latest interval forgotten; neither it nor any before it can be cleared.
+    forgotten_to: Option<Interval>,
+    touched: Touched,
+}
+
+/// Why a state can't start.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StateError {
+    /// Balances add up to more than 64 bits.
+    #[error("the balances add up to more than 64 bits")]
+    TotalOverflow,
+    /// An account's name is none.
+    #[error(transparent)]
+    Account(#[from] PartyError),
+}
+
+impl State {
+    /// The state a ledger starts from: every participant's account, and the rounding account.
+    ///
+    /// # Errors
+    /// Where balances add up to more than 64 bits.
+    pub fn genesis(genesis: &Genesis) -> Result<Self, StateError> {
+        let rounding: Id = ROUNDING_ACCOUNT.parse()?;
+        let names = genesis.participants.iter().map(|p| p.account.clone()).chain([rounding]);
+        let mut accounts: BTreeMap<Id, Account> = names.map(|name| (name, Account::default())).collect();
+        let mut total = NanoEur::ZERO;
+        for (name, balance) in &genesis.balances {
+            total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
+            accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
+        }
+        Ok(Self::from_parts(accounts, BTreeMap::new(), None))
+    }
+
+    /// A state from what was stored. Check its [`State::hash`] against a block.
+    pub fn from_parts(
+        accounts: BTreeMap<Id, Account>,
+        intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
+        forgotten_to: Option<Interval>,
+    ) -> Self {
+        let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
+        Self { accounts, intervals, digests, forgotten_to, touched: Touched::default() }
+    }
+
+    /// Every account.
+    pub fn accounts(&self) -> &BTreeMap<Id, Account> {
+        &self.accounts
+    }
+
+    /// Every interval kept.
+    pub fn intervals(&self) -> &BTreeMap<Interval, Arc<IntervalRecord>> {
+        &self.intervals
+    }
+
+    /// The latest interval forgotten.
+    pub fn forgotten_to(&self) -> Option<Interval> {
+        self.forgotten_to
+    }
+
+    /// Sum of all balances. The same in every state of a ledger.
+    pub fn total_nano_eur(&self) -> i128 {
+        self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
+    }
+
+    /// Hash over everything that later entries can depend on.
+    pub fn hash(&self) -> Hash32 {
+        digest::state(&self.accounts, &self.digests, self.forgotten_to)
+    }
+
+    /// What changed since the last call.
+    pub fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Makes an entry's changes, all or none, and returns the payments made.
+    ///
+    /// # Errors
+    /// Where payments don't sum to zero, an account doesn't exist or a balance overflows; the state
+    /// is then as it was.
+    pub fn commit(&mut self, changes: Changes) -> Result<Vec<Payment>, Refusal> {
+        let balances = self.balances_after(&changes)?;
+        for (name, balance) in balances {
+            if let Some(account) = self.accounts.get_mut(&name) {
+                account.balance = balance;
+            }
+            self.touched.accounts.insert(name);
+        }
+        if let Some(account) = changes.transfer_by.and_then(|name| self.accounts.get_mut(&name)) {
+            account.nonce += 1;
+        }
+        if let Some((at, record)) = changes.interval {
+            self.put_interval(at, record);
+        }
+        let payments = changes.payments.into_iter();
+        Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
+    }
+
+    fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {
+        let sum: i128 = changes.payments.values().map(|amount| i128::from(amount.0)).sum();
+        if sum != 0 {
+            return Err(Refusal::Unbalanced { sum });
+        }
+        let after = changes.payments.iter().map(|(name, amount)| {
+            let account =
+                self.accounts.get(name).ok_or_else(|| Refusal::NoAccount { account: name.clone() })?;
+            let balance = account.balance.checked_add(*amount);
+            balance
+                .map(|balance| (name.clone(), balance))
+                .ok_or_else(|| Refusal::Overflow { account: name.clone() })
+        });
+        after.collect()
+    }
+
+    fn put_interval(&mut self, at: Interval, record: IntervalRecord) {
+        self.digests.insert(at, digest::interval(&record));
+        self.intervals.insert(at, Arc::new(record));
+        self.touched.intervals.insert(at);
+        while self.intervals.len() > KEPT_INTERVALS {
+            let Some((oldest, _)) = self.intervals.pop_first() else { return };
+            self.digests.remove(&oldest);
+            self.forgotten_to = Some(oldest);
+            self.touched.intervals.insert(oldest);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What an entry did, and why one was refused.
+
+use crate::contracts::clearing::ClearingRefusal;
+use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::transfer::TransferRefusal;
+use market::interval::Interval;
+use market::units::NanoEur;
+use thiserror::Error;
+use wire::party::{Id, PartyId};
+
+/// What an accepted entry did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Who submitted it.
+    pub submitter: PartyId,
+    /// Kind of entry, as [`crate::contracts::kind`].
+    pub kind: &'static str,
+    /// Interval it is about, where it is about one.
+    pub interval: Option<Interval>,
+    /// What each account received (negative: paid), in order of account. The sum is zero.
+    pub payments: Vec<Payment>,
+}
+
+/// Change of one account's balance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// The account.
+    pub account: Id,
+    /// What it received; negative where it paid.
+    pub amount: NanoEur,
+}
+
+/// Why an entry was refused. It leaves no trace in the state.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The submitter's role has no right to this kind of entry.
+    #[error("{submitter} may not submit a {kind}")]
+    Right {
+        /// Who submitted it.
+        submitter: PartyId,
+        /// Kind of entry.
+        kind: &'static str,
+    },
+    /// An account it names does not exist.
+    #[error("there is no account {account}")]
+    NoAccount {
+        /// The account.
+        account: Id,
+    },
+    /// A balance would leave 64 bits.
+    #[error("the balance of {account} would overflow")]
+    Overflow {
+        /// The account.
+        account: Id,
+    },
+    /// Its payments do not sum to zero.
+    #[error("the payments sum to {sum} nEUR, not to zero")]
+    Unbalanced {
+        /// What they sum to.
+        sum: i128,
+    },
+    /// A clearing that does not hold.
+    #[error(transparent)]
+    Clearing(#[from] ClearingRefusal),
+    /// A delivery that does not hold.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryRefusal),
+    /// A transfer that can't be made.
+    #[error(transparent)]
+    Transfer(#[from] TransferRefusal),
+}
+
+impl Refusal {
+    /// A word for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refusal::Right { .. } => "right",
+            Refusal::NoAccount { .. } => "no-account",
+            Refusal::Overflow { .. } => "overflow",
+            Refusal::Unbalanced { .. } => "unbalanced",
+            Refusal::Clearing(refusal) => refusal.reason(),
+            Refusal::Delivery(refusal) => refusal.reason(),
+            Refusal::Transfer(refusal) => refusal.reason(),
+        }
+    }
+
+    /// Whether the same entry may fit later, when others have been decided.
+    pub fn is_premature(&self) -> bool {
+        matches!(
+            self,
+            Refusal::Delivery(DeliveryRefusal::NotCleared { .. })
+                | Refusal::Transfer(TransferRefusal::NonceAhead { .. })
+        )
+    }
+}
