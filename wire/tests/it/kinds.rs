@@ -1,0 +1,133 @@
+//! One message of every kind goes through signing and opening unchanged.
+
+use crate::world::{bid, network, party, registry, signer};
+use market::curve::Breakpoint;
+use market::interval::{Interval, UnixSeconds};
+use market::share::Demand as Range;
+use market::supply::SupplyCurve;
+use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use serde_bytes::ByteBuf;
+use std::collections::BTreeSet;
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, TransferEntry};
+use wire::envelope::open;
+use wire::hash::Hash32;
+use wire::message::{
+    Ack, Award, BidsCommitted, Body, BusAward, BusPrice, Demand, DemandAt, DeviceFault, FinalDemand, Firm,
+    Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading, PathStep, PriceQuestion,
+    SetpointReport, Supply, Tick, Verdict,
+};
+use wire::party::Role;
+
+const INTERVAL: Interval = Interval(UnixSeconds(1_700_000_100));
+const HASH: Hash32 = Hash32([0xab; 32]);
+
+fn bus_price() -> BusPrice {
+    BusPrice { bus: "LV1.101 Bus 4".into(), price: PicoEurPerWh(-7), allocation: Milliwatt(i64::MIN) }
+}
+
+fn range() -> Range {
+    Range { low: Milliwatt(-1), high: Milliwatt(i64::MAX) }
+}
+
+fn envelope() -> SignedEnvelope {
+    SignedEnvelope { topic: "t".into(), bytes: ByteBuf::from(vec![0; 300]) }
+}
+
+fn up_to_the_gate() -> Vec<(Role, Body)> {
+    let of = MessageRef { sender: party(Role::Dso), boot: u64::MAX, sequence: 0 };
+    let price = ForecastPrice { interval: INTERVAL, price: PicoEurPerWh(1) };
+    let points = [(0, -5), (0, 5), (9, 5)];
+    let points = points.map(|(p, w)| Breakpoint { price: PicoEurPerWh(p), power: Milliwatt(w) });
+    let curve = SupplyCurve::new(points.to_vec()).unwrap();
+    vec![
+        (Role::Timekeeper, Body::Tick(Tick { now: UnixSeconds(-1) })),
+        (Role::Tso, Body::Ack(Ack { of, verdict: Verdict::Refused("zu spät".into()) })),
+        (Role::Site, bid()),
+        (
+            Role::Aggregator,
+            Body::BidsCommitted(BidsCommitted { interval: INTERVAL, bids_root: HASH, bid_count: 3 }),
+        ),
+        (Role::Tso, Body::Supply(Supply { interval: INTERVAL, curve })),
+        (Role::Tso, Body::Forecast(Forecast { prices: vec![price; 3] })),
+    ]
+}
+
+fn rounds() -> Vec<(Role, Body)> {
+    let ticks = vec![PicoEurPerWh(-1), PicoEurPerWh(24), PicoEurPerWh(1 << 40)];
+    let at = DemandAt { bus: "b".into(), powers: vec![Milliwatt(2), Milliwatt(-1)] };
+    let final_demand = FinalDemand {
+        interval: INTERVAL,
+        bids_root: HASH,
+        allocations_root: HASH,
+        import: Milliwatt(1),
+        export: Milliwatt(2),
+        buses: vec![(bus_price(), range())],
+    };
+    vec![
+        (Role::Dso, Body::PriceQuestion(PriceQuestion { interval: INTERVAL, round: 5, ticks })),
+        (Role::Aggregator, Body::Demand(Demand { interval: INTERVAL, round: 5, buses: vec![at] })),
+        (Role::Dso, Body::Award(Award { interval: INTERVAL, buses: vec![bus_price()] })),
+        (Role::Aggregator, Body::FinalDemand(final_demand)),
+    ]
+}
+
+fn ledger() -> Vec<(Role, Body)> {
+    let clearing = ClearingEntry {
+        interval: INTERVAL,
+        import: Milliwatt(1),
+        prices: vec![PicoEurPerWh(1)],
+        flows: vec![],
+        supply: envelope(),
+        demands: vec![envelope()],
+    };
+    let account: wire::party::Id = "acc-1".parse().unwrap();
+    let site =
+        |energy| SiteDelivery { account: account.clone(), bid_hash: HASH, commitment: Milliwatt(-3), energy };
+    let delivery = DeliveryEntry {
+        interval: INTERVAL,
+        readings_sha256: HASH,
+        sites: vec![site(None), site(Some(Millijoule(4)))],
+    };
+    let transfer = TransferEntry { to: account.clone(), amount: NanoEur(5), nonce: 0 };
+    vec![
+        (Role::Dso, Body::Submit(Entry::Clearing(clearing))),
+        (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
+        (Role::Site, Body::Submit(Entry::Transfer(transfer))),
+        (Role::Validator, Body::Consensus(ByteBuf::from([1, 2, 3]))),
+        (Role::Validator, Body::Block(ByteBuf::new())),
+    ]
+}
+
+fn after_the_decision() -> Vec<(Role, Body)> {
+    let step = PathStep { left: true, hash: HASH, import: Milliwatt(1), export: Milliwatt(0) };
+    let firm = Firm {
+        interval: INTERVAL,
+        bus: BusAward { bus: "b".into(), price: PicoEurPerWh(3), range: range(), allocation: Milliwatt(4) },
+        allocation: Milliwatt(-4),
+        path: MerkleSumPath { salt: HASH, steps: vec![step, PathStep { left: false, ..step }] },
+        finality: ByteBuf::from(vec![7; 70_000]),
+    };
+    let fault = DeviceFault { device: "wallbox".into(), reason: "silent".into() };
+    let report = SetpointReport { interval: INTERVAL, commitment: None, confirmed: 2, faults: vec![fault] };
+    let reading = MeterReading { interval: INTERVAL, energy: Millijoule(i64::MIN) };
+    vec![
+        (Role::Aggregator, Body::Firm(firm)),
+        (Role::Site, Body::SetpointReport(report)),
+        (Role::Site, Body::MeterReading(reading)),
+    ]
+}
+
+#[test]
+fn every_kind_of_message_opens_to_what_was_signed() {
+    let messages = [up_to_the_gate(), rounds(), ledger(), after_the_decision()].concat();
+    let kinds: BTreeSet<&str> = messages.iter().map(|(_, body)| body.kind()).collect();
+    assert_eq!(kinds.len(), 16, "a kind is missing here: {kinds:?}");
+    for (role, body) in messages {
+        let addressed = body.addressing() != wire::message::Addressing::All;
+        let recipient = addressed.then(|| party(Role::Dso));
+        let sealed = signer(role).sign(recipient.clone(), INTERVAL, 1, 2, &body).unwrap();
+        let opened = open(&registry(), &network(), &sealed.raw.topic, &sealed.raw.bytes).unwrap();
+        assert_eq!((opened.id, &opened.body), (sealed.id, &body));
+        assert_eq!((opened.topic.recipient, opened.raw), (recipient, sealed.raw));
+    }
+}

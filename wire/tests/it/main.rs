@@ -1,0 +1,9 @@
+//! What travels, against independent figures and against forgery.
+
+#![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
+
+mod forgery;
+mod golden;
+mod kinds;
+mod merkle_vectors;
+mod world;
