@@ -1,10 +1,11 @@
 //! Clearing many sites whose curves are at hand, in a [`Book`].
 //!
-//! Curves are never merged. One pass over the book bounds every bus's demand at 65 prices, which
-//! are summed up the tree and leave each bus a narrow window of prices; a second pass keeps the few
-//! pieces of curves that fall within the window; and further rounds on those alone narrow it to a
-//! tick, the last of them exactly. The outcome is the same, figure for figure, as that of
-//! [`super::sampled`] or of a bisection over the whole tree.
+//! Curves are never merged. A look at one site in many guesses each bus's window of prices; one
+//! pass over all of them keeps the few pieces of curves that fall within it; and rounds on those
+//! alone, 65 prices at a time and summed up the tree, narrow it to a tick, the last of them exactly.
+//! Only where the guess was wrong (or there are few sites) is every curve bounded at 65 prices that
+//! span them all. The outcome is the same, figure for figure, as that of [`super::sampled`] or of a
+//! bisection over the whole tree.
 
 use super::allocate::{allocate, Missing};
 use super::book::Book;
@@ -23,8 +24,23 @@ const CHEAP: usize = 4_000_000;
 /// finely rather than kept at length.
 const ROUND_CELLS: usize = 4_000_000;
 
+/// Sites looked at for a guess; books of fewer are bounded whole at once.
+const GUESS_SITES: usize = 65_536;
+
+/// Sites of a single bus looked at for a guess, where it has as many.
+const GUESS_SITES_OF_BUS: usize = 128;
+
 /// Supply breakpoints asked exactly in one round.
 const SUPPLY_TICKS: usize = 8;
+
+/// How much to look at before looking closely.
+#[derive(Clone, Copy)]
+struct Effort {
+    guess_sites: usize,
+    guess_sites_of_bus: usize,
+    /// Evaluations of a piece at a tick that are cheaper done than avoided.
+    cheap: usize,
+}
 
 /// Clears the sites of a book.
 ///
@@ -37,86 +53,110 @@ pub fn clear(
     book: &Book,
     range: PriceRange,
 ) -> Result<Clearing, Infeasible> {
-    clear_within(&Grounds { feeder, tree, supply }, book, range, CHEAP)
+    let effort = Effort { guess_sites: GUESS_SITES, guess_sites_of_bus: GUESS_SITES_OF_BUS, cheap: CHEAP };
+    clear_within(&Grounds { feeder, tree, supply }, book, range, effort)
 }
 
-/// As [`clear`]; up to `cheap` evaluations are done exactly rather than bounded.
 fn clear_within(
     grounds: &Grounds<'_>,
     book: &Book,
     range: PriceRange,
-    cheap: usize,
+    effort: Effort,
 ) -> Result<Clearing, Infeasible> {
-    let mut demand = first_pass(book, grounds.feeder.buses.len(), range);
-    let mut rounds: Option<Rounds> = None;
-    loop {
-        let levels = sum_up(grounds, &demand)?;
-        let located = locate(grounds, &levels);
-        let mut asked = Vec::new();
-        if located.windows.iter().all(|w| w.low == w.high) {
-            match allocate(grounds, &demand, &levels, &located.windows) {
-                Ok(clearing) => return Ok(clearing),
-                Err(Missing(ticks)) => asked = ticks,
-            }
+    let market = Market { grounds, book, range, effort };
+    match market.guessed()? {
+        Some((rounds, demand)) => rounds.run(&market, demand, true),
+        None => {
+            let (rounds, demand) = market.surveyed()?;
+            rounds.run(&market, demand, false)
         }
-        let rounds = rounds.get_or_insert_with(|| Rounds::second_pass(book, grounds.tree, &located, cheap));
-        demand = rounds.next(grounds, book, &demand, &located, asked);
     }
 }
 
-/// Bounds at 65 prices that span every breakpoint, exact at the ends of the range.
-fn first_pass(book: &Book, buses: usize, range: PriceRange) -> Grid {
-    let (first, last) = (range.min.0, range.max.0 + 1);
-    let (low, high) = book.price_span().unwrap_or((first, first));
-    let edges = Edges::over(book, low.clamp(first, last), (high + 1).clamp(first, last));
-    let mut ticks = vec![first, last];
-    let inner = |tick: &i64| first < *tick && *tick < last;
-    if let Some(edges) = edges.filter(|_| buses * PARTS <= 2 * ROUND_CELLS) {
-        ticks.extend((0..=PARTS).map(|edge| edges.tick(edge)).filter(inner));
-    }
-    ticks.sort_unstable();
-    let mut grid = Grid::new(ticks.clone(), buses);
-    for bus in 0..buses {
-        let known = edges.filter(|_| ticks.len() > 2).map(|edges| (edges, within(book, bus, edges)));
-        let row = grid.row_mut(bus);
-        row[0] = Bound::exact(book.power_at_bus(bus, first));
-        row[ticks.len() - 1] = Bound::exact(book.power_at_bus(bus, last));
-        if let Some((edges, bounds)) = known {
-            let inner = (0..=PARTS).filter(|edge| inner(&edges.tick(*edge)));
-            for (place, edge) in inner.enumerate() {
-                row[place + 1] = bounds[edge];
-            }
+/// What is to be cleared.
+struct Market<'a> {
+    grounds: &'a Grounds<'a>,
+    book: &'a Book,
+    range: PriceRange,
+    effort: Effort,
+}
+
+impl Market<'_> {
+    /// Rounds begun on windows guessed from a few sites, with bounds across them. None where there
+    /// are too few sites for a guess to pay.
+    fn guessed(&self) -> Result<Option<(Rounds, Grid)>, Infeasible> {
+        let stride = self.book.sites() / self.effort.guess_sites.max(1);
+        if stride < 2 {
+            return Ok(None);
         }
+        let Some((survey, edges)) = survey(self, stride) else { return Ok(None) };
+        let windows = windows(self.grounds, &survey, 2 << edges.shift)?;
+        let rounds = Rounds::new(self, &windows);
+        let demand = rounds.bounded(self.book, &ends(self), &windows);
+        Ok(demand.map(|demand| (rounds, demand)))
     }
-    tighten(&mut grid, buses);
+
+    /// Rounds begun on windows known for sure, from every site.
+    fn surveyed(&self) -> Result<(Rounds, Grid), Infeasible> {
+        let demand = match survey(self, 1) {
+            Some((survey, _)) => survey,
+            None => ends(self),
+        };
+        let windows = windows(self.grounds, &demand, 0)?;
+        Ok((Rounds::new(self, &windows), demand))
+    }
+}
+
+/// Every bus's demand at the two ends of the price range, exactly.
+fn ends(market: &Market<'_>) -> Grid {
+    let Market { grounds, book, range, .. } = market;
+    let ticks = vec![range.min.0, range.max.0 + 1];
+    let mut grid = Grid::new(ticks.clone(), grounds.feeder.buses.len());
+    for bus in 0..grid.rows() {
+        let powers = ticks.iter().map(|tick| Bound::exact(book.power_at_bus(bus, *tick)));
+        grid.row_mut(bus).iter_mut().zip(powers).for_each(|(bound, power)| *bound = power);
+    }
     grid
 }
 
-/// Demand falls along a row, so no bound may rise.
-fn tighten(grid: &mut Grid, buses: usize) {
-    for bus in 0..buses {
-        let row = grid.row_mut(bus);
-        for i in 1..row.len() {
-            row[i].high = row[i].high.min(row[i - 1].high);
-        }
-        for i in (1..row.len()).rev() {
-            row[i - 1].low = row[i - 1].low.max(row[i].low);
+/// Demand at 65 prices that span every breakpoint: bounds, or with `stride` above one a guess from
+/// every so many sites. None where figures or feeder are too large for it.
+fn survey(market: &Market<'_>, stride: usize) -> Option<(Grid, Edges)> {
+    let Market { book, range, effort, .. } = market;
+    let ends = ends(market);
+    let (first, last) = (range.min.0, range.max.0 + 1);
+    let (low, high) = book.price_span()?;
+    let edges = Edges::over(book, low.clamp(first, last), (high + 1).clamp(first, last))?;
+    if ends.rows() * PARTS > ROUND_CELLS {
+        return None;
+    }
+    let mut grid = widen(&ends, (0..=PARTS).map(|edge| edges.tick(edge)).collect());
+    for bus in 0..ends.rows() {
+        let all = book.sites_at(bus).len();
+        let stride = stride.min(all / effort.guess_sites_of_bus.max(1)).max(1);
+        let (bounds, looked) = within(book, bus, edges, stride);
+        let (most, least) = (ends.row(bus)[0].high, ends.row(bus)[1].low);
+        for (edge, mut bound) in bounds.into_iter().enumerate() {
+            if looked < all {
+                let guess = bound.middle() as i128 * all as i128 / looked as i128;
+                bound = Bound::exact(guess.clamp(least as i128, most as i128) as i64);
+            }
+            learn(&mut grid, bus, edges.tick(edge), bound);
         }
     }
+    tighten(&mut grid);
+    Some((grid, edges))
 }
 
-/// The rounds after the first pass.
-struct Rounds {
-    /// By bus.
-    pieces: Vec<Pieces>,
-    /// By bus: the window its pieces were last narrowed to.
-    windows: Vec<(i64, i64)>,
-    /// Sum of the gaps' widths when they were last divided by bounds, to notice when that no longer helps.
-    width: i128,
-    /// Rounds asked near the interpolated price since one divided gaps evenly.
-    guesses: usize,
-    /// Evaluations of a piece at a tick that are cheaper done than avoided.
-    cheap: usize,
+/// Where each bus's demand matters, by bus, and `margin` ticks more.
+fn windows(grounds: &Grounds<'_>, demand: &Grid, margin: i64) -> Result<Vec<(i64, i64)>, Infeasible> {
+    let located = locate(grounds, &sum_up(grounds, demand)?);
+    let (first, last) = (demand.ticks[0], demand.ticks[demand.ticks.len() - 1]);
+    let widened = grounds.tree.place.iter().map(|place| {
+        let (from, to) = window_of(&located, *place);
+        ((from - margin).max(first), (to + margin).min(last))
+    });
+    Ok(widened.collect())
 }
 
 fn window_of(located: &Located, place: usize) -> (i64, i64) {
@@ -124,11 +164,72 @@ fn window_of(located: &Located, place: usize) -> (i64, i64) {
     (ask_from, ask_to)
 }
 
+/// What is left of the curves within the windows, and how far it has been narrowed.
+struct Rounds {
+    /// By bus.
+    pieces: Vec<Pieces>,
+    /// Sum of the gaps' widths when they were last divided by bounds, to notice when that no longer helps.
+    width: i128,
+    /// Rounds asked near the interpolated price since one divided gaps evenly.
+    guesses: usize,
+    cheap: usize,
+}
+
 impl Rounds {
-    fn second_pass(book: &Book, tree: &Tree, located: &Located, cheap: usize) -> Self {
-        let windows: Vec<_> = tree.place.iter().map(|place| window_of(located, *place)).collect();
-        let pieces = windows.iter().enumerate().map(|(bus, window)| Pieces::of(book, bus, *window));
-        Self { pieces: pieces.collect(), windows, width: i128::MAX, guesses: 0, cheap }
+    fn new(market: &Market<'_>, windows: &[(i64, i64)]) -> Self {
+        let pieces = windows.iter().enumerate().map(|(bus, window)| Pieces::of(market.book, bus, *window));
+        Self { pieces: pieces.collect(), width: i128::MAX, guesses: 0, cheap: market.effort.cheap }
+    }
+
+    /// Narrows until every price is known; from a survey of everything where windows were `guessed`
+    /// and turn out to lie elsewhere.
+    fn run(
+        mut self,
+        market: &Market<'_>,
+        mut demand: Grid,
+        mut guessed: bool,
+    ) -> Result<Clearing, Infeasible> {
+        let grounds = market.grounds;
+        loop {
+            let levels = sum_up(grounds, &demand)?;
+            let located = locate(grounds, &levels);
+            let mut asked = Vec::new();
+            if located.windows.iter().all(|w| w.low == w.high) {
+                match allocate(grounds, &demand, &levels, &located.windows) {
+                    Ok(clearing) => return Ok(clearing),
+                    Err(Missing(ticks)) => asked = ticks,
+                }
+            }
+            if !self.holds(grounds.tree, &located) && guessed {
+                (self, demand) = market.surveyed()?;
+                guessed = false;
+                continue;
+            }
+            self.narrow(market, &located);
+            demand = self.next(grounds, market.book, &demand, &located, asked);
+        }
+    }
+
+    /// Whether every bus's window lies within the one its pieces were kept for.
+    fn holds(&self, tree: &Tree, located: &Located) -> bool {
+        tree.place.iter().zip(&self.pieces).all(|(place, pieces)| {
+            let ((from, to), (kept_from, kept_to)) = (window_of(located, *place), pieces.window());
+            kept_from <= from && to <= kept_to
+        })
+    }
+
+    /// Brings every bus's pieces to its window.
+    fn narrow(&mut self, market: &Market<'_>, located: &Located) {
+        for (bus, place) in market.grounds.tree.place.iter().enumerate() {
+            let (from, to) = window_of(located, *place);
+            let (kept_from, kept_to) = self.pieces[bus].window();
+            if from < kept_from || to > kept_to {
+                self.pieces[bus] = Pieces::of(market.book, bus, (from, to));
+            } else if (to - from) < (kept_to - kept_from) / 4 {
+                // Reading the pieces again pays once it drops or straightens many of them.
+                self.pieces[bus].narrow((from, to));
+            }
+        }
     }
 
     /// One round: asks what narrows the gaps most for its cost. `asked` are ticks needed anyway.
@@ -140,15 +241,6 @@ impl Rounds {
         located: &Located,
         asked: Vec<i64>,
     ) -> Grid {
-        for (bus, place) in grounds.tree.place.iter().enumerate() {
-            let (from, to) = window_of(located, *place);
-            let (kept_from, kept_to) = self.windows[bus];
-            // Windows only narrow; reading the pieces again pays once it drops many of them.
-            if (to - from) < (kept_to - kept_from) / 8 {
-                self.windows[bus] = (from, to);
-                self.pieces[bus].narrow((from, to));
-            }
-        }
         let pieces: usize = self.pieces.iter().map(Pieces::len).sum();
         let cheap = pieces.saturating_mul(PARTS) <= self.cheap;
         let mut ticks = asked;
@@ -156,7 +248,8 @@ impl Rounds {
         let width = located.gaps.iter().map(|gap| (gap.right - gap.left) as i128).sum();
         if !cheap && width < self.width / 4 && !(1..=4).contains(&ticks.len()) {
             self.width = width;
-            if let Some(grid) = self.bounded_round(grounds, book, demand, located) {
+            let windows: Vec<_> = grounds.tree.place.iter().map(|place| window_of(located, *place)).collect();
+            if let Some(grid) = self.bounded(book, demand, &windows) {
                 return grid;
             }
         }
@@ -171,49 +264,40 @@ impl Rounds {
                 guess(gap, &mut ticks);
             }
         }
-        self.exact_round(grounds, demand, located, ticks)
+        for window in located.windows.iter().filter(|window| window.low == window.high) {
+            ticks.extend([window.low, window.low + 1]);
+        }
+        self.exact(grounds, demand, located, ticks)
     }
 
-    /// Bounds at 65 edges of each bus's window.
-    fn bounded_round(
-        &self,
-        grounds: &Grounds<'_>,
-        book: &Book,
-        demand: &Grid,
-        located: &Located,
-    ) -> Option<Grid> {
-        let mut windows: Vec<_> = grounds.tree.place.iter().map(|place| window_of(located, *place)).collect();
-        let by_bus = windows.clone();
-        windows.sort_unstable();
-        windows.dedup();
-        if windows.len() * PARTS * by_bus.len() > ROUND_CELLS {
+    /// A round of bounds at 65 edges of each bus's window. None where figures or feeder are too large
+    /// for it.
+    fn bounded(&self, book: &Book, demand: &Grid, windows: &[(i64, i64)]) -> Option<Grid> {
+        let mut different = windows.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        if different.len() * PARTS * windows.len() > ROUND_CELLS {
             return None;
         }
         let edges_of = |(from, to): (i64, i64)| Edges::over(book, from, to);
-        let edges: Option<Vec<_>> = windows.iter().map(|window| edges_of(*window)).collect();
-        let inside = |edges: Edges, (_, to): (i64, i64)| {
+        let ticks_of = |edges: Edges, (_, to): (i64, i64)| {
             (0..=PARTS).map(move |edge| edges.tick(edge)).take_while(move |tick| *tick <= to)
         };
-        let all = windows.iter().zip(edges?).flat_map(|(window, edges)| inside(edges, *window));
+        let edges: Option<Vec<_>> = different.iter().map(|window| edges_of(*window)).collect();
+        let all = different.iter().zip(edges?).flat_map(|(window, edges)| ticks_of(edges, *window));
         let mut grid = widen(demand, all.collect());
-        for (bus, window) in by_bus.into_iter().enumerate() {
-            let edges = edges_of(window)?;
-            let bounds = self.pieces[bus].within(edges);
-            for (tick, bound) in inside(edges, window).zip(bounds) {
+        for (bus, window) in windows.iter().enumerate() {
+            let edges = edges_of(*window)?;
+            for (tick, bound) in ticks_of(edges, *window).zip(self.pieces[bus].within(edges)) {
                 learn(&mut grid, bus, tick, bound);
             }
         }
-        tighten(&mut grid, self.pieces.len());
+        tighten(&mut grid);
         Some(grid)
     }
 
-    fn exact_round(
-        &self,
-        grounds: &Grounds<'_>,
-        demand: &Grid,
-        located: &Located,
-        mut ticks: Vec<i64>,
-    ) -> Grid {
+    /// A round of exact demand at `ticks`, of each bus at those that lie in its window.
+    fn exact(&self, grounds: &Grounds<'_>, demand: &Grid, located: &Located, mut ticks: Vec<i64>) -> Grid {
         ticks.sort_unstable();
         ticks.dedup();
         let mut grid = widen(demand, ticks.clone());
@@ -226,8 +310,21 @@ impl Rounds {
                 learn(&mut grid, bus, *tick, Bound::exact(power));
             }
         }
-        tighten(&mut grid, self.pieces.len());
+        tighten(&mut grid);
         grid
+    }
+}
+
+/// Demand falls along a row, so no bound may rise.
+fn tighten(grid: &mut Grid) {
+    for bus in 0..grid.rows() {
+        let row = grid.row_mut(bus);
+        for i in 1..row.len() {
+            row[i].high = row[i].high.min(row[i - 1].high);
+        }
+        for i in (1..row.len()).rev() {
+            row[i - 1].low = row[i - 1].low.max(row[i].low);
+        }
     }
 }
 
@@ -349,8 +446,13 @@ mod tests {
             let grounds = Grounds { feeder: &feeder, tree: &tree, supply: &supply };
             let end = PicoEurPerWh(3_000_000_000);
             let range = PriceRange { min: -end, max: end };
-            let exact = clear_within(&grounds, &book, range, usize::MAX);
-            prop_assert_eq!(clear_within(&grounds, &book, range, 0), exact);
+            let clear = |guess_sites, cheap| {
+                clear_within(&grounds, &book, range, Effort { guess_sites, guess_sites_of_bus: 1, cheap })
+            };
+            let exact = clear(usize::MAX, usize::MAX);
+            prop_assert_eq!(&clear(usize::MAX, 0), &exact);
+            // A guess from a few sites, mostly wrong.
+            prop_assert_eq!(&clear(4, 0), &exact);
         }
     }
 }
