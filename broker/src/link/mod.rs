@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::mpsc;
-use wire::envelope::{EnvelopeError, Opened, Signer};
+use wire::envelope::{EnvelopeError, Opened, Sealed, Signer};
 use wire::freshness::MAX_VALIDITY_MS;
 use wire::message::{Body, MessageRef, Verdict};
 use wire::party::{PartyId, Registry};
@@ -163,6 +163,14 @@ impl Link {
     /// [`LinkError::Full`] where as many wait as may, [`LinkError::Envelope`] where the message is
     /// none this party may send, [`LinkError::Ended`].
     pub fn send(&self, outgoing: Outgoing) -> Result<MessageRef, LinkError> {
+        self.send_sealed(outgoing).map(|sealed| sealed.id)
+    }
+
+    /// As [`Link::send`], and gives the signed message as well, for whom its own words are evidence.
+    ///
+    /// # Errors
+    /// As [`Link::send`].
+    pub fn send_sealed(&self, outgoing: Outgoing) -> Result<Sealed, LinkError> {
         let what = outgoing.body.kind();
         let full = |waiting| LinkError::Full { what, waiting };
         let reserve = |waiting: usize| (waiting < self.queue).then_some(waiting + 1);
@@ -172,7 +180,7 @@ impl Link {
         })
     }
 
-    fn send_reserved(&self, outgoing: Outgoing) -> Result<MessageRef, LinkError> {
+    fn send_reserved(&self, outgoing: Outgoing) -> Result<Sealed, LinkError> {
         let Outgoing { body, interval, recipient, acknowledged_by, tag, valid_for_ms } = outgoing;
         let what = body.kind();
         let valid_for_ms = valid_for_ms.min(MAX_VALIDITY_MS);
@@ -181,9 +189,9 @@ impl Link {
             .signer
             .sign(recipient, interval, now_ms, now_ms.saturating_add(valid_for_ms), &body)
             .map_err(|source| LinkError::Envelope { what, source })?;
-        let id = sealed.id.clone();
+        let sent = sealed.clone();
         self.command(what, Command::Send { sealed, tag, acknowledged_by, valid_for_ms })?;
-        Ok(id)
+        Ok(sent)
     }
 
     /// Answers a message delivered. Only the first answer to a message counts, and it is given again
