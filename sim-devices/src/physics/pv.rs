@@ -1,0 +1,109 @@
+//! A PV inverter: what the sun gives, cut to the limit it holds. No protocol, no clock.
+
+use super::profile::Profile;
+use super::reversion::Held;
+use market::interval::UnixSeconds;
+use market::units::{Millijoule, Milliwatt};
+
+/// A PV system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PvSpec {
+    /// The inverter's nameplate, positive.
+    pub nameplate: Milliwatt,
+    /// What the sun gives, in fractions of the nameplate.
+    pub sun: Profile,
+}
+
+/// A hundredth of a percent, of which this many are the whole nameplate.
+pub const WHOLE: u16 = 10_000;
+
+/// A PV system's state.
+#[derive(Clone, Debug)]
+pub struct Pv {
+    spec: PvSpec,
+    /// Limit on output in hundredths of a percent of the nameplate.
+    pub limit: Held<u16>,
+    power: Milliwatt,
+    fed_in: Millijoule,
+    lost: Millijoule,
+}
+
+impl Pv {
+    /// A system without a limit, giving at `start` what the sun gives.
+    pub fn new(spec: PvSpec, start: UnixSeconds) -> Self {
+        let (limit, none) = (Held::off(WHOLE), Millijoule::ZERO);
+        let mut pv = Self { spec, limit, power: Milliwatt::ZERO, fed_in: none, lost: none };
+        pv.power = pv.power_at(start);
+        pv
+    }
+
+    /// Lets `seconds` pass from `now` on, within which neither sun nor limit changes; gives the power,
+    /// zero or negative.
+    pub fn step(&mut self, now: UnixSeconds, seconds: i64) -> Milliwatt {
+        self.power = self.power_at(now);
+        self.fed_in += (-self.power).over_seconds(seconds);
+        self.lost += (self.power - self.available(now)).over_seconds(seconds);
+        self.power
+    }
+
+    fn power_at(&self, now: UnixSeconds) -> Milliwatt {
+        let share = i64::from(self.limit.at(now).unwrap_or(WHOLE).min(WHOLE));
+        self.available(now).max(Milliwatt(-self.spec.nameplate.0 * share / i64::from(WHOLE)))
+    }
+
+    /// What it could feed in at `now` without a limit, zero or negative.
+    pub fn available(&self, now: UnixSeconds) -> Milliwatt {
+        Milliwatt(-self.spec.sun.of(self.spec.nameplate.0, now).clamp(0, self.spec.nameplate.0))
+    }
+
+    /// Power over the last step, zero or negative.
+    pub fn power(&self) -> Milliwatt {
+        self.power
+    }
+
+    /// Energy fed in since it was built, positive.
+    pub fn fed_in(&self) -> Millijoule {
+        self.fed_in
+    }
+
+    /// Energy the limit has kept back since it was built, positive.
+    pub fn lost(&self) -> Millijoule {
+        self.lost
+    }
+
+    /// Its nameplate, positive.
+    pub fn nameplate(&self) -> Milliwatt {
+        self.spec.nameplate
+    }
+
+    /// The first instant after `now` at which sun or limit changes by itself.
+    pub fn next_change(&self, now: UnixSeconds) -> UnixSeconds {
+        let sun = self.spec.sun.next_change(now);
+        self.limit.lapses().filter(|end| *end > now).map_or(sun, |end| end.min(sun))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(limit: Option<(u16, u16)>, now: i64, power_w: i64) {
+        let sun = Profile::constant(0.6);
+        let mut pv = Pv::new(PvSpec { nameplate: Milliwatt(10_000_000), sun }, UnixSeconds(0));
+        if let Some((value, revert_s)) = limit {
+            pv.limit.write(UnixSeconds(0), value, revert_s, true);
+        }
+        assert_eq!(pv.step(UnixSeconds(now), 60), Milliwatt(power_w * 1000));
+        assert_eq!(pv.fed_in(), Millijoule(-power_w * 60_000));
+        assert_eq!(pv.lost(), Millijoule((6000 + power_w) * 60_000));
+    }
+
+    #[test]
+    fn the_sun_is_fed_in_up_to_the_limit_in_force() {
+        check(None, 0, -6000);
+        check(Some((8000, 0)), 0, -6000);
+        check(Some((2500, 900)), 899, -2500);
+        check(Some((2500, 900)), 900, -6000);
+        check(Some((0, 0)), 0, 0);
+    }
+}
