@@ -1,0 +1,446 @@
+//! The charge point's conversation as a pure function: what the physics do becomes calls, the
+//! central system's calls become limits for the physics.
+
+use super::configuration::Configuration;
+use super::metering::{meter_values, status, status_notification, timestamp, whole_wh};
+use super::profiles::{composite, Profile, Profiles};
+use super::transactions::{Happened, Transactions};
+use super::Fault;
+use crate::physics::car::{ChargerSim, ConnectorStatus, LimitFrom};
+use market::interval::UnixSeconds;
+use market::units::Milliwatt;
+use serde_json::{json, Value};
+use std::collections::VecDeque;
+
+/// A call not answered within so many milliseconds is given up, or made again where it must be told.
+const ANSWER_WITHIN_MS: u64 = 10_000;
+/// A boot not accepted is announced again after so many milliseconds.
+const BOOT_AGAIN_MS: u64 = 5_000;
+/// Between meter values, also where simulated time runs fast.
+const METER_EVERY_MS: u64 = 500;
+/// Limits are worked out for a day ahead, and again after so many seconds.
+const LIMITS_HOLD_S: i64 = 21_600;
+/// Most calls that wait.
+const QUEUE_MAX: usize = 256;
+
+/// What the core is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A connection stands.
+    Connected,
+    /// The connection is gone.
+    Disconnected,
+    /// A text message.
+    Text(String),
+    /// Time has passed, in reality or in the physics.
+    Poll,
+}
+
+/// What the core wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a text message.
+    Send(String),
+}
+
+/// A call to be made; its fields are filled in when it goes out, from what is then known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Say {
+    Boot,
+    Heartbeat,
+    Status(&'static str, UnixSeconds),
+    Start(u64),
+    Stop(u64),
+    Meter(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Pending {
+    id: String,
+    say: Say,
+    deadline_ms: u64,
+}
+
+/// A charge point's conversation.
+#[derive(Clone, Debug)]
+pub struct Core {
+    configuration: Configuration,
+    fault: Fault,
+    connected: bool,
+    booted: bool,
+    queue: VecDeque<Say>,
+    pending: Option<Pending>,
+    /// Answers held back by a fault, with the time they are due.
+    late: VecDeque<(u64, String)>,
+    calls_made: u64,
+    profiles: Profiles,
+    transactions: Transactions,
+    limits_from: Option<UnixSeconds>,
+    status: Option<&'static str>,
+    metered: Option<UnixSeconds>,
+    metered_ms: u64,
+    beat_ms: u64,
+}
+
+impl Core {
+    /// A charge point that has just been switched on. `meter_interval_s` is by its own clock.
+    pub fn new(meter_interval_s: u32) -> Self {
+        Self {
+            configuration: Configuration::new(meter_interval_s),
+            fault: Fault::None,
+            connected: false,
+            booted: false,
+            queue: VecDeque::from([Say::Boot]),
+            pending: None,
+            late: VecDeque::new(),
+            calls_made: 0,
+            profiles: Profiles::default(),
+            transactions: Transactions::default(),
+            limits_from: None,
+            status: None,
+            metered: None,
+            metered_ms: 0,
+            beat_ms: 0,
+        }
+    }
+
+    /// Lets it misbehave from now on.
+    pub fn set_fault(&mut self, fault: Fault) {
+        if self.fault != fault {
+            self.fault = fault;
+            // What it ignored while it disobeyed holds again.
+            self.limits_from = None;
+        }
+    }
+
+    /// Takes one input at `real_ms` milliseconds of real time since an arbitrary start.
+    pub fn step(&mut self, real_ms: u64, sim: &mut ChargerSim, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.follow(sim);
+        match input {
+            Input::Connected => self.connect(real_ms, sim),
+            Input::Disconnected => self.disconnect(),
+            Input::Text(text) => self.take_text(real_ms, sim, &text),
+            Input::Poll => self.poll(real_ms, sim),
+        }
+        self.set_limits(sim);
+        if self.fault == Fault::Silent || !self.connected {
+            self.late.clear();
+            return effects;
+        }
+        let due = self.late.iter().take_while(|(due_ms, _)| *due_ms <= real_ms).count();
+        effects.extend(self.late.drain(..due).map(|(_, text)| Effect::Send(text)));
+        self.say_next(real_ms, sim, &mut effects);
+        effects
+    }
+
+    fn connect(&mut self, real_ms: u64, sim: &ChargerSim) {
+        self.connected = true;
+        self.beat_ms = real_ms;
+        if self.booted {
+            // No boot: it only lost its connection. The central system hears how things stand.
+            self.say(Say::Status(status(sim, self.transactions.current().is_some()), sim.now()));
+        }
+    }
+
+    fn disconnect(&mut self) {
+        self.connected = false;
+        self.late.clear();
+        self.repeat_pending();
+        // What happened is still to be told; how things stood is not.
+        self.queue.retain(|say| matches!(say, Say::Boot | Say::Start(_) | Say::Stop(_)));
+    }
+
+    /// What must be told and got no answer is told again.
+    fn repeat_pending(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            if matches!(pending.say, Say::Boot | Say::Start(_) | Say::Stop(_)) {
+                self.queue.push_front(pending.say);
+            }
+        }
+    }
+
+    fn say(&mut self, say: Say) {
+        let must = matches!(say, Say::Start(_) | Say::Stop(_));
+        if must || (self.connected && self.queue.len() < QUEUE_MAX && !self.queue.contains(&say)) {
+            self.queue.push_back(say);
+        }
+    }
+
+    /// Turns what happened in the physics into calls.
+    fn follow(&mut self, sim: &ChargerSim) {
+        for happened in self.transactions.follow(sim) {
+            match happened {
+                Happened::Began(number) => {
+                    let began = self.transactions.get(number).map_or(sim.now(), |t| t.began);
+                    self.say(Say::Status("Preparing", began));
+                    self.say(Say::Start(number));
+                }
+                Happened::Ended(number) => {
+                    self.profiles.end_transaction();
+                    self.say(Say::Stop(number));
+                }
+                Happened::Left => {
+                    self.say(Say::Status("Available", sim.now()));
+                    self.status = Some("Available");
+                }
+            }
+            self.limits_from = None;
+        }
+        let current = status(sim, self.transactions.current().is_some());
+        if self.status != Some(current) {
+            self.status = Some(current);
+            self.say(Say::Status(current, sim.now()));
+        }
+    }
+
+    fn poll(&mut self, real_ms: u64, sim: &ChargerSim) {
+        if self.pending.as_ref().is_some_and(|pending| pending.deadline_ms <= real_ms) {
+            self.repeat_pending();
+        }
+        let beat_every_ms = if self.booted { self.configuration.heartbeat_s * 1000 } else { BOOT_AGAIN_MS };
+        if real_ms.saturating_sub(self.beat_ms) >= beat_every_ms {
+            self.beat_ms = real_ms;
+            let boots = self.pending.as_ref().is_some_and(|pending| pending.say == Say::Boot);
+            if self.booted {
+                self.say(Say::Heartbeat);
+            } else if !boots && !self.queue.contains(&Say::Boot) {
+                self.queue.push_front(Say::Boot);
+            }
+        }
+        let age_s = self.metered.map_or(i64::MAX, |at| sim.now().0 - at.0);
+        let due = age_s >= self.configuration.meter_interval_s
+            && real_ms.saturating_sub(self.metered_ms) >= METER_EVERY_MS;
+        if due && self.transactions.current().is_some() {
+            self.meter(real_ms, sim, "Sample.Periodic");
+        }
+    }
+
+    fn meter(&mut self, real_ms: u64, sim: &ChargerSim, context: &'static str) {
+        self.metered = Some(sim.now());
+        self.metered_ms = real_ms;
+        self.say(Say::Meter(context));
+    }
+
+    fn set_limits(&mut self, sim: &mut ChargerSim) {
+        if self.limits_from.is_some_and(|from| sim.now().0 - from.0 < LIMITS_HOLD_S) {
+            return;
+        }
+        let car = sim.status() != ConnectorStatus::Available;
+        let current = self.transactions.current();
+        let limits = if car && current.is_none() {
+            // Charging was ended; the car that is still there gets nothing.
+            vec![LimitFrom { from: sim.now(), power: Some(Milliwatt::ZERO) }]
+        } else {
+            self.profiles.limits(sim.now(), current.map(|transaction| transaction.began))
+        };
+        if self.fault != Fault::Disobeying {
+            sim.set_limits(limits);
+        }
+        self.limits_from = Some(sim.now());
+    }
+
+    fn take_text(&mut self, real_ms: u64, sim: &ChargerSim, text: &str) {
+        let Ok(Value::Array(frame)) = serde_json::from_str::<Value>(text) else { return };
+        let id = frame.get(1).and_then(Value::as_str).unwrap_or_default();
+        let payload = |index: usize| frame.get(index).cloned().unwrap_or_default();
+        match frame.first().and_then(Value::as_i64) {
+            Some(2) => {
+                let action = frame.get(2).and_then(Value::as_str).unwrap_or_default();
+                let answer = match self.obey(real_ms, sim, action, &payload(3)) {
+                    Ok(answer) => json!([3, id, answer]),
+                    Err((code, text)) => json!([4, id, code, text, {}]),
+                };
+                let due_ms = match self.fault {
+                    Fault::Late(ms) => real_ms + u64::from(ms),
+                    _ => real_ms,
+                };
+                self.late.push_back((due_ms, answer.to_string()));
+            }
+            Some(kind @ (3 | 4)) => {
+                if let Some(pending) = self.pending.take_if(|pending| pending.id == id) {
+                    self.settle(&pending.say, if kind == 3 { payload(2) } else { Value::Null });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, say: &Say, answer: Value) {
+        match say {
+            Say::Boot if answer["status"] == "Accepted" => {
+                self.booted = true;
+                if let Some(seconds) = answer["interval"].as_u64().filter(|seconds| *seconds > 0) {
+                    self.configuration.heartbeat_s = seconds;
+                }
+                // How things stand is to be told again after a boot.
+                self.status = None;
+            }
+            // Rejected or pending: asked again later.
+            Say::Boot => {}
+            Say::Start(number) => {
+                if let Some(id) = answer["transactionId"].as_i64() {
+                    self.transactions.set_id(*number, id);
+                }
+            }
+            Say::Stop(number) => self.transactions.forget(*number),
+            Say::Heartbeat | Say::Status(..) | Say::Meter(_) => {}
+        }
+    }
+
+    /// Does what a call asks, and gives the answer's payload or an error code and text.
+    fn obey(
+        &mut self,
+        real_ms: u64,
+        sim: &ChargerSim,
+        action: &str,
+        request: &Value,
+    ) -> Result<Value, (&'static str, &'static str)> {
+        let status = match action {
+            "SetChargingProfile" => self.set_profile(sim, request)?,
+            "ClearChargingProfile" => {
+                self.limits_from = None;
+                if self.profiles.clear(request) {
+                    "Accepted"
+                } else {
+                    "Unknown"
+                }
+            }
+            "GetCompositeSchedule" => return self.composite_schedule(sim, request),
+            "GetConfiguration" => return Ok(self.configuration.answer(request)),
+            "ChangeConfiguration" => self.configuration.change(request),
+            "TriggerMessage" => self.trigger(real_ms, sim, request),
+            "RemoteStartTransaction" => self.remote_start(sim),
+            "RemoteStopTransaction" => self.remote_stop(sim, request),
+            _ => return Err(("NotImplemented", "")),
+        };
+        Ok(json!({ "status": status }))
+    }
+
+    fn set_profile(
+        &mut self,
+        sim: &ChargerSim,
+        request: &Value,
+    ) -> Result<&'static str, (&'static str, &'static str)> {
+        let profile =
+            Profile::parse(request, sim.phases()).map_err(|field| ("PropertyConstraintViolation", field))?;
+        let current = self.transactions.current();
+        // A transaction's own profile needs that transaction (section 5.16).
+        let astray = profile.is_for_transaction()
+            && (current.is_none()
+                || profile.transaction.is_some_and(|id| current.and_then(|t| t.id) != Some(id)));
+        if self.fault == Fault::Refusing || astray || !self.profiles.set(profile) {
+            return Ok("Rejected");
+        }
+        self.limits_from = None;
+        Ok("Accepted")
+    }
+
+    fn composite_schedule(
+        &mut self,
+        sim: &ChargerSim,
+        request: &Value,
+    ) -> Result<Value, (&'static str, &'static str)> {
+        let duration_s = request["duration"].as_i64().filter(|duration| (1..=86_400).contains(duration));
+        let duration_s = duration_s.ok_or(("PropertyConstraintViolation", "duration"))?;
+        let unit = request["chargingRateUnit"].as_str().unwrap_or("W");
+        let schedule = composite(sim.limits(), sim.now(), duration_s, unit, (sim.power_max(), sim.phases()));
+        let start = timestamp(sim.now());
+        Ok(
+            json!({ "status": "Accepted", "connectorId": 1, "scheduleStart": start, "chargingSchedule": schedule }),
+        )
+    }
+
+    fn trigger(&mut self, real_ms: u64, sim: &ChargerSim, request: &Value) -> &'static str {
+        match request["requestedMessage"].as_str() {
+            Some("MeterValues") => self.meter(real_ms, sim, "Trigger"),
+            Some("StatusNotification") => {
+                self.say(Say::Status(status(sim, self.transactions.current().is_some()), sim.now()));
+            }
+            Some("Heartbeat") => self.say(Say::Heartbeat),
+            Some("BootNotification") => self.say(Say::Boot),
+            _ => return "NotImplemented",
+        }
+        "Accepted"
+    }
+
+    fn remote_start(&mut self, sim: &ChargerSim) -> &'static str {
+        if sim.status() == ConnectorStatus::Available || self.transactions.current().is_some() {
+            return "Rejected";
+        }
+        if let Happened::Began(number) = self.transactions.begin(sim.now(), sim.register()) {
+            self.say(Say::Start(number));
+        }
+        self.limits_from = None;
+        "Accepted"
+    }
+
+    fn remote_stop(&mut self, sim: &ChargerSim, request: &Value) -> &'static str {
+        let asked = request["transactionId"].as_i64();
+        if asked.is_none() || self.transactions.current().and_then(|current| current.id) != asked {
+            return "Rejected";
+        }
+        if let Some(Happened::Ended(number)) = self.transactions.end(sim.now(), sim.register(), "Remote") {
+            self.say(Say::Stop(number));
+        }
+        self.profiles.end_transaction();
+        self.limits_from = None;
+        "Accepted"
+    }
+
+    fn say_next(&mut self, real_ms: u64, sim: &ChargerSim, effects: &mut Vec<Effect>) {
+        while self.pending.is_none() {
+            let boots = self.queue.front() == Some(&Say::Boot);
+            if !self.booted && !boots {
+                return;
+            }
+            let Some(say) = self.queue.pop_front() else { return };
+            let Some((action, payload)) = self.words(&say, sim) else {
+                // A transaction the central system gave no id to has no end to be told.
+                if let Say::Stop(number) = say {
+                    self.transactions.forget(number);
+                }
+                continue;
+            };
+            self.calls_made += 1;
+            let id = format!("c{}", self.calls_made);
+            effects.push(Effect::Send(json!([2, id, action, payload]).to_string()));
+            self.pending = Some(Pending { id, say, deadline_ms: real_ms + ANSWER_WITHIN_MS });
+        }
+    }
+
+    fn words(&self, say: &Say, sim: &ChargerSim) -> Option<(&'static str, Value)> {
+        let current_id = self.transactions.current().and_then(|transaction| transaction.id);
+        Some(match say {
+            Say::Boot => {
+                let model = json!({ "chargePointVendor": "gridpact", "chargePointModel": "sim-charger" });
+                ("BootNotification", model)
+            }
+            Say::Heartbeat => ("Heartbeat", json!({})),
+            Say::Status(status, at) => ("StatusNotification", status_notification(status, *at)),
+            Say::Start(number) => {
+                let transaction = self.transactions.get(*number)?;
+                let payload = json!({
+                    "connectorId": 1, "idTag": "local", "meterStart": whole_wh(transaction.register_at_start),
+                    "timestamp": timestamp(transaction.began),
+                });
+                ("StartTransaction", payload)
+            }
+            Say::Stop(number) => {
+                let transaction = self.transactions.get(*number)?;
+                let end = transaction.end.as_ref()?;
+                let payload = json!({
+                    "transactionId": transaction.id?, "meterStop": whole_wh(end.register),
+                    "timestamp": timestamp(end.at), "reason": end.reason,
+                });
+                ("StopTransaction", payload)
+            }
+            Say::Meter(context) => {
+                ("MeterValues", meter_values(sim, current_id, context, &self.configuration.measurands))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,413 @@
+//! The stack of charging profiles (OCPP 1.6, section 3.13): which limit holds when.
+
+use crate::physics::car::LimitFrom;
+use market::interval::UnixSeconds;
+use market::units::Milliwatt;
+use serde_json::{json, Value};
+use time::format_description::well_known::Iso8601;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+/// Highest stack level taken.
+pub(super) const STACK_LEVEL_MAX: i64 = 8;
+/// Most periods in a schedule.
+pub(super) const PERIODS_MAX: usize = 24;
+/// Most profiles held.
+pub(super) const PROFILES_MAX: usize = 16;
+/// How far ahead limits are worked out.
+const HORIZON_S: i64 = 86_400;
+const VOLTAGE: f64 = 230.0;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    ChargePointMax,
+    TxDefault,
+    Tx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Absolute(UnixSeconds),
+    /// From the start of the transaction.
+    Relative,
+    /// Every so many seconds from an instant on.
+    Recurring(UnixSeconds, i64),
+}
+
+/// A profile as the central system set it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Profile {
+    id: i64,
+    connector: i64,
+    stack_level: i64,
+    purpose: Purpose,
+    /// The transaction it is for, where it names one.
+    pub(super) transaction: Option<i64>,
+    kind: Kind,
+    valid_from: UnixSeconds,
+    valid_to: UnixSeconds,
+    duration_s: i64,
+    /// Start within the schedule, and limit.
+    periods: Vec<(i64, Milliwatt)>,
+}
+
+/// The profiles held.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Profiles(Vec<Profile>);
+
+impl Profiles {
+    /// Holds a profile in place of one with its id, or with its purpose and level. False where
+    /// there is no room.
+    pub(super) fn set(&mut self, profile: Profile) -> bool {
+        self.0.retain(|held| {
+            let same_place = held.purpose == profile.purpose
+                && held.stack_level == profile.stack_level
+                && held.connector == profile.connector;
+            held.id != profile.id && !same_place
+        });
+        let room = self.0.len() < PROFILES_MAX;
+        if room {
+            self.0.push(profile);
+        }
+        room
+    }
+
+    /// Forgets the profiles a `ClearChargingProfile` names. False where there was none.
+    pub(super) fn clear(&mut self, request: &Value) -> bool {
+        let before = self.0.len();
+        let purpose = request["chargingProfilePurpose"].as_str().map(purpose_of);
+        let matches = |profile: &Profile| match request["id"].as_i64() {
+            Some(id) => profile.id == id,
+            None => {
+                request["connectorId"].as_i64().is_none_or(|connector| connector == profile.connector)
+                    && purpose.is_none_or(|purpose| purpose == Some(profile.purpose))
+                    && request["stackLevel"].as_i64().is_none_or(|level| level == profile.stack_level)
+            }
+        };
+        self.0.retain(|profile| !matches(profile));
+        self.0.len() < before
+    }
+
+    /// A transaction's own profiles end with it.
+    pub(super) fn end_transaction(&mut self) {
+        self.0.retain(|profile| profile.purpose != Purpose::Tx);
+    }
+
+    /// What limits charging from `now` on, for a day. Without a transaction, what would limit one
+    /// that began now.
+    pub(super) fn limits(&self, now: UnixSeconds, transaction_start: Option<UnixSeconds>) -> Vec<LimitFrom> {
+        let start = transaction_start.unwrap_or(now);
+        let end = now.plus(HORIZON_S);
+        let mut instants: Vec<UnixSeconds> =
+            self.0.iter().flat_map(|profile| profile.changes(now, end, start)).collect();
+        instants.push(now);
+        instants.retain(|instant| (now..end).contains(instant));
+        instants.sort_unstable();
+        instants.dedup();
+        let mut limits: Vec<LimitFrom> = Vec::new();
+        for from in instants {
+            let power = self.limit_at(from, start);
+            if limits.last().is_none_or(|last| last.power != power) {
+                limits.push(LimitFrom { from, power });
+            }
+        }
+        limits
+    }
+
+    /// The transaction's own profile goes before the default one, the charge point's most before
+    /// both; within a purpose the highest stack level that has a limit at `instant` counts.
+    fn limit_at(&self, instant: UnixSeconds, transaction_start: UnixSeconds) -> Option<Milliwatt> {
+        let of = |purpose: Purpose| {
+            self.0
+                .iter()
+                .filter(|profile| profile.purpose == purpose)
+                .filter_map(|profile| {
+                    Some((profile.stack_level, profile.limit_at(instant, transaction_start)?))
+                })
+                .max_by_key(|(level, _)| *level)
+                .map(|(_, limit)| limit)
+        };
+        let session = of(Purpose::Tx).or_else(|| of(Purpose::TxDefault));
+        session.into_iter().chain(of(Purpose::ChargePointMax)).min()
+    }
+}
+
+impl Profile {
+    /// Reads a `SetChargingProfile`.
+    pub(super) fn parse(request: &Value, phases: u8) -> Result<Self, &'static str> {
+        let profile = &request["csChargingProfiles"];
+        let schedule = &profile["chargingSchedule"];
+        let purpose = profile["chargingProfilePurpose"].as_str().and_then(purpose_of);
+        let start = instant(&schedule["startSchedule"]);
+        let kind = match (profile["chargingProfileKind"].as_str(), profile["recurrencyKind"].as_str()) {
+            (Some("Absolute"), _) => Kind::Absolute(start.ok_or("startSchedule")?),
+            (Some("Relative"), _) => Kind::Relative,
+            (Some("Recurring"), Some("Daily")) => Kind::Recurring(start.ok_or("startSchedule")?, 86_400),
+            (Some("Recurring"), Some("Weekly")) => Kind::Recurring(start.ok_or("startSchedule")?, 604_800),
+            _ => return Err("chargingProfileKind"),
+        };
+        let level = profile["stackLevel"].as_i64().filter(|level| (0..=STACK_LEVEL_MAX).contains(level));
+        Ok(Self {
+            id: profile["chargingProfileId"].as_i64().ok_or("chargingProfileId")?,
+            connector: request["connectorId"]
+                .as_i64()
+                .filter(|id| matches!(id, 0 | 1))
+                .ok_or("connectorId")?,
+            stack_level: level.ok_or("stackLevel")?,
+            purpose: purpose.ok_or("chargingProfilePurpose")?,
+            transaction: profile["transactionId"].as_i64(),
+            kind,
+            valid_from: instant(&profile["validFrom"]).unwrap_or(UnixSeconds(i64::MIN)),
+            valid_to: instant(&profile["validTo"]).unwrap_or(UnixSeconds(i64::MAX)),
+            duration_s: schedule["duration"].as_i64().unwrap_or(i64::MAX),
+            periods: periods(schedule, phases)?,
+        })
+    }
+
+    /// Whether it holds for one transaction only.
+    pub(super) fn is_for_transaction(&self) -> bool {
+        self.purpose == Purpose::Tx
+    }
+
+    fn schedule_start(&self, instant: UnixSeconds, transaction_start: UnixSeconds) -> UnixSeconds {
+        match self.kind {
+            Kind::Absolute(start) => start,
+            Kind::Relative => transaction_start,
+            Kind::Recurring(start, every_s) => {
+                UnixSeconds(instant.0 - (instant.0 - start.0).rem_euclid(every_s))
+            }
+        }
+    }
+
+    fn limit_at(&self, instant: UnixSeconds, transaction_start: UnixSeconds) -> Option<Milliwatt> {
+        let within_s = instant.0.saturating_sub(self.schedule_start(instant, transaction_start).0);
+        let valid = (self.valid_from..self.valid_to).contains(&instant) && within_s < self.duration_s;
+        self.periods.iter().rev().find(|(from, _)| valid && *from <= within_s).map(|(_, limit)| *limit)
+    }
+
+    /// Every instant between `now` and `end` at which its limit may change, and some more.
+    fn changes(
+        &self,
+        now: UnixSeconds,
+        end: UnixSeconds,
+        transaction_start: UnixSeconds,
+    ) -> Vec<UnixSeconds> {
+        let mut starts = vec![self.schedule_start(now, transaction_start)];
+        if let Kind::Recurring(_, every_s) = self.kind {
+            starts.extend(starts[0].plus(every_s).0.lt(&end.0).then(|| starts[0].plus(every_s)));
+        }
+        let inside = starts.iter().flat_map(|start| {
+            let periods = self.periods.iter().map(|(from, _)| start.plus(*from));
+            periods.chain([start.plus(self.duration_s)])
+        });
+        inside.chain([self.valid_from, self.valid_to]).collect()
+    }
+}
+
+fn purpose_of(text: &str) -> Option<Purpose> {
+    match text {
+        "ChargePointMaxProfile" => Some(Purpose::ChargePointMax),
+        "TxDefaultProfile" => Some(Purpose::TxDefault),
+        "TxProfile" => Some(Purpose::Tx),
+        _ => None,
+    }
+}
+
+fn periods(schedule: &Value, phases: u8) -> Result<Vec<(i64, Milliwatt)>, &'static str> {
+    let watt_per_unit = match schedule["chargingRateUnit"].as_str() {
+        Some("W") => 1.0,
+        Some("A") => VOLTAGE * f64::from(phases),
+        _ => return Err("chargingRateUnit"),
+    };
+    let given = schedule["chargingSchedulePeriod"].as_array().ok_or("chargingSchedulePeriod")?;
+    if given.is_empty() || given.len() > PERIODS_MAX {
+        return Err("chargingSchedulePeriod");
+    }
+    let mut periods = Vec::with_capacity(given.len());
+    for period in given {
+        let from = period["startPeriod"].as_i64().filter(|from| *from >= 0).ok_or("startPeriod")?;
+        let limit = period["limit"].as_f64().ok_or("limit")?;
+        let milliwatt = (limit * watt_per_unit * 1000.0).round();
+        if periods.last().is_some_and(|(last, _)| *last >= from) || !(0.0..=1e12).contains(&milliwatt) {
+            return Err("limit");
+        }
+        periods.push((from, Milliwatt(milliwatt as i64)));
+    }
+    if periods[0].0 != 0 {
+        return Err("startPeriod");
+    }
+    Ok(periods)
+}
+
+/// An instant with or without zone; then UTC.
+fn instant(value: &Value) -> Option<UnixSeconds> {
+    let text = value.as_str()?;
+    let parsed = OffsetDateTime::parse(text, &Iso8601::DEFAULT)
+        .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::DEFAULT).map(PrimitiveDateTime::assume_utc));
+    parsed.ok().map(|instant| UnixSeconds(instant.unix_timestamp()))
+}
+
+/// What limits charging over `duration_s` seconds from `now`, as `GetCompositeSchedule` wants it:
+/// from the limits the physics hold, and where none holds the most the charge point gives.
+pub(super) fn composite(
+    limits: &[LimitFrom],
+    now: UnixSeconds,
+    duration_s: i64,
+    unit: &str,
+    most: (Milliwatt, u8),
+) -> Value {
+    let (power_max, phases) = most;
+    let held_at = |instant: UnixSeconds| {
+        let held = limits.iter().rev().find(|limit| limit.from <= instant).and_then(|limit| limit.power);
+        held.unwrap_or(power_max).min(power_max)
+    };
+    let later = limits
+        .iter()
+        .map(|limit| limit.from)
+        .filter(|from| (now.plus(1)..now.plus(duration_s)).contains(from));
+    let mut periods: Vec<Value> = Vec::new();
+    let mut last = None;
+    for from in std::iter::once(now).chain(later) {
+        let power = held_at(from);
+        if last == Some(power) {
+            continue;
+        }
+        last = Some(power);
+        let watt = power.0 as f64 / 1000.0;
+        let per_unit = if unit == "A" { VOLTAGE * f64::from(phases) } else { 1.0 };
+        // A tenth is what the standard can say; rounded down, so that it is not exceeded.
+        let limit = (watt / per_unit * 10.0 + 1e-6).floor() / 10.0;
+        periods.push(json!({ "startPeriod": from.0 - now.0, "limit": limit, "numberPhases": phases }));
+    }
+    json!({ "duration": duration_s, "chargingRateUnit": unit, "chargingSchedulePeriod": periods })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixSeconds = UnixSeconds(1_704_067_200);
+
+    /// A profile by id, purpose, level and the fields that differ from one relative watt period.
+    fn profile(id: i64, purpose: &str, level: i64, watt: f64, change: Value) -> Profile {
+        let mut inner = json!({
+            "chargingProfileId": id, "stackLevel": level, "chargingProfilePurpose": purpose,
+            "chargingProfileKind": "Relative",
+            "chargingSchedule": { "chargingRateUnit": "W", "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": watt }] },
+        });
+        for (name, value) in change.as_object().unwrap() {
+            inner[name] = value.clone();
+        }
+        Profile::parse(&json!({ "connectorId": 1, "csChargingProfiles": inner }), 3).unwrap()
+    }
+
+    fn check(profiles: Vec<Profile>, start_s: i64, expected: &[(i64, Option<i64>)]) {
+        let mut held = Profiles::default();
+        for profile in profiles {
+            assert!(held.set(profile));
+        }
+        let limits = held.limits(NOW, Some(NOW.plus(start_s)));
+        let got: Vec<(i64, Option<i64>)> = limits
+            .iter()
+            .map(|limit| (limit.from.0 - NOW.0, limit.power.map(|power| power.0 / 1000)))
+            .collect();
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn the_purpose_and_then_the_level_decides() {
+        let default = || profile(1, "TxDefaultProfile", 0, 6000.0, json!({}));
+        let own = || profile(2, "TxProfile", 0, 9000.0, json!({}));
+        check(vec![], 0, &[(0, None)]);
+        check(vec![default()], 0, &[(0, Some(6000))]);
+        check(vec![default(), own()], 0, &[(0, Some(9000))]);
+        check(
+            vec![default(), own(), profile(3, "ChargePointMaxProfile", 0, 7000.0, json!({}))],
+            0,
+            &[(0, Some(7000))],
+        );
+        check(vec![default(), profile(4, "TxDefaultProfile", 1, 8000.0, json!({}))], 0, &[(0, Some(8000))]);
+        check(vec![default(), profile(5, "TxDefaultProfile", 0, 5000.0, json!({}))], 0, &[(0, Some(5000))]);
+        check(vec![default(), profile(1, "TxDefaultProfile", 3, 4500.0, json!({}))], 0, &[(0, Some(4500))]);
+    }
+
+    #[test]
+    fn schedules_run_from_where_they_begin_and_as_long_as_they_hold() {
+        let steps = json!([{ "startPeriod": 0, "limit": 10 }, { "startPeriod": 900, "limit": 0 }]);
+        let amperes = |kind: Value| {
+            let mut change = json!({ "chargingSchedule": { "duration": 1800, "chargingRateUnit": "A",
+                "startSchedule": "2024-01-01T00:10:00Z", "chargingSchedulePeriod": steps } });
+            for (name, value) in kind.as_object().unwrap() {
+                change[name] = value.clone();
+            }
+            profile(1, "TxDefaultProfile", 0, 0.0, change)
+        };
+        check(vec![amperes(json!({}))], -600, &[(0, Some(6900)), (300, Some(0)), (1200, None)]);
+        let absolute = json!({ "chargingProfileKind": "Absolute" });
+        check(vec![amperes(absolute)], 0, &[(0, None), (600, Some(6900)), (1500, Some(0)), (2400, None)]);
+        let daily = json!({ "chargingProfileKind": "Recurring", "recurrencyKind": "Daily" });
+        check(vec![amperes(daily)], 0, &[(0, None), (600, Some(6900)), (1500, Some(0)), (2400, None)]);
+        let until = json!({ "chargingProfileKind": "Absolute", "validTo": "2024-01-01T00:20:00" });
+        check(vec![amperes(until)], 0, &[(0, None), (600, Some(6900)), (1200, None)]);
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused_by_field() {
+        let refuse = |change: Value, field: &str| {
+            let mut inner = json!({
+                "chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile",
+                "chargingProfileKind": "Relative",
+                "chargingSchedule": { "chargingRateUnit": "W", "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": 1 }] },
+            });
+            for (name, value) in change.as_object().unwrap() {
+                inner[name] = value.clone();
+            }
+            assert_eq!(
+                Profile::parse(&json!({ "connectorId": 1, "csChargingProfiles": inner }), 3),
+                Err(field)
+            );
+        };
+        refuse(json!({ "stackLevel": 9 }), "stackLevel");
+        refuse(json!({ "chargingProfilePurpose": "Mine" }), "chargingProfilePurpose");
+        refuse(json!({ "chargingProfileKind": "Absolute" }), "startSchedule");
+        refuse(json!({ "chargingSchedule": {} }), "chargingRateUnit");
+        let periods = json!([{ "startPeriod": 5, "limit": 1 }]);
+        refuse(
+            json!({ "chargingSchedule": { "chargingRateUnit": "W", "chargingSchedulePeriod": periods } }),
+            "startPeriod",
+        );
+        let periods = json!([{ "startPeriod": 0, "limit": -1 }]);
+        refuse(
+            json!({ "chargingSchedule": { "chargingRateUnit": "W", "chargingSchedulePeriod": periods } }),
+            "limit",
+        );
+    }
+
+    #[test]
+    fn profiles_are_cleared_by_id_or_by_what_they_are() {
+        let mut held = Profiles::default();
+        held.set(profile(1, "TxDefaultProfile", 0, 1.0, json!({})));
+        held.set(profile(2, "TxProfile", 0, 1.0, json!({})));
+        assert!(!held.clear(&json!({ "id": 9 })));
+        assert!(held.clear(&json!({ "id": 1 })));
+        assert!(!held.clear(&json!({ "chargingProfilePurpose": "TxDefaultProfile" })));
+        assert!(held.clear(&json!({ "connectorId": 1, "chargingProfilePurpose": "TxProfile" })));
+    }
+
+    #[test]
+    fn a_composite_schedule_says_what_holds() {
+        let limits = [
+            LimitFrom { from: NOW, power: Some(Milliwatt(6_950_000)) },
+            LimitFrom { from: NOW.plus(60), power: None },
+            LimitFrom { from: NOW.plus(900), power: Some(Milliwatt::ZERO) },
+        ];
+        let got = composite(&limits, NOW, 900, "A", (Milliwatt(11_040_000), 3));
+        let periods = json!([
+            { "startPeriod": 0, "limit": 10.0, "numberPhases": 3 },
+            { "startPeriod": 60, "limit": 16.0, "numberPhases": 3 },
+        ]);
+        assert_eq!(
+            got,
+            json!({ "duration": 900, "chargingRateUnit": "A", "chargingSchedulePeriod": periods })
+        );
+    }
+}
