@@ -7,7 +7,7 @@ use crate::contracts::{apply, rules::Rules};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use thiserror::Error;
-use wire::entry::Entry;
+use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::party::{Id, PartyId};
 
@@ -102,7 +102,8 @@ impl Tip {
     }
 }
 
-/// Executes `block` on the state at `tip`, checking all of it but its votes.
+/// Executes `block` on the state at `tip`, checking all of it but its votes. `open` opens an entry's
+/// envelope: [`crate::block::verifier::Verifier::open_entry`], or something that knows its verdict.
 ///
 /// # Errors
 /// Names the first thing that does not hold.
@@ -111,6 +112,7 @@ pub fn execute_block(
     tip: &Tip,
     state: &State,
     block: &Block,
+    open: &dyn Fn(&SignedEnvelope) -> Result<(PartyId, Entry), EntryError>,
 ) -> Result<Executed, ExecuteError> {
     let header = &block.header;
     let height = header.height;
@@ -118,10 +120,8 @@ pub fn execute_block(
     let mut state = state.clone();
     let mut receipts = Vec::with_capacity(block.entries.len());
     for (index, envelope) in block.entries.iter().enumerate() {
-        let (submitter, entry) = rules
-            .verifier
-            .open_entry(envelope)
-            .map_err(|source| ExecuteError::Envelope { height, index, source })?;
+        let (submitter, entry) =
+            open(envelope).map_err(|source| ExecuteError::Envelope { height, index, source })?;
         let receipt = apply(rules, &mut state, &submitter, &entry)
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
@@ -154,35 +154,32 @@ fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenedEntry {
     /// As it was signed.
-    pub envelope: wire::entry::SignedEnvelope,
+    pub envelope: SignedEnvelope,
     /// Who signed it.
     pub submitter: PartyId,
     /// What it says.
     pub entry: Entry,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order. The others
-/// come back with their places and reasons. No block where none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order. None where
+/// none fits.
 pub fn build_block<'a>(
     rules: &Rules,
     tip: &Tip,
     state: &State,
     (proposer, time_ms): (&Id, u64),
     entries: impl Iterator<Item = &'a OpenedEntry>,
-) -> (Option<(Block, Executed)>, Vec<(usize, Refusal)>) {
+) -> Option<(Block, Executed)> {
     let mut state = state.clone();
-    let (mut taken, mut receipts, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, opened) in entries.enumerate() {
-        match apply(rules, &mut state, &opened.submitter, &opened.entry) {
-            Ok(receipt) => {
-                taken.push(opened.envelope.clone());
-                receipts.push((opened.entry.clone(), receipt));
-            }
-            Err(refusal) => refused.push((place, refusal)),
+    let (mut taken, mut receipts) = (Vec::new(), Vec::new());
+    for opened in entries {
+        if let Ok(receipt) = apply(rules, &mut state, &opened.submitter, &opened.entry) {
+            taken.push(opened.envelope.clone());
+            receipts.push((opened.entry.clone(), receipt));
         }
     }
     if taken.is_empty() {
-        return (None, refused);
+        return None;
     }
     let header = Header {
         height: tip.height + 1,
@@ -192,5 +189,5 @@ pub fn build_block<'a>(
         state_hash: state.hash(),
         proposer: proposer.clone(),
     };
-    (Some((Block { header, entries: taken }, Executed { state, receipts })), refused)
+    Some((Block { header, entries: taken }, Executed { state, receipts }))
 }

@@ -1,8 +1,11 @@
 //! What everyone agrees on: blocks, accounts, contracts, consensus, store, proofs.
 
 pub mod block;
+pub mod consensus;
 pub mod contracts;
 pub mod execute;
 pub mod genesis;
+pub mod mempool;
 pub mod state;
 pub mod store;
+pub mod validator;

@@ -23,6 +23,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use wire::entry::SignedEnvelope;
 
 /// Name of the genesis file in a data folder.
 pub const GENESIS_FILE: &str = "genesis.json";
@@ -239,7 +240,8 @@ fn catch_up(
         };
         let offset = frame.offset;
         let decided = decode(chain.tip.height + 1, offset, &frame.payload)?;
-        let executed = execute_block(rules, &chain.tip, &chain.state, &decided.block)
+        let open = |envelope: &SignedEnvelope| rules.verifier.open_entry(envelope);
+        let executed = execute_block(rules, &chain.tip, &chain.state, &decided.block, &open)
             .map_err(|source| StoreError::Block { offset, source })?;
         *chain = Chain { tip: Tip::after(&decided.block.header), state: executed.state };
         index.put_block(&chain.tip, (offset, reader.offset()), &mut chain.state)?;

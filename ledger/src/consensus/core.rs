@@ -1,0 +1,335 @@
+//! Malachite's Tendermint behind our [`Agreement`]. Malachite yields effects and is resumed with
+//! answers; signatures are made and checked right here, all else becomes an [`Output`].
+
+use super::certificates::{check_polka, check_round, check_votes};
+use super::context::{self, Address, BlockHash, Ctx, Height, Member, Members};
+use super::message::{Record, Statement};
+use super::{Agreement, AgreementError, Input, Output};
+use crate::block::verifier::Verifier;
+use crate::block::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
+use arc_malachitebft_core_consensus as malachite;
+use arc_malachitebft_core_types::{
+    CertificateError, CommitCertificate, Context as _, Round, SignedMessage, ThresholdParams, Validity,
+    ValueOrigin, ValuePayload, VoteExtensionPolicy,
+};
+use malachite::{
+    process, ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable,
+    Resume, SignedConsensusMsg, State,
+};
+use std::convert::Infallible;
+use std::sync::Arc;
+use wire::envelope::Signer;
+
+/// Later heights for which messages are kept until we are there.
+const QUEUED_HEIGHTS: usize = 4;
+/// Messages kept for each of them.
+const QUEUED_PER_HEIGHT: usize = 1_000;
+
+/// Agreement by malachite's core.
+pub struct Tendermint {
+    verifier: Arc<Verifier>,
+    signer: Arc<Signer>,
+    members: Members,
+    address: Address,
+    state: State<Ctx>,
+}
+
+/// What the handler of effects needs, apart from the state that malachite holds meanwhile.
+struct Handler<'a> {
+    verifier: &'a Verifier,
+    signer: &'a Signer,
+    /// What the write-ahead log holds already, while it is replayed.
+    recorded: &'a [Record],
+    outputs: Vec<Output>,
+}
+
+impl Tendermint {
+    /// Agreement among the validators of `verifier`, in which we are `index` and sign with `signer`.
+    pub fn new(verifier: Arc<Verifier>, signer: Arc<Signer>, index: ValidatorIndex) -> Self {
+        let member = |(place, (_, key)): (u16, &(_, _))| Member { address: Address(place), key: *key };
+        let members = Members(Arc::new((0..).zip(verifier.validators()).map(member).collect()));
+        let address = Address(index);
+        let params = Params {
+            address,
+            threshold_params: ThresholdParams::default(),
+            // Votes are for a block's hash; its bytes travel with the proposal and are executed
+            // before malachite hears of it, so that a wrong block is voted down at once.
+            value_payload: ValuePayload::ProposalAndParts,
+            enabled: true,
+        };
+        let state = State::new(Ctx, Height(0), members.clone(), params, QUEUED_HEIGHTS, QUEUED_PER_HEIGHT);
+        Self { verifier, signer, members, address, state }
+    }
+
+    fn feed(
+        &mut self,
+        input: malachite::Input<Ctx>,
+        recorded: &[Record],
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), malachite::Error<Ctx>> {
+        let mut handler = Handler {
+            verifier: &self.verifier,
+            signer: &self.signer,
+            recorded,
+            outputs: std::mem::take(outputs),
+        };
+        let state = &mut self.state;
+        let result: Result<(), malachite::Error<Ctx>> =
+            process!(input: input, state: state, metrics: &(), with: effect => handler.perform(effect));
+        *outputs = handler.outputs;
+        result
+    }
+
+    /// Feeds what another validator said: an error drops it.
+    fn feed_message(&mut self, input: malachite::Input<Ctx>, outputs: &mut Vec<Output>) {
+        if let Err(error) = self.feed(input, &[], outputs) {
+            outputs.push(Output::Dropped { reason: error.to_string() });
+        }
+    }
+
+    fn start(&mut self, height: u64, records: &[Record]) -> Result<Vec<Output>, AgreementError> {
+        let diverged =
+            |error: malachite::Error<Ctx>| AgreementError::Diverged { height, reason: error.to_string() };
+        let mut outputs = Vec::new();
+        let restart = !records.is_empty();
+        let replay: Vec<malachite::Input<Ctx>> =
+            records.iter().filter_map(|record| self.replayed(height, record)).collect();
+        let policy = VoteExtensionPolicy::Disabled;
+        let start =
+            malachite::Input::StartHeight(Height(height), self.members.clone(), restart, None, policy);
+        if !restart {
+            self.feed(start, &[], &mut outputs).map_err(diverged)?;
+            return Ok(outputs);
+        }
+        self.state.index_wal_entries(&replay);
+        self.feed(start, records, &mut outputs).map_err(diverged)?;
+        for input in replay {
+            self.feed(input, records, &mut outputs).map_err(diverged)?;
+        }
+        self.state.reset_entries_index();
+        self.forget_answered(records, &mut outputs);
+        Ok(outputs)
+    }
+
+    /// Before the crash we may have proposed already where the replay asks for a block again, or
+    /// have gone on to a later round.
+    fn forget_answered(&self, records: &[Record], outputs: &mut Vec<Output>) {
+        let proposed = |round: u32| {
+            records.iter().any(|record| match record {
+                Record::Proposal(signed) => {
+                    signed.proposal.round == round && signed.proposal.validator == self.address.0
+                }
+                _ => false,
+            })
+        };
+        let current = self.round();
+        outputs.retain(|output| match output {
+            Output::NeedBlock { round } => Some(*round) == current && !proposed(*round),
+            _ => true,
+        });
+    }
+
+    fn replayed(&self, height: u64, record: &Record) -> Option<malachite::Input<Ctx>> {
+        Some(match record {
+            Record::Vote(vote) => malachite::Input::Vote(context::vote_in(vote.clone())),
+            Record::Proposal(proposal) => malachite::Input::Proposal(context::proposal_in(proposal.clone())),
+            Record::TimeUp(timer) => malachite::Input::TimeoutElapsed(context::timer_in(*timer)),
+            Record::Polka(polka) => malachite::Input::PolkaCertificate(context::polka_in(polka.clone())),
+            Record::Block { block, round, polka_round, proposer, valid } => {
+                let value = ProposedValue {
+                    height: Height(height),
+                    round: Round::Some(*round),
+                    valid_round: context::round_in(*polka_round),
+                    proposer: Address(*proposer),
+                    value: BlockHash(*block),
+                    validity: Validity::from_bool(*valid),
+                };
+                malachite::Input::ProposedValue(value, ValueOrigin::Consensus)
+            }
+            Record::Bytes(_) => return None,
+        })
+    }
+}
+
+impl Agreement for Tendermint {
+    fn step(&mut self, input: Input) -> Result<Vec<Output>, AgreementError> {
+        let mut outputs = Vec::new();
+        match input {
+            Input::Start { height, records } => return self.start(height, &records),
+            Input::Proposal { proposal, valid } => {
+                let value = ProposedValue {
+                    height: Height(proposal.proposal.height),
+                    round: Round::Some(proposal.proposal.round),
+                    valid_round: context::round_in(proposal.proposal.polka_round),
+                    proposer: Address(proposal.proposal.validator),
+                    value: BlockHash(proposal.proposal.block),
+                    validity: Validity::from_bool(valid),
+                };
+                let value = malachite::Input::ProposedValue(value, ValueOrigin::Consensus);
+                self.feed_message(value, &mut outputs);
+                let proposal = malachite::Input::Proposal(context::proposal_in(proposal));
+                self.feed_message(proposal, &mut outputs);
+            }
+            Input::Vote(vote) => {
+                self.feed_message(malachite::Input::Vote(context::vote_in(vote)), &mut outputs);
+            }
+            Input::Polka(polka) => {
+                let polka = malachite::Input::PolkaCertificate(context::polka_in(polka));
+                self.feed_message(polka, &mut outputs);
+            }
+            Input::Round(round) => {
+                let round = malachite::Input::RoundCertificate(context::round_certificate_in(round));
+                self.feed_message(round, &mut outputs);
+            }
+            Input::Propose { round, block } => {
+                let (height, round) = (self.state.height(), Round::Some(round));
+                let value = LocallyProposedValue::new(height, round, BlockHash(block));
+                self.feed_message(malachite::Input::Propose(value), &mut outputs);
+            }
+            Input::TimeUp(timer) => {
+                let timeout = malachite::Input::TimeoutElapsed(context::timer_in(timer));
+                self.feed_message(timeout, &mut outputs);
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn proposer(&self, height: u64, round: u32) -> ValidatorIndex {
+        Ctx.select_proposer(&self.members, Height(height), Round::Some(round)).address.0
+    }
+
+    fn round(&self) -> Option<u32> {
+        self.state.round().as_u32()
+    }
+}
+
+impl Handler<'_> {
+    fn perform(&mut self, effect: Effect<Ctx>) -> Result<Resume<Ctx>, Infallible> {
+        Ok(match effect {
+            Effect::SignVote(vote, r) => {
+                let signature = vote.out().sign(self.verifier.ledger(), self.signer);
+                r.resume_with(SignedMessage::new(vote, signature))
+            }
+            Effect::SignProposal(proposal, r) => {
+                let signature = proposal.out().sign(self.verifier.ledger(), self.signer);
+                r.resume_with(SignedMessage::new(proposal, signature))
+            }
+            Effect::VerifySignature(signed, key, r) => {
+                let (ledger, signature) = (self.verifier.ledger(), &signed.signature);
+                r.resume_with(match &signed.message {
+                    ConsensusMsg::Vote(vote) => vote.out().verify(ledger, &key, signature),
+                    ConsensusMsg::Proposal(proposal) => proposal.out().verify(ledger, &key, signature),
+                })
+            }
+            Effect::VerifyCommitCertificate(certificate, _, _, r) => {
+                r.resume_with(self.check_commit(&certificate))
+            }
+            Effect::VerifyPolkaCertificate(certificate, _, _, r) => {
+                r.resume_with(check_polka(self.verifier, &context::polka_out(&certificate)))
+            }
+            Effect::VerifyRoundCertificate(certificate, _, _, r) => {
+                r.resume_with(check_round(self.verifier, &context::round_out(&certificate)))
+            }
+            // Decided blocks come in past malachite, and votes carry no extensions: never yielded.
+            Effect::VerifyExtendedCommitCertificate(.., r) => {
+                r.resume_with(Err(CertificateError::VerificationError(None)))
+            }
+            Effect::ExtendVote(.., r) => r.resume_with(None),
+            Effect::VerifyVoteExtension(.., r) => {
+                r.resume_with(Err(malachite::VoteExtensionError::InvalidVoteExtension))
+            }
+            other => return Ok(self.put_out(other)),
+        })
+    }
+
+    /// Effects that need no answer.
+    fn put_out(&mut self, effect: Effect<Ctx>) -> Resume<Ctx> {
+        match effect {
+            Effect::CancelAllTimeouts(_) => self.outputs.push(Output::CancelAll),
+            Effect::CancelTimeout(timeout, _) => {
+                self.outputs.extend(context::timer_out(timeout).map(Output::Cancel));
+            }
+            Effect::ScheduleTimeout(timeout, _) => {
+                self.outputs.extend(context::timer_out(timeout).map(Output::Schedule));
+            }
+            Effect::PublishConsensusMsg(message, _) => self.publish(match &message {
+                SignedConsensusMsg::Vote(vote) => Statement::Vote(context::vote_out(vote)),
+                SignedConsensusMsg::Proposal(proposal) => {
+                    Statement::Proposal(context::proposal_out(proposal))
+                }
+            }),
+            Effect::PublishLivenessMsg(message, _) => self.publish(match &message {
+                LivenessMsg::Vote(vote) => Statement::Vote(context::vote_out(vote)),
+                LivenessMsg::PolkaCertificate(polka) => Statement::Polka(context::polka_out(polka)),
+                LivenessMsg::SkipRoundCertificate(round) => Statement::Round(context::round_out(round)),
+            }),
+            Effect::RepublishVote(vote, _) => self.publish(Statement::Vote(context::vote_out(&vote))),
+            Effect::RepublishRoundCertificate(round, _) => {
+                self.publish(Statement::Round(context::round_out(&round)));
+            }
+            Effect::GetValue(_, Round::Some(round), _, _) => self.outputs.push(Output::NeedBlock { round }),
+            Effect::Decide(certificate, ..) => self.decide(&certificate),
+            Effect::Finalize(_, _, evidence, _) => {
+                let liars = evidence.votes.iter().map(|(address, _)| *address);
+                let liars = liars.chain(evidence.proposals.iter().map(|(address, _)| *address));
+                self.outputs.extend(liars.map(|liar| Output::Equivocation { validator: liar.0 }));
+            }
+            Effect::WalAppend(_, input, _) => self.record(&input),
+            // A proposal is always published with its block, so none needs streaming again; the
+            // start of a round and values synced past us concern nobody here.
+            _ => {}
+        }
+        Resume::Continue
+    }
+
+    fn publish(&mut self, statement: Statement) {
+        self.outputs.push(Output::Publish(statement));
+    }
+
+    fn record(&mut self, input: &malachite::Input<Ctx>) {
+        let record = match input {
+            malachite::Input::Vote(vote) => Record::Vote(context::vote_out(vote)),
+            malachite::Input::Proposal(proposal) => Record::Proposal(context::proposal_out(proposal)),
+            malachite::Input::PolkaCertificate(polka) => Record::Polka(context::polka_out(polka)),
+            malachite::Input::TimeoutElapsed(timeout) => match context::timer_out(*timeout) {
+                Some(timer) => Record::TimeUp(timer),
+                None => return,
+            },
+            malachite::Input::ProposedValue(value, _) => Record::Block {
+                block: value.value.0,
+                round: value.round.as_u32().unwrap_or_default(),
+                polka_round: value.valid_round.as_u32(),
+                proposer: value.proposer.0,
+                valid: value.validity.is_valid(),
+            },
+            _ => return,
+        };
+        // What is replayed stands in the log already; what the crash cut off is recorded now.
+        if !self.recorded.contains(&record) {
+            self.outputs.push(Output::Record(record));
+        }
+    }
+
+    fn decide(&mut self, certificate: &CommitCertificate<Ctx>) {
+        let mut signatures: Vec<_> =
+            certificate.commit_signatures.iter().map(|s| (s.address.0, s.signature)).collect();
+        signatures.sort();
+        let round = certificate.round.as_u32().unwrap_or_default();
+        let block = certificate.value_id.0;
+        self.outputs.push(Output::Decided { block, certificate: VoteCertificate { round, signatures } });
+    }
+
+    fn check_commit(&self, certificate: &CommitCertificate<Ctx>) -> Result<(), CertificateError<Ctx>> {
+        let votes = certificate.commit_signatures.iter().map(|s| {
+            let vote = Vote {
+                kind: VoteKind::Precommit,
+                height: certificate.height.0,
+                round: certificate.round.as_u32().unwrap_or_default(),
+                block: Some(certificate.value_id.0),
+                validator: s.address.0,
+            };
+            (vote, s.signature)
+        });
+        check_votes(self.verifier, votes, Verifier::is_quorum)
+    }
+}

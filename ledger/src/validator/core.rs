@@ -1,0 +1,594 @@
+//! What a validator does about what it is told. Pure: time, messages and the log's content come in
+//! as data; what must be written, sent and answered goes out, in the order it must happen.
+
+use super::candidates::Candidates;
+use super::catch_up::CatchUp;
+use super::Timeouts;
+use crate::block::vote::{SignedProposal, ValidatorIndex, VoteCertificate};
+use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
+use crate::consensus::message::{ConsensusMessage, Record, Statement};
+use crate::consensus::{Agreement, AgreementError, Input, Output, Timer};
+use crate::contracts::rules::Rules;
+use crate::execute::{build_block, execute_block, Executed, OpenedEntry, Tip};
+use crate::mempool::Mempool;
+use crate::state::State;
+use crate::store::Chain;
+use serde_bytes::ByteBuf;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use wire::entry::SignedEnvelope;
+use wire::freshness::MAX_SKEW_MS;
+use wire::hash::Hash32;
+use wire::message::{MessageRef, Verdict, MAX_TEXT_CHARS};
+use wire::party::Id;
+
+/// Statements kept for the height after the one being decided: a few rounds of everyone's.
+const MAX_EARLY: usize = 256;
+
+/// The time, as the shell reads it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds of real time since an arbitrary start; for time-outs.
+    pub real_ms: u64,
+    /// Milliseconds since 1970 by wall clock; for blocks' headers.
+    pub wall_ms: u64,
+}
+
+/// What a validator is told.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// It starts: what the write-ahead log holds of the height to be decided, and the entries
+    /// decided lately.
+    Started {
+        /// The log's records, in order.
+        records: Vec<Record>,
+        /// Envelopes of entries decided lately.
+        decided: Vec<SignedEnvelope>,
+    },
+    /// Somebody submits an entry; the envelope was opened.
+    Submit {
+        /// The message, to be acknowledged.
+        id: MessageRef,
+        /// Envelope, submitter, entry.
+        opened: Box<OpenedEntry>,
+    },
+    /// Another validator's [`ConsensusMessage`].
+    Consensus {
+        /// Whose.
+        sender: Id,
+        /// Its encoding.
+        bytes: Vec<u8>,
+    },
+    /// A decided block, as somebody broadcast it.
+    Block {
+        /// Its encoding.
+        bytes: Vec<u8>,
+    },
+    /// Time has passed: see [`ValidatorCore::next_deadline`].
+    Poll,
+}
+
+/// What a validator wants done, in this order. What is published, announced or answered after a
+/// record or a commit must wait until that is durable.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Append to the write-ahead log.
+    Record {
+        /// Height it belongs to.
+        height: u64,
+        /// Its encoding.
+        bytes: Vec<u8>,
+    },
+    /// Broadcast as [`wire::message::Body::Consensus`].
+    Publish(Vec<u8>),
+    /// Append to the block log and the index; empty the write-ahead log.
+    Commit {
+        /// The block.
+        decided: Box<DecidedBlock>,
+        /// The state after it.
+        state: Box<State>,
+    },
+    /// Broadcast as [`wire::message::Body::Block`].
+    Announce(Vec<u8>),
+    /// Read a decided block and publish it as [`ConsensusMessage::Decided`].
+    SendDecided {
+        /// Which.
+        height: u64,
+    },
+    /// Answer a submission.
+    Acknowledge {
+        /// Which.
+        of: MessageRef,
+        /// How.
+        verdict: Verdict,
+    },
+    /// An entry was refused: count it.
+    Refused {
+        /// A word for metrics.
+        reason: &'static str,
+    },
+    /// An entry is final: measure it.
+    Final {
+        /// Milliseconds since it came in here.
+        after_ms: u64,
+    },
+    /// Something happened that an operator may want to know.
+    Note {
+        /// A word for metrics, of few.
+        event: &'static str,
+        /// In words.
+        text: String,
+    },
+}
+
+/// A validator.
+pub struct ValidatorCore {
+    rules: Arc<Rules>,
+    me: (Id, ValidatorIndex),
+    agreement: Box<dyn Agreement + Send>,
+    timeouts: Timeouts,
+    tip: Tip,
+    state: State,
+    pool: Mempool,
+    /// Whether the height after the tip has begun. It does when there is something to decide.
+    begun: bool,
+    candidates: Candidates,
+    /// A round in which we should propose and had nothing to.
+    wanted: Option<u32>,
+    timers: BTreeMap<Timer, u64>,
+    early: VecDeque<(Statement, Option<ByteBuf>)>,
+    catch_up: CatchUp,
+    effects: Vec<Effect>,
+}
+
+impl ValidatorCore {
+    /// Validator `me`, on a chain as its store has it.
+    pub fn new(
+        rules: Arc<Rules>,
+        me: (Id, ValidatorIndex),
+        agreement: Box<dyn Agreement + Send>,
+        timeouts: Timeouts,
+        chain: Chain,
+    ) -> Self {
+        let validators = rules.verifier.validators().len() as ValidatorIndex;
+        let catch_up = CatchUp::new(me.1, validators, timeouts.catch_up_ms);
+        Self {
+            rules,
+            me,
+            agreement,
+            timeouts,
+            tip: chain.tip,
+            state: chain.state,
+            pool: Mempool::default(),
+            begun: false,
+            candidates: Candidates::default(),
+            wanted: None,
+            timers: BTreeMap::new(),
+            early: VecDeque::new(),
+            catch_up,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The last block decided.
+    pub fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
+    /// The state after it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// When [`Event::Poll`] is due, in milliseconds of real time.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.timers.values().copied().chain(self.catch_up.next_deadline()).min()
+    }
+
+    /// One step.
+    ///
+    /// # Errors
+    /// Where going on could mean voting twice: stop.
+    pub fn step(&mut self, now: Now, event: Event) -> Result<Vec<Effect>, AgreementError> {
+        match event {
+            Event::Started { records, decided } => self.started(now, records, &decided)?,
+            Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
+            Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
+            Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
+            Event::Poll => self.poll(now)?,
+        }
+        Ok(std::mem::take(&mut self.effects))
+    }
+
+    fn started(
+        &mut self,
+        now: Now,
+        records: Vec<Record>,
+        decided: &[SignedEnvelope],
+    ) -> Result<(), AgreementError> {
+        self.pool.decided(decided.iter());
+        // One question, answered only if somebody is ahead of us.
+        let peers = self.rules.verifier.validators().len() as ValidatorIndex;
+        if peers > 1 {
+            self.publish(&ConsensusMessage::Request {
+                height: self.tip.height + 1,
+                of: (self.me.1 + 1) % peers,
+            });
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        for record in &records {
+            if let Record::Bytes(bytes) = record {
+                if let Ok(block) = Block::decode(bytes) {
+                    let executed = self.execute(&block).ok();
+                    self.candidates.insert(0, block, bytes.clone(), executed);
+                }
+            }
+        }
+        self.begin(now, records)
+    }
+
+    fn submitted(&mut self, now: Now, id: MessageRef, opened: OpenedEntry) -> Result<(), AgreementError> {
+        let size = opened.envelope.topic.len() + opened.envelope.bytes.len();
+        if size > MAX_ENTRY_BYTES {
+            self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
+            return Ok(());
+        }
+        match self.pool.insert(&self.rules, &self.state, opened, now.real_ms) {
+            Ok(()) => self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted }),
+            Err(error) => {
+                self.refuse(id, error.reason(), error.to_string());
+                return Ok(());
+            }
+        }
+        if !self.begun {
+            return self.begin_if_needed(now);
+        }
+        match self.wanted {
+            Some(round) if self.agreement.round() == Some(round) => match self.build(now, round) {
+                Some(input) => self.run(now, input),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, of: MessageRef, reason: &'static str, text: String) {
+        let text = text.chars().take(MAX_TEXT_CHARS).collect();
+        self.effects.push(Effect::Acknowledge { of, verdict: Verdict::Refused(text) });
+        self.effects.push(Effect::Refused { reason });
+    }
+
+    fn consensus(&mut self, now: Now, sender: &Id, bytes: &[u8]) -> Result<(), AgreementError> {
+        if *sender == self.me.0 {
+            // Agreement hears its own voice before it is published.
+            return Ok(());
+        }
+        match ConsensusMessage::decode(bytes) {
+            Ok(ConsensusMessage::Statement { statement, block }) => self.heard(now, statement, block),
+            Ok(ConsensusMessage::Decided(bytes)) => {
+                let peer = self.rules.verifier.index_of(sender);
+                self.decided_block(now, &bytes, peer)
+            }
+            Ok(ConsensusMessage::Request { height, of }) => {
+                let mine = of == self.me.1 && (1..=self.tip.height).contains(&height);
+                if mine && self.catch_up.may_answer(now.real_ms) {
+                    self.effects.push(Effect::SendDecided { height });
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.note("malformed", format!("a consensus message of validator {sender}: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// A statement about some height: ours, the next, or one that shows we are behind.
+    fn heard(
+        &mut self,
+        now: Now,
+        statement: Statement,
+        block: Option<ByteBuf>,
+    ) -> Result<(), AgreementError> {
+        let (height, current) = (statement.height(), self.tip.height + 1);
+        if height < current {
+            return Ok(());
+        }
+        if height > current {
+            self.catch_up.decided_elsewhere(height - 1, self.tip.height, now.real_ms);
+            if height == current + 1 && self.early.len() < MAX_EARLY {
+                self.early.push_back((statement, block));
+            }
+            return Ok(());
+        }
+        if !self.begun {
+            self.begin(now, Vec::new())?;
+        }
+        let input = match statement {
+            Statement::Proposal(proposal) => match self.proposed(now, &proposal, block) {
+                Ok(valid) => Input::Proposal { proposal, valid },
+                Err(reason) => {
+                    self.note("bad-proposal", reason);
+                    return Ok(());
+                }
+            },
+            Statement::Vote(vote) => Input::Vote(vote),
+            Statement::Polka(polka) => Input::Polka(polka),
+            Statement::Round(round) => Input::Round(round),
+        };
+        self.run(now, input)
+    }
+
+    /// Whether a proposed block may follow on the chain; an error where the proposal is none.
+    fn proposed(
+        &mut self,
+        now: Now,
+        signed: &SignedProposal,
+        bytes: Option<ByteBuf>,
+    ) -> Result<bool, String> {
+        let proposal = &signed.proposal;
+        let (height, round, proposer) = (proposal.height, proposal.round, proposal.validator);
+        let named = || format!("the proposal of validator {proposer} in round {round} of height {height}");
+        let verifier = &self.rules.verifier;
+        let key = verifier.key_of(proposer).filter(|_| self.agreement.proposer(height, round) == proposer);
+        if !key.is_some_and(|key| proposal.verify(verifier.ledger(), key, &signed.signature)) {
+            return Err(format!("{} is not its to make, or not signed by it", named()));
+        }
+        if let Some(known) = self.candidates.get(&proposal.block) {
+            return Ok(known.executed.is_some());
+        }
+        if !self.candidates.has_room(round) {
+            return Err(format!("{} is one too many", named()));
+        }
+        let bytes = bytes.ok_or_else(|| format!("{} comes without its block", named()))?;
+        let block = Block::decode(&bytes).map_err(|error| format!("{}: {error}", named()))?;
+        if block.header.hash() != proposal.block {
+            return Err(format!("{} comes with another block", named()));
+        }
+        let fresh = proposal.polka_round.is_none();
+        let executed = self.judge(now, &block, fresh.then_some(proposer));
+        let valid = executed.is_some();
+        if valid {
+            self.record(&Record::Bytes(bytes.clone()));
+        }
+        self.candidates.insert(round, block, bytes, executed);
+        Ok(valid)
+    }
+
+    /// Executes a proposed block. Beyond what every block must hold to, a new one must be its
+    /// proposer's own, and not from the future: time never goes back, so a false time would stay.
+    fn judge(&mut self, now: Now, block: &Block, fresh_by: Option<ValidatorIndex>) -> Option<Executed> {
+        let header = &block.header;
+        let builder = self.rules.verifier.index_of(&header.proposer);
+        let by_proposer = fresh_by.is_none_or(|proposer| builder == Some(proposer));
+        let in_time = header.time_ms <= now.wall_ms.saturating_add(MAX_SKEW_MS);
+        if builder.is_none() || !by_proposer || !in_time {
+            let text = format!("block {}: not by its proposer, or from the future", header.height);
+            self.note("bad-block", text);
+            return None;
+        }
+        match self.execute(block) {
+            Ok(executed) => Some(executed),
+            Err(error) => {
+                self.note("bad-block", error);
+                None
+            }
+        }
+    }
+
+    fn execute(&self, block: &Block) -> Result<Executed, String> {
+        let open = |envelope: &SignedEnvelope| match self.pool.opened(envelope) {
+            Some(opened) => Ok((opened.submitter.clone(), opened.entry.clone())),
+            None => self.rules.verifier.open_entry(envelope),
+        };
+        execute_block(&self.rules, &self.tip, &self.state, block, &open).map_err(|error| error.to_string())
+    }
+
+    /// A decided block from outside, believed for its votes. Who answered a question with it
+    /// probably has the next as well, and is asked on.
+    fn decided_block(
+        &mut self,
+        now: Now,
+        bytes: &[u8],
+        answered_by: Option<ValidatorIndex>,
+    ) -> Result<(), AgreementError> {
+        let decided = match DecidedBlock::decode(bytes) {
+            Ok(decided) => decided,
+            Err(error) => {
+                self.note("malformed", error.to_string());
+                return Ok(());
+            }
+        };
+        let height = decided.height();
+        if height <= self.tip.height {
+            return Ok(());
+        }
+        self.catch_up.decided_elsewhere(height, self.tip.height, now.real_ms);
+        if height > self.tip.height + 1 {
+            return Ok(());
+        }
+        if let Err(error) = self.rules.verifier.verify(&decided) {
+            self.note("bad-block", error.to_string());
+            return Ok(());
+        }
+        let known = self.candidates.remove(&decided.block.header.hash()).and_then(|known| known.executed);
+        let executed = match known.map_or_else(|| self.execute(&decided.block), Ok) {
+            Ok(executed) => executed,
+            Err(error) => {
+                self.note("bad-block", error);
+                return Ok(());
+            }
+        };
+        self.commit(now, decided, executed);
+        if let Some(of) = answered_by {
+            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
+        }
+        self.go_on(now)
+    }
+
+    fn poll(&mut self, now: Now) -> Result<(), AgreementError> {
+        let due: Vec<Timer> =
+            self.timers.iter().filter(|(_, at)| **at <= now.real_ms).map(|(timer, _)| *timer).collect();
+        for timer in due {
+            // An earlier one's consequences may have stopped this one.
+            if self.timers.get(&timer).is_some_and(|at| *at <= now.real_ms) {
+                self.timers.remove(&timer);
+                self.run(now, Input::TimeUp(timer))?;
+            }
+        }
+        if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms) {
+            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
+        }
+        Ok(())
+    }
+
+    fn begin_if_needed(&mut self, now: Now) -> Result<(), AgreementError> {
+        if !self.begun && self.pool.has_ready() {
+            self.begin(now, Vec::new())?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, now: Now, records: Vec<Record>) -> Result<(), AgreementError> {
+        self.begun = true;
+        self.run(now, Input::Start { height: self.tip.height + 1, records })
+    }
+
+    /// Feeds agreement and does what it wants done, until it wants nothing more.
+    fn run(&mut self, now: Now, input: Input) -> Result<(), AgreementError> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut decision = None;
+            for output in self.agreement.step(input)? {
+                match output {
+                    Output::NeedBlock { round } => inputs.extend(self.build(now, round)),
+                    Output::Decided { block, certificate } => decision = Some((block, certificate)),
+                    other => self.perform(now, other),
+                }
+            }
+            if let Some((block, certificate)) = decision {
+                self.decide(now, &block, certificate);
+                return self.go_on(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Record(record) => self.record(&record),
+            Output::Publish(statement) => {
+                let block = match &statement {
+                    Statement::Proposal(signed) => {
+                        self.candidates.get(&signed.proposal.block).map(|known| known.bytes.clone())
+                    }
+                    _ => None,
+                };
+                self.publish(&ConsensusMessage::Statement { statement, block });
+            }
+            Output::Schedule(timer) => {
+                self.timers.insert(timer, now.real_ms.saturating_add(self.timeouts.of(timer)));
+            }
+            Output::Cancel(timer) => {
+                self.timers.remove(&timer);
+            }
+            Output::CancelAll => self.timers.clear(),
+            Output::Equivocation { validator } => {
+                let name = self.rules.verifier.validators().get(usize::from(validator));
+                let name = name.map_or_else(String::new, |(id, _)| id.to_string());
+                self.note("equivocation", format!("validator {name} said two different things in one round"));
+            }
+            Output::Dropped { reason } => self.note("dropped", reason),
+            // Handled where outputs are taken.
+            Output::NeedBlock { .. } | Output::Decided { .. } => {}
+        }
+    }
+
+    /// Builds our block for a round, if there is anything to put into one.
+    fn build(&mut self, now: Now, round: u32) -> Option<Input> {
+        self.wanted = Some(round);
+        let by = (&self.me.0, now.wall_ms);
+        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.ready())?;
+        let hash = block.header.hash();
+        let bytes = match block.encode() {
+            Ok(bytes) => ByteBuf::from(bytes),
+            Err(error) => {
+                self.note("bad-block", error.to_string());
+                return None;
+            }
+        };
+        self.record(&Record::Bytes(bytes.clone()));
+        self.candidates.insert(round, block, bytes, Some(executed));
+        self.wanted = None;
+        Some(Input::Propose { round, block: hash })
+    }
+
+    fn decide(&mut self, now: Now, hash: &Hash32, certificate: VoteCertificate) {
+        let candidate = self.candidates.remove(hash);
+        let Some((block, executed)) = candidate.and_then(|known| Some((known.block, known.executed?))) else {
+            // Two thirds decided what we hold for wrong or never saw: their block will tell.
+            self.catch_up.decided_elsewhere(self.tip.height + 1, self.tip.height, now.real_ms);
+            self.note("decided-unknown", format!("block {} was decided and is not known here", hash.short()));
+            return;
+        };
+        let decided = DecidedBlock { block, certificate };
+        match decided.encode() {
+            Ok(bytes) => {
+                self.commit(now, decided, executed);
+                self.effects.push(Effect::Announce(bytes));
+            }
+            Err(error) => self.note("bad-block", error.to_string()),
+        }
+    }
+
+    /// The height is decided: everything about it is over.
+    fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
+        self.tip = Tip::after(&decided.block.header);
+        let since = self.pool.decided(decided.block.entries.iter());
+        let mut state = executed.state;
+        self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });
+        for since_ms in since {
+            self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
+        }
+        state.take_touched();
+        self.state = state;
+        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state) {
+            self.effects.push(Effect::Refused { reason: refusal.reason() });
+            self.note("refused", format!("an entry of {submitter}: {refusal}"));
+        }
+        self.begun = false;
+        self.wanted = None;
+        self.candidates.clear();
+        self.timers.clear();
+        self.catch_up.reached(self.tip.height, now.real_ms);
+    }
+
+    /// After a decision: what was said early about the next height, and what waits for a block.
+    fn go_on(&mut self, now: Now) -> Result<(), AgreementError> {
+        for (statement, block) in std::mem::take(&mut self.early) {
+            self.heard(now, statement, block)?;
+        }
+        self.begin_if_needed(now)
+    }
+
+    fn record(&mut self, record: &Record) {
+        let height = self.tip.height + 1;
+        match record.encode() {
+            Ok(bytes) => self.effects.push(Effect::Record { height, bytes }),
+            Err(error) => self.note("unencodable", error.to_string()),
+        }
+    }
+
+    fn publish(&mut self, message: &ConsensusMessage) {
+        match message.encode() {
+            Ok(bytes) => self.effects.push(Effect::Publish(bytes)),
+            Err(error) => self.note("unencodable", error.to_string()),
+        }
+    }
+
+    fn note(&mut self, event: &'static str, text: String) {
+        self.effects.push(Effect::Note { event, text });
+    }
+}

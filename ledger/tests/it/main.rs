@@ -1,0 +1,4 @@
+//! Integration tests of the ledger.
+
+mod simulation;
+mod world;

@@ -1,0 +1,136 @@
+//! A small market with real keys: four sites of two aggregators on a feeder of three buses, and as
+//! many validators as wanted.
+
+use ed25519_dalek::SigningKey;
+use ledger::contracts::rules::Rules;
+use ledger::execute::OpenedEntry;
+use ledger::genesis::Genesis;
+use market::feeder::{Feeder, Line};
+use market::interval::{Interval, UnixSeconds};
+use market::parameters::MarketParameters;
+use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::entry::{Entry, SignedEnvelope, TransferEntry};
+use wire::envelope::{Sealed, Signer};
+use wire::hash::Hash32;
+use wire::message::Body;
+use wire::party::{Id, Participant, PartyId, Role};
+use wire::topic::Network;
+
+/// Interval the tests clear: any that starts on a quarter hour.
+pub const INTERVAL: Interval = Interval(UnixSeconds(1_700_000_100));
+/// Wall clock at which tests sign, in milliseconds since 1970.
+pub const NOW_MS: u64 = 1_700_000_000_000;
+
+pub struct World {
+    pub genesis: Genesis,
+    pub rules: Arc<Rules>,
+    pub signers: BTreeMap<PartyId, Arc<Signer>>,
+}
+
+pub fn id(text: &str) -> Id {
+    text.parse().unwrap()
+}
+
+pub fn party(role: Role, name: &str) -> PartyId {
+    PartyId::new(role, id(name))
+}
+
+pub fn validator(index: usize) -> PartyId {
+    party(Role::Validator, &format!("v{index}"))
+}
+
+fn line(name: &str, to: &str, limit_kw: f64) -> Line {
+    let limit = Milliwatt::from_kw(limit_kw).unwrap();
+    Line {
+        id: name.to_owned(),
+        from: "grid".to_owned(),
+        to: to.to_owned(),
+        power_max: Some(limit),
+        power_min: Some(-limit),
+        resistance_microohm: 1_000,
+        reactance_microohm: 1_000,
+        rating_millivoltampere: None,
+    }
+}
+
+fn parameters() -> MarketParameters {
+    let price = |eur| PicoEurPerWh::from_eur_per_mwh(eur).unwrap();
+    MarketParameters {
+        interval_s: 900,
+        bids_open_s: 600,
+        gate_closure_s: 120,
+        price_min: price(-500.0),
+        price_max: price(4_000.0),
+        imbalance_spread: price(20.0),
+        aggregator_fee: price(2.0),
+    }
+}
+
+fn parties(validators: usize) -> Vec<(PartyId, Option<(&'static str, &'static str)>)> {
+    let mut parties = vec![
+        (party(Role::Dso, "dso"), None),
+        (party(Role::Tso, "tso"), None),
+        (party(Role::Aggregator, "agg-1"), None),
+        (party(Role::Aggregator, "agg-2"), None),
+        (party(Role::Site, "s1"), Some(("a", "agg-1"))),
+        (party(Role::Site, "s2"), Some(("b", "agg-1"))),
+        (party(Role::Site, "s3"), Some(("b", "agg-2"))),
+        (party(Role::Site, "s4"), Some(("b", "agg-2"))),
+    ];
+    parties.extend((1..=validators).map(|index| (validator(index), None)));
+    parties
+}
+
+impl World {
+    /// A market with so many validators.
+    pub fn new(validators: usize) -> World {
+        let network = Network { network: id("test"), feeder: id("three-bus") };
+        let mut participants = Vec::new();
+        let mut signers = BTreeMap::new();
+        for (seed, (party, site)) in (1u8..).zip(parties(validators)) {
+            let key = SigningKey::from_bytes(&[seed; 32]);
+            participants.push(Participant {
+                key: Hash32(key.verifying_key().to_bytes()),
+                account: id(&format!("account-{}", party.id)),
+                bus: site.map(|(bus, _)| bus.to_owned()),
+                aggregator: site.map(|(_, aggregator)| id(aggregator)),
+                connection_milliwatt: site.map(|_| 10_000_000),
+                party: party.clone(),
+            });
+            signers.insert(party.clone(), Arc::new(Signer::new(network.clone(), party, key, NOW_MS)));
+        }
+        let balances = participants.iter().map(|p| (p.account.clone(), NanoEur(1_000_000_000_000))).collect();
+        let feeder = Feeder {
+            voltage_millivolt: 400_000,
+            root: "grid".to_owned(),
+            buses: ["grid", "a", "b"].map(str::to_owned).to_vec(),
+            lines: vec![line("line-a", "a", 4.0), line("line-b", "b", 50.0)],
+        };
+        let genesis = Genesis { network, feeder, parameters: parameters(), participants, balances };
+        let rules = Arc::new(Rules::new(&genesis).unwrap());
+        World { genesis, rules, signers }
+    }
+
+    /// A message, signed.
+    pub fn sign(&self, by: &PartyId, to: Option<PartyId>, body: &Body) -> Sealed {
+        self.signers[by].sign(to, INTERVAL, NOW_MS, NOW_MS + 60_000, body).unwrap()
+    }
+
+    /// A submitted entry's envelope.
+    pub fn submit(&self, by: &PartyId, entry: Entry) -> SignedEnvelope {
+        self.sign(by, None, &Body::Submit(entry)).raw
+    }
+
+    /// A submitted entry, opened.
+    pub fn opened(&self, by: &PartyId, entry: Entry) -> OpenedEntry {
+        let envelope = self.submit(by, entry.clone());
+        OpenedEntry { envelope, submitter: by.clone(), entry }
+    }
+}
+
+/// A transfer to the account of site 2.
+pub fn transfer(nonce: u64, amount: i64) -> Entry {
+    Entry::Transfer(TransferEntry { to: id("account-s2"), amount: NanoEur(amount), nonce })
+}
