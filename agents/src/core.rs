@@ -81,3 +81,25 @@ pub enum Effect<E> {
     /// What only the role's own shell can do.
     Own(E),
 }
+
+/// A role's deciding part. A shell calls it with everything that happens and performs what it asks.
+pub trait RoleCore: Send + Unpin + 'static {
+    /// What only the role's own shell can report.
+    type Report: Send + Unpin + 'static;
+    /// What only the role's own shell can do.
+    type Act: Send + 'static;
+
+    /// Takes in one thing that happened and says what is to be done about it. Must be safe to call with
+    /// the same message twice, and with time that stands still.
+    fn step(&mut self, now: Now, input: Input<Self::Report>) -> Vec<Effect<Self::Act>>;
+
+    /// Takes note of the signed envelope in which a message with this tag went out. The shell says so
+    /// for every [`Effect::Send`]; few roles need their own signed words as evidence.
+    fn sent(&mut self, tag: u64, envelope: &SignedEnvelope) {
+        let _ = (tag, envelope);
+    }
+}
+
+/// For roles whose shell has nothing of its own to do or to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {}

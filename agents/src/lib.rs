@@ -1,5 +1,16 @@
-//! The roles: device, site controller, aggregator, DSO, TSO interface. One role, one folder: a pure core
-//! that decides and an actix shell that performs.
+//! The roles: device, site controller, aggregator, DSO, TSO interface, timekeeper. One role, one folder: a
+//! pure core that decides and an actix shell that performs.
 
+pub mod chain;
+pub mod clock;
 pub mod core;
 pub mod device;
+pub mod dso;
+pub mod metrics;
+pub mod roster;
+pub mod shell;
+pub mod timekeeper;
+pub mod tso;
+
+#[cfg(test)]
+mod scene;

@@ -1,0 +1,421 @@
+//! The DSO's decisions: gathers an interval's commitments and supply, asks prices in rounds, clears, awards,
+//! gathers final demands, checks its own certificate, and puts the clearing before the validators.
+
+use super::answers::Buses;
+use super::award::{apportion, award, check_final};
+use super::measurement::{Cleared, Measurement};
+use super::session::{Session, Stage};
+use crate::chain::Chain;
+use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::roster::{self, RosterError};
+use ledger::genesis::Genesis;
+use market::certificate::{self, PartyDemand};
+use market::clearing::sampled::{clear_sampled, first_question, Outcome};
+use market::clearing::samples::Samples;
+use market::clearing::{Clearing, Infeasible};
+use market::feeder::{Feeder, Tree};
+use market::interval::Interval;
+use market::parameters::MarketParameters;
+use market::supply::SupplyCurve;
+use market::units::PicoEurPerWh;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
+use wire::message::{Body, Demand, FinalDemand, PriceQuestion, Verdict};
+use wire::party::{PartyId, Role};
+
+/// Most rounds of one interval. Five settle the widest price range while up to eight windows are open;
+/// more windows share a question's ticks and take a few more.
+pub const MAX_ROUNDS: u32 = 8;
+
+/// Intervals remembered after their start.
+const KEPT_INTERVALS: i64 = 8;
+
+/// The feeder with its order, shared with whoever solves.
+#[derive(Debug)]
+pub struct Grid {
+    /// The feeder.
+    pub feeder: Feeder,
+    /// Its order.
+    pub tree: Tree,
+}
+
+/// One interval's clearing, to be worked out off the arbiter.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    grid: Arc<Grid>,
+    interval: Interval,
+    round: u32,
+    supply: SupplyCurve,
+    samples: Samples,
+}
+
+impl Problem {
+    /// Works it out. Pure, and the only heavy work of the DSO.
+    pub fn solve(&self) -> DsoReport {
+        let outcome = clear_sampled(&self.grid.feeder, &self.grid.tree, &self.supply, &self.samples);
+        DsoReport::Solved { interval: self.interval, round: self.round, outcome }
+    }
+}
+
+/// What only the DSO's shell can do.
+#[derive(Clone, Debug)]
+pub enum DsoAct {
+    /// Solve this and report what comes out.
+    Solve(Box<Problem>),
+    /// Show this in metrics.
+    Measure(Measurement),
+}
+
+/// What only the DSO's shell reports.
+#[derive(Clone, Debug)]
+pub enum DsoReport {
+    /// A problem is solved.
+    Solved {
+        /// Which interval.
+        interval: Interval,
+        /// After which round.
+        round: u32,
+        /// What came out.
+        outcome: Result<Outcome, Infeasible>,
+    },
+}
+
+type Effects = Vec<Effect<DsoAct>>;
+
+/// The DSO.
+pub struct DsoCore {
+    grid: Arc<Grid>,
+    parameters: MarketParameters,
+    tso: PartyId,
+    validators: Vec<PartyId>,
+    /// Aggregators with sites, in order, and their buses.
+    aggregators: BTreeMap<PartyId, Buses>,
+    chain: Chain,
+    round_timeout_ms: u64,
+    sessions: BTreeMap<Interval, Session>,
+    gate_closed: Option<Interval>,
+}
+
+impl DsoCore {
+    /// The DSO of this genesis, which waits at most `round_timeout_ms` of real time at each stage.
+    ///
+    /// # Errors
+    /// Where the genesis makes no market.
+    pub fn new(genesis: &Genesis, round_timeout_ms: u64) -> Result<Self, RosterError> {
+        let tree = genesis.feeder.tree().map_err(RosterError::Feeder)?;
+        let place: BTreeMap<&String, usize> = genesis.feeder.buses.iter().zip(0..).collect();
+        let mut aggregators = BTreeMap::new();
+        for (aggregator, buses) in roster::buses_by_aggregator(genesis)? {
+            let placed: Option<Buses> = buses
+                .into_iter()
+                .map(|(bus, limit)| Some((bus.clone(), (*place.get(&bus)?, limit))))
+                .collect();
+            let lost = || RosterError::UnknownBus { aggregator: aggregator.clone() };
+            aggregators.insert(aggregator.clone(), placed.ok_or_else(lost)?);
+        }
+        Ok(Self {
+            grid: Arc::new(Grid { feeder: genesis.feeder.clone(), tree }),
+            parameters: genesis.parameters,
+            tso: roster::only(genesis, Role::Tso)?,
+            validators: roster::parties(genesis, Role::Validator),
+            aggregators,
+            chain: Chain::new(genesis)?,
+            round_timeout_ms,
+            sessions: BTreeMap::new(),
+            gate_closed: None,
+        })
+    }
+
+    fn on_time(&mut self, now: Now) -> Effects {
+        let here = self.parameters.interval_at(now.market);
+        let next = self.parameters.next(here);
+        if now.market >= self.parameters.gate_closure(next) && self.gate_closed < Some(next) {
+            self.gate_closed = Some(next);
+            self.sessions.entry(next).or_insert_with(|| Session::new(now.real_ms));
+        }
+        let mut effects = Vec::new();
+        let oldest = here.later(-KEPT_INTERVALS, self.parameters.interval_s);
+        self.sessions.retain(|interval, session| {
+            if *interval < oldest && matches!(session.stage, Stage::Submitted { .. }) {
+                let text = format!("the clearing of {interval} was submitted and never decided");
+                effects.push(Effect::Note { event: "clearing-lost", text });
+            }
+            *interval >= oldest
+        });
+        for (interval, session) in &mut self.sessions {
+            let waited_ms = now.real_ms.saturating_sub(session.stage_began_ms);
+            if session.stage.waits() && waited_ms >= self.round_timeout_ms {
+                let missing = session.missing(self.aggregators.keys(), &self.tso).join(", ");
+                let why = format!("nothing came in {waited_ms} ms from {missing}");
+                effects.push(fail(session, *interval, "party-silent", why, now));
+            }
+        }
+        effects
+    }
+
+    fn on_message(&mut self, now: Now, message: &Incoming) -> Effects {
+        let sender = &message.id.sender;
+        let answered = match &message.body {
+            Body::Block(bytes) => return self.on_block(now, bytes),
+            Body::Supply(supply) if *sender == self.tso => self
+                .session(now, supply.interval)
+                .and_then(|session| session.supply(supply, &message.raw))
+                .map(|()| supply.interval),
+            Body::BidsCommitted(committed) if self.aggregators.contains_key(sender) => self
+                .session(now, committed.interval)
+                .and_then(|session| session.commit(sender, committed))
+                .map(|()| committed.interval),
+            Body::Demand(demand) if self.aggregators.contains_key(sender) => {
+                self.on_demand(sender, demand).map(|()| demand.interval)
+            }
+            Body::FinalDemand(demand) if self.aggregators.contains_key(sender) => {
+                self.on_final_demand(sender, demand, &message.raw).map(|()| demand.interval)
+            }
+            other => Err(format!("a DSO takes no {} from {sender}", other.kind())),
+        };
+        let of = message.id.clone();
+        match answered {
+            Ok(interval) => std::iter::once(Effect::Acknowledge { of, verdict: Verdict::Accepted })
+                .chain(self.go_on(now, interval))
+                .collect(),
+            Err(reason) => {
+                let verdict = Verdict::Refused(reason.chars().take(200).collect());
+                vec![Effect::Acknowledge { of, verdict }]
+            }
+        }
+    }
+
+    /// The session of `interval`, which may begin before our own clock closes its gate.
+    fn session(&mut self, now: Now, interval: Interval) -> Result<&mut Session, String> {
+        let here = self.parameters.interval_at(now.market);
+        let last = here.later(2, self.parameters.interval_s);
+        if interval != self.parameters.interval_at(interval.start()) || interval < here || interval > last {
+            return Err(format!("{interval} is not about to be cleared"));
+        }
+        Ok(self.sessions.entry(interval).or_insert_with(|| Session::new(now.real_ms)))
+    }
+
+    fn on_demand(&mut self, sender: &PartyId, demand: &Demand) -> Result<(), String> {
+        let late = || format!("{} is not being asked about", demand.interval);
+        let session = self.sessions.get_mut(&demand.interval).ok_or_else(late)?;
+        let buses = self.aggregators.get(sender).ok_or_else(late)?;
+        // An answer to an earlier round, or given twice, is old news and no fault.
+        let Stage::Asking { ticks, answered } = &mut session.stage else { return Ok(()) };
+        if demand.round != session.rounds || answered.contains(sender) {
+            return Ok(());
+        }
+        session.answers.take(sender, buses, ticks, &demand.buses).map_err(|error| error.to_string())?;
+        answered.insert(sender.clone());
+        Ok(())
+    }
+
+    fn on_final_demand(
+        &mut self,
+        sender: &PartyId,
+        demand: &FinalDemand,
+        raw: &SignedEnvelope,
+    ) -> Result<(), String> {
+        let late = || format!("{} is not awarded", demand.interval);
+        let session = self.sessions.get_mut(&demand.interval).ok_or_else(late)?;
+        let Stage::Awarded { parts, finals, .. } = &mut session.stage else { return Ok(()) };
+        let committed = session.commitments.get(sender).ok_or_else(late)?;
+        let part = parts.get(sender).ok_or_else(late)?;
+        check_final(&committed.bids_root, part, demand).map_err(|error| error.to_string())?;
+        finals.entry(sender.clone()).or_insert_with(|| raw.clone());
+        Ok(())
+    }
+
+    /// Whatever `interval` has now all it waited for: the next thing.
+    fn go_on(&mut self, now: Now, interval: Interval) -> Effects {
+        let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
+        if !session.stage.waits() || !session.missing(self.aggregators.keys(), &self.tso).is_empty() {
+            return Vec::new();
+        }
+        match &session.stage {
+            Stage::Gathering => {
+                let Some((supply, _)) = &session.supply else { return Vec::new() };
+                let (min, max) = (self.parameters.price_min, self.parameters.price_max);
+                let ticks = first_question(supply, min, max);
+                self.ask(now, interval, ticks)
+            }
+            Stage::Asking { .. } => self.solve(now, interval),
+            Stage::Awarded { .. } => self.submit(now, interval),
+            _ => Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, now: Now, interval: Interval, ticks: Vec<PicoEurPerWh>) -> Effects {
+        let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
+        if session.rounds >= MAX_ROUNDS {
+            let why = format!("not cleared after {MAX_ROUNDS} rounds");
+            return vec![fail(session, interval, "too-many-rounds", why, now)];
+        }
+        session.rounds += 1;
+        let round = session.rounds;
+        session.enter(Stage::Asking { ticks: ticks.clone(), answered: Default::default() }, now.real_ms);
+        let question = Body::PriceQuestion(PriceQuestion { interval, round, ticks });
+        self.aggregators.keys().map(|a| to_one(a, interval, question.clone())).collect()
+    }
+
+    fn solve(&mut self, now: Now, interval: Interval) -> Effects {
+        let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
+        let Some((supply, _)) = &session.supply else { return Vec::new() };
+        match session.answers.sum(&self.aggregators, self.grid.feeder.buses.len()) {
+            Err(error) => vec![fail(session, interval, "demand-unsound", error.to_string(), now)],
+            Ok(samples) => {
+                let problem = Problem {
+                    grid: self.grid.clone(),
+                    interval,
+                    round: session.rounds,
+                    supply: supply.clone(),
+                    samples,
+                };
+                session.enter(Stage::Solving, now.real_ms);
+                vec![Effect::Own(DsoAct::Solve(Box::new(problem)))]
+            }
+        }
+    }
+
+    fn on_solved(
+        &mut self,
+        now: Now,
+        interval: Interval,
+        round: u32,
+        outcome: Result<Outcome, Infeasible>,
+    ) -> Effects {
+        let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
+        if !matches!(session.stage, Stage::Solving) || session.rounds != round {
+            return Vec::new();
+        }
+        match outcome {
+            Err(infeasible) => vec![fail(session, interval, "infeasible", infeasible.to_string(), now)],
+            Ok(Outcome::Ask(ticks)) => self.ask(now, interval, ticks),
+            Ok(Outcome::Cleared(clearing)) => self.award(now, interval, clearing),
+        }
+    }
+
+    fn award(&mut self, now: Now, interval: Interval, clearing: Clearing) -> Effects {
+        let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
+        match apportion(&self.aggregators, &session.answers, &clearing) {
+            Err(error) => vec![fail(session, interval, "demand-unsound", error.to_string(), now)],
+            Ok(parts) => {
+                let awards =
+                    parts.iter().map(|(a, part)| to_one(a, interval, Body::Award(award(interval, part))));
+                let awards = awards.collect();
+                session.enter(Stage::Awarded { clearing, parts, finals: BTreeMap::new() }, now.real_ms);
+                awards
+            }
+        }
+    }
+
+    fn submit(&mut self, now: Now, interval: Interval) -> Effects {
+        let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
+        let (Stage::Awarded { clearing, parts, finals }, Some((supply, supply_raw))) =
+            (&session.stage, &session.supply)
+        else {
+            return Vec::new();
+        };
+        let parties: Vec<PartyDemand> = self
+            .aggregators
+            .iter()
+            .flat_map(|(aggregator, buses)| {
+                let part = parts.get(aggregator).into_iter().flatten();
+                buses.values().zip(part).map(|((bus, _), (at, range))| PartyDemand {
+                    bus: *bus,
+                    range: *range,
+                    allocation: at.allocation,
+                })
+            })
+            .collect();
+        let Grid { feeder, tree } = &*self.grid;
+        if let Err(error) = certificate::check(feeder, tree, supply, clearing, &parties) {
+            return vec![fail(session, interval, "certificate-fails", error.to_string(), now)];
+        }
+        let entry = ClearingEntry {
+            interval,
+            import: clearing.import,
+            prices: clearing.prices.clone(),
+            flows: clearing.flows.clone(),
+            supply: supply_raw.clone(),
+            demands: finals.values().cloned().collect(),
+        };
+        let rounds = session.rounds;
+        let took_ms = now.real_ms.saturating_sub(session.began_ms);
+        let cleared = Cleared::of(feeder, clearing, rounds, took_ms);
+        session.enter(Stage::Submitted { at_ms: now.real_ms }, now.real_ms);
+        vec![
+            Effect::Note { event: "cleared", text: format!("{interval}: {cleared}") },
+            Effect::Own(DsoAct::Measure(Measurement::Cleared(cleared))),
+            Effect::Send {
+                body: Body::Submit(Entry::Clearing(entry)),
+                interval,
+                recipient: None,
+                acknowledged_by: self.validators.clone(),
+                tag: 0,
+            },
+        ]
+    }
+
+    fn on_block(&mut self, now: Now, bytes: &[u8]) -> Effects {
+        let decided = match self.chain.take(bytes) {
+            Ok(Some(decided)) => decided,
+            Ok(None) => return Vec::new(),
+            Err(error) => return vec![Effect::Note { event: "bad-block", text: error.to_string() }],
+        };
+        let mut effects = Vec::new();
+        for (_, entry) in decided.entries() {
+            let Entry::Clearing(ClearingEntry { interval, .. }) = entry else { continue };
+            let Some(session) = self.sessions.get_mut(interval) else { continue };
+            if let Stage::Submitted { at_ms } = session.stage {
+                let finality_ms = now.real_ms.saturating_sub(at_ms);
+                let text = format!("{interval}: final after {finality_ms} ms at height {}", decided.height());
+                effects.push(Effect::Note { event: "final", text });
+                effects.push(Effect::Own(DsoAct::Measure(Measurement::Final { finality_ms })));
+            }
+            session.enter(Stage::Decided, now.real_ms);
+        }
+        effects
+    }
+}
+
+impl RoleCore for DsoCore {
+    type Report = DsoReport;
+    type Act = DsoAct;
+
+    fn step(&mut self, now: Now, input: Input<DsoReport>) -> Effects {
+        match input {
+            Input::Poll => self.on_time(now),
+            Input::Message(message) => self.on_message(now, &message),
+            Input::Answered { by, verdict: Verdict::Refused(reason), .. } => {
+                vec![Effect::Note { event: "refused", text: format!("{by}: {reason}") }]
+            }
+            Input::Answered { .. } => Vec::new(),
+            Input::Own(DsoReport::Solved { interval, round, outcome }) => {
+                self.on_solved(now, interval, round, outcome)
+            }
+        }
+    }
+}
+
+fn to_one(recipient: &PartyId, interval: Interval, body: Body) -> Effect<DsoAct> {
+    Effect::Send {
+        body,
+        interval,
+        recipient: Some(recipient.clone()),
+        acknowledged_by: vec![recipient.clone()],
+        tag: 0,
+    }
+}
+
+fn fail(
+    session: &mut Session,
+    interval: Interval,
+    event: &'static str,
+    why: String,
+    now: Now,
+) -> Effect<DsoAct> {
+    let text = format!("{interval} is not cleared: {why}");
+    session.enter(Stage::Failed(why), now.real_ms);
+    Effect::Note { event, text }
+}

@@ -1,0 +1,122 @@
+//! The DSO's own shell: solves off the arbiter and shows measurements in Prometheus.
+
+use super::core::{DsoAct, DsoCore, DsoReport};
+use super::measurement::{Cleared, Measurement};
+use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
+use market::feeder::Feeder;
+use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntGauge, Opts, Registry};
+use tokio::sync::mpsc;
+use wire::party::Role;
+
+/// What is particular to a DSO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DsoOptions {
+    /// Milliseconds of real time waited at each stage of an interval before it is given up.
+    pub round_timeout_ms: u64,
+}
+
+impl Default for DsoOptions {
+    fn default() -> Self {
+        Self { round_timeout_ms: 30_000 }
+    }
+}
+
+/// Messages waiting for answers, besides a few for each aggregator.
+const QUEUE: usize = 256;
+/// The same, for each aggregator.
+const QUEUE_PER_AGGREGATOR: usize = 16;
+
+/// Starts the DSO on the current arbiter.
+///
+/// # Errors
+/// Where the genesis makes no market, a metric is registered already, or the link can't be made.
+pub fn start(common: &Common, options: DsoOptions) -> Result<RoleHandle, StartError> {
+    let genesis = &common.genesis;
+    let core = DsoCore::new(genesis, options.round_timeout_ms)?;
+    let performer = DsoPerformer { gauges: Gauges::register(&common.registry, &genesis.feeder)? };
+    let aggregators = crate::roster::parties(genesis, Role::Aggregator).len();
+    let connection = Connection {
+        subscriptions: vec![genesis.network.filter_broadcast(Role::Validator, "block")],
+        queue: QUEUE + QUEUE_PER_AGGREGATOR * aggregators,
+    };
+    shell::start(common, core, performer, connection)
+}
+
+struct DsoPerformer {
+    gauges: Gauges,
+}
+
+impl Performer<DsoCore> for DsoPerformer {
+    fn perform(&mut self, act: DsoAct, reports: &mpsc::Sender<DsoReport>) {
+        match act {
+            DsoAct::Measure(Measurement::Cleared(cleared)) => self.gauges.show(&cleared),
+            DsoAct::Measure(Measurement::Final { finality_ms }) => {
+                self.gauges.finality.observe(finality_ms as f64 / 1e3);
+            }
+            DsoAct::Solve(problem) => {
+                let reports = reports.clone();
+                tokio::task::spawn_blocking(move || {
+                    // Fails only where the DSO has ended, and then nobody asks.
+                    let _ = reports.blocking_send(problem.solve());
+                });
+            }
+        }
+    }
+}
+
+/// What the DSO shows.
+struct Gauges {
+    import: Gauge,
+    price: GaugeVec,
+    flow: GaugeVec,
+    rounds: IntGauge,
+    clearing: Histogram,
+    finality: Histogram,
+}
+
+impl Gauges {
+    fn register(registry: &Registry, feeder: &Feeder) -> Result<Self, prometheus::Error> {
+        let by = |name: &str, help: &str, labels: &[&str]| -> Result<GaugeVec, prometheus::Error> {
+            let gauges = GaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok(gauges)
+        };
+        let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
+            let buckets = vec![0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+            let histogram = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let import = Gauge::new("gridpact_import_watts", "Net import cleared at the grid supply point")?;
+        registry.register(Box::new(import.clone()))?;
+        let rounds = IntGauge::new("gridpact_clearing_rounds", "Rounds the last clearing took")?;
+        registry.register(Box::new(rounds.clone()))?;
+        let limits = by("gridpact_line_limit_watts", "A line's limit on real power", &["line", "bound"])?;
+        for line in &feeder.lines {
+            for (bound, limit) in [("max", line.power_max), ("min", line.power_min)] {
+                if let Some(limit) = limit {
+                    limits.with_label_values(&[line.id.as_str(), bound]).set(limit.0 as f64 / 1e3);
+                }
+            }
+        }
+        Ok(Self {
+            import,
+            price: by("gridpact_price_eur_per_mwh", "Lowest and highest local price", &["bound"])?,
+            flow: by("gridpact_line_flow_watts", "Power cleared on a line", &["line"])?,
+            rounds,
+            clearing: seconds("gridpact_clearing_seconds", "From gate closure to the clearing's submission")?,
+            finality: seconds("gridpact_finality_seconds", "From submission to the verified block")?,
+        })
+    }
+
+    fn show(&self, cleared: &Cleared) {
+        self.import.set(cleared.import.0 as f64 / 1e3);
+        self.price.with_label_values(&["min"]).set(cleared.price_min.eur_per_mwh());
+        self.price.with_label_values(&["max"]).set(cleared.price_max.eur_per_mwh());
+        self.rounds.set(i64::from(cleared.rounds));
+        self.clearing.observe(cleared.took_ms as f64 / 1e3);
+        for (line, flow) in &cleared.flows {
+            self.flow.with_label_values(&[line.as_str()]).set(flow.0 as f64 / 1e3);
+        }
+    }
+}

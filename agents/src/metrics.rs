@@ -1,0 +1,67 @@
+//! What a role shows of itself in Prometheus. Registered once per process, shared by all its roles.
+
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+
+/// Counters every role's shell keeps. The labels name the role and the participant.
+#[derive(Clone, Debug)]
+pub struct AgentMetrics {
+    /// Turns of a role's loop. One that stops growing means a role that hangs.
+    pub heartbeats: IntCounterVec,
+    /// What cores noted for the operator, by event.
+    pub notes: IntCounterVec,
+    /// Messages that could not be handed to the link because its queue was full, by kind.
+    pub sends_refused: IntCounterVec,
+    /// Messages somebody never acknowledged before they expired.
+    pub sends_expired: IntCounterVec,
+    /// Messages between others that the timekeeper did not believe, by reason.
+    pub overheard_dropped: IntCounterVec,
+    /// Whether the role is connected to its broker.
+    pub connected: IntGaugeVec,
+}
+
+impl AgentMetrics {
+    /// Registers the counters.
+    ///
+    /// # Errors
+    /// Where `registry` already holds metrics of these names.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let connected = IntGaugeVec::new(
+            Opts::new("gridpact_agent_connected", "Whether a role is connected to its broker"),
+            &["role", "id"],
+        )?;
+        registry.register(Box::new(connected.clone()))?;
+        Ok(Self {
+            heartbeats: counter(
+                "gridpact_agent_heartbeats_total",
+                "Turns of a role's loop",
+                &["role", "id"],
+            )?,
+            notes: counter(
+                "gridpact_agent_notes_total",
+                "What a role noted for the operator, by event",
+                &["role", "event"],
+            )?,
+            sends_refused: counter(
+                "gridpact_agent_sends_refused_total",
+                "Messages the link's full queue refused, by kind",
+                &["role", "kind"],
+            )?,
+            sends_expired: counter(
+                "gridpact_agent_sends_expired_total",
+                "Messages that expired before every recipient had acknowledged them",
+                &["role"],
+            )?,
+            overheard_dropped: counter(
+                "gridpact_overheard_dropped_total",
+                "Messages between others that a simulation's timekeeper did not believe, by reason",
+                &["reason"],
+            )?,
+            connected,
+        })
+    }
+}

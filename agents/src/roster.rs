@@ -1,0 +1,111 @@
+//! Who is who, as the genesis has it: the questions every role asks of it at its start.
+
+use ledger::genesis::Genesis;
+use market::feeder::FeederError;
+use market::units::Milliwatt;
+use std::collections::BTreeMap;
+use thiserror::Error;
+use wire::cbor::CborError;
+use wire::party::{Id, PartyId, Role};
+
+/// A genesis in which a role cannot play.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RosterError {
+    /// No participant with this role.
+    #[error("the genesis names no participant with role {role}")]
+    NoRole {
+        /// The role's word.
+        role: &'static str,
+    },
+    /// A site whose bus, aggregator or connection limit is missing.
+    #[error("the genesis's site {site} has no {what}")]
+    IncompleteSite {
+        /// The site.
+        site: PartyId,
+        /// bus, aggregator or connection limit.
+        what: &'static str,
+    },
+    /// An aggregator has a site at a bus that is not on the feeder.
+    #[error("{aggregator} has a site at a bus that is not on the genesis's feeder")]
+    UnknownBus {
+        /// The aggregator.
+        aggregator: PartyId,
+    },
+    /// The feeder is no tree.
+    #[error("the genesis's feeder: {0}")]
+    Feeder(#[from] FeederError),
+    /// The genesis has no encoding, so the ledger no identity.
+    #[error("the genesis: {0}")]
+    Encoding(#[from] CborError),
+}
+
+/// One site, as its aggregator needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteEntry {
+    /// The site.
+    pub party: PartyId,
+    /// Its account on the ledger.
+    pub account: Id,
+    /// Its aggregator.
+    pub aggregator: Id,
+    /// Its bus.
+    pub bus: String,
+    /// The most it may take or feed in.
+    pub connection: Milliwatt,
+}
+
+/// Every participant with `role`, in order.
+pub fn parties(genesis: &Genesis, role: Role) -> Vec<PartyId> {
+    let mut parties: Vec<PartyId> =
+        genesis.participants.iter().filter(|p| p.party.role == role).map(|p| p.party.clone()).collect();
+    parties.sort();
+    parties
+}
+
+/// The first participant with `role`, for roles there is one of.
+///
+/// # Errors
+/// [`RosterError::NoRole`].
+pub fn only(genesis: &Genesis, role: Role) -> Result<PartyId, RosterError> {
+    parties(genesis, role).into_iter().next().ok_or(RosterError::NoRole { role: role.word() })
+}
+
+/// Every site, in order of account.
+///
+/// # Errors
+/// [`RosterError::IncompleteSite`].
+pub fn sites(genesis: &Genesis) -> Result<BTreeMap<Id, SiteEntry>, RosterError> {
+    let sites = genesis.participants.iter().filter(|p| p.party.role == Role::Site);
+    sites
+        .map(|p| {
+            let missing = |what| RosterError::IncompleteSite { site: p.party.clone(), what };
+            let entry = SiteEntry {
+                party: p.party.clone(),
+                account: p.account.clone(),
+                aggregator: p.aggregator.clone().ok_or_else(|| missing("aggregator"))?,
+                bus: p.bus.clone().ok_or_else(|| missing("bus"))?,
+                connection: p
+                    .connection_milliwatt
+                    .map(Milliwatt)
+                    .ok_or_else(|| missing("connection limit"))?,
+            };
+            Ok((p.account.clone(), entry))
+        })
+        .collect()
+}
+
+/// By aggregator, in order, its buses and the connection limits at each together. Aggregators without
+/// sites are not among them: nobody waits for those.
+///
+/// # Errors
+/// [`RosterError::IncompleteSite`].
+pub fn buses_by_aggregator(
+    genesis: &Genesis,
+) -> Result<BTreeMap<PartyId, BTreeMap<String, Milliwatt>>, RosterError> {
+    let mut buses: BTreeMap<PartyId, BTreeMap<String, Milliwatt>> = BTreeMap::new();
+    for site in sites(genesis)?.into_values() {
+        let aggregator = PartyId::new(Role::Aggregator, site.aggregator);
+        *buses.entry(aggregator).or_default().entry(site.bus).or_default() += site.connection;
+    }
+    Ok(buses)
+}

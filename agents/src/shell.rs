@@ -1,0 +1,373 @@
+//! The actix shell every role runs in: one actor that owns a role's core and its link, hands in what
+//! happens and performs what the core asks. It knows nothing of energy or price.
+
+use crate::clock::{ClockSource, MarketClock};
+use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::metrics::AgentMetrics;
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
+use broker::link::{Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use broker::metrics::LinkMetrics;
+use futures::stream::{poll_fn, StreamExt};
+use ledger::genesis::Genesis;
+use market::interval::UnixSeconds;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use wire::envelope::Signer;
+use wire::message::Body;
+use wire::party::{PartyId, Role};
+
+/// Real time between two polls of a core.
+const POLL: Duration = Duration::from_millis(250);
+/// Reports a performer may have on their way to the core; then its `send` waits.
+const REPORTS: usize = 64;
+/// Messages kept for the core until there is a market time.
+const HELD: usize = 256;
+/// Requests to the actor itself, which are few: to stop.
+const MAILBOX: usize = 4;
+
+/// What every role of a process is started with.
+#[derive(Clone)]
+pub struct Common {
+    /// What the ledger starts from: participants, feeder, rules.
+    pub genesis: Arc<Genesis>,
+    /// Who this role is, and its key.
+    pub signer: Arc<Signer>,
+    /// Brokers to try, in order, as `host:port`.
+    pub broker_addresses: Vec<String>,
+    /// Where market time comes from.
+    pub clock: ClockSource,
+    /// Where the role may keep files.
+    pub data_dir: PathBuf,
+    /// Where metrics of the role's own are registered.
+    pub registry: prometheus::Registry,
+    /// The links' counters.
+    pub link_metrics: LinkMetrics,
+    /// The shells' counters.
+    pub metrics: AgentMetrics,
+}
+
+/// The part of a shell that does what only its role does: reads devices, writes files, sets gauges.
+pub trait Performer<C: RoleCore>: Unpin + 'static {
+    /// Begins `act` on the actor's own arbiter and returns at once; what takes time is spawned. What comes
+    /// of it goes to `reports`, which is bounded: `send(..).await` waits for room.
+    fn perform(&mut self, act: C::Act, reports: &mpsc::Sender<C::Report>);
+}
+
+/// For roles whose shell has nothing of its own to do.
+#[derive(Clone, Copy, Debug)]
+pub struct NoPerformer;
+
+impl<C: RoleCore<Act = crate::core::Nothing>> Performer<C> for NoPerformer {
+    fn perform(&mut self, act: C::Act, _reports: &mpsc::Sender<C::Report>) {
+        match act {}
+    }
+}
+
+/// What is particular to one role's connection to the market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Filters besides those for messages addressed to it, and for ticks.
+    pub subscriptions: Vec<String>,
+    /// Most messages waiting for answers, and most waiting to be taken.
+    pub queue: usize,
+}
+
+/// Why a role can't be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The genesis has no place for it.
+    #[error("starting a role: {0}")]
+    Roster(#[from] crate::roster::RosterError),
+    /// Its link can't be made.
+    #[error("starting a role: {0}")]
+    Link(#[from] LinkError),
+    /// Its metrics can't be registered.
+    #[error("starting a role: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Its directory can't be made.
+    #[error("starting a role: making {directory}: {source}")]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system has no randomness to give.
+    #[error("starting a role: drawing a random seed: {reason}")]
+    Random {
+        /// What the system said.
+        reason: String,
+    },
+    /// What it was given makes no such role.
+    #[error("starting a role: {reason}")]
+    Options {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A role that runs. Dropping the handle leaves it running.
+#[derive(Debug)]
+pub struct RoleHandle {
+    party: PartyId,
+    stop: Recipient<Stop>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// The role did not take the request to stop: its mailbox is full. Ask again.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("stopping {party}: its mailbox is full")]
+pub struct Busy {
+    /// The role.
+    pub party: PartyId,
+}
+
+impl RoleHandle {
+    /// Who it is.
+    pub fn party(&self) -> &PartyId {
+        &self.party
+    }
+
+    /// Asks the role to stop. One that has ended already is no error.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn stop(&self) -> Result<(), Busy> {
+        match self.stop.try_send(Stop) {
+            Err(actix::dev::SendError::Full(_)) => Err(Busy { party: self.party.clone() }),
+            Ok(()) | Err(actix::dev::SendError::Closed(_)) => Ok(()),
+        }
+    }
+
+    /// Waits until the role has ended.
+    pub async fn ended(self) {
+        // The sender is dropped with the actor; it never sends.
+        let _ = self.ended.await;
+    }
+}
+
+/// Starts a role on the current arbiter of a running actix system; the caller chooses the arbiter by
+/// calling it there (`arbiter.spawn_fn`).
+///
+/// # Errors
+/// [`StartError::Link`].
+pub fn start<C: RoleCore, P: Performer<C>>(
+    common: &Common,
+    core: C,
+    performer: P,
+    connection: Connection,
+) -> Result<RoleHandle, StartError> {
+    let party = common.signer.party().clone();
+    let mut subscriptions = connection.subscriptions;
+    if common.clock == ClockSource::Simulated {
+        subscriptions.push(common.genesis.network.filter_broadcast(Role::Timekeeper, "tick"));
+    }
+    let config = LinkConfig {
+        addresses: common.broker_addresses.clone(),
+        signer: common.signer.clone(),
+        registry: Arc::new(common.genesis.registry()),
+        subscriptions,
+        queue: connection.queue,
+    };
+    let (link, events) = Link::connect(config, common.link_metrics.clone())?;
+    let (reports, reports_out) = mpsc::channel(REPORTS);
+    let (alive, ended) = oneshot::channel();
+    let shell = Shell {
+        core,
+        performer,
+        link,
+        clock: MarketClock::new(common.clock),
+        started: Instant::now(),
+        party: party.clone(),
+        metrics: common.metrics.clone(),
+        reports,
+        held: VecDeque::new(),
+        events: Some((events, reports_out)),
+        _alive: alive,
+    };
+    let stop = shell.start().recipient();
+    Ok(RoleHandle { party, stop, ended })
+}
+
+/// What the actor takes in besides its mailbox.
+enum Event<R> {
+    Link(LinkEvent),
+    LinkEnded,
+    Report(R),
+}
+
+type Streams<R> = (mpsc::Receiver<LinkEvent>, mpsc::Receiver<R>);
+
+struct Shell<C: RoleCore, P> {
+    core: C,
+    performer: P,
+    link: Link,
+    clock: MarketClock,
+    started: Instant,
+    party: PartyId,
+    metrics: AgentMetrics,
+    reports: mpsc::Sender<C::Report>,
+    /// What came in before there was a market time.
+    held: VecDeque<Input<C::Report>>,
+    /// Until the actor has started.
+    events: Option<Streams<C::Report>>,
+    _alive: oneshot::Sender<()>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Stop;
+
+impl<C: RoleCore, P: Performer<C>> Actor for Shell<C, P> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        if let Some((mut events, mut reports)) = self.events.take() {
+            let link = poll_fn(move |task| events.poll_recv(task)).map(Event::Link);
+            let end = futures::stream::once(async { Event::LinkEnded });
+            ctx.add_stream(link.chain(end));
+            ctx.add_stream(poll_fn(move |task| reports.poll_recv(task)).map(Event::Report));
+        }
+        ctx.run_interval(POLL, |shell, _| shell.poll());
+    }
+}
+
+impl<C: RoleCore, P: Performer<C>> Handler<Stop> for Shell<C, P> {
+    type Result = ();
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl<C: RoleCore, P: Performer<C>> StreamHandler<Event<C::Report>> for Shell<C, P> {
+    fn handle(&mut self, event: Event<C::Report>, ctx: &mut Self::Context) {
+        match event {
+            Event::Link(event) => self.on_link(event),
+            Event::LinkEnded => ctx.stop(),
+            Event::Report(report) => self.take(Input::Own(report)),
+        }
+    }
+
+    // One stream's end is not the actor's: the link's says so itself.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
+    fn poll(&mut self) {
+        let (role, id) = (self.party.role.word(), self.party.id.as_str());
+        self.metrics.heartbeats.with_label_values(&[role, id]).inc();
+        self.clock.system_says(utc_now());
+        self.time_passed();
+    }
+
+    fn time_passed(&mut self) {
+        if self.clock.now().is_none() {
+            return;
+        }
+        while let Some(input) = self.held.pop_front() {
+            self.step(input);
+        }
+        self.step(Input::Poll);
+    }
+
+    fn on_link(&mut self, event: LinkEvent) {
+        let connected =
+            self.metrics.connected.with_label_values(&[self.party.role.word(), self.party.id.as_str()]);
+        match event {
+            LinkEvent::Connected => connected.set(1),
+            LinkEvent::Disconnected { reason } => {
+                connected.set(0);
+                tracing::warn!(party = %self.party, reason, "disconnected");
+            }
+            LinkEvent::Message(opened) => match opened.body {
+                Body::Tick(tick) => {
+                    if self.clock.timekeeper_says(tick) {
+                        self.time_passed();
+                    }
+                }
+                body => self.take(Input::Message(Incoming {
+                    id: opened.id,
+                    interval: opened.interval,
+                    body,
+                    raw: opened.raw,
+                })),
+            },
+            LinkEvent::Answered { tag, by, verdict } => self.take(Input::Answered { tag, by, verdict }),
+            LinkEvent::Expired { unanswered, .. } => {
+                self.metrics.sends_expired.with_label_values(&[self.party.role.word()]).inc();
+                let unanswered: Vec<String> = unanswered.iter().map(ToString::to_string).collect();
+                tracing::warn!(party = %self.party, unanswered = unanswered.join(", "), "message expired");
+            }
+        }
+    }
+
+    /// Hands an input to the core, or keeps it until there is a market time. Links deliver once, so what
+    /// does not fit is lost to us, and its sender learns nothing of it: counted and logged.
+    fn take(&mut self, input: Input<C::Report>) {
+        if self.clock.now().is_some() {
+            self.step(input);
+        } else if self.held.len() < HELD {
+            self.held.push_back(input);
+        } else {
+            self.note("held-full", "a message came before there was a market time, and too many others");
+        }
+    }
+
+    fn step(&mut self, input: Input<C::Report>) {
+        let Some(market) = self.clock.now() else { return };
+        let now = Now { market, real_ms: self.started.elapsed().as_millis() as u64 };
+        for effect in self.core.step(now, input) {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect<C::Act>) {
+        match effect {
+            Effect::Send { body, interval, recipient, acknowledged_by, tag } => {
+                let (kind, valid_for_ms) = (body.kind(), valid_for_ms(&body));
+                let outgoing = Outgoing { body, interval, recipient, acknowledged_by, tag, valid_for_ms };
+                match self.link.send_sealed(outgoing) {
+                    Ok(sealed) => self.core.sent(tag, &sealed.raw),
+                    Err(error) => {
+                        self.metrics.sends_refused.with_label_values(&[self.party.role.word(), kind]).inc();
+                        tracing::error!(party = %self.party, %error, "message not sent");
+                    }
+                }
+            }
+            Effect::Acknowledge { of, verdict } => {
+                if let Err(error) = self.link.acknowledge(of, verdict) {
+                    self.metrics.sends_refused.with_label_values(&[self.party.role.word(), "ack"]).inc();
+                    tracing::error!(party = %self.party, %error, "acknowledgement not sent");
+                }
+            }
+            Effect::Note { event, text } => self.note(event, &text),
+            Effect::Own(act) => self.performer.perform(act, &self.reports),
+        }
+    }
+
+    fn note(&self, event: &'static str, text: &str) {
+        self.metrics.notes.with_label_values(&[self.party.role.word(), event]).inc();
+        tracing::info!(party = %self.party, event, "{text}");
+    }
+}
+
+/// How long a message is worth repeating, in real time: what is overtaken by its successor briefly, a
+/// reading as long as a lost broker may take to come back.
+fn valid_for_ms(body: &Body) -> u64 {
+    match body {
+        Body::Tick(_) => 10_000,
+        Body::Bid(_) | Body::MeterReading(_) | Body::SetpointReport(_) => 900_000,
+        _ => 120_000,
+    }
+}
+
+fn utc_now() -> UnixSeconds {
+    // A clock set before 1970 stands still there.
+    UnixSeconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64))
+}

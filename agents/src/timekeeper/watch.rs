@@ -1,0 +1,192 @@
+//! What the timekeeper has seen of the market's work, and what a phase still waits for. It overhears
+//! messages between others; which of them count for which phase is said here and nowhere else.
+
+use super::phases::Phase;
+use crate::chain::Decided;
+use market::interval::Interval;
+use market::parameters::MarketParameters;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::entry::Entry;
+use wire::message::{Body, MessageRef, Verdict};
+use wire::party::{PartyId, Role};
+
+/// Intervals remembered before the one being worked on.
+const KEPT_INTERVALS: i64 = 3;
+
+/// What was seen of one interval.
+#[derive(Clone, Debug, Default)]
+struct Work {
+    /// Bids under way, by the name their acknowledgement will give.
+    bids_sent: BTreeMap<MessageRef, PartyId>,
+    /// Sites whose bid was accepted; they are owed a firm price.
+    bids: BTreeSet<PartyId>,
+    /// Sites whose bid was answered, either way.
+    answered: BTreeSet<PartyId>,
+    cleared: bool,
+    /// Firm prices under way.
+    firms_sent: BTreeMap<MessageRef, PartyId>,
+    /// Sites that answered their firm price.
+    firms: BTreeSet<PartyId>,
+    setpoints: BTreeSet<PartyId>,
+    readings: BTreeSet<PartyId>,
+    delivered: BTreeSet<PartyId>,
+}
+
+/// What was seen of everything.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    sites: BTreeSet<PartyId>,
+    aggregators: BTreeSet<PartyId>,
+    /// Who was waited for in vain and has not been heard of since.
+    absent: BTreeSet<PartyId>,
+    forecast: bool,
+    work: BTreeMap<Interval, Work>,
+}
+
+impl Watch {
+    /// Expects these to do their part in every interval.
+    pub fn new(sites: BTreeSet<PartyId>, aggregators: BTreeSet<PartyId>) -> Self {
+        Self { sites, aggregators, absent: BTreeSet::new(), forecast: false, work: BTreeMap::new() }
+    }
+
+    /// Takes in a message between others. `recipient` is whom it was addressed to.
+    pub fn see(&mut self, id: &MessageRef, recipient: Option<&PartyId>, interval: Interval, body: &Body) {
+        self.absent.remove(&id.sender);
+        let site = || id.sender.clone();
+        match body {
+            Body::Forecast(_) => self.forecast = true,
+            Body::Bid(bid) => {
+                self.of(bid.interval).bids_sent.insert(id.clone(), site());
+            }
+            Body::Firm(firm) => {
+                if let Some(site) = recipient {
+                    self.of(firm.interval).firms_sent.insert(id.clone(), site.clone());
+                }
+            }
+            Body::SetpointReport(report) => {
+                self.of(report.interval).setpoints.insert(site());
+            }
+            Body::MeterReading(reading) => {
+                self.of(reading.interval).readings.insert(site());
+            }
+            Body::Ack(ack) => self.see_answer(interval, &ack.of, &ack.verdict),
+            _ => {}
+        }
+    }
+
+    /// A refusal is an answer too: waiting longer would change nothing.
+    fn see_answer(&mut self, interval: Interval, of: &MessageRef, verdict: &Verdict) {
+        let work = self.of(interval);
+        if let Some(site) = work.bids_sent.remove(of) {
+            work.answered.insert(site.clone());
+            if *verdict == Verdict::Accepted {
+                work.bids.insert(site);
+            }
+        } else if let Some(site) = work.firms_sent.remove(of) {
+            work.firms.insert(site);
+        }
+    }
+
+    /// Takes in a decided block.
+    pub fn see_block(&mut self, decided: &Decided) {
+        for (by, entry) in decided.entries() {
+            match entry {
+                Entry::Clearing(clearing) => self.of(clearing.interval).cleared = true,
+                Entry::Delivery(delivery) => {
+                    self.of(delivery.interval).delivered.insert(by.clone());
+                }
+                Entry::Transfer(_) => {}
+            }
+        }
+    }
+
+    fn of(&mut self, interval: Interval) -> &mut Work {
+        self.work.entry(interval).or_default()
+    }
+
+    /// Drops what no phase at or after `interval` asks about.
+    pub fn forget_before(&mut self, parameters: &MarketParameters, interval: Interval) {
+        self.work = self.work.split_off(&interval.later(-KEPT_INTERVALS, parameters.interval_s));
+    }
+
+    /// What `phase` still waits for, in words; empty when its work is done.
+    pub fn missing(&self, phase: Phase, parameters: &MarketParameters) -> Vec<Missing> {
+        let before = |interval: Interval, count: i64| interval.later(-count, parameters.interval_s);
+        match phase {
+            Phase::Prelude(_) if self.forecast => Vec::new(),
+            Phase::Prelude(_) => vec![Missing { what: "the forecast", of: None }],
+            Phase::BidsOpen(interval) => {
+                let bids = self.sites_missing(interval, "the answered bid", |work| &work.answered);
+                // What ended at the last start is settled while the next bids come in.
+                bids.into_iter().chain(self.deliveries_missing(before(interval, 2))).collect()
+            }
+            Phase::GateClosure(interval) => {
+                let Some(work) = self.work.get(&interval).filter(|work| work.cleared) else {
+                    return vec![Missing { what: "the decided clearing", of: None }];
+                };
+                let without = work.bids.iter().filter(|site| !work.firms.contains(site));
+                self.present("the answered firm price", without)
+            }
+            Phase::Start(interval) => {
+                let setpoints = self.sites_missing(interval, "the setpoint report", |work| &work.setpoints);
+                setpoints.into_iter().chain(self.readings_missing(before(interval, 1))).collect()
+            }
+            Phase::Epilogue(interval) => self.deliveries_missing(before(interval, 1)),
+        }
+    }
+
+    /// Nobody waits for these any more, until they are heard of again.
+    pub fn give_up(&mut self, missing: &[Missing]) {
+        self.absent.extend(missing.iter().filter_map(|missing| missing.of.clone()));
+    }
+
+    fn sites_missing(
+        &self,
+        interval: Interval,
+        what: &'static str,
+        seen: impl Fn(&Work) -> &BTreeSet<PartyId>,
+    ) -> Vec<Missing> {
+        let nothing = Work::default();
+        let seen = seen(self.work.get(&interval).unwrap_or(&nothing));
+        self.present(what, self.sites.iter().filter(|site| !seen.contains(site)))
+    }
+
+    /// Whoever set its devices at an interval's start reads its meter at its end.
+    fn readings_missing(&self, ended: Interval) -> Vec<Missing> {
+        match self.work.get(&ended) {
+            Some(work) => self.present("the meter reading", work.setpoints.difference(&work.readings)),
+            None => Vec::new(),
+        }
+    }
+
+    fn deliveries_missing(&self, interval: Interval) -> Vec<Missing> {
+        match self.work.get(&interval).filter(|work| work.cleared) {
+            Some(work) => self.present("the decided delivery", self.aggregators.difference(&work.delivered)),
+            None => Vec::new(),
+        }
+    }
+
+    fn present<'a>(&self, what: &'static str, parties: impl Iterator<Item = &'a PartyId>) -> Vec<Missing> {
+        let present = parties.filter(|party| !self.absent.contains(party));
+        present.map(|party| Missing { what, of: Some(party.clone()) }).collect()
+    }
+}
+
+/// Something a phase waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What it is.
+    pub what: &'static str,
+    /// Of whom, where it is one party's.
+    pub of: Option<PartyId>,
+}
+
+/// Whose messages to others the watch needs to overhear, as (sender's role, kind).
+pub const OVERHEARD: [(Role, &str); 6] = [
+    (Role::Site, "bid"),
+    (Role::Aggregator, "ack"),
+    (Role::Aggregator, "firm"),
+    (Role::Site, "ack"),
+    (Role::Site, "setpoint-report"),
+    (Role::Site, "meter-reading"),
+];
