@@ -127,8 +127,11 @@ fn discovery_finds_in_real_devices_the_models_they_are_known_to_have() {
     }
 }
 
-/// What a device's image gives as a generator: (power, nameplate) in watts, or the words of refusal.
-const GENERATORS: [(&str, Result<(i64, i64), &str>); 8] = [
+/// (power, nameplate) in watts, or words of the refusal.
+type AsGenerator = Result<(i64, i64), &'static str>;
+
+/// What each device's image gives as a generator.
+const GENERATORS: [(&str, AsGenerator); 8] = [
     ("sma_sb36_20230810", Ok((-1080, 3680))),
     ("sma_sb36_20250518_day", Ok((-3680, 3680))),
     ("sma_sb36_20250608_night", Err("W is not implemented")),
@@ -171,8 +174,11 @@ async fn real_devices_read_as_what_they_are_and_never_as_more() {
     }
 }
 
-/// A map at 40000 of models given as (model, identifier, words by offset); other words are zero.
-fn map(models: &[(&Model, u16, &[(u16, u16)])]) -> BTreeMap<u16, u16> {
+/// A model, its identifier, and words by offset; other words are zero.
+type Words<'a> = (&'a Model, u16, &'a [(u16, u16)]);
+
+/// A map at 40000.
+fn map(models: &[Words<'_>]) -> BTreeMap<u16, u16> {
     let mut words = vec![0x5375, 0x6E53];
     for (model, id, points) in models {
         let mut body = vec![0; usize::from(model.span)];

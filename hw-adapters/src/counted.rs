@@ -1,0 +1,81 @@
+//! Any device, with its failures counted. What the failure means is for whoever called.
+
+use crate::device::{
+    Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, HeatPump,
+    HeatPumpState, Meter, MeterState,
+};
+use crate::metrics::DeviceMetrics;
+use futures::future::{BoxFuture, FutureExt};
+use market::units::Milliwatt;
+use std::future::Future;
+
+/// A device that counts each failed reading and writing in [`DeviceMetrics::errors`].
+pub struct Counted<T> {
+    device: T,
+    kind: &'static str,
+    metrics: DeviceMetrics,
+}
+
+impl<T> Counted<T> {
+    /// Counts the failures of `device` under `kind`.
+    pub fn new(device: T, kind: &'static str, metrics: DeviceMetrics) -> Self {
+        Self { device, kind, metrics }
+    }
+}
+
+async fn count<S>(
+    metrics: &DeviceMetrics,
+    kind: &'static str,
+    act: impl Future<Output = Result<S, DeviceError>>,
+) -> Result<S, DeviceError> {
+    act.await.inspect_err(|error| metrics.count_error(kind, error))
+}
+
+impl<T: Meter> Meter for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+}
+
+impl<T: Battery> Battery for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+    fn set_power(&mut self, power: Milliwatt, hold_s: u32) -> BoxFuture<'_, Result<Milliwatt, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.set_power(power, hold_s)).boxed()
+    }
+}
+
+impl<T: Generator> Generator for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+    fn limit(
+        &mut self,
+        power: Option<Milliwatt>,
+        hold_s: u32,
+    ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.limit(power, hold_s)).boxed()
+    }
+}
+
+impl<T: Charger> Charger for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<ChargerState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+    fn limit(&mut self, power: Milliwatt) -> BoxFuture<'_, Result<Milliwatt, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.limit(power)).boxed()
+    }
+}
+
+impl<T: HeatPump> HeatPump for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+    fn set_power(
+        &mut self,
+        power: Option<Milliwatt>,
+    ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.set_power(power)).boxed()
+    }
+}
