@@ -45,6 +45,7 @@ pub struct Battery {
     /// Bounds from outside, in force until their timer ends.
     pub bounds: Held<Bounds>,
     stored: Millijoule,
+    given: Millijoule,
     power: Milliwatt,
 }
 
@@ -53,7 +54,8 @@ impl Battery {
     pub fn new(spec: BatterySpec) -> Self {
         let open = Bounds { bound_charge: false, bound_discharge: false, charge: WHOLE, discharge: WHOLE };
         let stored = spec.stored.clamp(Millijoule::ZERO, spec.capacity);
-        Self { spec, bounds: Held::off(open), stored, power: Milliwatt::ZERO }
+        let given = Millijoule::ZERO;
+        Self { spec, bounds: Held::off(open), stored, given, power: Milliwatt::ZERO }
     }
 
     /// Lets `seconds` pass from `now` on, with `others` as the net power of everything else at the
@@ -62,6 +64,7 @@ impl Battery {
         let wish = self.bounded(now, -others);
         let wish = wish.clamp(-self.spec.discharge_max, self.spec.charge_max);
         self.power = wish.clamp(-self.most_out(seconds), self.most_in(seconds));
+        self.given += (-self.power).max(Milliwatt::ZERO).over_seconds(seconds);
         let energy = i128::from(self.power.0) * i128::from(seconds);
         let efficiency = i128::from(self.spec.efficiency_permille);
         let change = if energy >= 0 { energy * efficiency / 1000 } else { energy * 1000 / efficiency };
@@ -104,6 +107,11 @@ impl Battery {
     /// Usable energy stored now.
     pub fn stored(&self) -> Millijoule {
         self.stored
+    }
+
+    /// Energy given at the grid's side since it was built.
+    pub fn given(&self) -> Millijoule {
+        self.given
     }
 
     /// What it is.

@@ -3,4 +3,7 @@
 // What a test's own helper unwraps fails the test, as it should.
 #![allow(clippy::unwrap_used)]
 
+mod heat_pump;
 mod ocpp;
+mod peers;
+mod sunspec;

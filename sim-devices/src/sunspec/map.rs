@@ -1,0 +1,154 @@
+//! A device's register map: the marker, its models in a chain, the end. Points not given read as not
+//! implemented.
+
+use super::models::{Kind, Model};
+use market::units::Milliwatt;
+
+/// Where the map begins.
+pub const BASE: u16 = 40_000;
+
+const MARKER: [u16; 2] = [0x5375, 0x6E53];
+const END: [u16; 2] = [0xFFFF, 0];
+
+/// A point's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A number as it stands in the registers, bounded to what fits; counters begin again.
+    Number(i64),
+    /// Text, cut to what fits.
+    Text(&'a str),
+}
+
+impl<T: Into<i64>> From<T> for Value<'_> {
+    fn from(number: T) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+/// A map under construction, and then as read.
+#[derive(Clone, Debug)]
+pub struct Map {
+    words: Vec<u16>,
+    models: Vec<(usize, &'static Model)>,
+}
+
+impl Map {
+    /// A map with the common model, under which a device says who made it.
+    pub fn of(common: &'static Model, model: &str, serial: &str) -> Self {
+        let words = [&MARKER[..], &END[..]].concat();
+        let made = [
+            ("Mn", Value::Text("gridpact")),
+            ("Md", Value::Text(model)),
+            ("Vr", Value::Text(env!("CARGO_PKG_VERSION"))),
+            ("SN", Value::Text(serial)),
+            ("DA", Value::Number(1)),
+        ];
+        Self { words, models: Vec::new() }.with(common, &made)
+    }
+
+    /// With one more model. Every name must be one of its points.
+    pub fn with(mut self, model: &'static Model, values: &[(&str, Value<'_>)]) -> Self {
+        debug_assert!(
+            values.iter().all(|(name, _)| model.points.iter().any(|(n, _)| n == name)),
+            "{values:?}"
+        );
+        self.words.truncate(self.words.len() - END.len());
+        self.models.push((self.words.len(), model));
+        self.words.extend([model.id, model.length()]);
+        for (name, kind) in model.points {
+            match values.iter().find(|(given, _)| given == name) {
+                Some((_, value)) => self.words.extend(encode(*kind, *value)),
+                None => self.words.extend(vec![kind.absent(); usize::from(kind.size())]),
+            }
+        }
+        self.words.extend(END);
+        self
+    }
+
+    /// The registers asked for; none where one of them does not exist.
+    pub fn read(&self, start: u16, count: u16) -> Option<Vec<u16>> {
+        let first = usize::from(start.checked_sub(BASE)?);
+        self.words.get(first..first + usize::from(count)).map(<[u16]>::to_vec)
+    }
+
+    /// The model and point whose first register stands at `address`.
+    pub fn point(&self, address: u16) -> Option<(&'static Model, &'static str)> {
+        let at = usize::from(address.checked_sub(BASE)?);
+        let (start, model) = self.models.iter().rfind(|(start, _)| *start <= at)?;
+        let mut offset = *start + 2;
+        model.points.iter().find_map(|(name, kind)| {
+            let here = offset == at;
+            offset += usize::from(kind.size());
+            here.then_some((*model, *name))
+        })
+    }
+}
+
+fn encode(kind: Kind, value: Value<'_>) -> Vec<u16> {
+    match (kind, value) {
+        (Kind::Text(size), Value::Text(text)) => {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes.resize(2 * usize::from(size), 0);
+            bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+        }
+        (Kind::Uint16, Value::Number(n)) => vec![n.clamp(0, 0xFFFE) as u16],
+        (Kind::Int16, Value::Number(n)) => vec![(n.clamp(-0x7FFF, 0x7FFF) as i16).cast_unsigned()],
+        (Kind::Uint32, Value::Number(n)) => halves(n.clamp(0, 0xFFFF_FFFE) as u64, 2),
+        (Kind::Acc32, Value::Number(n)) => halves(n.rem_euclid(0xFFFF_FFFF) as u64, 2),
+        (Kind::Acc64, Value::Number(n)) => halves(n.max(0) as u64, 4),
+        (kind, _) => vec![kind.absent(); usize::from(kind.size())],
+    }
+}
+
+fn halves(value: u64, count: u32) -> Vec<u16> {
+    (0..count).rev().map(|n| (value >> (16 * n)) as u16).collect()
+}
+
+/// The scale factor at which powers up to `most` fit a signed register, at least whole watts.
+pub fn watt_scale(most: Milliwatt) -> i16 {
+    (0..10).find(|scale| most.0 / 1000 / 10i64.pow(*scale) <= 32_000).unwrap_or(10) as i16
+}
+
+/// `power` in watts at `scale`, rounded half away from zero.
+pub fn watts(power: Milliwatt, scale: i16) -> i64 {
+    let unit = 1000 * 10i64.pow(u32::from(scale.unsigned_abs()));
+    (power.0 + unit / 2 * power.0.signum()) / unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sunspec::models::{COMMON, CONTROLS, INVERTER, METER, NAMEPLATE, STATUS, STORAGE};
+
+    #[test]
+    fn models_are_as_long_as_the_specification_says() {
+        let models = [&COMMON, &INVERTER, &NAMEPLATE, &STATUS, &CONTROLS, &STORAGE, &METER];
+        let lengths = models.map(|model| (model.id, model.length()));
+        let expected = [(1, 66), (103, 50), (120, 26), (122, 44), (123, 24), (124, 24), (203, 105)];
+        assert_eq!(lengths, expected);
+    }
+
+    #[test]
+    fn addresses_name_the_points_that_begin_there() {
+        let map = Map::of(&COMMON, "inverter", "1").with(&CONTROLS, &[]);
+        let start = BASE + 2 + 68;
+        let name = |address| map.point(address).map(|(model, name)| (model.id, name));
+        assert_eq!(name(start + 5), Some((123, "WMaxLimPct")));
+        assert_eq!(name(start + 25), Some((123, "VArPct_SF")));
+        assert_eq!(name(start + 26), None);
+        assert_eq!(name(start), None);
+        assert_eq!(name(BASE + 5), None);
+        assert_eq!(name(0), None);
+        assert_eq!(map.read(start + 26, 2), Some(END.to_vec()));
+        assert_eq!(map.read(start + 26, 3), None);
+    }
+
+    #[test]
+    fn powers_take_the_finest_scale_that_fits() {
+        for (most_w, scale) in [(5000, 0), (32_000, 0), (33_000, 1), (400_000, 2)] {
+            assert_eq!(watt_scale(Milliwatt(most_w * 1000)), scale);
+        }
+        assert_eq!(watts(Milliwatt(-1500), 0), -2);
+        assert_eq!(watts(Milliwatt(1_234_567), 1), 123);
+    }
+}

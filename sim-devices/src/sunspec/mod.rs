@@ -1,0 +1,13 @@
+//! Simulated devices as SunSpec servers over Modbus TCP: register maps made from the world's state,
+//! controls written into it, and faults on demand. Device physics live elsewhere.
+
+mod battery;
+pub mod fault;
+mod inverter;
+pub mod map;
+mod meter;
+pub mod models;
+mod pv;
+mod server;
+
+pub use server::{Refusal, Role, SunSpecServer, UNIT};
