@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows who
 //! sent what. Everything is integers, so every machine reaches the same figures bit for bit.
 
+pub mod auction;
 pub mod certificate;
 pub mod clearing;
 pub mod curve;

@@ -39,6 +39,11 @@ impl SupplyCurve {
         Self::new(vec![Breakpoint { price, power: import_min }, Breakpoint { price, power: import_max }])
     }
 
+    /// No import and no export at any price: a market by itself.
+    pub fn none() -> Self {
+        Self { mirrored: FlexCurve::inelastic(Milliwatt::ZERO) }
+    }
+
     /// The same party seen as a consumer of `-import`.
     pub fn mirrored(&self) -> &FlexCurve {
         &self.mirrored

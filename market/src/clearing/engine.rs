@@ -206,6 +206,7 @@ impl Rounds {
                 continue;
             }
             self.narrow(market, &located);
+            demand = prune(&demand, &located);
             demand = self.next(grounds, market.book, &demand, &located, asked);
         }
     }
@@ -335,12 +336,38 @@ fn widen(demand: &Grid, more: Vec<i64>) -> Grid {
     ticks.extend(more.into_iter().filter(|tick| (first..=last).contains(tick)));
     ticks.sort_unstable();
     ticks.dedup();
-    let rows = demand.rows();
-    let mut grid = Grid::new(ticks, rows);
-    for row in 0..rows {
-        for i in 0..grid.ticks.len() {
-            let bound = demand.at(row, grid.ticks[i]);
-            grid.row_mut(row)[i] = bound;
+    at_ticks(demand, ticks)
+}
+
+/// The same bounds at the ticks within the windows alone, the nearest to them on either side, and the
+/// ends. No window ever grows, so the others have said all they can.
+fn prune(demand: &Grid, located: &Located) -> Grid {
+    let mut windows: Vec<_> = located.windows.iter().map(|w| (w.ask_from, w.ask_to)).collect();
+    windows.sort_unstable();
+    windows.dedup();
+    let ticks = &demand.ticks;
+    let mut kept = vec![false; ticks.len()];
+    (kept[0], kept[ticks.len() - 1]) = (true, true);
+    for (from, to) in windows {
+        let first = ticks.partition_point(|tick| *tick <= from).saturating_sub(1);
+        let last = ticks.partition_point(|tick| *tick < to).min(ticks.len() - 1);
+        kept[first..=last].fill(true);
+    }
+    at_ticks(demand, ticks.iter().zip(kept).filter_map(|(tick, kept)| kept.then_some(*tick)).collect())
+}
+
+fn at_ticks(demand: &Grid, ticks: Vec<i64>) -> Grid {
+    // Where each tick stands among the known ones is the same for every row.
+    let place = |tick: &i64| {
+        let next = demand.ticks.partition_point(|known| known < tick);
+        (next - usize::from(demand.ticks[next] != *tick), next)
+    };
+    let places: Vec<_> = ticks.iter().map(place).collect();
+    let mut grid = Grid::new(ticks, demand.rows());
+    for row in 0..demand.rows() {
+        let known = demand.row(row);
+        for (bound, (before, after)) in grid.row_mut(row).iter_mut().zip(&places) {
+            *bound = Bound { low: known[*after].low, high: known[*before].high };
         }
     }
     grid

@@ -96,15 +96,11 @@ impl Crossing {
             (true, false) => self.last,
             (false, false) => (midpoint(self.first.0, self.last.0), midpoint(self.first.1, self.last.1)),
         };
-        let mut window = Window { low, high, ask_from: low, ask_to: high + 1 };
-        let first = self.gap_first.filter(|_| !self.open_below);
-        let last = self.gap_last.filter(|_| !self.open_above);
-        for gap in first.into_iter().chain(last) {
-            window.ask_from = window.ask_from.min(gap.left);
-            window.ask_to = window.ask_to.max(gap.right);
-            gaps.push(gap);
-        }
-        window
+        gaps.extend(self.gap_first.filter(|_| !self.open_below));
+        gaps.extend(self.gap_last.filter(|_| !self.open_above));
+        let from = if self.open_below { low } else { low.min(self.first.0) };
+        let to = if self.open_above { high } else { high.max(self.last.1) };
+        Window { low, high, ask_from: from, ask_to: to + 1 }
     }
 }
 

@@ -1,0 +1,159 @@
+//! The schema `market-case/1` as written: types and nothing else. Unknown and repeated keys are
+//! refused by the parser, which names line and column.
+
+use serde::de::IgnoredAny;
+use serde::Deserialize;
+
+/// The one schema read here.
+pub const SCHEMA: &str = "market-case/1";
+
+/// `[price in EUR/MWh, power in kW]`.
+pub type Corner = [f64; 2];
+
+/// One case. Keys that only describe it (`title`, `expected`, ...) are not read.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    pub schema: String,
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default, rename = "title")]
+    _title: IgnoredAny,
+    #[serde(default, rename = "tags")]
+    _tags: IgnoredAny,
+    #[serde(default, rename = "seed")]
+    _seed: IgnoredAny,
+    #[serde(default, rename = "expected")]
+    _expected: IgnoredAny,
+    #[serde(default = "lindistflow")]
+    pub model: String,
+    #[serde(default)]
+    pub interval_h: Option<f64>,
+    #[serde(default)]
+    pub intervals: Option<u64>,
+    #[serde(default)]
+    pub base: Option<Base>,
+    pub root: String,
+    #[serde(default)]
+    pub v_root_pu: Option<f64>,
+    pub nodes: Vec<Node>,
+    pub lines: Vec<Line>,
+    pub sites: Vec<Site>,
+    pub tso: Tso,
+    #[serde(default)]
+    pub policy: Policy,
+    #[serde(default)]
+    pub storages: Vec<IgnoredAny>,
+    #[serde(default)]
+    pub deferrables: Vec<IgnoredAny>,
+}
+
+fn lindistflow() -> String {
+    "lindistflow".to_owned()
+}
+
+/// What per-unit figures refer to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Base {
+    pub s_kva: f64,
+    pub v_kv: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    pub id: String,
+    #[serde(default)]
+    pub v_min_pu: Option<f64>,
+    #[serde(default)]
+    pub v_max_pu: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    pub id: String,
+    pub from: String,
+    pub to: String,
+    #[serde(default)]
+    pub r_ohm: Option<f64>,
+    #[serde(default)]
+    pub x_ohm: Option<f64>,
+    #[serde(default)]
+    pub r_pu: Option<f64>,
+    #[serde(default)]
+    pub x_pu: Option<f64>,
+    #[serde(default)]
+    pub p_max_kw: Option<f64>,
+    #[serde(default)]
+    pub p_min_kw: Option<f64>,
+    #[serde(default)]
+    pub s_max_kva: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub id: String,
+    pub node: String,
+    pub curve: Vec<Corner>,
+    #[serde(default)]
+    pub q: Reactive,
+    #[serde(default)]
+    pub emission_t_per_mwh: Option<f64>,
+    #[serde(default, rename = "reserve_up")]
+    _reserve_up: Option<IgnoredAny>,
+    #[serde(default)]
+    pub profile: Option<IgnoredAny>,
+}
+
+/// A site's reactive power, in kvar.
+#[derive(Debug, Default, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Reactive {
+    #[default]
+    None,
+    Fixed {
+        q_kvar: f64,
+    },
+    Tan {
+        tan_phi: f64,
+    },
+    Range {
+        q_min_kvar: f64,
+        q_max_kvar: f64,
+        #[serde(default)]
+        cost_eur_per_mvarh2: f64,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tso {
+    #[serde(default)]
+    pub curve: Option<Vec<Corner>>,
+    #[serde(default)]
+    pub curves: Option<IgnoredAny>,
+    #[serde(default)]
+    pub emission_t_per_mwh: Option<OneOrMany>,
+}
+
+/// One figure, or one for each interval.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(f64),
+    Many(#[expect(dead_code, reason = "only its form matters")] Vec<f64>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    #[serde(default)]
+    pub carbon_price: Option<f64>,
+    #[serde(default)]
+    pub loss_price: Option<f64>,
+    #[serde(default)]
+    pub reserve_up_kw: Option<f64>,
+}

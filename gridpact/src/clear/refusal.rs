@@ -1,0 +1,59 @@
+//! Why a file is not cleared.
+
+use market::certificate::CertificateError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why there is no result. All of them end with exit code 1.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// The file can't be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is longer than any case.
+    #[error("{path} has more than {limit} bytes")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes read.
+        limit: u64,
+    },
+    /// Not JSON, or not of the schema.
+    #[error("not a valid case: {0}")]
+    Schema(#[from] serde_json::Error),
+    /// Of the schema, and makes no sense.
+    #[error("not a valid case: {place}: {reason}")]
+    Invalid {
+        /// Where, as a path into the file.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A valid case that asks for what is not built.
+    #[error("not supported: {place}: {feature}")]
+    Unsupported {
+        /// Where the case asks for it.
+        place: String,
+        /// What it asks for.
+        feature: String,
+    },
+    /// The clearing did not pass its own check, and is not shown.
+    #[error("the clearing found does not pass its certificate, so it is withheld: {0}")]
+    Uncertified(#[from] CertificateError),
+}
+
+impl Refusal {
+    /// What is wrong where.
+    pub fn invalid(place: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Invalid { place: place.into(), reason: reason.to_string() }
+    }
+    /// What is not built.
+    pub fn unsupported(place: impl Into<String>, feature: impl Into<String>) -> Self {
+        Self::Unsupported { place: place.into(), feature: feature.into() }
+    }
+}

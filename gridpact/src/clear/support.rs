@@ -1,0 +1,105 @@
+//! What of the schema is not built, refused before anything is computed; and figures that are no
+//! figures.
+
+use super::case::{Case, OneOrMany, Reactive, SCHEMA};
+use super::refusal::Refusal;
+
+/// Refuses what would otherwise be cleared wrongly.
+pub fn check_supported(case: &Case) -> Result<(), Refusal> {
+    if case.schema != SCHEMA {
+        let reason = format!("{:?} is not {SCHEMA:?}", clip(&case.schema));
+        return Err(Refusal::invalid("schema", reason));
+    }
+    let unsupported = |place: &str, feature: &str| Err(Refusal::unsupported(place, feature));
+    match case.model.as_str() {
+        "lindistflow" => {}
+        "branchflow_socp" => return unsupported("model", "branch flow with losses in the balance"),
+        other => return Err(Refusal::invalid("model", format!("{:?} is no known model", clip(other)))),
+    }
+    if case.intervals.is_some_and(|n| n != 1) || case.tso.curves.is_some() {
+        return unsupported("intervals", "several intervals");
+    }
+    if !case.storages.is_empty() {
+        return unsupported("storages", "storage over several intervals");
+    }
+    if !case.deferrables.is_empty() {
+        return unsupported("deferrables", "deferrable energy over several intervals");
+    }
+    if matches!(case.tso.emission_t_per_mwh, Some(OneOrMany::Many(_))) {
+        return unsupported("tso.emission_t_per_mwh", "several intervals");
+    }
+    if let Some(i) = case.sites.iter().position(|site| site.profile.is_some()) {
+        return unsupported(&format!("sites[{i}].profile"), "several intervals");
+    }
+    if case.policy.loss_price.is_some_and(|price| price != 0.0) {
+        return unsupported("policy.loss_price", "priced losses");
+    }
+    if case.policy.reserve_up_kw.is_some_and(|power| power != 0.0) {
+        return unsupported("policy.reserve_up_kw", "reserve");
+    }
+    Ok(())
+}
+
+/// Checks the figures that the market's own types do not: those clearing shifts prices by, and those
+/// of voltage and reactive power.
+pub fn check_figures(case: &Case) -> Result<(), Refusal> {
+    let positive = |place: &str, figure: Option<f64>| match figure {
+        Some(figure) if !(figure > 0.0 && figure < 1e12) => {
+            Err(Refusal::invalid(place, format!("{figure} is not more than 0 and less than 1e12")))
+        }
+        _ => Ok(()),
+    };
+    positive("interval_h", case.interval_h)?;
+    positive("v_root_pu", case.v_root_pu)?;
+    positive("base.s_kva", case.base.as_ref().map(|base| base.s_kva))?;
+    positive("base.v_kv", case.base.as_ref().map(|base| base.v_kv))?;
+    for (i, node) in case.nodes.iter().enumerate() {
+        positive(&format!("nodes[{i}].v_min_pu"), node.v_min_pu.filter(|v| *v != 0.0))?;
+        positive(&format!("nodes[{i}].v_max_pu"), node.v_max_pu)?;
+        if matches!((node.v_min_pu, node.v_max_pu), (Some(least), Some(most)) if least > most) {
+            return Err(Refusal::invalid(format!("nodes[{i}]"), "v_min_pu lies above v_max_pu"));
+        }
+    }
+    for (i, line) in case.lines.iter().enumerate() {
+        let figures =
+            [("r_ohm", line.r_ohm), ("x_ohm", line.x_ohm), ("r_pu", line.r_pu), ("x_pu", line.x_pu)];
+        for (key, figure) in figures.into_iter().chain([("s_max_kva", line.s_max_kva)]) {
+            if figure.is_some_and(|figure| !(0.0..1e12).contains(&figure)) {
+                let place = format!("lines[{i}].{key}");
+                return Err(Refusal::invalid(place, "not from 0 to less than 1e12"));
+            }
+        }
+    }
+    case.sites.iter().enumerate().try_for_each(|(i, site)| check_reactive(i, &site.q))
+}
+
+fn check_reactive(site: usize, q: &Reactive) -> Result<(), Refusal> {
+    let bounded = |key: &str, figure: f64| {
+        let place = format!("sites[{site}].q.{key}");
+        let fits = figure.abs() < 1e12;
+        fits.then_some(()).ok_or_else(|| Refusal::invalid(place, "its magnitude is not below 1e12"))
+    };
+    match q {
+        Reactive::None => Ok(()),
+        Reactive::Fixed { q_kvar } => bounded("q_kvar", *q_kvar),
+        Reactive::Tan { tan_phi } => bounded("tan_phi", *tan_phi),
+        Reactive::Range { q_min_kvar, q_max_kvar, cost_eur_per_mvarh2 } => {
+            bounded("q_min_kvar", *q_min_kvar)?;
+            bounded("q_max_kvar", *q_max_kvar)?;
+            bounded("cost_eur_per_mvarh2", *cost_eur_per_mvarh2)?;
+            let place = format!("sites[{site}].q");
+            if q_min_kvar > q_max_kvar {
+                return Err(Refusal::invalid(place, "q_min_kvar lies above q_max_kvar"));
+            }
+            if *cost_eur_per_mvarh2 < 0.0 {
+                return Err(Refusal::invalid(place, "cost_eur_per_mvarh2 is negative"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The beginning of a text from outside, for a message.
+pub fn clip(text: &str) -> String {
+    text.chars().take(60).collect()
+}
