@@ -85,20 +85,36 @@ fn sort_keys(value: &mut Value) -> Result<(), CborError> {
         Value::Array(items) => items.iter_mut().try_for_each(sort_keys),
         Value::Tag(_, inner) => sort_keys(inner),
         Value::Map(pairs) => {
-            let mut keyed = Vec::with_capacity(pairs.len());
-            for (mut key, mut item) in std::mem::take(pairs) {
-                sort_keys(&mut key)?;
-                sort_keys(&mut item)?;
-                keyed.push((write(&key)?, key, item));
+            for (key, item) in pairs.iter_mut() {
+                sort_keys(key)?;
+                sort_keys(item)?;
             }
-            keyed.sort_by(|a, b| a.0.cmp(&b.0));
-            if keyed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                return Err(CborError::Encode { reason: "a map has the same key twice".to_owned() });
-            }
-            *pairs = keyed.into_iter().map(|(_, key, item)| (key, item)).collect();
-            Ok(())
+            sort_pairs(pairs)
         }
         _ => Ok(()),
+    }
+}
+
+fn sort_pairs(pairs: &mut Vec<(Value, Value)>) -> Result<(), CborError> {
+    // Texts are preceded by their length, so by length and then by bytes is the order of their
+    // encodings. Every map of ours has such keys; encoding them to compare would cost more than all
+    // the rest.
+    if pairs.iter().all(|(key, _)| key.is_text()) {
+        fn order(pair: &(Value, Value)) -> Option<(usize, &str)> {
+            pair.0.as_text().map(|text| (text.len(), text))
+        }
+        pairs.sort_by(|a, b| order(a).cmp(&order(b)));
+    } else {
+        let mut keyed = Vec::with_capacity(pairs.len());
+        for (key, item) in std::mem::take(pairs) {
+            keyed.push((write(&key)?, (key, item)));
+        }
+        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        *pairs = keyed.into_iter().map(|(_, pair)| pair).collect();
+    }
+    match pairs.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        true => Err(CborError::Encode { reason: "a map has the same key twice".to_owned() }),
+        false => Ok(()),
     }
 }
 
@@ -140,6 +156,20 @@ mod tests {
         let map = Value::Map(keys.into_iter().map(|key| (key, Value::from(0))).collect());
         check_encoding(&map, "a50a001864002000617a0062616100");
         check_encoding(&Sample { bb: 1, a: None }, "a26161f662626201");
+    }
+
+    // Lengths on both sides of where the length itself takes another byte.
+    proptest! {
+        #[test]
+        fn text_keys_are_in_the_order_of_their_encodings(
+            keys in prop::collection::btree_set("[a-c]{0,3}|[a-b]{22,26}|[é]{10,13}", 0..12),
+        ) {
+            let map = Value::Map(keys.iter().map(|key| (Value::from(key.as_str()), Value::Null)).collect());
+            let back: Value = decode(&to_vec(&map).unwrap(), 1 << 16).unwrap();
+            let encoded: Vec<Vec<u8>> = back.as_map().unwrap().iter().map(|(k, _)| write(k).unwrap()).collect();
+            prop_assert!(encoded.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert_eq!(encoded.len(), keys.len());
+        }
     }
 
     fn check_refused(bytes_hex: &str, expected: fn(&CborError) -> bool) {

@@ -4,4 +4,5 @@
 mod bad_input;
 mod delivery;
 mod proxy;
+mod simulation;
 mod world;

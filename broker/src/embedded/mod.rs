@@ -8,22 +8,25 @@
 //!   `max_segment_count` segments of `max_segment_size` bytes and one message; logs of filters that
 //!   nobody subscribes to any more stay. That, times the filters, is its memory;
 //! - who falls behind by more than that loses messages though they were acknowledged (PUBACK), which
-//!   is one reason why nothing here counts as delivered until its receiver says so.
+//!   is one reason why nothing here counts as delivered until its receiver says so;
+//! - it leaves Nagle's algorithm on, which [`relay`] makes up for.
+
+mod relay;
 
 use crate::link::MAX_PACKET_BYTES;
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// Most clients at a time.
-const MAX_CONNECTIONS: usize = 2_000;
+/// Most clients at a time; rumqttd itself allows a few more, and drops what is beyond in silence.
+const MAX_CLIENTS: usize = 2_000;
 /// A segment is closed when it has this many bytes.
-const SEGMENT_BYTES: usize = 64 * 1_024;
+const SEGMENT_BYTES: usize = 32 * 1_024;
 /// Segments kept for each filter.
 const SEGMENTS: usize = 4;
 /// Packets the broker takes from, or gives to, one client in a row.
@@ -85,20 +88,28 @@ impl EmbeddedBroker {
         if !listen.ip().is_loopback() {
             return Err(BrokerError::NotLoopback { address: listen });
         }
-        if listen.port() != 0 {
-            free_address(listen)?;
-            return start_on(listen);
-        }
-        // rumqttd binds by itself and does not say what it bound, so a free port is found first.
-        // Should somebody take it in between, rumqttd's thread ends and another port is tried.
-        let mut attempt = start_on(free_address(listen)?);
-        for _ in 1..ATTEMPTS {
-            if attempt.is_ok() {
-                break;
-            }
-            attempt = start_on(free_address(listen)?);
-        }
-        attempt
+        let bind = |source| BrokerError::Bind { address: listen, source };
+        let listener = TcpListener::bind(listen).map_err(bind)?;
+        listener.set_nonblocking(true).map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let inner = start_inner()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| BrokerError::Thread { source })?;
+        let relay = move || {
+            runtime.block_on(async move {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => relay::serve(listener, inner, MAX_CLIENTS).await,
+                    Err(error) => tracing::error!(%error, "the embedded broker cannot listen"),
+                }
+            });
+        };
+        thread::Builder::new()
+            .name("mqtt-relay".to_owned())
+            .spawn(relay)
+            .map_err(|source| BrokerError::Thread { source })?;
+        Ok(EmbeddedBroker { address })
     }
 
     /// Where it listens.
@@ -107,12 +118,26 @@ impl EmbeddedBroker {
     }
 }
 
-fn free_address(listen: SocketAddr) -> Result<SocketAddr, BrokerError> {
-    let bound = TcpListener::bind(listen).and_then(|listener| listener.local_addr());
-    bound.map_err(|source| BrokerError::Bind { address: listen, source })
+/// Starts rumqttd on a free port of its own. It binds by itself and does not say what it bound, so
+/// a free port is found first; should somebody take it in between, another is tried.
+fn start_inner() -> Result<SocketAddr, BrokerError> {
+    let mut attempt = start_on(free_address()?);
+    for _ in 1..ATTEMPTS {
+        if attempt.is_ok() {
+            break;
+        }
+        attempt = start_on(free_address()?);
+    }
+    attempt
 }
 
-fn start_on(address: SocketAddr) -> Result<EmbeddedBroker, BrokerError> {
+fn free_address() -> Result<SocketAddr, BrokerError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let bound = TcpListener::bind(address).and_then(|listener| listener.local_addr());
+    bound.map_err(|source| BrokerError::Bind { address, source })
+}
+
+fn start_on(address: SocketAddr) -> Result<SocketAddr, BrokerError> {
     let (ended_tx, ended) = mpsc::channel();
     thread::Builder::new()
         .name("mqtt-broker".to_owned())
@@ -130,7 +155,7 @@ fn start_on(address: SocketAddr) -> Result<EmbeddedBroker, BrokerError> {
             Err(e) => return Err(BrokerError::NotListening { address, reason: e.to_string() }),
         }
         if TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok() {
-            return Ok(EmbeddedBroker { address });
+            return Ok(address);
         }
         if Instant::now() >= deadline {
             return Err(BrokerError::NotListening { address, reason: "no answer in time".to_owned() });
@@ -157,7 +182,7 @@ fn config(address: SocketAddr) -> Config {
     Config {
         id: 0,
         router: RouterConfig {
-            max_connections: MAX_CONNECTIONS,
+            max_connections: MAX_CLIENTS + 100,
             max_outgoing_packet_count: PACKETS_IN_A_ROW as u64,
             max_segment_size: SEGMENT_BYTES,
             max_segment_count: SEGMENTS,
