@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const SITES: usize = 1_000_000;
 const BREAKPOINTS: usize = 8;
 const BUSES: usize = 200;
-const RUNS: usize = 7;
+const RUNS: usize = 11;
 
 /// xorshift64*: the same sites in every run.
 struct Random(u64);
@@ -67,17 +67,10 @@ fn feeder(limit: Option<i64>) -> Feeder {
     }
 }
 
-fn best_of<T>(mut run: impl FnMut() -> T) -> (Duration, Option<T>) {
-    let mut best = (Duration::MAX, None);
-    for _ in 0..RUNS {
-        let start = Instant::now();
-        let result = black_box(run());
-        let taken = start.elapsed();
-        if taken < best.0 {
-            best = (taken, Some(result));
-        }
-    }
-    best
+fn time<T>(run: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let result = black_box(run());
+    (start.elapsed(), result)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -89,10 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         book.push(i * BUSES / SITES, &points)?;
         plain.extend(points.map(|p| (p.price.0, p.power.0)));
     }
-    let (read, _) = best_of(|| plain.iter().fold(0i64, |sum, (price, power)| sum + price + power));
-    println!("{SITES} sites x {BREAKPOINTS} breakpoints on {BUSES} buses, best of {RUNS} runs");
-    println!("plain read (sum of prices and powers)        {:7.1} ms", read.as_secs_f64() * 1e3);
-
+    println!("{SITES} sites x {BREAKPOINTS} breakpoints on {BUSES} buses, best of {RUNS} runs in turn");
     let wide = 20_000_000_000_000;
     let point = |price: i64, power: i64| Breakpoint { price: PicoEurPerWh(price), power: Milliwatt(power) };
     let flat = SupplyCurve::new(vec![point(87_654_321, -wide), point(87_654_321, wide)])?;
@@ -107,13 +97,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, limit, supply) in scenes {
         let feeder = feeder(limit);
         let tree = feeder.tree()?;
-        let (taken, outcome) = best_of(|| engine::clear(&feeder, &tree, supply, &book, range));
-        let clearing: Clearing = outcome.ok_or("nothing ran")??;
+        let (mut read, mut taken, mut outcome) = (Duration::MAX, Duration::MAX, None);
+        for _ in 0..RUNS {
+            let sum = || plain.iter().fold(0i64, |sum, (price, power)| sum + price + power);
+            read = read.min(time(sum).0);
+            let (run, cleared) = time(|| engine::clear(&feeder, &tree, supply, &book, range));
+            taken = taken.min(run);
+            outcome = Some(cleared?);
+        }
+        let clearing: Clearing = outcome.ok_or("nothing ran")?;
         let mut prices = clearing.prices.clone();
         prices.sort_unstable();
         prices.dedup();
         println!(
-            "{name:42}   {:7.1} ms = {:4.1} plain reads; {} different prices, import {:.0} kW",
+            "{name}: plain read {:.1} ms, cleared in {:.1} ms, ratio {:.1}; {} different prices, import {:.0} kW",
+            read.as_secs_f64() * 1e3,
             taken.as_secs_f64() * 1e3,
             taken.as_secs_f64() / read.as_secs_f64(),
             prices.len(),

@@ -28,9 +28,8 @@ struct Case {
     pricecap: Option<f64>,
     #[serde(default)]
     curves: Option<Vec<Curve>>,
-    /// Curves as they came in, valid or not.
-    #[serde(default)]
-    rejected: Vec<Curve>,
+    #[serde(default, rename = "rejected")]
+    _rejected: IgnoredAny,
     #[serde(default)]
     price_steps: Option<usize>,
     #[serde(default)]
@@ -146,10 +145,8 @@ fn clear_curves(place: &str, case: &Case, curves: &[Curve]) -> Result<Value, Ref
     let grid = PriceGrid::new(min, max, steps).map_err(|error| Refusal::invalid(place, error))?;
     let mut sum = vec![Milliwatt::ZERO; steps];
     let mut refused = Vec::new();
-    let all = curves.iter().map(|curve| ("curves", curve));
-    let all = all.chain(case.rejected.iter().map(|curve| ("rejected", curve)));
-    for (i, (key, curve)) in all.enumerate() {
-        let place = format!("{place}.{key}, curve {i}");
+    for (i, curve) in curves.iter().enumerate() {
+        let place = format!("{place}.curves[{i}]");
         if curve.count < 0 {
             return Err(Refusal::invalid(place, "its count is negative"));
         }

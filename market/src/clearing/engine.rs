@@ -90,7 +90,7 @@ impl Market<'_> {
             return Ok(None);
         }
         let Some((survey, edges)) = survey(self, stride) else { return Ok(None) };
-        let windows = windows(self.grounds, &survey, 2 << edges.shift)?;
+        let windows = windows(self.grounds, &survey, 1 << edges.shift)?;
         let rounds = Rounds::new(self, &windows);
         let demand = rounds.bounded(self.book, &ends(self), &windows);
         Ok(demand.map(|demand| (rounds, demand)))

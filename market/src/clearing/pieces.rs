@@ -78,6 +78,7 @@ impl Pieces {
         let sites = book.sites_at(bus);
         let mut kept = Self { window, ..Self::default() };
         kept.through.reserve(sites.len());
+        kept.partial.reserve(sites.len() / 2);
         let mut lump = Lump { from: window.0, ..Lump::default() };
         for site in sites {
             let points = book.points_of(site);

@@ -19,7 +19,7 @@ fn book(market: &Market) -> Book {
     book
 }
 
-fn clear(market: &Market, range: (i64, i64)) -> Result<Clearing, Infeasible> {
+pub fn clear(market: &Market, range: (i64, i64)) -> Result<Clearing, Infeasible> {
     let range = PriceRange { min: PicoEurPerWh(range.0), max: PicoEurPerWh(range.1) };
     engine::clear(&market.feeder, &market.tree, &market.supply, &book(market), range)
 }

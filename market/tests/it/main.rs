@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod auction;
+mod cases;
 mod certificate;
 mod engine;
 mod feeders;
