@@ -1,7 +1,7 @@
 //! The charge point's connection: sought, kept, sought again.
 
 use super::core::{Core, Effect, Input};
-use super::Fault;
+use crate::fault::Fault;
 use crate::physics::car::ChargerSim;
 use futures::{SinkExt, StreamExt};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -5,7 +5,7 @@ use super::configuration::Configuration;
 use super::metering::{meter_values, status, status_notification, timestamp, whole_wh};
 use super::profiles::{composite, Profile, Profiles};
 use super::transactions::{Happened, Transactions};
-use super::Fault;
+use crate::fault::Fault;
 use crate::physics::car::{ChargerSim, ConnectorStatus, LimitFrom};
 use market::interval::UnixSeconds;
 use market::units::Milliwatt;

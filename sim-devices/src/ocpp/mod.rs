@@ -14,21 +14,3 @@ mod transactions;
 
 pub use client::{ChargePoint, ChargePointConfig, ChargePointError};
 pub use core::{Core, Effect, Input};
-
-/// How a charge point misbehaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
-    /// It doesn't.
-    #[default]
-    None,
-    /// Its connection stands and it says nothing any more.
-    Silent,
-    /// Each answer comes so many milliseconds late.
-    Late(u32),
-    /// It rejects every charging profile.
-    Refusing,
-    /// It accepts charging profiles and does not follow them; asked, it says what it really does.
-    Disobeying,
-    /// It has no connection and seeks none.
-    Offline,
-}
