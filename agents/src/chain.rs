@@ -4,6 +4,8 @@
 use ledger::block::verifier::{BlockError, Verifier};
 use ledger::block::{BlockCodecError, DecidedBlock};
 use ledger::genesis::Genesis;
+use ledger::proof::FinalityProof;
+use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use thiserror::Error;
 use wire::cbor::CborError;
@@ -13,7 +15,7 @@ use wire::party::PartyId;
 /// Heights remembered as seen. Four validators' copies of one block arrive close together.
 const REMEMBERED_HEIGHTS: usize = 1_024;
 
-/// Why a block is not believed.
+/// Why a block is not believed, or gives no proof.
 #[derive(Debug, Error)]
 pub enum ChainError {
     /// No block.
@@ -22,6 +24,17 @@ pub enum ChainError {
     /// Not decided by the validators.
     #[error(transparent)]
     Verify(#[from] BlockError),
+    /// No such entry in a block.
+    #[error("block {height} has no entry {index}")]
+    NoEntry {
+        /// The block's height.
+        height: u64,
+        /// The entry asked for, from 0.
+        index: usize,
+    },
+    /// A proof that has no encoding.
+    #[error("encoding a finality proof: {0}")]
+    Encode(#[from] CborError),
 }
 
 /// Follows decided blocks.
@@ -75,5 +88,15 @@ impl Decided {
     /// Height of the block.
     pub fn height(&self) -> u64 {
         self.block.height()
+    }
+
+    /// Proof, in the ledger's encoding, that the entry at `index` is decided.
+    ///
+    /// # Errors
+    /// Where there is no such entry, or the proof has no encoding.
+    pub fn proof(&self, index: usize) -> Result<ByteBuf, ChainError> {
+        let height = self.height();
+        let proof = FinalityProof::of(&self.block, index).ok_or(ChainError::NoEntry { height, index })?;
+        Ok(ByteBuf::from(proof.encode()?))
     }
 }

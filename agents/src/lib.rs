@@ -1,6 +1,7 @@
 //! The roles: device, site controller, aggregator, DSO, TSO interface, timekeeper. One role, one folder: a
 //! pure core that decides and an actix shell that performs.
 
+pub mod aggregator;
 pub mod chain;
 pub mod clock;
 pub mod core;

@@ -100,13 +100,24 @@ impl Answers {
         Ok(total)
     }
 
-    /// What `aggregator` said it takes at `price` at the bus with this place among its own; none where it
-    /// was never asked at that price and the tick above it.
+    /// What `aggregator` takes at `price` at the bus with this place among its own; none where its answers
+    /// leave that open.
     pub fn range(&self, aggregator: &PartyId, bus: usize, price: PicoEurPerWh) -> Option<DemandRange> {
         let samples = self.by_aggregator.get(aggregator)?;
         let powers = samples.demand_by_bus().get(bus)?;
-        let at = |tick| samples.ticks().binary_search(&tick).ok().map(|i| powers[i]);
+        let at = |tick| power_at(samples.ticks(), powers, tick);
         Some(DemandRange { low: at(price.next())?, high: at(price)? })
+    }
+}
+
+/// Demand at `tick`, asked or not: between two equal answers a demand that never rises is what they are.
+fn power_at(ticks: &[PicoEurPerWh], powers: &[Milliwatt], tick: PicoEurPerWh) -> Option<Milliwatt> {
+    match ticks.binary_search(&tick) {
+        Ok(place) => powers.get(place).copied(),
+        Err(next) => {
+            let before = powers.get(next.checked_sub(1)?)?;
+            powers.get(next).filter(|after| *after == before).copied()
+        }
     }
 }
 
@@ -164,5 +175,19 @@ mod tests {
         let range = answers.range(&a2, 0, PicoEurPerWh(5)).unwrap();
         assert_eq!((range.low.0, range.high.0), (-1, 1));
         assert_eq!(answers.range(&a2, 0, PicoEurPerWh(6)), None);
+    }
+
+    #[test]
+    fn between_equal_answers_nothing_is_left_open() {
+        let ticks: Vec<PicoEurPerWh> = [5, 9, 12].map(PicoEurPerWh).to_vec();
+        let a1 = scene::aggregator("a1");
+        let mut answers = Answers::default();
+        let demand = [DemandAt { bus: "b1".to_owned(), powers: powers(&[7, 7, 3]) }];
+        answers.take(&a1, &buses(&[("b1", 1)]), &ticks, &demand).unwrap();
+        let range = |price| answers.range(&a1, 0, PicoEurPerWh(price)).map(|r| (r.low.0, r.high.0));
+        assert_eq!(
+            [range(4), range(6), range(8), range(9), range(10), range(12)],
+            [None, Some((7, 7)), Some((7, 7)), None, None, None]
+        );
     }
 }

@@ -16,20 +16,62 @@ const KEPT_INTERVALS: i64 = 3;
 /// What was seen of one interval.
 #[derive(Clone, Debug, Default)]
 struct Work {
-    /// Bids under way, by the name their acknowledgement will give.
-    bids_sent: BTreeMap<MessageRef, PartyId>,
+    /// Bids and firm prices under way, with the site each is of, or for.
+    sent: BTreeMap<MessageRef, (Sent, PartyId)>,
+    /// Answers overheard before what they answer: a broker keeps no order between topics.
+    answers: BTreeMap<MessageRef, Verdict>,
     /// Sites whose bid was accepted; they are owed a firm price.
     bids: BTreeSet<PartyId>,
     /// Sites whose bid was answered, either way.
     answered: BTreeSet<PartyId>,
     cleared: bool,
-    /// Firm prices under way.
-    firms_sent: BTreeMap<MessageRef, PartyId>,
     /// Sites that answered their firm price.
     firms: BTreeSet<PartyId>,
     setpoints: BTreeSet<PartyId>,
     readings: BTreeSet<PartyId>,
     delivered: BTreeSet<PartyId>,
+}
+
+/// What an answer is waited for to.
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    Bid,
+    Firm,
+}
+
+impl Work {
+    fn sent(&mut self, id: &MessageRef, what: Sent, site: PartyId) {
+        match self.answers.remove(id) {
+            Some(verdict) => self.settle(what, site, &verdict),
+            None => {
+                self.sent.insert(id.clone(), (what, site));
+            }
+        }
+    }
+
+    fn answered(&mut self, of: &MessageRef, verdict: &Verdict) {
+        match self.sent.remove(of) {
+            Some((what, site)) => self.settle(what, site, verdict),
+            None => {
+                self.answers.insert(of.clone(), verdict.clone());
+            }
+        }
+    }
+
+    /// A refusal is an answer too: waiting longer would change nothing.
+    fn settle(&mut self, what: Sent, site: PartyId, verdict: &Verdict) {
+        match what {
+            Sent::Firm => {
+                self.firms.insert(site);
+            }
+            Sent::Bid => {
+                if *verdict == Verdict::Accepted {
+                    self.bids.insert(site.clone());
+                }
+                self.answered.insert(site);
+            }
+        }
+    }
 }
 
 /// What was seen of everything.
@@ -56,11 +98,11 @@ impl Watch {
         match body {
             Body::Forecast(_) => self.forecast = true,
             Body::Bid(bid) => {
-                self.of(bid.interval).bids_sent.insert(id.clone(), site());
+                self.of(bid.interval).sent(id, Sent::Bid, site());
             }
             Body::Firm(firm) => {
                 if let Some(site) = recipient {
-                    self.of(firm.interval).firms_sent.insert(id.clone(), site.clone());
+                    self.of(firm.interval).sent(id, Sent::Firm, site.clone());
                 }
             }
             Body::SetpointReport(report) => {
@@ -69,21 +111,8 @@ impl Watch {
             Body::MeterReading(reading) => {
                 self.of(reading.interval).readings.insert(site());
             }
-            Body::Ack(ack) => self.see_answer(interval, &ack.of, &ack.verdict),
+            Body::Ack(ack) => self.of(interval).answered(&ack.of, &ack.verdict),
             _ => {}
-        }
-    }
-
-    /// A refusal is an answer too: waiting longer would change nothing.
-    fn see_answer(&mut self, interval: Interval, of: &MessageRef, verdict: &Verdict) {
-        let work = self.of(interval);
-        if let Some(site) = work.bids_sent.remove(of) {
-            work.answered.insert(site.clone());
-            if *verdict == Verdict::Accepted {
-                work.bids.insert(site);
-            }
-        } else if let Some(site) = work.firms_sent.remove(of) {
-            work.firms.insert(site);
         }
     }
 

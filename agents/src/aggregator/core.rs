@@ -1,0 +1,369 @@
+//! The aggregator's decisions: takes bids until the gate closes, answers the DSO's prices, splits its
+//! award over its sites, sends firm prices down, and puts what was delivered on the ledger.
+
+use super::bids::BidBook;
+use super::rounds::FixedBids;
+use super::trading::{Due, Trading};
+use crate::chain::{Chain, Decided};
+use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::roster::{self, RosterError, SiteEntry};
+use ledger::genesis::Genesis;
+use market::interval::Interval;
+use market::parameters::MarketParameters;
+use std::collections::{BTreeMap, HashMap};
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
+use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
+use wire::party::{Id, PartyId, Role};
+
+/// Intervals remembered after their start.
+const KEPT_INTERVALS: i64 = 8;
+
+/// What only the aggregator's shell can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AggregatorAct {
+    /// Write an interval's file of signed readings, durably, and report it.
+    StoreReadings {
+        /// Which interval.
+        interval: Interval,
+        /// The file's content.
+        bytes: Vec<u8>,
+    },
+}
+
+/// What only the aggregator's shell reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AggregatorReport {
+    /// The file of this interval is on the disk.
+    ReadingsStored(Interval),
+    /// It could not be written.
+    ReadingsNotStored {
+        /// Which interval.
+        interval: Interval,
+        /// What the file system said.
+        reason: String,
+    },
+}
+
+/// What is particular to one aggregator.
+#[derive(Clone, Debug)]
+pub struct AggregatorSettings {
+    /// Who it is.
+    pub party: PartyId,
+    /// Secret from which bids' salts follow. Drawn once per start.
+    pub seed: [u8; 32],
+    /// Milliseconds of real time after an interval's end in which readings are waited for.
+    pub readings_grace_ms: u64,
+}
+
+/// What a message was about; kept in its tag, and told from a refusal.
+#[derive(Clone, Copy)]
+enum Said {
+    BidsCommitted = 1,
+    Demand = 2,
+    FinalDemand = 3,
+    Firm = 4,
+    Delivery = 5,
+}
+
+/// One aggregator.
+pub struct AggregatorCore {
+    settings: AggregatorSettings,
+    parameters: MarketParameters,
+    dso: PartyId,
+    validators: Vec<PartyId>,
+    /// Its sites, by account.
+    sites: BTreeMap<Id, SiteEntry>,
+    /// The same sites' accounts, by party.
+    accounts: BTreeMap<PartyId, Id>,
+    /// Place of each bus in the feeder, in whose order the ledger has prices.
+    bus_index: HashMap<String, usize>,
+    chain: Chain,
+    book: BidBook,
+    trading: BTreeMap<Interval, Trading>,
+    closed: Option<Interval>,
+}
+
+type Effects = Vec<Effect<AggregatorAct>>;
+
+impl AggregatorCore {
+    /// The aggregator `settings.party` of this genesis.
+    ///
+    /// # Errors
+    /// Where the genesis lacks a DSO or says too little of a site.
+    pub fn new(genesis: &Genesis, settings: AggregatorSettings) -> Result<Self, RosterError> {
+        let mut sites = roster::sites(genesis)?;
+        sites.retain(|_, site| site.aggregator == settings.party.id);
+        Ok(Self {
+            parameters: genesis.parameters,
+            dso: roster::only(genesis, Role::Dso)?,
+            validators: roster::parties(genesis, Role::Validator),
+            accounts: sites.values().map(|s| (s.party.clone(), s.account.clone())).collect(),
+            sites,
+            bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
+            chain: Chain::new(genesis)?,
+            book: BidBook::default(),
+            trading: BTreeMap::new(),
+            closed: None,
+            settings,
+        })
+    }
+
+    /// How many sites it has.
+    pub fn site_count(&self) -> usize {
+        self.sites.len()
+    }
+
+    fn on_time(&mut self, now: Now) -> Effects {
+        let here = self.parameters.interval_at(now.market);
+        let next = self.parameters.next(here);
+        let mut effects = Vec::new();
+        let due = now.market >= self.parameters.gate_closure(next) && self.closed < Some(next);
+        if due && !self.sites.is_empty() {
+            effects.extend(self.close_gate(next));
+        }
+        let interval_s = self.parameters.interval_s;
+        for trading in self.trading.values_mut() {
+            if now.market >= trading.interval().end(interval_s) {
+                trading.end(now.real_ms);
+            }
+        }
+        let traded: Vec<Interval> = self.trading.keys().copied().collect();
+        effects.extend(traded.into_iter().flat_map(|interval| self.deliver_when_due(now, interval)));
+        effects.extend(self.forget(here));
+        effects
+    }
+
+    fn close_gate(&mut self, interval: Interval) -> Effects {
+        self.closed = Some(interval);
+        let silent = self.sites.len() - self.book.count(interval);
+        let standing = self.book.close(interval);
+        let fixed = FixedBids::fix(interval, standing, &self.sites, &self.settings.seed);
+        let body = Body::BidsCommitted(fixed.commitment());
+        self.trading.insert(interval, Trading::new(fixed));
+        let mut effects = vec![self.to_dso(Said::BidsCommitted, interval, body)];
+        if silent > 0 {
+            let text = format!("{silent} of {} sites did not bid for {interval}", self.sites.len());
+            effects.push(Effect::Note { event: "silent-sites", text });
+        }
+        effects
+    }
+
+    fn on_message(&mut self, now: Now, message: Incoming) -> Effects {
+        let sender = &message.id.sender;
+        let parameters = self.parameters;
+        let answered = match &message.body {
+            Body::Block(bytes) => return self.on_block(bytes),
+            Body::Bid(bid) => self.on_bid(now, &message, bid),
+            Body::PriceQuestion(question) if *sender == self.dso => self
+                .trading(question.interval)
+                .and_then(|trading| trading.answer(&parameters, question))
+                .map(|d| vec![self.to_dso(Said::Demand, question.interval, Body::Demand(d))]),
+            Body::Award(award) if *sender == self.dso => self
+                .trading(award.interval)
+                .and_then(|trading| trading.award(&parameters, award))
+                .map(|d| vec![self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d))]),
+            Body::SetpointReport(report) => self.on_setpoints(sender, report),
+            Body::MeterReading(reading) => self.on_reading(now, &message, reading),
+            other => Err(format!("an aggregator takes no {} from {sender}", other.kind())),
+        };
+        let (verdict, effects) = match answered {
+            Ok(effects) => (Verdict::Accepted, effects),
+            Err(reason) => (Verdict::Refused(reason.chars().take(200).collect()), Vec::new()),
+        };
+        std::iter::once(Effect::Acknowledge { of: message.id, verdict }).chain(effects).collect()
+    }
+
+    fn site(&self, party: &PartyId) -> Result<&SiteEntry, String> {
+        let account = self.accounts.get(party);
+        account
+            .and_then(|account| self.sites.get(account))
+            .ok_or_else(|| format!("{party} is no site of {}", self.settings.party))
+    }
+
+    fn trading(&mut self, interval: Interval) -> Result<&mut Trading, String> {
+        let party = &self.settings.party;
+        self.trading.get_mut(&interval).ok_or_else(|| format!("{interval} is not being traded by {party}"))
+    }
+
+    fn on_bid(&mut self, now: Now, message: &Incoming, bid: &Bid) -> Result<Effects, String> {
+        let site = self.site(&message.id.sender)?.clone();
+        self.book
+            .take(&self.parameters, now.market, &site, bid, (&message.id, &message.raw))
+            .map_err(|error| error.to_string())?;
+        Ok(Vec::new())
+    }
+
+    fn on_setpoints(&mut self, sender: &PartyId, report: &SetpointReport) -> Result<Effects, String> {
+        self.site(sender)?;
+        let fault = report.faults.first().map(|fault| {
+            let (count, interval) = (report.faults.len(), report.interval);
+            let first = format!("{}: {}", fault.device, fault.reason);
+            let text = format!("{sender}, {interval}: {count} setpoints were not taken; {first}");
+            Effect::Note { event: "setpoint-fault", text }
+        });
+        let unfirm = report.commitment.is_none().then(|| Effect::Note {
+            event: "no-firm-price",
+            text: format!("{sender} had no firm price in time for {}", report.interval),
+        });
+        Ok(fault.into_iter().chain(unfirm).collect())
+    }
+
+    fn on_reading(
+        &mut self,
+        now: Now,
+        message: &Incoming,
+        reading: &MeterReading,
+    ) -> Result<Effects, String> {
+        let site = self.site(&message.id.sender)?.clone();
+        let interval_s = self.parameters.interval_s;
+        let trading = self.trading(reading.interval)?;
+        trading.readings.take(&site, interval_s, reading, &message.raw).map_err(|error| error.to_string())?;
+        Ok(self.deliver_when_due(now, reading.interval))
+    }
+
+    fn on_block(&mut self, bytes: &[u8]) -> Effects {
+        let decided = match self.chain.take(bytes) {
+            Ok(Some(decided)) => decided,
+            Ok(None) => return Vec::new(),
+            Err(error) => return vec![Effect::Note { event: "bad-block", text: error.to_string() }],
+        };
+        let mut effects = Vec::new();
+        for (index, (by, entry)) in decided.entries().iter().enumerate() {
+            match entry {
+                Entry::Clearing(clearing) => effects.extend(self.on_clearing(&decided, index, clearing)),
+                Entry::Delivery(delivery) if *by == self.settings.party => {
+                    if let Some(trading) = self.trading.get_mut(&delivery.interval) {
+                        trading.delivered();
+                    }
+                }
+                Entry::Delivery(_) | Entry::Transfer(_) => {}
+            }
+        }
+        effects
+    }
+
+    fn on_clearing(&mut self, decided: &Decided, index: usize, clearing: &ClearingEntry) -> Effects {
+        let note = |event, text| vec![Effect::Note { event, text }];
+        let interval = clearing.interval;
+        let Some(trading) = self.trading.get_mut(&interval).filter(|t| t.awaits_decision()) else {
+            return Vec::new();
+        };
+        let finality = match decided.proof(index) {
+            Ok(proof) => proof,
+            Err(error) => return note("bad-block", error.to_string()),
+        };
+        let price_at = |bus: &str| clearing.prices.get(*self.bus_index.get(bus)?).copied();
+        match trading.decide(price_at, &finality) {
+            Err(reason) => note("clearing-differs", reason),
+            Ok(firm) => firm
+                .into_iter()
+                .map(|(site, firm)| Effect::Send {
+                    body: Body::Firm(firm),
+                    interval,
+                    recipient: Some(site.clone()),
+                    acknowledged_by: vec![site],
+                    tag: tag(Said::Firm, interval),
+                })
+                .collect(),
+        }
+    }
+
+    fn deliver_when_due(&mut self, now: Now, interval: Interval) -> Effects {
+        let grace_ms = self.settings.readings_grace_ms;
+        let Some(trading) = self.trading.get_mut(&interval) else { return Vec::new() };
+        match trading.due(now.real_ms, grace_ms) {
+            Ok(Due::Nothing) => Vec::new(),
+            Ok(Due::SubmitAgain(entry)) => vec![self.submit(entry)],
+            Ok(Due::Write { file, complete }) => {
+                let store = Effect::Own(AggregatorAct::StoreReadings { interval, bytes: file });
+                let text = format!("not every site's meter was read for {interval}");
+                let missing = (!complete).then_some(Effect::Note { event: "readings-missing", text });
+                missing.into_iter().chain([store]).collect()
+            }
+            Err(error) => {
+                let text = format!("encoding the readings of {interval}: {error}");
+                vec![Effect::Note { event: "readings-not-stored", text }]
+            }
+        }
+    }
+
+    fn on_report(&mut self, now: Now, report: AggregatorReport) -> Effects {
+        match report {
+            AggregatorReport::ReadingsStored(interval) => {
+                let entry = self.trading.get_mut(&interval).and_then(|t| t.stored(now.real_ms));
+                entry.map(|entry| self.submit(entry)).into_iter().collect()
+            }
+            AggregatorReport::ReadingsNotStored { interval, reason } => {
+                if let Some(trading) = self.trading.get_mut(&interval) {
+                    trading.not_stored(now.real_ms);
+                }
+                let text = format!("writing the readings of {interval}: {reason}");
+                vec![Effect::Note { event: "readings-not-stored", text }]
+            }
+        }
+    }
+
+    fn submit(&self, entry: DeliveryEntry) -> Effect<AggregatorAct> {
+        let interval = entry.interval;
+        Effect::Send {
+            body: Body::Submit(Entry::Delivery(entry)),
+            interval,
+            recipient: None,
+            acknowledged_by: self.validators.clone(),
+            tag: tag(Said::Delivery, interval),
+        }
+    }
+
+    fn forget(&mut self, here: Interval) -> Effects {
+        let oldest = here.later(-KEPT_INTERVALS, self.parameters.interval_s);
+        let kept = self.trading.split_off(&oldest);
+        let forgotten = std::mem::replace(&mut self.trading, kept);
+        let owing = forgotten.values().filter(|trading| trading.owes_delivery());
+        owing
+            .map(|trading| Effect::Note {
+                event: "delivery-lost",
+                text: format!("{} was cleared, and its delivery never decided", trading.interval()),
+            })
+            .collect()
+    }
+
+    fn to_dso(&self, said: Said, interval: Interval, body: Body) -> Effect<AggregatorAct> {
+        Effect::Send {
+            body,
+            interval,
+            recipient: Some(self.dso.clone()),
+            acknowledged_by: vec![self.dso.clone()],
+            tag: tag(said, interval),
+        }
+    }
+}
+
+impl RoleCore for AggregatorCore {
+    type Report = AggregatorReport;
+    type Act = AggregatorAct;
+
+    fn step(&mut self, now: Now, input: Input<AggregatorReport>) -> Effects {
+        match input {
+            Input::Poll => self.on_time(now),
+            Input::Message(message) => self.on_message(now, message),
+            Input::Answered { tag, by, verdict: Verdict::Refused(reason) } => refused(tag, &by, &reason),
+            Input::Answered { verdict: Verdict::Accepted, .. } => Vec::new(),
+            Input::Own(report) => self.on_report(now, report),
+        }
+    }
+}
+
+fn tag(said: Said, interval: Interval) -> u64 {
+    (interval.start().0 as u64) << 3 | said as u64
+}
+
+fn refused(tag: u64, by: &PartyId, reason: &str) -> Effects {
+    let (event, what) = match tag & 7 {
+        1 => ("bids-refused", "the bids' root"),
+        2 => ("demand-refused", "our demand"),
+        3 => ("final-demand-refused", "our final demand"),
+        4 => ("firm-refused", "its firm price"),
+        _ => ("delivery-refused", "our delivery"),
+    };
+    vec![Effect::Note { event, text: format!("{by} refused {what}: {reason}") }]
+}

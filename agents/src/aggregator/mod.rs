@@ -1,0 +1,12 @@
+//! The aggregator: sums its sites' curves, commits to them, answers prices, and settles what was delivered.
+
+pub mod allocation;
+pub mod bids;
+pub mod core;
+pub mod delivery;
+pub mod rounds;
+mod shell;
+mod trading;
+
+pub use self::core::{AggregatorCore, AggregatorSettings};
+pub use self::shell::{start, AggregatorOptions};

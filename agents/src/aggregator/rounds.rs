@@ -1,0 +1,97 @@
+//! After the gate has closed: the bids an interval is cleared on, fixed under a Merkle root, and their
+//! sums at the prices the DSO asks about. Curves stay here.
+
+use super::bids::StandingBid;
+use crate::roster::SiteEntry;
+use market::curve::FlexCurve;
+use market::interval::Interval;
+use market::units::{Milliwatt, PicoEurPerWh};
+use std::collections::BTreeMap;
+use wire::hash::Hash32;
+use wire::merkle;
+use wire::merkle_sum::salted_bid_hash;
+use wire::message::{BidsCommitted, DemandAt};
+use wire::party::{Id, PartyId};
+
+/// One bid that can no longer change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FixedBid {
+    /// Whose.
+    pub site: PartyId,
+    /// The site's account.
+    pub account: Id,
+    /// The curve.
+    pub curve: FlexCurve,
+    /// What keeps the bid from being guessed from its hash.
+    pub salt: Hash32,
+    /// Salted hash of the signed bid.
+    pub bid_hash: Hash32,
+}
+
+/// The bids one interval is cleared on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FixedBids {
+    /// Which interval.
+    pub interval: Interval,
+    /// In order of account.
+    pub bids: Vec<FixedBid>,
+    /// Merkle root over the salted hashes, in that order.
+    pub root: Hash32,
+    /// By bus, the places of its sites in `bids`. A bus whose sites are all silent has none.
+    pub places: BTreeMap<String, Vec<usize>>,
+}
+
+impl FixedBids {
+    /// Fixes `standing` for `interval`. Every bus of `sites` gets an answer later, silent or not. Salts
+    /// follow from `seed`, which nobody else may know.
+    pub fn fix(
+        interval: Interval,
+        mut standing: BTreeMap<Id, StandingBid>,
+        sites: &BTreeMap<Id, SiteEntry>,
+        seed: &[u8; 32],
+    ) -> Self {
+        let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut bids = Vec::with_capacity(standing.len());
+        for (account, site) in sites {
+            let of_bus = places.entry(site.bus.clone()).or_default();
+            let Some(bid) = standing.remove(account) else { continue };
+            of_bus.push(bids.len());
+            let start = interval.start().0.to_be_bytes();
+            let salt = Hash32::of("gridpact bid salt", &[seed, &start, account.as_str().as_bytes()]);
+            bids.push(FixedBid {
+                site: site.party.clone(),
+                account: account.clone(),
+                curve: bid.curve,
+                salt,
+                bid_hash: salted_bid_hash(&salt, &bid.raw),
+            });
+        }
+        let leaves: Vec<Hash32> = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
+        Self { interval, bids, root: merkle::root(&leaves), places }
+    }
+
+    /// What is said to the DSO at gate closure.
+    pub fn commitment(&self) -> BidsCommitted {
+        let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
+        BidsCommitted { interval: self.interval, bids_root: self.root, bid_count }
+    }
+
+    /// Demand at every bus, in order of bus, at every tick; none where a sum leaves 64 bits.
+    pub fn demand(&self, ticks: &[PicoEurPerWh]) -> Option<Vec<DemandAt>> {
+        self.places
+            .iter()
+            .map(|(bus, places)| {
+                let powers: Option<Vec<Milliwatt>> =
+                    ticks.iter().map(|tick| self.power_at(places, *tick)).collect();
+                Some(DemandAt { bus: bus.clone(), powers: powers? })
+            })
+            .collect()
+    }
+
+    /// Demand of the sites at `places`, at one tick.
+    pub fn power_at(&self, places: &[usize], tick: PicoEurPerWh) -> Option<Milliwatt> {
+        places
+            .iter()
+            .try_fold(Milliwatt::ZERO, |sum, place| sum.checked_add(self.bids[*place].curve.power_at(tick)))
+    }
+}

@@ -1,0 +1,80 @@
+//! The aggregator's own shell: writes files of readings so that they outlast a power loss.
+
+use super::core::{AggregatorAct, AggregatorCore, AggregatorReport, AggregatorSettings};
+use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
+use market::interval::Interval;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
+use wire::party::Role;
+
+/// What is particular to an aggregator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AggregatorOptions {
+    /// Milliseconds of real time after an interval's end in which meter readings are waited for.
+    pub readings_grace_ms: u64,
+}
+
+impl Default for AggregatorOptions {
+    fn default() -> Self {
+        Self { readings_grace_ms: 20_000 }
+    }
+}
+
+/// Messages waiting for answers, besides those for each site.
+const QUEUE: usize = 256;
+/// The same, for each site: a firm price, its successor and some air.
+const QUEUE_PER_SITE: usize = 4;
+
+/// Starts the aggregator that `common.signer` signs for, on the current arbiter. Readings go to
+/// `data_dir/readings/{interval's start}.cbor`.
+///
+/// # Errors
+/// Where the genesis makes no market, the directory can't be made, or the link can't.
+pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StartError::Random { reason: error.to_string() })?;
+    let party = common.signer.party().clone();
+    let readings_grace_ms = options.readings_grace_ms;
+    let core = AggregatorCore::new(&common.genesis, AggregatorSettings { party, seed, readings_grace_ms })?;
+    let directory = common.data_dir.join("readings");
+    std::fs::create_dir_all(&directory)
+        .map_err(|source| StartError::Directory { directory: directory.clone(), source })?;
+    let connection = Connection {
+        subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
+        queue: QUEUE + QUEUE_PER_SITE * core.site_count(),
+    };
+    shell::start(common, core, ReadingsWriter { directory }, connection)
+}
+
+struct ReadingsWriter {
+    directory: PathBuf,
+}
+
+impl Performer<AggregatorCore> for ReadingsWriter {
+    fn perform(&mut self, act: AggregatorAct, reports: &mpsc::Sender<AggregatorReport>) {
+        let AggregatorAct::StoreReadings { interval, bytes } = act;
+        let (directory, reports) = (self.directory.clone(), reports.clone());
+        tokio::task::spawn_blocking(move || {
+            let report = match write_durably(&directory, interval, &bytes) {
+                Ok(()) => AggregatorReport::ReadingsStored(interval),
+                Err(error) => AggregatorReport::ReadingsNotStored { interval, reason: error.to_string() },
+            };
+            // Fails only where the aggregator has ended.
+            let _ = reports.blocking_send(report);
+        });
+    }
+}
+
+/// Under a name of its own first: a file that has its name is whole.
+fn write_durably(directory: &Path, interval: Interval, bytes: &[u8]) -> std::io::Result<()> {
+    let name = directory.join(format!("{}.cbor", interval.start().0));
+    let unfinished = name.with_extension("cbor.part");
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, &name)?;
+    // The name itself lies in the directory.
+    File::open(directory)?.sync_all()
+}

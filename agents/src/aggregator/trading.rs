@@ -1,0 +1,213 @@
+//! One interval at the aggregator, from gate closure until its delivery is on the ledger.
+
+use super::allocation::Allocated;
+use super::delivery::Readings;
+use super::rounds::FixedBids;
+use crate::dso::MAX_ROUNDS;
+use market::interval::Interval;
+use market::parameters::MarketParameters;
+use market::units::PicoEurPerWh;
+use serde_bytes::ByteBuf;
+use std::collections::BTreeMap;
+use wire::cbor::CborError;
+use wire::entry::DeliveryEntry;
+use wire::message::{Award, Demand, FinalDemand, Firm, PriceQuestion};
+use wire::party::PartyId;
+
+/// Real time after which a file that could not be written is written again.
+const RETRY_WRITE_MS: u64 = 5_000;
+/// Real time after which a delivery that is not decided is submitted again: a little longer than links
+/// repeat one submission.
+const RESUBMIT_MS: u64 = 150_000;
+
+/// One interval.
+pub(super) struct Trading {
+    /// The bids it is cleared on.
+    pub fixed: FixedBids,
+    /// Prices asked so far, by round.
+    asked: BTreeMap<u32, Vec<PicoEurPerWh>>,
+    allocated: Option<(Award, Allocated)>,
+    decided: bool,
+    /// Meter readings so far.
+    pub readings: Readings,
+    ended_real_ms: Option<u64>,
+    stage: Stage,
+}
+
+/// How far the delivery has come.
+enum Stage {
+    /// Readings come in. After a failed write, not tried again before this real time.
+    Reading { not_before_ms: u64 },
+    /// The file is being written; then this is submitted.
+    Storing(DeliveryEntry),
+    /// Submitted, at this real time the last time, not decided yet.
+    Submitted { entry: DeliveryEntry, at_ms: u64 },
+    /// On the ledger.
+    Decided,
+}
+
+/// What is due for an interval's delivery.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// This file is to be written.
+    Write {
+        /// Its content.
+        file: Vec<u8>,
+        /// Whether every site's reading is in it.
+        complete: bool,
+    },
+    /// This is to be submitted once more.
+    SubmitAgain(DeliveryEntry),
+}
+
+impl Trading {
+    pub fn new(fixed: FixedBids) -> Self {
+        Self {
+            fixed,
+            asked: BTreeMap::new(),
+            allocated: None,
+            decided: false,
+            readings: Readings::default(),
+            ended_real_ms: None,
+            stage: Stage::Reading { not_before_ms: 0 },
+        }
+    }
+
+    /// Answers the DSO's question. Every round is answered at one set of prices only: answering without
+    /// end would give the curves away.
+    ///
+    /// # Errors
+    /// In words, why the question is none.
+    pub fn answer(
+        &mut self,
+        parameters: &MarketParameters,
+        question: &PriceQuestion,
+    ) -> Result<Demand, String> {
+        let (lowest, highest) = (parameters.price_min, parameters.price_max.next());
+        let PriceQuestion { interval, round, ticks } = question;
+        if !(1..=MAX_ROUNDS).contains(round) {
+            return Err(format!("round {round} is none of 1 to {MAX_ROUNDS}"));
+        }
+        let rising = ticks.windows(2).all(|pair| pair[0] < pair[1]);
+        let bounded = ticks.iter().all(|tick| (lowest..=highest).contains(tick));
+        if ticks.is_empty() || !rising || !bounded {
+            return Err("the prices asked are none, not increasing, or out of bounds".to_owned());
+        }
+        let first = self.asked.entry(*round).or_insert_with(|| ticks.clone());
+        if first != ticks {
+            return Err(format!("round {round} was asked before, at other prices"));
+        }
+        let buses = self.fixed.demand(ticks).ok_or("the demand leaves 64 bits")?;
+        Ok(Demand { interval: *interval, round: *round, buses })
+    }
+
+    /// Takes the DSO's award, once: two signed final demands for one interval would let the DSO choose.
+    ///
+    /// # Errors
+    /// In words, why the award does not fit.
+    pub fn award(&mut self, parameters: &MarketParameters, award: &Award) -> Result<FinalDemand, String> {
+        let allocated = match &self.allocated {
+            Some((first, _)) if first != award => {
+                return Err(format!("another award for {} was taken before", award.interval));
+            }
+            Some((_, allocated)) => allocated,
+            None => {
+                let allocated =
+                    Allocated::by(parameters, &self.fixed, award).map_err(|error| error.to_string())?;
+                &self.allocated.insert((award.clone(), allocated)).1
+            }
+        };
+        Ok(allocated.final_demand(&self.fixed))
+    }
+
+    /// Whether it waits for its clearing to be decided.
+    pub fn awaits_decision(&self) -> bool {
+        self.allocated.is_some() && !self.decided
+    }
+
+    /// Its clearing is decided, at the prices that `price_at` gives: each site's firm price.
+    ///
+    /// # Errors
+    /// In words: the prices decided are not those we were awarded.
+    pub fn decide(
+        &mut self,
+        price_at: impl Fn(&str) -> Option<PicoEurPerWh>,
+        finality: &ByteBuf,
+    ) -> Result<Vec<(PartyId, Firm)>, String> {
+        let Some((award, allocated)) = &self.allocated else { return Ok(Vec::new()) };
+        if !award.buses.iter().all(|at| price_at(&at.bus) == Some(at.price)) {
+            return Err(format!("the clearing decided for {} is not our award", award.interval));
+        }
+        self.decided = true;
+        let sites = self.fixed.bids.iter().enumerate();
+        let firm = sites.filter_map(|(place, bid)| {
+            Some((bid.site.clone(), allocated.firm(&self.fixed, place, finality)?))
+        });
+        Ok(firm.collect())
+    }
+
+    /// Its end has come.
+    pub fn end(&mut self, real_ms: u64) {
+        self.ended_real_ms.get_or_insert(real_ms);
+    }
+
+    /// What is due now. The file, once the interval has ended, is cleared for good, and all readings are in
+    /// or were waited for long enough; the entry again, where it takes too long to be decided.
+    ///
+    /// # Errors
+    /// Where the readings have no encoding.
+    pub fn due(&mut self, real_ms: u64, grace_ms: u64) -> Result<Due, CborError> {
+        let (Some(ended), true, Some((_, allocated))) = (self.ended_real_ms, self.decided, &self.allocated)
+        else {
+            return Ok(Due::Nothing);
+        };
+        match &mut self.stage {
+            Stage::Reading { not_before_ms } if real_ms >= *not_before_ms => {
+                let complete = self.readings.complete(&self.fixed);
+                if !complete && real_ms < ended.saturating_add(grace_ms) {
+                    return Ok(Due::Nothing);
+                }
+                *not_before_ms = real_ms + RETRY_WRITE_MS;
+                let file = self.readings.file(&self.fixed)?;
+                let entry = self.readings.entry(&self.fixed, allocated, &file);
+                self.stage = Stage::Storing(entry);
+                Ok(Due::Write { file, complete })
+            }
+            Stage::Submitted { entry, at_ms } if real_ms >= at_ms.saturating_add(RESUBMIT_MS) => {
+                *at_ms = real_ms;
+                Ok(Due::SubmitAgain(entry.clone()))
+            }
+            _ => Ok(Due::Nothing),
+        }
+    }
+
+    /// The file is on the disk: what is to be submitted, the first time this is said.
+    pub fn stored(&mut self, real_ms: u64) -> Option<DeliveryEntry> {
+        let Stage::Storing(entry) = &self.stage else { return None };
+        let entry = entry.clone();
+        self.stage = Stage::Submitted { entry: entry.clone(), at_ms: real_ms };
+        Some(entry)
+    }
+
+    /// The file could not be written.
+    pub fn not_stored(&mut self, real_ms: u64) {
+        self.stage = Stage::Reading { not_before_ms: real_ms + RETRY_WRITE_MS };
+    }
+
+    /// Its delivery is on the ledger.
+    pub fn delivered(&mut self) {
+        self.stage = Stage::Decided;
+    }
+
+    /// Which interval.
+    pub fn interval(&self) -> Interval {
+        self.fixed.interval
+    }
+
+    /// Whether it was cleared and its delivery has not been decided.
+    pub fn owes_delivery(&self) -> bool {
+        self.decided && !matches!(self.stage, Stage::Decided)
+    }
+}

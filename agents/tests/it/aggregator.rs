@@ -1,0 +1,1 @@
+//! The aggregator's core, step by step.

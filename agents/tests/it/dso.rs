@@ -1,0 +1,1 @@
+//! The DSO's core, step by step.

@@ -1,0 +1,126 @@
+//! What must hold of every interval cleared, whoever cleared it and however the network behaved.
+
+use crate::household::Firms;
+use crate::world;
+use ledger::block::verifier::Verifier;
+use ledger::block::DecidedBlock;
+use ledger::genesis::Genesis;
+use ledger::proof::FinalityProof;
+use market::certificate::{self, PartyDemand};
+use market::clearing::Clearing;
+use market::interval::Interval;
+use market::units::{Milliwatt, PicoEurPerWh};
+use std::collections::BTreeMap;
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope};
+use wire::envelope::open;
+use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
+use wire::message::{Bid, Body, FinalDemand, Supply};
+use wire::party::{PartyId, Registry};
+
+/// What the ledger holds of one interval.
+#[derive(Default)]
+pub struct Recorded {
+    pub clearing: Option<ClearingEntry>,
+    pub deliveries: BTreeMap<PartyId, DeliveryEntry>,
+}
+
+pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
+    let mut recorded: BTreeMap<Interval, Recorded> = BTreeMap::new();
+    for (by, entry) in decided.iter().flat_map(|block| block.entries()) {
+        match entry {
+            Entry::Clearing(clearing) => {
+                let of = recorded.entry(clearing.interval).or_default();
+                of.clearing = Some(clearing);
+            }
+            Entry::Delivery(delivery) => {
+                recorded.entry(delivery.interval).or_default().deliveries.insert(by, delivery);
+            }
+            Entry::Transfer(_) => panic!("nobody transferred anything"),
+        }
+    }
+    recorded
+}
+
+fn read(registry: &Registry, raw: &SignedEnvelope) -> (PartyId, Body) {
+    let opened = open(registry, &world::network(), &raw.topic, &raw.bytes).unwrap();
+    (opened.topic.sender, opened.body)
+}
+
+fn finals(registry: &Registry, entry: &ClearingEntry) -> BTreeMap<PartyId, FinalDemand> {
+    let final_demand = |raw| match read(registry, raw) {
+        (by, Body::FinalDemand(demand)) => (by, demand),
+        (by, other) => panic!("{by} put a {} into a clearing", other.kind()),
+    };
+    entry.demands.iter().map(final_demand).collect()
+}
+
+/// The certificate holds; and every site's firm price is the ledger's, its allocation within its own bid at
+/// that price and under the root, and sites together take what their buses were allocated.
+pub fn check_cleared(genesis: &Genesis, entry: &ClearingEntry, firms: &Firms, bids: &[SignedEnvelope]) {
+    let registry = genesis.registry();
+    let (_, Body::Supply(Supply { curve, .. })) = read(&registry, &entry.supply) else {
+        panic!("no supply in the clearing")
+    };
+    let finals = finals(&registry, entry);
+    let bus = |name: &str| genesis.feeder.buses.iter().position(|bus| bus == name).unwrap();
+    let parties: Vec<PartyDemand> = finals
+        .values()
+        .flat_map(|demand| &demand.buses)
+        .map(|(at, range)| PartyDemand { bus: bus(&at.bus), range: *range, allocation: at.allocation })
+        .collect();
+    let mut allocations = vec![Milliwatt::ZERO; genesis.feeder.buses.len()];
+    for party in &parties {
+        allocations[party.bus] += party.allocation;
+    }
+    let clearing = Clearing {
+        import: entry.import,
+        prices: entry.prices.clone(),
+        allocations: allocations.clone(),
+        flows: entry.flows.clone(),
+    };
+    let tree = genesis.feeder.tree().unwrap();
+    certificate::check(&genesis.feeder, &tree, &curve, &clearing, &parties).unwrap();
+
+    let verifier = Verifier::new(genesis).unwrap();
+    let mut by_bus = vec![Milliwatt::ZERO; genesis.feeder.buses.len()];
+    for ((interval, site), firm) in firms.borrow().iter().filter(|((i, _), _)| *i == entry.interval) {
+        let at = bus(&firm.bus.bus);
+        assert_eq!(firm.bus.price, entry.prices[at], "{site} in {interval}");
+        by_bus[at] += firm.allocation;
+        check_firm(&registry, site, firm, &finals, bids);
+        let proven = FinalityProof::decode(&firm.finality).unwrap().verify(&verifier).unwrap();
+        assert_eq!(proven.entry, Entry::Clearing(entry.clone()));
+    }
+    assert_eq!(by_bus, allocations, "sites of {} by bus", entry.interval);
+}
+
+fn check_firm(
+    registry: &Registry,
+    site: &PartyId,
+    firm: &wire::message::Firm,
+    finals: &BTreeMap<PartyId, FinalDemand>,
+    bids: &[SignedEnvelope],
+) {
+    let participant = &registry[site];
+    let aggregator =
+        world::party(wire::party::Role::Aggregator, participant.aggregator.as_ref().unwrap().as_str());
+    let demand = &finals[&aggregator];
+    let root = SumRoot { hash: demand.allocations_root, import: demand.import, export: demand.export };
+    let under_root = |raw: &&SignedEnvelope| {
+        let leaf = SumLeaf {
+            account: participant.account.clone(),
+            bid_hash: salted_bid_hash(&firm.path.salt, raw),
+            allocation: firm.allocation,
+        };
+        verify(&leaf, &firm.path, &root)
+    };
+    let raw = bids.iter().find(under_root).unwrap_or_else(|| panic!("no bid of {site} lies under the root"));
+    let (by, Body::Bid(Bid { curve, .. })) = read(registry, raw) else { panic!("no bid") };
+    assert_eq!(by, *site);
+    assert!(curve.demand_at(firm.bus.price).contains(firm.allocation), "{site}: {firm:?}");
+}
+
+/// Highest less lowest price of a clearing.
+pub fn spread(entry: &ClearingEntry) -> PicoEurPerWh {
+    *entry.prices.iter().max().unwrap() - *entry.prices.iter().min().unwrap()
+}

@@ -1,0 +1,203 @@
+//! Several intervals from first bid to settlement, over networks of all kinds.
+
+use crate::household::{Firms, Household};
+use crate::inspect;
+use crate::network::{Faults, Network};
+use crate::party::Played;
+use crate::validators::{Assembly, Validator};
+use crate::world::{self, party, Plan, FIRST};
+use agents::aggregator::core::{AggregatorAct, AggregatorReport};
+use agents::aggregator::delivery::ReadingsFile;
+use agents::aggregator::{AggregatorCore, AggregatorSettings};
+use agents::dso::core::{DsoAct, DsoReport};
+use agents::dso::measurement::Measurement;
+use agents::dso::{DsoCore, MAX_ROUNDS};
+use agents::timekeeper::{Pace, TimekeeperCore};
+use agents::tso::{ImportTerms, TsoCore};
+use ledger::genesis::Genesis;
+use market::interval::Interval;
+use market::units::{Milliwatt, PicoEurPerWh};
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wire::message::ForecastPrice;
+use wire::party::{PartyId, Role};
+
+type Files = Rc<RefCell<BTreeMap<(PartyId, Interval), Vec<u8>>>>;
+type Rounds = Rc<RefCell<Vec<u32>>>;
+
+/// What is played.
+#[derive(Clone, Copy, Debug)]
+struct Day {
+    plan: Plan,
+    faults: Faults,
+    intervals: u32,
+    /// Every site leaves out one bid in so many; zero for none.
+    silent_every: u32,
+}
+
+struct Scene {
+    genesis: Genesis,
+    network: Network,
+    assembly: Rc<RefCell<Assembly>>,
+    firms: Firms,
+    files: Files,
+    rounds: Rounds,
+}
+
+fn interval(count: i64) -> Interval {
+    FIRST.later(count, world::parameters().interval_s)
+}
+
+fn terms(intervals: u32) -> ImportTerms {
+    let price = |k: u32| ForecastPrice {
+        interval: interval(i64::from(k)),
+        price: PicoEurPerWh(60_000_000 + 15_000_000 * i64::from(k % 5)),
+    };
+    ImportTerms {
+        prices: (0..intervals).map(price).collect(),
+        import_min: Milliwatt(-1_000_000_000),
+        import_max: Milliwatt(1_000_000_000),
+        slope_per_megawatt: Some(PicoEurPerWh(1_000_000)),
+    }
+}
+
+fn set_up(day: Day, seed: u64) -> Scene {
+    let genesis = world::genesis(day.plan);
+    let mut network = Network::new(genesis.registry(), day.faults, seed);
+    let assembly = Assembly::new(&genesis);
+    let (firms, files, rounds) = (Firms::default(), Files::default(), Rounds::default());
+    let blocks = vec![(Role::Validator, "block")];
+    for id in ["a1", "a2"] {
+        let me = party(Role::Aggregator, id);
+        let settings =
+            AggregatorSettings { party: me.clone(), seed: [seed as u8; 32], readings_grace_ms: 20_000 };
+        let core = AggregatorCore::new(&genesis, settings).unwrap();
+        let (files, by) = (files.clone(), me.clone());
+        let perform = move |AggregatorAct::StoreReadings { interval, bytes }| {
+            files.borrow_mut().insert((by.clone(), interval), bytes);
+            Some(AggregatorReport::ReadingsStored(interval))
+        };
+        network.add(me, blocks.clone(), Box::new(Played { core, perform }));
+    }
+    let shown = rounds.clone();
+    let perform = move |act| -> Option<DsoReport> {
+        match act {
+            DsoAct::Solve(problem) => Some(problem.solve()),
+            DsoAct::Measure(Measurement::Cleared(cleared)) => {
+                shown.borrow_mut().push(cleared.rounds);
+                None
+            }
+            DsoAct::Measure(Measurement::Final { .. }) => None,
+        }
+    };
+    let dso = Played { core: DsoCore::new(&genesis, 30_000).unwrap(), perform };
+    network.add(party(Role::Dso, "d"), blocks, Box::new(dso));
+    let tso = TsoCore::new(genesis.parameters, party(Role::Dso, "d"), terms(day.intervals));
+    network.add(
+        party(Role::Tso, "t"),
+        Vec::new(),
+        Box::new(Played { core: tso, perform: |act| match act {} }),
+    );
+    for id in ["v1", "v2", "v3", "v4"] {
+        let me = party(Role::Validator, id);
+        let submit = [Role::Dso, Role::Aggregator].map(|role| (role, "submit")).to_vec();
+        let validator = Validator { party: me.clone(), assembly: assembly.clone(), told: 0 };
+        network.add(me, submit, Box::new(validator));
+    }
+    for (place, site) in genesis.participants.iter().filter(|p| p.party.role == Role::Site).enumerate() {
+        let aggregator = site.aggregator.as_ref().unwrap().as_str();
+        let seed = seed ^ (place as u64) << 32;
+        let household = Household::new(site.party.clone(), aggregator, firms.clone(), day.silent_every, seed);
+        network.add(site.party.clone(), Vec::new(), Box::new(household));
+    }
+    let pace = Pace { first: FIRST, count: Some(day.intervals), speed: 900, phase_limit_ms: 60_000 };
+    network.add_timekeeper(party(Role::Timekeeper, "k"), TimekeeperCore::new(&genesis, pace).unwrap());
+    Scene { genesis, network, assembly, firms, files, rounds }
+}
+
+/// Plays the day and checks all of it: every interval cleared with a certificate that holds, every site's
+/// firm price right, every delivery settled to zero.
+fn check_day(day: Day, seed: u64) -> Scene {
+    println!("seed {seed}, {day:?}");
+    let mut played = set_up(day, seed);
+    played.network.run_until(3_600_000, |network| network.progress.get().finished);
+    let notes = &played.network.notes;
+    assert!(played.network.progress.get().finished, "time stood still; notes: {notes:#?}");
+    let assembly = played.assembly.borrow();
+    let recorded = inspect::recorded(&assembly.decided);
+    for count in 0..day.intervals {
+        let interval = interval(i64::from(count));
+        let of = recorded.get(&interval).unwrap_or_else(|| panic!("{interval} is not recorded: {notes:#?}"));
+        let clearing = of.clearing.as_ref().unwrap();
+        inspect::check_cleared(&played.genesis, clearing, &played.firms, &played.network.bids);
+        assert_eq!(of.deliveries.len(), 2, "{interval}: {notes:#?}");
+        for (aggregator, delivery) in &of.deliveries {
+            assert_eq!(delivery.sites.len(), day.plan.sites_each);
+            assert!(delivery.sites.iter().all(|site| site.energy.is_some()), "{notes:#?}");
+            let file = played.files.borrow()[&(aggregator.clone(), interval)].clone();
+            assert_eq!(delivery.readings_sha256.0, <[u8; 32]>::from(Sha256::digest(&file)));
+            let file: ReadingsFile = wire::cbor::from_slice(&file, file.len()).unwrap();
+            assert_eq!(file.readings.len(), day.plan.sites_each);
+        }
+    }
+    let started: i64 = played.genesis.balances.iter().map(|(_, balance)| balance.0).sum();
+    assert_eq!(assembly.state.total_nano_eur(), i128::from(started));
+    assert!(assembly.state.accounts().values().any(|account| account.balance.0 != 1_000_000_000_000));
+    drop(assembly);
+    played
+}
+
+const GOOD: Faults = Faults { loss_percent: 0, repeat_percent: 0, delay_ms: 5 };
+const BAD: Faults = Faults { loss_percent: 4, repeat_percent: 20, delay_ms: 400 };
+const WIDE: Plan = Plan { sites_each: 5, line_limit: None };
+const NARROW: Plan = Plan { sites_each: 5, line_limit: Some(Milliwatt(6_000_000)) };
+
+fn spreads(played: &Scene) -> Vec<i64> {
+    let recorded = inspect::recorded(&played.assembly.borrow().decided);
+    recorded.values().filter_map(|of| of.clearing.as_ref()).map(|c| inspect::spread(c).0).collect()
+}
+
+#[test]
+fn a_feeder_without_limits_clears_at_one_price() {
+    let played = check_day(Day { plan: WIDE, faults: GOOD, intervals: 6, silent_every: 0 }, 1);
+    assert_eq!(spreads(&played), [0; 6]);
+    assert_eq!(played.network.notes.iter().filter(|(_, event, _)| *event == "phase-limit").count(), 0);
+}
+
+#[test]
+fn a_congested_line_gets_a_price_of_its_own() {
+    let played = check_day(Day { plan: NARROW, faults: GOOD, intervals: 8, silent_every: 0 }, 2);
+    let spreads = spreads(&played);
+    assert!(spreads.iter().filter(|spread| **spread > 0).count() >= 4, "{spreads:?}");
+    let rounds = played.rounds.borrow();
+    assert!(rounds.iter().all(|rounds| *rounds <= MAX_ROUNDS), "{rounds:?}");
+}
+
+#[test]
+fn a_network_that_loses_repeats_and_delays_changes_no_result() {
+    for seed in 10..16 {
+        check_day(Day { plan: NARROW, faults: BAD, intervals: 5, silent_every: 0 }, seed);
+    }
+}
+
+#[test]
+fn silent_sites_are_cleared_on_their_forward_bids() {
+    let played = check_day(Day { plan: NARROW, faults: GOOD, intervals: 6, silent_every: 3 }, 3);
+    assert!(played.network.notes.iter().any(|(_, event, _)| *event == "silent-sites"));
+}
+
+#[test]
+fn without_an_aggregator_no_interval_clears_and_time_goes_on() {
+    let day = Day { plan: WIDE, faults: GOOD, intervals: 2, silent_every: 0 };
+    let mut played = set_up(day, 4);
+    played.network.remove(&party(Role::Aggregator, "a2"));
+    played.network.run_until(3_600_000, |network| network.progress.get().finished);
+    assert!(played.network.progress.get().finished);
+    assert!(inspect::recorded(&played.assembly.borrow().decided).is_empty());
+    let silent = |(_, event, text): &&(PartyId, &str, String)| {
+        *event == "party-silent" && text.contains("aggregator/a2")
+    };
+    assert_eq!(played.network.notes.iter().filter(silent).count(), 2, "{:#?}", played.network.notes);
+}

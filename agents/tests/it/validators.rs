@@ -1,0 +1,120 @@
+//! Four validators that agree at once: what they decide is the ledger's own contracts' business, and their
+//! votes are real. How validators come to agree is tested in the ledger.
+
+use crate::world;
+use agents::core::{Effect, Input, Now};
+use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
+use ledger::block::{Block, DecidedBlock};
+use ledger::contracts::rules::Rules;
+use ledger::execute::{build_block, OpenedEntry, Tip};
+use ledger::genesis::Genesis;
+use ledger::state::State;
+use market::interval::{Interval, UnixSeconds};
+use serde_bytes::ByteBuf;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+use wire::entry::SignedEnvelope;
+use wire::message::{Body, Verdict};
+use wire::party::{PartyId, Role};
+
+use crate::party::Play;
+
+/// What the four have in common.
+pub struct Assembly {
+    rules: Rules,
+    pub state: State,
+    tip: Tip,
+    signers: Vec<wire::envelope::Signer>,
+    /// Entries heard, and by how many of the four.
+    waiting: Vec<(SignedEnvelope, Vec<PartyId>)>,
+    pub decided: Vec<DecidedBlock>,
+}
+
+impl Assembly {
+    pub fn new(genesis: &Genesis) -> Rc<RefCell<Self>> {
+        let rules = Rules::new(genesis).unwrap();
+        let ids = rules.verifier.validators().iter().map(|(id, _)| id.clone());
+        Rc::new(RefCell::new(Self {
+            signers: ids.map(|id| world::signer(&PartyId::new(Role::Validator, id))).collect(),
+            state: State::genesis(genesis).unwrap(),
+            tip: Tip::genesis(*rules.verifier.ledger()),
+            rules,
+            waiting: Vec::new(),
+            decided: Vec::new(),
+        }))
+    }
+
+    fn hear(&mut self, by: &PartyId, raw: &SignedEnvelope) {
+        match self.waiting.iter_mut().find(|(known, _)| known == raw) {
+            Some((_, heard)) if heard.contains(by) => {}
+            Some((_, heard)) => heard.push(by.clone()),
+            None => self.waiting.push((raw.clone(), vec![by.clone()])),
+        }
+    }
+
+    /// Decides on what three of the four have heard.
+    fn decide(&mut self) {
+        let (known, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|(_, h)| h.len() >= 3);
+        self.waiting = waiting;
+        let known: Vec<(SignedEnvelope, Vec<PartyId>)> = known;
+        let opened: Vec<OpenedEntry> = known
+            .into_iter()
+            .map(|(envelope, _)| {
+                let (submitter, entry) = self.rules.verifier.open_entry(&envelope).unwrap();
+                OpenedEntry { envelope, submitter, entry }
+            })
+            .collect();
+        let proposer = self.signers[0].party().id.clone();
+        let time_ms = self.tip.time_ms + 1;
+        let built = build_block(&self.rules, &self.tip, &self.state, (&proposer, time_ms), opened.iter());
+        if let Some((block, executed)) = built {
+            self.state = executed.state;
+            self.tip = Tip::after(&block.header);
+            let decided = self.vote(block);
+            self.rules.verifier.verify(&decided).unwrap();
+            self.decided.push(decided);
+        }
+    }
+
+    fn vote(&self, block: Block) -> DecidedBlock {
+        let (height, name) = (block.header.height, Some(block.header.hash()));
+        let vote = |validator| Vote { kind: VoteKind::Precommit, height, round: 0, block: name, validator };
+        let ledger = self.rules.verifier.ledger();
+        let signatures =
+            (0..).zip(&self.signers).map(|(index, signer)| (index, vote(index).sign(ledger, signer)));
+        DecidedBlock { certificate: VoteCertificate { round: 0, signatures: signatures.collect() }, block }
+    }
+}
+
+/// One of the four, as the network sees it.
+pub struct Validator {
+    pub party: PartyId,
+    pub assembly: Rc<RefCell<Assembly>>,
+    pub told: usize,
+}
+
+impl Play for Validator {
+    fn step(&mut self, _: Now, input: Input<Infallible>) -> Vec<Effect<Infallible>> {
+        let mut assembly = self.assembly.borrow_mut();
+        let mut effects = Vec::new();
+        if let Input::Message(message) = input {
+            if matches!(message.body, Body::Submit(_)) {
+                assembly.hear(&self.party, &message.raw);
+                effects.push(Effect::Acknowledge { of: message.id, verdict: Verdict::Accepted });
+                assembly.decide();
+            }
+        }
+        for block in &assembly.decided[self.told..] {
+            effects.push(Effect::Send {
+                body: Body::Block(ByteBuf::from(block.encode().unwrap())),
+                interval: Interval(UnixSeconds(0)),
+                recipient: None,
+                acknowledged_by: Vec::new(),
+                tag: 0,
+            });
+        }
+        self.told = assembly.decided.len();
+        effects
+    }
+}
