@@ -4,5 +4,6 @@ pub mod fault;
 pub mod mqtt;
 pub mod ocpp;
 pub mod physics;
+pub mod site;
 pub mod sunspec;
 pub mod world;

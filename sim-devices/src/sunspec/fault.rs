@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What is wrong with a device.
+/// What is wrong with a Modbus device; charge points and heat pumps have [`crate::fault::Fault`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
+pub enum ModbusFault {
     /// Nothing.
     #[default]
     None,
@@ -31,21 +31,21 @@ pub enum Fault {
 
 /// A device's fault, shared between its server and whoever sets it.
 #[derive(Clone, Debug, Default)]
-pub struct FaultSwitch(Arc<Mutex<Fault>>);
+pub struct FaultSwitch(Arc<Mutex<ModbusFault>>);
 
 impl FaultSwitch {
     /// Sets it, for every request from now on.
-    pub fn set(&self, fault: Fault) {
+    pub fn set(&self, fault: ModbusFault) {
         *lock(&self.0) = fault;
     }
 
     /// What it is set to.
-    pub fn get(&self) -> Fault {
+    pub fn get(&self) -> ModbusFault {
         *lock(&self.0)
     }
 }
 
-/// A connection that sends only half of what is written under [`Fault::HalfFrames`].
+/// A connection that sends only half of what is written under [`ModbusFault::HalfFrames`].
 #[derive(Debug)]
 pub struct FaultyStream {
     inner: TcpStream,
@@ -75,7 +75,7 @@ impl AsyncWrite for FaultyStream {
         cx: &mut Context<'_>,
         frame: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        if self.fault.get() != Fault::HalfFrames {
+        if self.fault.get() != ModbusFault::HalfFrames {
             return Pin::new(&mut self.inner).poll_write(cx, frame);
         }
         let half = &frame[..frame.len() / 2];

@@ -1,7 +1,7 @@
 //! One simulated device behind a Modbus TCP listener of its own. Registers are made from the world's
 //! state at each read; a write goes into that state or is refused whole.
 
-use super::fault::{Fault, FaultSwitch, FaultyStream};
+use super::fault::{FaultSwitch, FaultyStream, ModbusFault};
 use super::map::Map;
 use super::{battery, meter, pv};
 use crate::world::{lock, SharedWorld, Site, World};
@@ -110,7 +110,7 @@ struct Device {
     index: usize,
     role: Role,
     fault: FaultSwitch,
-    /// Registers written under [`Fault::Pretends`], which read back and do nothing.
+    /// Registers written under [`ModbusFault::Pretends`], which read back and do nothing.
     pretended: Arc<Mutex<BTreeMap<u16, u16>>>,
 }
 
@@ -124,10 +124,13 @@ impl Service for Device {
         let device = self.clone();
         async move {
             match device.fault.get() {
-                Fault::Silent => return Ok(None),
-                Fault::Busy => return Err(ExceptionCode::ServerDeviceBusy),
-                Fault::Late(delay) => tokio::time::sleep(delay).await,
-                Fault::None | Fault::HalfFrames | Fault::Forgets | Fault::Pretends => {}
+                ModbusFault::Silent => return Ok(None),
+                ModbusFault::Busy => return Err(ExceptionCode::ServerDeviceBusy),
+                ModbusFault::Late(delay) => tokio::time::sleep(delay).await,
+                ModbusFault::None
+                | ModbusFault::HalfFrames
+                | ModbusFault::Forgets
+                | ModbusFault::Pretends => {}
             }
             device.answer(request).map(Some)
         }
@@ -162,7 +165,7 @@ impl Device {
         }
         let map = self.map(&lock(&self.world))?;
         let mut words = map.read(start, count).ok_or(ExceptionCode::IllegalDataAddress)?;
-        if self.fault.get() == Fault::Pretends {
+        if self.fault.get() == ModbusFault::Pretends {
             let pretended = lock(&self.pretended);
             for (address, word) in pretended.range(start..start.saturating_add(count)) {
                 words[usize::from(address - start)] = *word;
@@ -179,8 +182,8 @@ impl Device {
             .map(|(address, word)| map.point(address).map(|(model, name)| (model.id, name, *word)));
         let points = points.collect::<Option<Vec<_>>>().ok_or(ExceptionCode::IllegalDataAddress)?;
         match self.fault.get() {
-            Fault::Forgets => Ok(()),
-            Fault::Pretends => {
+            ModbusFault::Forgets => Ok(()),
+            ModbusFault::Pretends => {
                 lock(&self.pretended).extend((start..).zip(words.iter().copied()));
                 Ok(())
             }

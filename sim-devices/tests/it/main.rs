@@ -6,4 +6,5 @@
 mod heat_pump;
 mod ocpp;
 mod peers;
+mod site;
 mod sunspec;

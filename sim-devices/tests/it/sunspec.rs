@@ -14,7 +14,7 @@ use market::units::{Millijoule, Milliwatt};
 use sim_devices::physics::battery::BatterySpec;
 use sim_devices::physics::profile::Profile;
 use sim_devices::physics::pv::PvSpec;
-use sim_devices::sunspec::fault::Fault;
+use sim_devices::sunspec::fault::ModbusFault;
 use sim_devices::sunspec::{Role, SunSpecServer, UNIT};
 use sim_devices::world::{lock, LoadSpec, SharedWorld, SiteSpec, World};
 use std::sync::{Arc, Mutex};
@@ -191,14 +191,14 @@ async fn what_does_not_exist_or_cannot_be_written_is_refused_by_exception() {
 }
 
 /// What a setpoint meets under `fault`, and that all is well after it.
-async fn check_fault(fault: Fault, timeouts: Timeouts, expected: fn(&DeviceError) -> bool) {
+async fn check_fault(fault: ModbusFault, timeouts: Timeouts, expected: fn(&DeviceError) -> bool) {
     let world = world();
     let server = serve(&world, Role::Battery).await;
     let mut battery = SunSpecBattery::new("battery".into(), server.address().to_string(), UNIT, timeouts);
     server.fault().set(fault);
     let error = battery.set_power(Milliwatt(KW), 900).await.unwrap_err();
     assert!(expected(&error), "{fault:?}: {error}");
-    server.fault().set(Fault::None);
+    server.fault().set(ModbusFault::None);
     let mut battery = SunSpecBattery::new("battery".into(), server.address().to_string(), UNIT, patient());
     assert_eq!(battery.set_power(Milliwatt(2 * KW), 900).await, Ok(Milliwatt(2 * KW)));
 }
@@ -207,11 +207,11 @@ async fn check_fault(fault: Fault, timeouts: Timeouts, expected: fn(&DeviceError
 async fn a_faulty_device_is_told_on_and_comes_back() {
     let short = Timeouts { request: Duration::from_millis(200), ..patient() };
     let silent = |e: &DeviceError| matches!(e, DeviceError::Silent { .. });
-    check_fault(Fault::Silent, short, silent).await;
-    check_fault(Fault::Late(Duration::from_secs(20)), short, silent).await;
-    check_fault(Fault::HalfFrames, short, silent).await;
-    check_fault(Fault::Busy, patient(), |e| matches!(e, DeviceError::BadAnswer { .. })).await;
-    check_fault(Fault::Forgets, patient(), |e| matches!(e, DeviceError::Disobeyed { .. })).await;
+    check_fault(ModbusFault::Silent, short, silent).await;
+    check_fault(ModbusFault::Late(Duration::from_secs(20)), short, silent).await;
+    check_fault(ModbusFault::HalfFrames, short, silent).await;
+    check_fault(ModbusFault::Busy, patient(), |e| matches!(e, DeviceError::BadAnswer { .. })).await;
+    check_fault(ModbusFault::Forgets, patient(), |e| matches!(e, DeviceError::Disobeyed { .. })).await;
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_device_that_pretends_is_found_out_only_by_the_meter() {
         (serve(&world, Role::Battery).await, serve(&world, Role::Meter).await);
     let mut battery =
         SunSpecBattery::new("battery".into(), battery_server.address().to_string(), UNIT, patient());
-    battery_server.fault().set(Fault::Pretends);
+    battery_server.fault().set(ModbusFault::Pretends);
     assert_eq!(battery.set_power(Milliwatt::ZERO, 900).await, Ok(Milliwatt::ZERO));
     advance(&world, 60);
     let mut meter = SunSpecMeter::new("meter".into(), meter_server.address().to_string(), UNIT, patient());
