@@ -88,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let flat = SupplyCurve::new(vec![point(87_654_321, -wide), point(87_654_321, wide)])?;
     let rising = SupplyCurve::new(vec![point(-100_000_000, -wide), point(400_000_000, wide)])?;
     let end = PicoEurPerWh(10_000_000_000);
-    let range = PriceRange { min: PicoEurPerWh(-end.0), max: end };
+    let range = PriceRange::new(-end, end).ok_or("no price range")?;
     let scenes = [
         ("no limit binds, import price flat", None, &flat),
         ("no limit binds, import price rising", None, &rising),

@@ -1,7 +1,8 @@
 //! The market as pure arithmetic: curves, bids, feeder, clearing, certificate, settlement.
 //!
 //! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows who
-//! sent what. Everything is integers, so every machine reaches the same figures bit for bit.
+//! sent what. Everything that is owed or checked is integers, so every machine reaches the same
+//! figures bit for bit; only [`powerflow`], which nobody is paid by, computes in floating point.
 
 pub mod auction;
 pub mod certificate;
@@ -11,6 +12,7 @@ pub mod curve_ops;
 pub mod feeder;
 pub mod interval;
 pub mod parameters;
+pub mod powerflow;
 pub mod settlement;
 pub mod share;
 pub mod supply;

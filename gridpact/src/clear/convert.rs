@@ -107,7 +107,7 @@ fn enlargement(case: &Case, supply: &[Corner]) -> Result<f64, Refusal> {
     let sites: f64 = case.sites.iter().map(|site| curve(&site.curve)).sum();
     let largest = case.lines.iter().map(limit).fold(curve(supply).max(sites), f64::max);
     let bound = POWER_BOUND.kw();
-    if !(largest <= bound) {
+    if largest > bound {
         let reason = format!("powers reach {largest:e} kW, beyond the {bound:e} kW the market accepts");
         return Err(Refusal::invalid("sites, lines, tso", reason));
     }

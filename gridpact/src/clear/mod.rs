@@ -11,6 +11,8 @@ mod refusal;
 mod relaxed;
 mod result;
 mod support;
+#[cfg(test)]
+mod tests;
 
 pub use orders::clear_orders;
 pub use refusal::Refusal;
@@ -19,7 +21,7 @@ use clap::Args;
 use convert::{convert, Converted, Room};
 use market::certificate::{check, PartyDemand};
 use market::clearing::{engine, Clearing, Infeasible, PriceRange};
-use market::units::{Milliwatt, PRICE_BOUND};
+use market::units::Milliwatt;
 use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
@@ -119,8 +121,7 @@ pub fn clear_case(bytes: &[u8]) -> Result<Outcome, Refusal> {
 
 fn engine(converted: &Converted) -> Result<Clearing, Infeasible> {
     let Converted { feeder, tree, supply, book, .. } = converted;
-    let range = PriceRange { min: -PRICE_BOUND, max: PRICE_BOUND };
-    engine::clear(feeder, tree, supply, book, range)
+    engine::clear(feeder, tree, supply, book, PriceRange::WIDEST)
 }
 
 /// Each site's share, once the whole has passed its certificate.

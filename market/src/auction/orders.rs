@@ -135,7 +135,7 @@ fn price(orders: &[Order], cap: PicoEurPerWh) -> Result<PicoEurPerWh, AuctionErr
     let bus = "market".to_owned();
     let feeder = Feeder { voltage_millivolt: 0, root: bus.clone(), buses: vec![bus], lines: Vec::new() };
     let tree = Tree { order: vec![0], parent: vec![0], line: vec![0], place: vec![0] };
-    let range = PriceRange { min: -cap, max: cap };
+    let range = PriceRange::new(-cap, cap).ok_or(AuctionError::Cap { cap })?;
     Ok(match engine::clear(&feeder, &tree, &SupplyCurve::none(), &book, range) {
         Ok(clearing) => clearing.prices[0],
         // More is bought, or sold, at any price than there is to trade with: the cap is the price.

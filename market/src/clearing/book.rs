@@ -134,8 +134,8 @@ impl Book {
             Some((low, high)) if low < tick && tick <= high => {
                 self.sites_at(bus).map(|site| self.power_at(site, tick)).sum()
             }
-            Some((_, high)) if high < tick => self.ends_of_bus[bus].1,
-            _ => self.ends_of_bus[bus].0,
+            Some((_, high)) if high < tick => self.ends_of_bus.get(bus).map_or(0, |ends| ends.1),
+            _ => self.ends_of_bus.get(bus).map_or(0, |ends| ends.0),
         }
     }
 

@@ -68,4 +68,66 @@ impl Grid {
         }
         Bound { low: row[next].low, high: row[next - 1].high }
     }
+
+    /// Adds what else is known of a row at one of the ticks.
+    pub fn learn(&mut self, row: usize, tick: i64, bound: Bound) {
+        if let Ok(place) = self.ticks.binary_search(&tick) {
+            let known = &mut self.row_mut(row)[place];
+            *known = Bound { low: known.low.max(bound.low), high: known.high.min(bound.high) };
+        }
+    }
+    /// Demand falls along a row, so no bound may rise.
+    pub fn tighten(&mut self) {
+        for row in 0..self.rows() {
+            let row = self.row_mut(row);
+            for i in 1..row.len() {
+                row[i].high = row[i].high.min(row[i - 1].high);
+            }
+            for i in (1..row.len()).rev() {
+                row[i - 1].low = row[i - 1].low.max(row[i].low);
+            }
+        }
+    }
+    /// The same bounds at more ticks; those outside the range are left out.
+    pub fn widened(&self, more: Vec<i64>) -> Self {
+        let (first, last) = (self.ticks[0], self.ticks[self.ticks.len() - 1]);
+        let mut ticks = self.ticks.clone();
+        ticks.extend(more.into_iter().filter(|tick| (first..=last).contains(tick)));
+        ticks.sort_unstable();
+        ticks.dedup();
+        self.at_ticks(ticks)
+    }
+    /// The same bounds at the ticks within the windows alone, the nearest to them on either side, and
+    /// the ends: all that matters once prices are known to lie in the windows.
+    pub fn within(&self, windows: &[(i64, i64)]) -> Self {
+        let mut windows = windows.to_vec();
+        windows.sort_unstable();
+        windows.dedup();
+        let end = self.ticks.len() - 1;
+        let mut kept = vec![false; self.ticks.len()];
+        (kept[0], kept[end]) = (true, true);
+        for (from, to) in windows {
+            let first = self.ticks.partition_point(|tick| *tick <= from).saturating_sub(1);
+            let last = self.ticks.partition_point(|tick| *tick < to).min(end);
+            kept[first..=last].fill(true);
+        }
+        let kept = self.ticks.iter().zip(kept).filter_map(|(tick, kept)| kept.then_some(*tick));
+        self.at_ticks(kept.collect())
+    }
+    fn at_ticks(&self, ticks: Vec<i64>) -> Self {
+        // Where each tick stands among the known ones is the same for every row.
+        let place = |tick: &i64| {
+            let next = self.ticks.partition_point(|known| known < tick);
+            (next - usize::from(self.ticks[next] != *tick), next)
+        };
+        let places: Vec<_> = ticks.iter().map(place).collect();
+        let mut grid = Grid::new(ticks, self.rows());
+        for row in 0..self.rows() {
+            let known = self.row(row);
+            for (bound, (before, after)) in grid.row_mut(row).iter_mut().zip(&places) {
+                *bound = Bound { low: known[*after].low, high: known[*before].high };
+            }
+        }
+        grid
+    }
 }

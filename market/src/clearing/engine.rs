@@ -11,18 +11,15 @@ use super::allocate::{allocate, Missing};
 use super::book::Book;
 use super::bound::{Bound, Grid};
 use super::levels::{sum_up, Grounds};
-use super::locate::{locate, Gap, Located, Window};
-use super::pieces::{within, Edges, Pieces, PARTS};
+use super::locate::{locate, Gap, Located};
+use super::pieces::{Edges, Pieces, PARTS};
+use super::survey::{ends, survey, window_of, windows, Effort, Market, ROUND_CELLS};
 use super::{Clearing, Infeasible, PriceRange};
 use crate::feeder::{Feeder, Tree};
 use crate::supply::SupplyCurve;
 
 /// Evaluations of a piece at a tick that are cheaper done than avoided.
 const CHEAP: usize = 4_000_000;
-
-/// Bounds (bus by tick) that one round may add, so that a feeder of very many buses is divided less
-/// finely rather than kept at length.
-const ROUND_CELLS: usize = 4_000_000;
 
 /// Sites looked at for a guess; books of fewer are bounded whole at once.
 const GUESS_SITES: usize = 65_536;
@@ -32,15 +29,6 @@ const GUESS_SITES_OF_BUS: usize = 128;
 
 /// Supply breakpoints asked exactly in one round.
 const SUPPLY_TICKS: usize = 8;
-
-/// How much to look at before looking closely.
-#[derive(Clone, Copy)]
-struct Effort {
-    guess_sites: usize,
-    guess_sites_of_bus: usize,
-    /// Evaluations of a piece at a tick that are cheaper done than avoided.
-    cheap: usize,
-}
 
 /// Clears the sites of a book.
 ///
@@ -73,14 +61,6 @@ fn clear_within(
     }
 }
 
-/// What is to be cleared.
-struct Market<'a> {
-    grounds: &'a Grounds<'a>,
-    book: &'a Book,
-    range: PriceRange,
-    effort: Effort,
-}
-
 impl Market<'_> {
     /// Rounds begun on windows guessed from a few sites, with bounds across them. None where there
     /// are too few sites for a guess to pay.
@@ -105,63 +85,6 @@ impl Market<'_> {
         let windows = windows(self.grounds, &demand, 0)?;
         Ok((Rounds::new(self, &windows), demand))
     }
-}
-
-/// Every bus's demand at the two ends of the price range, exactly.
-fn ends(market: &Market<'_>) -> Grid {
-    let Market { grounds, book, range, .. } = market;
-    let ticks = vec![range.min.0, range.max.0 + 1];
-    let mut grid = Grid::new(ticks.clone(), grounds.feeder.buses.len());
-    for bus in 0..grid.rows() {
-        let powers = ticks.iter().map(|tick| Bound::exact(book.power_at_bus(bus, *tick)));
-        grid.row_mut(bus).iter_mut().zip(powers).for_each(|(bound, power)| *bound = power);
-    }
-    grid
-}
-
-/// Demand at 65 prices that span every breakpoint: bounds, or with `stride` above one a guess from
-/// every so many sites. None where figures or feeder are too large for it.
-fn survey(market: &Market<'_>, stride: usize) -> Option<(Grid, Edges)> {
-    let Market { book, range, effort, .. } = market;
-    let ends = ends(market);
-    let (first, last) = (range.min.0, range.max.0 + 1);
-    let (low, high) = book.price_span()?;
-    let edges = Edges::over(book, low.clamp(first, last), (high + 1).clamp(first, last))?;
-    if ends.rows() * PARTS > ROUND_CELLS {
-        return None;
-    }
-    let mut grid = widen(&ends, (0..=PARTS).map(|edge| edges.tick(edge)).collect());
-    for bus in 0..ends.rows() {
-        let all = book.sites_at(bus).len();
-        let stride = stride.min(all / effort.guess_sites_of_bus.max(1)).max(1);
-        let (bounds, looked) = within(book, bus, edges, stride);
-        let (most, least) = (ends.row(bus)[0].high, ends.row(bus)[1].low);
-        for (edge, mut bound) in bounds.into_iter().enumerate() {
-            if looked < all {
-                let guess = bound.middle() as i128 * all as i128 / looked as i128;
-                bound = Bound::exact(guess.clamp(least as i128, most as i128) as i64);
-            }
-            learn(&mut grid, bus, edges.tick(edge), bound);
-        }
-    }
-    tighten(&mut grid);
-    Some((grid, edges))
-}
-
-/// Where each bus's demand matters, by bus, and `margin` ticks more.
-fn windows(grounds: &Grounds<'_>, demand: &Grid, margin: i64) -> Result<Vec<(i64, i64)>, Infeasible> {
-    let located = locate(grounds, &sum_up(grounds, demand)?);
-    let (first, last) = (demand.ticks[0], demand.ticks[demand.ticks.len() - 1]);
-    let widened = grounds.tree.place.iter().map(|place| {
-        let (from, to) = window_of(&located, *place);
-        ((from - margin).max(first), (to + margin).min(last))
-    });
-    Ok(widened.collect())
-}
-
-fn window_of(located: &Located, place: usize) -> (i64, i64) {
-    let Window { ask_from, ask_to, .. } = located.windows[place];
-    (ask_from, ask_to)
 }
 
 /// What is left of the curves within the windows, and how far it has been narrowed.
@@ -206,7 +129,8 @@ impl Rounds {
                 continue;
             }
             self.narrow(market, &located);
-            demand = prune(&demand, &located);
+            demand =
+                demand.within(&located.windows.iter().map(|w| (w.ask_from, w.ask_to)).collect::<Vec<_>>());
             demand = self.next(grounds, market.book, &demand, &located, asked);
         }
     }
@@ -286,14 +210,14 @@ impl Rounds {
         };
         let edges: Option<Vec<_>> = different.iter().map(|window| edges_of(*window)).collect();
         let all = different.iter().zip(edges?).flat_map(|(window, edges)| ticks_of(edges, *window));
-        let mut grid = widen(demand, all.collect());
+        let mut grid = demand.widened(all.collect());
         for (bus, window) in windows.iter().enumerate() {
             let edges = edges_of(*window)?;
             for (tick, bound) in ticks_of(edges, *window).zip(self.pieces[bus].within(edges)) {
-                learn(&mut grid, bus, tick, bound);
+                grid.learn(bus, tick, bound);
             }
         }
-        tighten(&mut grid);
+        grid.tighten();
         Some(grid)
     }
 
@@ -301,82 +225,18 @@ impl Rounds {
     fn exact(&self, grounds: &Grounds<'_>, demand: &Grid, located: &Located, mut ticks: Vec<i64>) -> Grid {
         ticks.sort_unstable();
         ticks.dedup();
-        let mut grid = widen(demand, ticks.clone());
+        let mut grid = demand.widened(ticks.clone());
         for (bus, place) in grounds.tree.place.iter().enumerate() {
             let (from, to) = window_of(located, *place);
             let first = ticks.partition_point(|tick| *tick < from);
             let last = ticks.partition_point(|tick| *tick <= to);
             let here = &ticks[first..last.max(first)];
             for (tick, power) in here.iter().zip(self.pieces[bus].exact(here)) {
-                learn(&mut grid, bus, *tick, Bound::exact(power));
+                grid.learn(bus, *tick, Bound::exact(power));
             }
         }
-        tighten(&mut grid);
+        grid.tighten();
         grid
-    }
-}
-
-/// Demand falls along a row, so no bound may rise.
-fn tighten(grid: &mut Grid) {
-    for bus in 0..grid.rows() {
-        let row = grid.row_mut(bus);
-        for i in 1..row.len() {
-            row[i].high = row[i].high.min(row[i - 1].high);
-        }
-        for i in (1..row.len()).rev() {
-            row[i - 1].low = row[i - 1].low.max(row[i].low);
-        }
-    }
-}
-
-/// The same bounds at more ticks.
-fn widen(demand: &Grid, more: Vec<i64>) -> Grid {
-    let (first, last) = (demand.ticks[0], demand.ticks[demand.ticks.len() - 1]);
-    let mut ticks = demand.ticks.clone();
-    ticks.extend(more.into_iter().filter(|tick| (first..=last).contains(tick)));
-    ticks.sort_unstable();
-    ticks.dedup();
-    at_ticks(demand, ticks)
-}
-
-/// The same bounds at the ticks within the windows alone, the nearest to them on either side, and the
-/// ends. No window ever grows, so the others have said all they can.
-fn prune(demand: &Grid, located: &Located) -> Grid {
-    let mut windows: Vec<_> = located.windows.iter().map(|w| (w.ask_from, w.ask_to)).collect();
-    windows.sort_unstable();
-    windows.dedup();
-    let ticks = &demand.ticks;
-    let mut kept = vec![false; ticks.len()];
-    (kept[0], kept[ticks.len() - 1]) = (true, true);
-    for (from, to) in windows {
-        let first = ticks.partition_point(|tick| *tick <= from).saturating_sub(1);
-        let last = ticks.partition_point(|tick| *tick < to).min(ticks.len() - 1);
-        kept[first..=last].fill(true);
-    }
-    at_ticks(demand, ticks.iter().zip(kept).filter_map(|(tick, kept)| kept.then_some(*tick)).collect())
-}
-
-fn at_ticks(demand: &Grid, ticks: Vec<i64>) -> Grid {
-    // Where each tick stands among the known ones is the same for every row.
-    let place = |tick: &i64| {
-        let next = demand.ticks.partition_point(|known| known < tick);
-        (next - usize::from(demand.ticks[next] != *tick), next)
-    };
-    let places: Vec<_> = ticks.iter().map(place).collect();
-    let mut grid = Grid::new(ticks, demand.rows());
-    for row in 0..demand.rows() {
-        let known = demand.row(row);
-        for (bound, (before, after)) in grid.row_mut(row).iter_mut().zip(&places) {
-            *bound = Bound { low: known[*after].low, high: known[*before].high };
-        }
-    }
-    grid
-}
-
-fn learn(grid: &mut Grid, row: usize, tick: i64, bound: Bound) {
-    if let Ok(place) = grid.ticks.binary_search(&tick) {
-        let known = &mut grid.row_mut(row)[place];
-        *known = Bound { low: known.low.max(bound.low), high: known.high.min(bound.high) };
     }
 }
 
@@ -472,7 +332,7 @@ mod tests {
             let supply = SupplyCurve::new(mirrored.collect()).unwrap();
             let grounds = Grounds { feeder: &feeder, tree: &tree, supply: &supply };
             let end = PicoEurPerWh(3_000_000_000);
-            let range = PriceRange { min: -end, max: end };
+            let range = PriceRange::new(-end, end).unwrap();
             let clear = |guess_sites, cheap| {
                 clear_within(&grounds, &book, range, Effort { guess_sites, guess_sites_of_bus: 1, cheap })
             };

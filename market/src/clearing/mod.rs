@@ -24,8 +24,9 @@ mod locate;
 mod pieces;
 pub mod sampled;
 pub mod samples;
+mod survey;
 
-use crate::units::{Milliwatt, PicoEurPerWh};
+use crate::units::{Milliwatt, PicoEurPerWh, PRICE_BOUND};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -87,8 +88,24 @@ pub enum Infeasible {
 /// The prices a market may clear at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PriceRange {
-    /// Lowest.
-    pub min: PicoEurPerWh,
-    /// Highest; at least the lowest.
-    pub max: PicoEurPerWh,
+    min: PicoEurPerWh,
+    max: PicoEurPerWh,
+}
+
+impl PriceRange {
+    /// Every price the market knows, [`PRICE_BOUND`] either way.
+    pub const WIDEST: Self = Self { min: PicoEurPerWh(-PRICE_BOUND.0), max: PRICE_BOUND };
+
+    /// From `min` to `max`; none where `min` lies above it, or either beyond [`PRICE_BOUND`].
+    pub fn new(min: PicoEurPerWh, max: PicoEurPerWh) -> Option<Self> {
+        (-PRICE_BOUND <= min && min <= max && max <= PRICE_BOUND).then_some(Self { min, max })
+    }
+    /// Lowest price.
+    pub fn min(self) -> PicoEurPerWh {
+        self.min
+    }
+    /// Highest price.
+    pub fn max(self) -> PicoEurPerWh {
+        self.max
+    }
 }

@@ -20,7 +20,7 @@ fn book(market: &Market) -> Book {
 }
 
 pub fn clear(market: &Market, range: (i64, i64)) -> Result<Clearing, Infeasible> {
-    let range = PriceRange { min: PicoEurPerWh(range.0), max: PicoEurPerWh(range.1) };
+    let range = PriceRange::new(PicoEurPerWh(range.0), PicoEurPerWh(range.1)).unwrap();
     engine::clear(&market.feeder, &market.tree, &market.supply, &book(market), range)
 }
 
