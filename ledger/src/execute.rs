@@ -102,6 +102,9 @@ impl Tip {
     }
 }
 
+/// Opens an entry's envelope: who submitted what, the signature checked.
+pub type OpenEntry<'a> = dyn Fn(&SignedEnvelope) -> Result<(PartyId, Entry), EntryError> + 'a;
+
 /// Executes `block` on the state at `tip`, checking all of it but its votes. `open` opens an entry's
 /// envelope: [`crate::block::verifier::Verifier::open_entry`], or something that knows its verdict.
 ///
@@ -112,7 +115,7 @@ pub fn execute_block(
     tip: &Tip,
     state: &State,
     block: &Block,
-    open: &dyn Fn(&SignedEnvelope) -> Result<(PartyId, Entry), EntryError>,
+    open: &OpenEntry<'_>,
 ) -> Result<Executed, ExecuteError> {
     let header = &block.header;
     let height = header.height;

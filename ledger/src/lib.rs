@@ -6,6 +6,8 @@ pub mod contracts;
 pub mod execute;
 pub mod genesis;
 pub mod mempool;
+pub mod proof;
 pub mod state;
 pub mod store;
 pub mod validator;
+pub mod verify;

@@ -2,9 +2,9 @@
 //! answers; signatures are made and checked right here, all else becomes an [`Output`].
 
 use super::certificates::{check_polka, check_round, check_votes};
-use super::context::{self, Address, BlockHash, Ctx, Height, Member, Members};
+use super::context::{Address, BlockHash, Ctx, Height, Member, Members};
 use super::message::{Record, Statement};
-use super::{Agreement, AgreementError, Input, Output};
+use super::{translate, Agreement, AgreementError, Input, Output};
 use crate::block::verifier::Verifier;
 use crate::block::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
 use arc_malachitebft_core_consensus as malachite;
@@ -66,7 +66,7 @@ impl Tendermint {
         input: malachite::Input<Ctx>,
         recorded: &[Record],
         outputs: &mut Vec<Output>,
-    ) -> Result<(), malachite::Error<Ctx>> {
+    ) -> Result<(), Box<malachite::Error<Ctx>>> {
         let mut handler = Handler {
             verifier: &self.verifier,
             signer: &self.signer,
@@ -74,7 +74,7 @@ impl Tendermint {
             outputs: std::mem::take(outputs),
         };
         let state = &mut self.state;
-        let result: Result<(), malachite::Error<Ctx>> =
+        let result =
             process!(input: input, state: state, metrics: &(), with: effect => handler.perform(effect));
         *outputs = handler.outputs;
         result
@@ -88,8 +88,10 @@ impl Tendermint {
     }
 
     fn start(&mut self, height: u64, records: &[Record]) -> Result<Vec<Output>, AgreementError> {
-        let diverged =
-            |error: malachite::Error<Ctx>| AgreementError::Diverged { height, reason: error.to_string() };
+        let diverged = |error: Box<malachite::Error<Ctx>>| AgreementError::Diverged {
+            height,
+            reason: error.to_string(),
+        };
         let mut outputs = Vec::new();
         let restart = !records.is_empty();
         let replay: Vec<malachite::Input<Ctx>> =
@@ -131,15 +133,17 @@ impl Tendermint {
 
     fn replayed(&self, height: u64, record: &Record) -> Option<malachite::Input<Ctx>> {
         Some(match record {
-            Record::Vote(vote) => malachite::Input::Vote(context::vote_in(vote.clone())),
-            Record::Proposal(proposal) => malachite::Input::Proposal(context::proposal_in(proposal.clone())),
-            Record::TimeUp(timer) => malachite::Input::TimeoutElapsed(context::timer_in(*timer)),
-            Record::Polka(polka) => malachite::Input::PolkaCertificate(context::polka_in(polka.clone())),
+            Record::Vote(vote) => malachite::Input::Vote(translate::vote_in(vote.clone())),
+            Record::Proposal(proposal) => {
+                malachite::Input::Proposal(translate::proposal_in(proposal.clone()))
+            }
+            Record::TimeUp(timer) => malachite::Input::TimeoutElapsed(translate::timer_in(*timer)),
+            Record::Polka(polka) => malachite::Input::PolkaCertificate(translate::polka_in(polka.clone())),
             Record::Block { block, round, polka_round, proposer, valid } => {
                 let value = ProposedValue {
                     height: Height(height),
                     round: Round::Some(*round),
-                    valid_round: context::round_in(*polka_round),
+                    valid_round: translate::round_in(*polka_round),
                     proposer: Address(*proposer),
                     value: BlockHash(*block),
                     validity: Validity::from_bool(*valid),
@@ -160,25 +164,25 @@ impl Agreement for Tendermint {
                 let value = ProposedValue {
                     height: Height(proposal.proposal.height),
                     round: Round::Some(proposal.proposal.round),
-                    valid_round: context::round_in(proposal.proposal.polka_round),
+                    valid_round: translate::round_in(proposal.proposal.polka_round),
                     proposer: Address(proposal.proposal.validator),
                     value: BlockHash(proposal.proposal.block),
                     validity: Validity::from_bool(valid),
                 };
                 let value = malachite::Input::ProposedValue(value, ValueOrigin::Consensus);
                 self.feed_message(value, &mut outputs);
-                let proposal = malachite::Input::Proposal(context::proposal_in(proposal));
+                let proposal = malachite::Input::Proposal(translate::proposal_in(proposal));
                 self.feed_message(proposal, &mut outputs);
             }
             Input::Vote(vote) => {
-                self.feed_message(malachite::Input::Vote(context::vote_in(vote)), &mut outputs);
+                self.feed_message(malachite::Input::Vote(translate::vote_in(vote)), &mut outputs);
             }
             Input::Polka(polka) => {
-                let polka = malachite::Input::PolkaCertificate(context::polka_in(polka));
+                let polka = malachite::Input::PolkaCertificate(translate::polka_in(polka));
                 self.feed_message(polka, &mut outputs);
             }
             Input::Round(round) => {
-                let round = malachite::Input::RoundCertificate(context::round_certificate_in(round));
+                let round = malachite::Input::RoundCertificate(translate::round_certificate_in(round));
                 self.feed_message(round, &mut outputs);
             }
             Input::Propose { round, block } => {
@@ -187,7 +191,7 @@ impl Agreement for Tendermint {
                 self.feed_message(malachite::Input::Propose(value), &mut outputs);
             }
             Input::TimeUp(timer) => {
-                let timeout = malachite::Input::TimeoutElapsed(context::timer_in(timer));
+                let timeout = malachite::Input::TimeoutElapsed(translate::timer_in(timer));
                 self.feed_message(timeout, &mut outputs);
             }
         }
@@ -225,10 +229,10 @@ impl Handler<'_> {
                 r.resume_with(self.check_commit(&certificate))
             }
             Effect::VerifyPolkaCertificate(certificate, _, _, r) => {
-                r.resume_with(check_polka(self.verifier, &context::polka_out(&certificate)))
+                r.resume_with(check_polka(self.verifier, &translate::polka_out(&certificate)))
             }
             Effect::VerifyRoundCertificate(certificate, _, _, r) => {
-                r.resume_with(check_round(self.verifier, &context::round_out(&certificate)))
+                r.resume_with(check_round(self.verifier, &translate::round_out(&certificate)))
             }
             // Decided blocks come in past malachite, and votes carry no extensions: never yielded.
             Effect::VerifyExtendedCommitCertificate(.., r) => {
@@ -247,25 +251,25 @@ impl Handler<'_> {
         match effect {
             Effect::CancelAllTimeouts(_) => self.outputs.push(Output::CancelAll),
             Effect::CancelTimeout(timeout, _) => {
-                self.outputs.extend(context::timer_out(timeout).map(Output::Cancel));
+                self.outputs.extend(translate::timer_out(timeout).map(Output::Cancel));
             }
             Effect::ScheduleTimeout(timeout, _) => {
-                self.outputs.extend(context::timer_out(timeout).map(Output::Schedule));
+                self.outputs.extend(translate::timer_out(timeout).map(Output::Schedule));
             }
             Effect::PublishConsensusMsg(message, _) => self.publish(match &message {
-                SignedConsensusMsg::Vote(vote) => Statement::Vote(context::vote_out(vote)),
+                SignedConsensusMsg::Vote(vote) => Statement::Vote(translate::vote_out(vote)),
                 SignedConsensusMsg::Proposal(proposal) => {
-                    Statement::Proposal(context::proposal_out(proposal))
+                    Statement::Proposal(translate::proposal_out(proposal))
                 }
             }),
             Effect::PublishLivenessMsg(message, _) => self.publish(match &message {
-                LivenessMsg::Vote(vote) => Statement::Vote(context::vote_out(vote)),
-                LivenessMsg::PolkaCertificate(polka) => Statement::Polka(context::polka_out(polka)),
-                LivenessMsg::SkipRoundCertificate(round) => Statement::Round(context::round_out(round)),
+                LivenessMsg::Vote(vote) => Statement::Vote(translate::vote_out(vote)),
+                LivenessMsg::PolkaCertificate(polka) => Statement::Polka(translate::polka_out(polka)),
+                LivenessMsg::SkipRoundCertificate(round) => Statement::Round(translate::round_out(round)),
             }),
-            Effect::RepublishVote(vote, _) => self.publish(Statement::Vote(context::vote_out(&vote))),
+            Effect::RepublishVote(vote, _) => self.publish(Statement::Vote(translate::vote_out(&vote))),
             Effect::RepublishRoundCertificate(round, _) => {
-                self.publish(Statement::Round(context::round_out(&round)));
+                self.publish(Statement::Round(translate::round_out(&round)));
             }
             Effect::GetValue(_, Round::Some(round), _, _) => self.outputs.push(Output::NeedBlock { round }),
             Effect::Decide(certificate, ..) => self.decide(&certificate),
@@ -288,10 +292,10 @@ impl Handler<'_> {
 
     fn record(&mut self, input: &malachite::Input<Ctx>) {
         let record = match input {
-            malachite::Input::Vote(vote) => Record::Vote(context::vote_out(vote)),
-            malachite::Input::Proposal(proposal) => Record::Proposal(context::proposal_out(proposal)),
-            malachite::Input::PolkaCertificate(polka) => Record::Polka(context::polka_out(polka)),
-            malachite::Input::TimeoutElapsed(timeout) => match context::timer_out(*timeout) {
+            malachite::Input::Vote(vote) => Record::Vote(translate::vote_out(vote)),
+            malachite::Input::Proposal(proposal) => Record::Proposal(translate::proposal_out(proposal)),
+            malachite::Input::PolkaCertificate(polka) => Record::Polka(translate::polka_out(polka)),
+            malachite::Input::TimeoutElapsed(timeout) => match translate::timer_out(*timeout) {
                 Some(timer) => Record::TimeUp(timer),
                 None => return,
             },

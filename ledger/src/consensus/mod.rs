@@ -6,6 +6,7 @@ mod certificates;
 mod context;
 pub mod core;
 pub mod message;
+mod translate;
 
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use message::{PolkaCertificate, Record, RoundCertificate, Statement};

@@ -1,15 +1,20 @@
 //! What a validator does about what it is told. Pure: time, messages and the log's content come in
 //! as data; what must be written, sent and answered goes out, in the order it must happen.
 
+mod event;
+mod proposal;
+
+pub use event::{Effect, Event, Now};
+
 use super::candidates::Candidates;
 use super::catch_up::CatchUp;
 use super::Timeouts;
-use crate::block::vote::{SignedProposal, ValidatorIndex, VoteCertificate};
+use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
 use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer};
 use crate::contracts::rules::Rules;
-use crate::execute::{build_block, execute_block, Executed, OpenedEntry, Tip};
+use crate::execute::{build_block, Executed, OpenedEntry, Tip};
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
@@ -17,109 +22,12 @@ use serde_bytes::ByteBuf;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
-use wire::freshness::MAX_SKEW_MS;
 use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict, MAX_TEXT_CHARS};
 use wire::party::Id;
 
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
 const MAX_EARLY: usize = 256;
-
-/// The time, as the shell reads it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds of real time since an arbitrary start; for time-outs.
-    pub real_ms: u64,
-    /// Milliseconds since 1970 by wall clock; for blocks' headers.
-    pub wall_ms: u64,
-}
-
-/// What a validator is told.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// It starts: what the write-ahead log holds of the height to be decided, and the entries
-    /// decided lately.
-    Started {
-        /// The log's records, in order.
-        records: Vec<Record>,
-        /// Envelopes of entries decided lately.
-        decided: Vec<SignedEnvelope>,
-    },
-    /// Somebody submits an entry; the envelope was opened.
-    Submit {
-        /// The message, to be acknowledged.
-        id: MessageRef,
-        /// Envelope, submitter, entry.
-        opened: Box<OpenedEntry>,
-    },
-    /// Another validator's [`ConsensusMessage`].
-    Consensus {
-        /// Whose.
-        sender: Id,
-        /// Its encoding.
-        bytes: Vec<u8>,
-    },
-    /// A decided block, as somebody broadcast it.
-    Block {
-        /// Its encoding.
-        bytes: Vec<u8>,
-    },
-    /// Time has passed: see [`ValidatorCore::next_deadline`].
-    Poll,
-}
-
-/// What a validator wants done, in this order. What is published, announced or answered after a
-/// record or a commit must wait until that is durable.
-#[derive(Clone, Debug)]
-pub enum Effect {
-    /// Append to the write-ahead log.
-    Record {
-        /// Height it belongs to.
-        height: u64,
-        /// Its encoding.
-        bytes: Vec<u8>,
-    },
-    /// Broadcast as [`wire::message::Body::Consensus`].
-    Publish(Vec<u8>),
-    /// Append to the block log and the index; empty the write-ahead log.
-    Commit {
-        /// The block.
-        decided: Box<DecidedBlock>,
-        /// The state after it.
-        state: Box<State>,
-    },
-    /// Broadcast as [`wire::message::Body::Block`].
-    Announce(Vec<u8>),
-    /// Read a decided block and publish it as [`ConsensusMessage::Decided`].
-    SendDecided {
-        /// Which.
-        height: u64,
-    },
-    /// Answer a submission.
-    Acknowledge {
-        /// Which.
-        of: MessageRef,
-        /// How.
-        verdict: Verdict,
-    },
-    /// An entry was refused: count it.
-    Refused {
-        /// A word for metrics.
-        reason: &'static str,
-    },
-    /// An entry is final: measure it.
-    Final {
-        /// Milliseconds since it came in here.
-        after_ms: u64,
-    },
-    /// Something happened that an operator may want to know.
-    Note {
-        /// A word for metrics, of few.
-        event: &'static str,
-        /// In words.
-        text: String,
-    },
-}
 
 /// A validator.
 pub struct ValidatorCore {
@@ -168,6 +76,11 @@ impl ValidatorCore {
             catch_up,
             effects: Vec::new(),
         }
+    }
+
+    /// Which validator it is.
+    pub fn name(&self) -> &Id {
+        &self.me.0
     }
 
     /// The last block decided.
@@ -319,71 +232,6 @@ impl ValidatorCore {
             Statement::Round(round) => Input::Round(round),
         };
         self.run(now, input)
-    }
-
-    /// Whether a proposed block may follow on the chain; an error where the proposal is none.
-    fn proposed(
-        &mut self,
-        now: Now,
-        signed: &SignedProposal,
-        bytes: Option<ByteBuf>,
-    ) -> Result<bool, String> {
-        let proposal = &signed.proposal;
-        let (height, round, proposer) = (proposal.height, proposal.round, proposal.validator);
-        let named = || format!("the proposal of validator {proposer} in round {round} of height {height}");
-        let verifier = &self.rules.verifier;
-        let key = verifier.key_of(proposer).filter(|_| self.agreement.proposer(height, round) == proposer);
-        if !key.is_some_and(|key| proposal.verify(verifier.ledger(), key, &signed.signature)) {
-            return Err(format!("{} is not its to make, or not signed by it", named()));
-        }
-        if let Some(known) = self.candidates.get(&proposal.block) {
-            return Ok(known.executed.is_some());
-        }
-        if !self.candidates.has_room(round) {
-            return Err(format!("{} is one too many", named()));
-        }
-        let bytes = bytes.ok_or_else(|| format!("{} comes without its block", named()))?;
-        let block = Block::decode(&bytes).map_err(|error| format!("{}: {error}", named()))?;
-        if block.header.hash() != proposal.block {
-            return Err(format!("{} comes with another block", named()));
-        }
-        let fresh = proposal.polka_round.is_none();
-        let executed = self.judge(now, &block, fresh.then_some(proposer));
-        let valid = executed.is_some();
-        if valid {
-            self.record(&Record::Bytes(bytes.clone()));
-        }
-        self.candidates.insert(round, block, bytes, executed);
-        Ok(valid)
-    }
-
-    /// Executes a proposed block. Beyond what every block must hold to, a new one must be its
-    /// proposer's own, and not from the future: time never goes back, so a false time would stay.
-    fn judge(&mut self, now: Now, block: &Block, fresh_by: Option<ValidatorIndex>) -> Option<Executed> {
-        let header = &block.header;
-        let builder = self.rules.verifier.index_of(&header.proposer);
-        let by_proposer = fresh_by.is_none_or(|proposer| builder == Some(proposer));
-        let in_time = header.time_ms <= now.wall_ms.saturating_add(MAX_SKEW_MS);
-        if builder.is_none() || !by_proposer || !in_time {
-            let text = format!("block {}: not by its proposer, or from the future", header.height);
-            self.note("bad-block", text);
-            return None;
-        }
-        match self.execute(block) {
-            Ok(executed) => Some(executed),
-            Err(error) => {
-                self.note("bad-block", error);
-                None
-            }
-        }
-    }
-
-    fn execute(&self, block: &Block) -> Result<Executed, String> {
-        let open = |envelope: &SignedEnvelope| match self.pool.opened(envelope) {
-            Some(opened) => Ok((opened.submitter.clone(), opened.entry.clone())),
-            None => self.rules.verifier.open_entry(envelope),
-        };
-        execute_block(&self.rules, &self.tip, &self.state, block, &open).map_err(|error| error.to_string())
     }
 
     /// A decided block from outside, believed for its votes. Who answered a question with it

@@ -1,8 +1,13 @@
 //! A validator: mempool, agreement and catching up, as a pure core and the actor around it.
 
+mod actor;
 mod candidates;
 mod catch_up;
 pub mod core;
+mod handle;
+mod metrics;
+
+pub use handle::{start, StartError, ValidatorConfig, ValidatorHandle};
 
 use serde::{Deserialize, Serialize};
 

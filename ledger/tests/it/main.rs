@@ -1,4 +1,12 @@
 //! Integration tests of the ledger.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
+
+mod contracts;
+mod day;
+mod network;
+mod proof;
 mod simulation;
+mod store;
+mod tamper;
 mod world;

@@ -2,9 +2,13 @@
 //! many validators as wanted.
 
 use ed25519_dalek::SigningKey;
+use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
+use ledger::block::{DecidedBlock, Header};
 use ledger::contracts::rules::Rules;
-use ledger::execute::OpenedEntry;
+use ledger::execute::{build_block, OpenedEntry, Tip};
 use ledger::genesis::Genesis;
+use ledger::state::State;
+use ledger::store::Chain;
 use market::feeder::{Feeder, Line};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
@@ -127,6 +131,44 @@ impl World {
     pub fn opened(&self, by: &PartyId, entry: Entry) -> OpenedEntry {
         let envelope = self.submit(by, entry.clone());
         OpenedEntry { envelope, submitter: by.clone(), entry }
+    }
+}
+
+impl World {
+    /// The chain before its first block.
+    pub fn chain(&self) -> Chain {
+        let tip = Tip::genesis(*self.rules.verifier.ledger());
+        Chain { tip, state: State::genesis(&self.genesis).unwrap() }
+    }
+
+    /// The block of these entries that follows on a chain, voted for by all validators, and the
+    /// chain with it.
+    pub fn decide(&self, chain: &Chain, entries: &[OpenedEntry]) -> (DecidedBlock, Chain) {
+        let proposer = validator(1).id;
+        let by = (&proposer, NOW_MS + chain.tip.height);
+        let built = build_block(&self.rules, &chain.tip, &chain.state, by, entries.iter());
+        let (block, executed) = built.expect("an entry fits");
+        assert_eq!(block.entries.len(), entries.len(), "every entry fits");
+        let certificate = self.votes(&block.header);
+        let tip = Tip::after(&block.header);
+        (DecidedBlock { block, certificate }, Chain { tip, state: executed.state })
+    }
+
+    /// All validators' votes for a header.
+    pub fn votes(&self, header: &Header) -> VoteCertificate {
+        let verifier = &self.rules.verifier;
+        let vote = |(index, (name, _)): (u16, &(Id, Hash32))| {
+            let vote = Vote {
+                kind: VoteKind::Precommit,
+                height: header.height,
+                round: 0,
+                block: Some(header.hash()),
+                validator: index,
+            };
+            let signer = &self.signers[&PartyId::new(Role::Validator, name.clone())];
+            (index, vote.sign(verifier.ledger(), signer))
+        };
+        VoteCertificate { round: 0, signatures: (0..).zip(verifier.validators()).map(vote).collect() }
     }
 }
 

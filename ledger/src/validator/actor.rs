@@ -1,0 +1,201 @@
+//! The actor around a validator's core: hands in what the link brings, performs what the core asks,
+//! in its order, and stops where that can't be done. It decides nothing.
+
+use super::core::{Effect, Event, Now};
+use super::handle::Parts;
+use crate::consensus::message::ConsensusMessage;
+use crate::execute::OpenedEntry;
+use actix::{
+    Actor, ActorContext, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
+};
+use broker::link::{LinkEvent, Outgoing};
+use futures::stream::poll_fn;
+use market::interval::Interval;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::envelope::Opened;
+use wire::message::Body;
+
+/// How long a consensus message is worth delivering. Later ones say more.
+const CONSENSUS_VALID_MS: u64 = 10_000;
+/// How long a broadcast block is.
+const BLOCK_VALID_MS: u64 = 60_000;
+
+/// Asks a validator to stop.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Stop;
+
+/// One validator.
+pub(super) struct ValidatorActor {
+    parts: Parts,
+    /// Its own thread, which ends with it.
+    thread: ArbiterHandle,
+    start: Instant,
+    timer: Option<(u64, SpawnHandle)>,
+}
+
+impl ValidatorActor {
+    pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
+        Self { parts, thread, start: Instant::now(), timer: None }
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { real_ms: self.start.elapsed().as_millis() as u64, wall_ms: wall.as_millis() as u64 }
+    }
+
+    fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let now = self.now();
+        let done = match self.parts.core.step(now, event) {
+            Ok(effects) => effects.into_iter().try_for_each(|effect| self.perform(effect)),
+            Err(error) => Err(error.to_string()),
+        };
+        match done {
+            Ok(()) => self.set_timer(ctx),
+            Err(failure) => {
+                tracing::error!(validator = %self.party(), failure, "the validator stops: it could vote twice");
+                // Only the first failure stops it.
+                let _ = self.parts.failure.set(failure);
+                ctx.stop();
+            }
+        }
+    }
+
+    /// Performs one effect. An error means that what was promised to be durable may not be.
+    fn perform(&mut self, effect: Effect) -> Result<(), String> {
+        let parts = &mut self.parts;
+        match effect {
+            Effect::Record { height, bytes } => {
+                parts.wal.append(height, &bytes).map_err(|e| e.to_string())?
+            }
+            Effect::Publish(bytes) => {
+                parts.wal.sync().map_err(|e| e.to_string())?;
+                parts.metrics.sent.inc();
+                self.send(Body::Consensus(bytes.into()), CONSENSUS_VALID_MS);
+            }
+            Effect::Commit { decided, mut state } => {
+                let height = decided.height();
+                parts.store.append(&decided, &mut state).map_err(|e| e.to_string())?;
+                parts.wal.clear().map_err(|e| e.to_string())?;
+                parts.metrics.height.set(height as i64);
+                parts.height.send_replace(height);
+            }
+            Effect::Announce(bytes) => self.send(Body::Block(bytes.into()), BLOCK_VALID_MS),
+            Effect::SendDecided { height } => self.send_decided(height)?,
+            Effect::Acknowledge { of, verdict } => {
+                if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
+            Effect::Final { after_ms } => parts.metrics.finality_ms.observe(after_ms as f64),
+            Effect::Note { event, text } => self.note(event, &text),
+        }
+        Ok(())
+    }
+
+    fn send_decided(&mut self, height: u64) -> Result<(), String> {
+        let decided = self.parts.store.block(height).map_err(|e| e.to_string())?;
+        let Some(decided) = decided else { return Ok(()) };
+        let bytes = decided.encode().map_err(|e| e.to_string())?;
+        let message = ConsensusMessage::Decided(bytes.into()).encode().map_err(|e| e.to_string())?;
+        self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
+        Ok(())
+    }
+
+    /// Sends to all. What is not sent is repeated by the protocol, not here.
+    fn send(&mut self, body: Body, valid_for_ms: u64) {
+        let outgoing = Outgoing {
+            body,
+            interval: Interval::default(),
+            recipient: None,
+            acknowledged_by: Vec::new(),
+            tag: 0,
+            valid_for_ms,
+        };
+        if let Err(error) = self.parts.link.send(outgoing) {
+            self.note("unsent", &error.to_string());
+        }
+    }
+
+    fn note(&self, event: &'static str, text: &str) {
+        self.parts.metrics.events.with_label_values(&[event]).inc();
+        tracing::warn!(validator = %self.party(), event, "{text}");
+    }
+
+    fn party(&self) -> String {
+        self.parts.core.name().to_string()
+    }
+
+    fn set_timer(&mut self, ctx: &mut Context<Self>) {
+        let due = self.parts.core.next_deadline();
+        if self.timer.as_ref().map(|(at, _)| *at) == due {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = due.map(|at| {
+            let wait = Duration::from_millis(at.saturating_sub(self.now().real_ms));
+            let timer = ctx.run_later(wait, |actor, ctx| {
+                actor.timer = None;
+                actor.step(Event::Poll, ctx);
+            });
+            (at, timer)
+        });
+    }
+
+    fn message(&mut self, message: Opened, ctx: &mut Context<Self>) {
+        let sender = message.topic.sender;
+        let event = match message.body {
+            Body::Submit(entry) => {
+                let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry };
+                Event::Submit { id: message.id, opened: Box::new(opened) }
+            }
+            Body::Consensus(bytes) => {
+                self.parts.metrics.received.inc();
+                Event::Consensus { sender: sender.id, bytes: bytes.into_vec() }
+            }
+            Body::Block(bytes) => Event::Block { bytes: bytes.into_vec() },
+            _ => return,
+        };
+        self.step(event, ctx);
+    }
+}
+
+impl Actor for ValidatorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (_, nothing) = tokio::sync::mpsc::channel(1);
+        let mut events = std::mem::replace(&mut self.parts.events, nothing);
+        ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
+        let records = std::mem::take(&mut self.parts.records);
+        let decided = std::mem::take(&mut self.parts.decided);
+        self.step(Event::Started { records, decided }, ctx);
+    }
+}
+
+impl StreamHandler<LinkEvent> for ValidatorActor {
+    fn handle(&mut self, event: LinkEvent, ctx: &mut Self::Context) {
+        match event {
+            LinkEvent::Message(message) => self.message(message, ctx),
+            LinkEvent::Disconnected { reason } => self.note("disconnected", &reason),
+            // Nothing this validator sends is answered.
+            LinkEvent::Connected | LinkEvent::Answered { .. } | LinkEvent::Expired { .. } => {}
+        }
+    }
+}
+
+impl Handler<Stop> for ValidatorActor {
+    type Result = ();
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl Drop for ValidatorActor {
+    fn drop(&mut self) {
+        self.thread.stop();
+    }
+}

@@ -1,0 +1,239 @@
+//! Starting and stopping a validator. It runs on a thread of its own, so that its syncs and
+//! signature checks make nobody else wait.
+
+use super::actor::{Stop, ValidatorActor};
+use super::core::ValidatorCore;
+use super::metrics::ValidatorMetrics;
+use super::Timeouts;
+use crate::block::vote::ValidatorIndex;
+use crate::consensus::core::Tendermint;
+use crate::consensus::message::Record;
+use crate::contracts::rules::{Rules, RulesError};
+use crate::genesis::Genesis;
+use crate::store::frames::FrameError;
+use crate::store::wal::Wal;
+use crate::store::{Chain, Store, StoreError};
+use actix::{Actor, Arbiter, Recipient};
+use broker::link::{Link, LinkConfig, LinkError, LinkEvent};
+use broker::metrics::LinkMetrics;
+use std::path::PathBuf;
+use std::sync::{mpsc, Arc, OnceLock};
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+use wire::cbor::CborError;
+use wire::entry::SignedEnvelope;
+use wire::envelope::Signer;
+use wire::party::{PartyId, Role};
+
+/// Messages that may wait for the network, and for the validator.
+const LINK_QUEUE: usize = 4_096;
+/// Blocks whose entries are remembered as decided after a restart.
+const REMEMBERED_BLOCKS: u64 = 64;
+
+/// What a validator is started with.
+#[derive(Clone)]
+pub struct ValidatorConfig {
+    /// What the ledger starts from.
+    pub genesis: Arc<Genesis>,
+    /// Which validator this is, and its key.
+    pub signer: Arc<Signer>,
+    /// Brokers to try, in order, as `host:port`.
+    pub broker_addresses: Vec<String>,
+    /// Folder of its data; made where it doesn't exist.
+    pub data_dir: PathBuf,
+    /// Where its metrics are registered.
+    pub registry: prometheus::Registry,
+    /// The links' counters.
+    pub link_metrics: LinkMetrics,
+    /// How long it waits for what.
+    pub timeouts: Timeouts,
+}
+
+/// Why a validator can't be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The signer is no validator of the genesis, or with another key.
+    #[error("starting a validator: {party} is no validator of the genesis with this key")]
+    NoValidator {
+        /// For whom the signer signs.
+        party: PartyId,
+    },
+    /// The genesis makes no ledger.
+    #[error("starting a validator: {0}")]
+    Rules(#[from] RulesError),
+    /// Its data can't be used.
+    #[error("starting a validator: {0}")]
+    Store(#[from] StoreError),
+    /// Its write-ahead log can't be used.
+    #[error("starting a validator: {0}")]
+    Wal(#[from] FrameError),
+    /// A record of its write-ahead log is none.
+    #[error("starting a validator: record {index} of the write-ahead log: {source}")]
+    Record {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: CborError,
+    },
+    /// Its metrics can't be registered.
+    #[error("starting a validator: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Its link can't be made.
+    #[error("starting a validator: {0}")]
+    Link(#[from] LinkError),
+    /// Its thread ended before it said anything.
+    #[error("starting a validator: its thread ended")]
+    Thread,
+}
+
+/// A validator that runs. Dropping the handle leaves it running.
+#[derive(Debug)]
+pub struct ValidatorHandle {
+    party: PartyId,
+    height: watch::Receiver<u64>,
+    stop: Recipient<Stop>,
+    failure: Arc<OnceLock<String>>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl ValidatorHandle {
+    /// Who it is.
+    pub fn party(&self) -> &PartyId {
+        &self.party
+    }
+
+    /// Height of the last block it decided; changes can be waited for.
+    pub fn height(&self) -> watch::Receiver<u64> {
+        self.height.clone()
+    }
+
+    /// Asks it to stop.
+    pub fn stop(&self) {
+        // A full mailbox holds an earlier request, and a closed one has had it.
+        let _ = self.stop.try_send(Stop);
+    }
+
+    /// Waits until it has ended and its folder is free. Says why, where it stopped by itself: its
+    /// disk failed, or going on could have meant voting twice.
+    pub async fn ended(self) -> Option<String> {
+        // Never sent on: dropped with the actor, after its files.
+        let _ = self.ended.await;
+        self.failure.get().cloned()
+    }
+}
+
+/// Everything an actor is made of.
+pub(super) struct Parts {
+    pub core: ValidatorCore,
+    pub store: Store,
+    pub wal: Wal,
+    pub link: Link,
+    pub events: tokio::sync::mpsc::Receiver<LinkEvent>,
+    pub metrics: ValidatorMetrics,
+    pub records: Vec<Record>,
+    pub decided: Vec<SignedEnvelope>,
+    pub height: watch::Sender<u64>,
+    /// Why it stopped, where it did so by itself.
+    pub failure: Arc<OnceLock<String>>,
+    /// Dropped last: whoever waits for it may open the folder again.
+    pub _ended: oneshot::Sender<()>,
+}
+
+/// Starts a validator on a thread of its own. Needs a running actix system; returns once its data
+/// has been read, which takes as long as executing what the index lacks of the log.
+///
+/// # Errors
+/// Names what it can't be started with.
+pub fn start(config: ValidatorConfig) -> Result<ValidatorHandle, StartError> {
+    let party = config.signer.party().clone();
+    let arbiter = Arbiter::new();
+    let (reply, answer) = mpsc::channel();
+    let thread = arbiter.handle();
+    arbiter.spawn(async move {
+        let (height, height_out) = watch::channel(0);
+        let (ended, ended_out) = oneshot::channel();
+        let started = open(&config, height, ended).map(|parts| {
+            let failure = parts.failure.clone();
+            let stop = ValidatorActor::new(parts, thread.clone()).start().recipient();
+            ValidatorHandle { party, height: height_out, stop, failure, ended: ended_out }
+        });
+        if started.is_err() {
+            thread.stop();
+        }
+        // Whoever asked waits for this alone.
+        let _ = reply.send(started);
+    });
+    answer.recv().map_err(|_| StartError::Thread)?
+}
+
+fn open(
+    config: &ValidatorConfig,
+    height: watch::Sender<u64>,
+    ended: oneshot::Sender<()>,
+) -> Result<Parts, StartError> {
+    let rules = Arc::new(Rules::new(&config.genesis)?);
+    let me = index_of(&rules, &config.signer)?;
+    let (store, chain) = Store::open(&config.data_dir, &config.genesis, &rules)?;
+    let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
+    let records = records
+        .iter()
+        .enumerate()
+        .map(|(index, bytes)| Record::decode(bytes).map_err(|source| StartError::Record { index, source }));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
+    let decided = decided_lately(&store, &chain)?;
+    let party = config.signer.party();
+    let metrics = ValidatorMetrics::register(&config.registry, &party.id)?;
+    metrics.height.set(chain.tip.height as i64);
+    height.send_replace(chain.tip.height);
+    let link = LinkConfig {
+        addresses: config.broker_addresses.clone(),
+        signer: config.signer.clone(),
+        registry: Arc::new(rules.verifier.registry().clone()),
+        subscriptions: subscriptions(&rules),
+        queue: LINK_QUEUE,
+    };
+    let (link, events) = Link::connect(link, config.link_metrics.clone())?;
+    let verifier = Arc::new(rules.verifier.clone());
+    let agreement = Box::new(Tendermint::new(verifier, config.signer.clone(), me));
+    let core = ValidatorCore::new(rules, (party.id.clone(), me), agreement, config.timeouts, chain);
+    Ok(Parts {
+        core,
+        store,
+        wal,
+        link,
+        events,
+        metrics,
+        records,
+        decided,
+        height,
+        failure: Arc::default(),
+        _ended: ended,
+    })
+}
+
+fn index_of(rules: &Rules, signer: &Signer) -> Result<ValidatorIndex, StartError> {
+    let party = signer.party();
+    let index = rules.verifier.index_of(&party.id).filter(|index| {
+        party.role == Role::Validator && rules.verifier.key_of(*index) == Some(&signer.public_key())
+    });
+    index.ok_or_else(|| StartError::NoValidator { party: party.clone() })
+}
+
+fn decided_lately(store: &Store, chain: &Chain) -> Result<Vec<SignedEnvelope>, StoreError> {
+    let tip = chain.tip.height;
+    let mut decided = Vec::new();
+    for height in tip.saturating_sub(REMEMBERED_BLOCKS) + 1..=tip {
+        decided.extend(store.block(height)?.into_iter().flat_map(|block| block.block.entries));
+    }
+    Ok(decided)
+}
+
+/// Entries of everyone who may submit any, and what validators say.
+fn subscriptions(rules: &Rules) -> Vec<String> {
+    let network = rules.verifier.network();
+    let submitters = Role::ALL.into_iter().filter(|role| *role != Role::Timekeeper);
+    let mut filters: Vec<String> = submitters.map(|role| network.filter_broadcast(role, "submit")).collect();
+    filters.extend(["consensus", "block"].map(|kind| network.filter_broadcast(Role::Validator, kind)));
+    filters
+}

@@ -1,0 +1,259 @@
+//! The auditor: reads a data folder and recomputes everything in it from the genesis: every hash,
+//! signature, vote, certificate, state and balance. Trusts no index and changes nothing.
+
+use crate::block::verifier::BlockError;
+use crate::block::{BlockCodecError, DecidedBlock};
+use crate::contracts::rules::{Rules, RulesError};
+use crate::execute::{execute_block, ExecuteError, Executed, Tip};
+use crate::genesis::Genesis;
+use crate::state::receipt::Receipt;
+use crate::state::{State, StateError};
+use crate::store::frames::{Found, Frame, FrameError, FrameReader};
+use crate::store::{read_genesis, read_log, StoreError};
+use serde::Serialize;
+use std::path::Path;
+use thiserror::Error;
+use wire::entry::{Entry, SignedEnvelope};
+
+/// What was checked, and found right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Blocks.
+    pub blocks: u64,
+    /// Validators' votes.
+    pub votes: u64,
+    /// Signed envelopes: entries, and the evidence in them.
+    pub envelopes: u64,
+    /// Clearings with their certificates.
+    pub clearings: u64,
+    /// Deliveries settled.
+    pub deliveries: u64,
+    /// Sites settled, over all deliveries.
+    pub settlements: u64,
+    /// Transfers.
+    pub transfers: u64,
+    /// Payments: changes of one account's balance by one entry.
+    pub payments: u64,
+    /// Accounts.
+    pub accounts: u64,
+    /// Sum of all balances in nano-euro, the same at every height.
+    pub total_nano_eur: i128,
+}
+
+/// What in a data folder does not hold.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// The folder can't be read.
+    #[error(transparent)]
+    Folder(Box<StoreError>),
+    /// The genesis makes no ledger.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The genesis gives no state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The log can't be read.
+    #[error(transparent)]
+    Read(FrameError),
+    /// A record of the log is damaged.
+    #[error("block {height}: the log is damaged at offset {offset}")]
+    Damaged {
+        /// The block's height.
+        height: u64,
+        /// Where its record starts, in bytes.
+        offset: u64,
+    },
+    /// A record of the log is no block.
+    #[error("block {height}: {source}")]
+    Codec {
+        /// The block's height.
+        height: u64,
+        /// What is wrong with it.
+        #[source]
+        source: BlockCodecError,
+    },
+    /// A record stands under another number than its block's height.
+    #[error("block {height}: its record has the number {number}")]
+    Number {
+        /// The height it should have.
+        height: u64,
+        /// The number it has.
+        number: u64,
+    },
+    /// A block was not decided.
+    #[error("block {height}: {source}")]
+    Votes {
+        /// The block's height.
+        height: u64,
+        /// What is wrong with its votes.
+        #[source]
+        source: BlockError,
+    },
+    /// A block does not follow on the one before.
+    #[error("block {height}: {source}")]
+    Execute {
+        /// The block's height.
+        height: u64,
+        /// What is wrong with it.
+        #[source]
+        source: Box<ExecuteError>,
+    },
+    /// Balances add up to another total than at the start.
+    #[error("block {height}: balances add up to {total} nEUR, and did to {expected}")]
+    Total {
+        /// The block's height.
+        height: u64,
+        /// What they add up to.
+        total: i128,
+        /// What they added up to in the genesis.
+        expected: i128,
+    },
+}
+
+impl VerifyError {
+    /// Height of the block at fault, where one is.
+    pub fn height(&self) -> Option<u64> {
+        match self {
+            VerifyError::Damaged { height, .. }
+            | VerifyError::Codec { height, .. }
+            | VerifyError::Number { height, .. }
+            | VerifyError::Votes { height, .. }
+            | VerifyError::Execute { height, .. }
+            | VerifyError::Total { height, .. } => Some(*height),
+            VerifyError::Folder(_) | VerifyError::Rules(_) | VerifyError::State(_) | VerifyError::Read(_) => {
+                None
+            }
+        }
+    }
+}
+
+/// One block, checked, with what its entries did.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The block.
+    pub decided: DecidedBlock,
+    /// Its entries with what each did, in order.
+    pub receipts: Vec<(Entry, Receipt)>,
+}
+
+/// Walks through a data folder's blocks, checking each.
+pub struct Replay {
+    rules: Rules,
+    log: FrameReader,
+    tip: Tip,
+    state: State,
+    total: i128,
+    failed: bool,
+}
+
+/// Walks through the blocks of a data folder in order, checking everything. Ends after the first
+/// error.
+///
+/// # Errors
+/// Where the folder has no usable genesis or no log.
+pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
+    let genesis: Genesis = read_genesis(folder).map_err(|error| VerifyError::Folder(Box::new(error)))?;
+    let rules = Rules::new(&genesis)?;
+    let state = State::genesis(&genesis)?;
+    let log = read_log(folder).map_err(VerifyError::Read)?;
+    let tip = Tip::genesis(*rules.verifier.ledger());
+    Ok(Replay { rules, log, tip, total: state.total_nano_eur(), state, failed: false })
+}
+
+/// Checks a data folder. `progress` hears the height checked last, and the last there is.
+///
+/// # Errors
+/// Names the first thing that does not hold, with the block's height.
+pub fn verify_dir(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, VerifyError> {
+    let last = count_records(folder)?;
+    let mut replay = replay(folder)?;
+    let mut report = VerifyReport::default();
+    while let Some(block) = replay.next() {
+        report.count(&block?);
+        progress(replay.tip.height, last);
+    }
+    report.accounts = replay.state.accounts().len() as u64;
+    report.total_nano_eur = replay.state.total_nano_eur();
+    Ok(report)
+}
+
+/// Records in the log up to the first damage, which is found again when it is checked.
+fn count_records(folder: &Path) -> Result<u64, VerifyError> {
+    let mut log = read_log(folder).map_err(VerifyError::Read)?;
+    let mut count = 0;
+    while let Ok(Found::Frame(_)) = log.next_frame() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+impl Replay {
+    /// The state after the last block that was walked through.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn check(&mut self) -> Result<Option<Replayed>, VerifyError> {
+        let height = self.tip.height + 1;
+        let Frame { number, payload, .. } = match self.log.next_frame() {
+            Ok(Found::Frame(frame)) => frame,
+            Ok(Found::End) => return Ok(None),
+            Ok(Found::Torn { offset }) => return Err(VerifyError::Damaged { height, offset }),
+            Err(FrameError::Damaged { offset, .. }) => return Err(VerifyError::Damaged { height, offset }),
+            Err(other) => return Err(VerifyError::Read(other)),
+        };
+        if number != height {
+            return Err(VerifyError::Number { height, number });
+        }
+        let decided =
+            DecidedBlock::decode(&payload).map_err(|source| VerifyError::Codec { height, source })?;
+        let verifier = &self.rules.verifier;
+        verifier.verify(&decided).map_err(|source| VerifyError::Votes { height, source })?;
+        let open = |envelope: &SignedEnvelope| verifier.open_entry(envelope);
+        let Executed { state, receipts } =
+            execute_block(&self.rules, &self.tip, &self.state, &decided.block, &open)
+                .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;
+        let (total, expected) = (state.total_nano_eur(), self.total);
+        if total != expected {
+            return Err(VerifyError::Total { height, total, expected });
+        }
+        self.tip = Tip::after(&decided.block.header);
+        self.state = state;
+        Ok(Some(Replayed { decided, receipts }))
+    }
+}
+
+impl Iterator for Replay {
+    type Item = Result<Replayed, VerifyError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let checked = self.check().transpose();
+        self.failed = matches!(checked, Some(Err(_)));
+        checked
+    }
+}
+
+impl VerifyReport {
+    fn count(&mut self, block: &Replayed) {
+        self.blocks += 1;
+        self.votes += block.decided.certificate.signatures.len() as u64;
+        for (entry, receipt) in &block.receipts {
+            self.envelopes += 1;
+            self.payments += receipt.payments.len() as u64;
+            match entry {
+                Entry::Clearing(clearing) => {
+                    self.clearings += 1;
+                    self.envelopes += 1 + clearing.demands.len() as u64;
+                }
+                Entry::Delivery(delivery) => {
+                    self.deliveries += 1;
+                    self.settlements += delivery.sites.len() as u64;
+                }
+                Entry::Transfer(_) => self.transfers += 1,
+            }
+        }
+    }
+}

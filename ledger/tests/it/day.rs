@@ -1,0 +1,135 @@
+//! One interval of the test market, cleared by hand. Import costs 50 EUR/MWh. Site 1 would take
+//! 5 kW at bus a, whose line carries 4 kW: there the price rises to the 80 EUR/MWh at which site 1
+//! takes anything up to 5. At bus b sites 2, 3 and 4 take 2, -1 and 0.5 kW at any price.
+
+use crate::world::{id, party, World, INTERVAL};
+use ledger::execute::OpenedEntry;
+use market::interval::Interval;
+use market::share::Demand;
+use market::supply::SupplyCurve;
+use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
+use wire::hash::Hash32;
+use wire::merkle_sum::{SumLeaf, SumTree};
+use wire::message::{Body, BusPrice, FinalDemand, Supply};
+use wire::party::{PartyId, Role};
+
+/// A clearing before anything of it is signed, so that tests can spoil it.
+pub struct Draft {
+    pub entry: ClearingEntry,
+    pub supply: Supply,
+    pub supply_by: PartyId,
+    pub demands: Vec<(PartyId, FinalDemand)>,
+}
+
+fn eur_per_mwh(price: f64) -> PicoEurPerWh {
+    PicoEurPerWh::from_eur_per_mwh(price).unwrap()
+}
+
+fn kw(power: f64) -> Milliwatt {
+    Milliwatt::from_kw(power).unwrap()
+}
+
+/// A site's leaf: account, bid and allocation in kW.
+fn leaf(site: &str, power_kw: f64) -> SumLeaf {
+    SumLeaf {
+        account: id(&format!("account-{site}")),
+        bid_hash: Hash32::of("test bid", &[site.as_bytes()]),
+        allocation: kw(power_kw),
+    }
+}
+
+fn leaves(aggregator: &str) -> Vec<SumLeaf> {
+    match aggregator {
+        "agg-1" => vec![leaf("s1", 4.0), leaf("s2", 2.0)],
+        _ => vec![leaf("s3", -1.0), leaf("s4", 0.5)],
+    }
+}
+
+fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> FinalDemand {
+    let root = SumTree::build(&leaves(aggregator)).root();
+    let bus = |(bus, price, allocation, (low, high)): &(&str, f64, f64, (f64, f64))| {
+        let at = BusPrice { bus: (*bus).to_owned(), price: eur_per_mwh(*price), allocation: kw(*allocation) };
+        (at, Demand { low: kw(*low), high: kw(*high) })
+    };
+    FinalDemand {
+        interval: INTERVAL,
+        bids_root: Hash32::of("test bids", &[]),
+        allocations_root: root.hash,
+        import: root.import,
+        export: root.export,
+        buses: buses.iter().map(bus).collect(),
+    }
+}
+
+pub fn draft(world: &World) -> Draft {
+    let supply = Supply {
+        interval: INTERVAL,
+        curve: SupplyCurve::flat(eur_per_mwh(50.0), kw(-100.0), kw(100.0)).unwrap(),
+    };
+    let tso = party(Role::Tso, "tso");
+    let unsigned = world.sign(&tso, None, &Body::Supply(supply.clone())).raw;
+    Draft {
+        entry: ClearingEntry {
+            interval: INTERVAL,
+            import: kw(5.5),
+            prices: [50.0, 80.0, 50.0].map(eur_per_mwh).to_vec(),
+            flows: [4.0, 1.5].map(kw).to_vec(),
+            supply: unsigned,
+            demands: Vec::new(),
+        },
+        supply,
+        supply_by: tso,
+        demands: vec![
+            (
+                party(Role::Aggregator, "agg-1"),
+                final_demand("agg-1", &[("a", 80.0, 4.0, (0.0, 5.0)), ("b", 50.0, 2.0, (2.0, 2.0))]),
+            ),
+            (party(Role::Aggregator, "agg-2"), final_demand("agg-2", &[("b", 50.0, -0.5, (-0.5, -0.5))])),
+        ],
+    }
+}
+
+/// The clearing, signed by everyone who has to, after `spoil` had its way.
+pub fn clearing(world: &World, spoil: impl FnOnce(&mut Draft)) -> OpenedEntry {
+    let mut draft = draft(world);
+    spoil(&mut draft);
+    let Draft { mut entry, supply, supply_by, demands } = draft;
+    entry.supply = world.sign(&supply_by, None, &Body::Supply(supply)).raw;
+    let demands =
+        demands.into_iter().map(|(by, demand)| world.sign(&by, None, &Body::FinalDemand(demand)).raw);
+    entry.demands = demands.collect();
+    world.opened(&party(Role::Dso, "dso"), Entry::Clearing(entry))
+}
+
+/// An aggregator's delivery after `spoil` had its way. Site 1 took 4.2 kW for 4, site 2 as
+/// committed, site 3 fed in 0.8 kW for 1, site 4's meter is silent.
+pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut DeliveryEntry)) -> OpenedEntry {
+    let energies = match aggregator {
+        "agg-1" => [Some(4.2), Some(2.0)],
+        _ => [Some(-0.8), None],
+    };
+    let site = |(leaf, energy): (SumLeaf, Option<f64>)| SiteDelivery {
+        account: leaf.account,
+        bid_hash: leaf.bid_hash,
+        commitment: leaf.allocation,
+        energy: energy.map(|power_kw| kw(power_kw).over_seconds(900)),
+    };
+    let mut entry = DeliveryEntry {
+        interval: INTERVAL,
+        readings_sha256: Hash32::of("test readings", &[]),
+        sites: leaves(aggregator).into_iter().zip(energies).map(site).collect(),
+    };
+    spoil(&mut entry);
+    world.opened(&party(Role::Aggregator, aggregator), Entry::Delivery(entry))
+}
+
+/// A quarter of an hour later.
+pub fn next_interval() -> Interval {
+    INTERVAL.later(1, 900)
+}
+
+/// More than any connection carries.
+pub fn absurd_energy() -> Millijoule {
+    kw(101.0).over_seconds(900)
+}

@@ -1,0 +1,141 @@
+//! Four validators over a real broker, on real disks.
+
+use crate::world::{id, party, transfer, validator, World};
+use broker::embedded::EmbeddedBroker;
+use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
+use broker::metrics::LinkMetrics;
+use ledger::block::DecidedBlock;
+use ledger::validator::{start, Timeouts, ValidatorConfig, ValidatorHandle};
+use ledger::verify::verify_dir;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Receiver;
+use wire::entry::Entry;
+use wire::message::{Body, Verdict};
+use wire::party::{PartyId, Role};
+
+/// Only against hanging for ever.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Net {
+    world: World,
+    address: String,
+    metrics: LinkMetrics,
+    registry: prometheus::Registry,
+}
+
+impl Net {
+    fn new() -> Net {
+        let broker = EmbeddedBroker::start("127.0.0.1:0".parse().unwrap()).unwrap();
+        let registry = prometheus::Registry::new();
+        let metrics = LinkMetrics::register(&registry).unwrap();
+        Net { world: World::new(4), address: broker.address().to_string(), metrics, registry }
+    }
+
+    fn validator(&self, index: usize, folder: &Path) -> ValidatorHandle {
+        let config = ValidatorConfig {
+            genesis: Arc::new(self.world.genesis.clone()),
+            signer: self.world.signers[&validator(index)].clone(),
+            broker_addresses: vec![self.address.clone()],
+            data_dir: folder.join(format!("v{index}")),
+            registry: self.registry.clone(),
+            link_metrics: self.metrics.clone(),
+            timeouts: Timeouts::default(),
+        };
+        start(config).unwrap()
+    }
+
+    /// A party that submits and follows blocks.
+    async fn client(&self, who: &PartyId) -> (Link, Receiver<LinkEvent>) {
+        let config = LinkConfig {
+            addresses: vec![self.address.clone()],
+            signer: self.world.signers[who].clone(),
+            registry: Arc::new(self.world.genesis.registry()),
+            subscriptions: vec![self.world.genesis.network.filter_broadcast(Role::Validator, "block")],
+            queue: 64,
+        };
+        let (link, mut events) = Link::connect(config, self.metrics.clone()).unwrap();
+        while next(&mut events).await != LinkEvent::Connected {}
+        (link, events)
+    }
+}
+
+async fn next(events: &mut Receiver<LinkEvent>) -> LinkEvent {
+    tokio::time::timeout(PATIENCE, events.recv()).await.expect("an event in time").unwrap()
+}
+
+fn submission(entry: Entry) -> Outgoing {
+    Outgoing {
+        body: Body::Submit(entry),
+        interval: crate::world::INTERVAL,
+        recipient: None,
+        acknowledged_by: (1..=4).map(validator).collect(),
+        tag: 1,
+        valid_for_ms: PATIENCE.as_millis() as u64,
+    }
+}
+
+async fn height_reached(handle: &ValidatorHandle, height: u64) {
+    let mut heights = handle.height();
+    let reached = heights.wait_for(|at| *at >= height);
+    tokio::time::timeout(PATIENCE, reached).await.expect("the height in time").unwrap();
+}
+
+#[actix::test]
+async fn four_validators_decide_a_transfer_and_tell_everyone() {
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let validators: Vec<_> = (1..=4).map(|index| net.validator(index, folder.path())).collect();
+    let payer = party(Role::Site, "s1");
+    let (link, mut events) = net.client(&payer).await;
+    link.send(submission(transfer(0, 5))).unwrap();
+    link.send(submission(transfer(0, 999_999_999_999_999))).unwrap();
+    let (mut accepted, mut refused, mut decided) = (0, 0, None);
+    while accepted < 4 || refused < 4 || decided.is_none() {
+        match next(&mut events).await {
+            LinkEvent::Answered { verdict: Verdict::Accepted, .. } => accepted += 1,
+            LinkEvent::Answered { verdict: Verdict::Refused(_), .. } => refused += 1,
+            LinkEvent::Message(message) => {
+                let Body::Block(bytes) = message.body else { continue };
+                let block = DecidedBlock::decode(&bytes).unwrap();
+                net.world.rules.verifier.verify(&block).unwrap();
+                decided = Some(block);
+            }
+            _ => {}
+        }
+    }
+    let entries: Vec<_> = decided.unwrap().entries().collect();
+    assert_eq!(entries, [(payer, transfer(0, 5))]);
+    for handle in validators {
+        height_reached(&handle, 1).await;
+        handle.stop();
+        assert_eq!(handle.ended().await, None);
+    }
+    for index in 1..=4 {
+        let report = verify_dir(&folder.path().join(format!("v{index}")), &mut |_, _| {}).unwrap();
+        assert_eq!((report.blocks, report.transfers), (1, 1));
+    }
+}
+
+#[actix::test]
+async fn a_validator_that_was_away_catches_up() {
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let validators: Vec<_> = (1..=3).map(|index| net.validator(index, folder.path())).collect();
+    let (link, _events) = net.client(&party(Role::Site, "s1")).await;
+    for nonce in 0..3 {
+        link.send(submission(transfer(nonce, 5))).unwrap();
+        for handle in &validators {
+            height_reached(handle, nonce + 1).await;
+        }
+    }
+    let late = net.validator(4, folder.path());
+    height_reached(&late, 3).await;
+    late.stop();
+    assert_eq!(late.ended().await, None);
+    let data = folder.path().join("v4");
+    assert_eq!(verify_dir(&data, &mut |_, _| {}).unwrap().transfers, 3);
+    let last = ledger::verify::replay(&data).unwrap().last().unwrap().unwrap();
+    assert_eq!(last.receipts[0].1.payments[0].account, id("account-s1"));
+}
