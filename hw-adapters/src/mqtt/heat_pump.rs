@@ -80,7 +80,9 @@ impl MqttHeatPump {
             .set_keep_alive(Duration::from_secs(15))
             .set_clean_session(true)
             .set_max_packet_size(2 * STATE_MAX_BYTES, STATE_MAX_BYTES);
-        let (client, events) = AsyncClient::new(options, 16);
+        let (client, mut events) = AsyncClient::new(options, 16);
+        // A command must not wait for the acknowledgement of something else.
+        events.network_options.set_tcp_nodelay(true);
         let (sender, feed) = watch::channel(Feed::default());
         let follower = Follower {
             device: config.name.clone(),

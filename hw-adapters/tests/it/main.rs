@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod ocpp;
+mod ocpp_peer;
 mod peer;
 mod sunspec;

@@ -68,7 +68,9 @@ impl MqttHeatPump {
             .set_keep_alive(Duration::from_secs(15))
             .set_clean_session(true)
             .set_max_packet_size(PACKET_MAX_BYTES, PACKET_MAX_BYTES);
-        let (client, events) = AsyncClient::new(options, 16);
+        let (client, mut events) = AsyncClient::new(options, 16);
+        // An answer to a command must not wait for the acknowledgement of something else.
+        events.network_options.set_tcp_nodelay(true);
         let (fault, faults) = watch::channel(Fault::None);
         let (connected, connection) = watch::channel(false);
         let (heard, commands) = mpsc::channel(16);

@@ -5,6 +5,7 @@
 
 mod heat_pump;
 mod ocpp;
+mod ocpp_peer;
 mod peers;
 mod site;
 mod sunspec;
