@@ -82,7 +82,7 @@ impl SunSpecGenerator {
     ) -> Result<Milliwatt, DeviceError> {
         let session = &mut self.session;
         let percent = Percent::read(session, LIMIT, before, &controls::W_MAX_LIM_PCT, of)?;
-        let raw = percent.raw(session, LIMIT, Milliwatt((-power.0).clamp(0, of.0)))?;
+        let raw = percent.raw(session, LIMIT, Milliwatt(power.0.saturating_neg().clamp(0, of.0)))?;
         let has_timer = before.raw(&controls::W_MAX_LIM_PCT_RVRT_TMS).is_some();
         if has_timer {
             let seconds = [hold_s.clamp(1, REVERSION_MAX_S) as u16];

@@ -51,7 +51,11 @@ pub struct Peer {
 
 impl Peer {
     pub async fn start(registers: BTreeMap<u16, u16>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", registers).await
+    }
+
+    pub async fn start_at(address: &str, registers: BTreeMap<u16, u16>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let unit = Unit { registers, manner: Manner::Sound, writes: Vec::new(), connections: 0 };
         let peer = Self { unit: Arc::new(Mutex::new(unit)), address };

@@ -9,6 +9,7 @@ use hw_adapters::sunspec::points::{
 };
 use hw_adapters::sunspec::{Discovery, Step, SunSpecBattery, SunSpecGenerator, SunSpecMeter};
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -357,9 +358,41 @@ async fn a_device_that_is_not_there_is_silent_and_comes_back() {
     let holder = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = holder.local_addr().unwrap().to_string();
     drop(holder);
-    let mut meter = SunSpecMeter::new("meter".into(), address, 1, patient());
+    let mut meter = SunSpecMeter::new("meter".into(), address.clone(), 1, patient());
     let error = meter.read().await.unwrap_err();
     assert!(matches!(error, DeviceError::Silent { .. }), "{error}");
+    let _peer = Peer::start_at(&address, meter_map()).await;
+    assert_eq!(meter.read().await.map(|state| state.power), Ok(Milliwatt(-1_234_000)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a device's registers say, it is read as something that can be, or refused.
+    #[test]
+    fn no_registers_make_an_adapter_panic_or_believe_nonsense(
+        scrambled in prop::collection::vec((40_004u16..40_112, any::<u16>()), 0..40),
+        asked_w in -100_000i64..100_000,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut registers = battery_map();
+            registers.extend(scrambled);
+            let peer = Peer::start(registers).await;
+            let mut battery = SunSpecBattery::new("battery".into(), peer.address.clone(), 1, patient());
+            if let Ok(state) = battery.read().await {
+                assert!(state.stored >= Millijoule::ZERO && state.stored <= state.capacity, "{state:?}");
+                assert!(state.charge_max >= Milliwatt::ZERO && state.discharge_max >= Milliwatt::ZERO);
+            }
+            let asked = Milliwatt(asked_w * 1000);
+            if let Ok(held) = battery.set_power(asked, 60).await {
+                assert!(held.0.abs() <= asked.0.abs(), "{held} for {asked}");
+            }
+            // Writes reach the storage model alone, wherever its header claims to be.
+            let lowest = peer.unit().writes.iter().map(|(at, _)| *at).min();
+            assert!(lowest.is_none_or(|at| at > 40_003), "{lowest:?}");
+        });
+    }
 }
 
 #[tokio::test]
