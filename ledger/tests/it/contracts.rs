@@ -7,6 +7,7 @@ use ledger::execute::OpenedEntry;
 use ledger::state::State;
 use market::interval::{Interval, UnixSeconds};
 use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wire::entry::{DeliveryEntry, Entry, TransferEntry};
 use wire::party::{Id, Role};
@@ -190,4 +191,27 @@ fn transfers_move_what_is_there_once() {
     check(transfer(0, 5), Err("nonce-used"));
     check(transfer(1, 1_000_000_000_000 - 5), Ok(()));
     check(transfer(2, 1), Err("overdraft"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn no_sequence_of_transfers_makes_or_loses_money(
+        moves in prop::collection::vec((0usize..4, 0usize..4, -5i64..2_000_000_000_000, 0u64..4), 1..30),
+    ) {
+        let world = World::new(1);
+        let mut state = world.chain().state;
+        let total = state.total_nano_eur();
+        for (from, to, amount, nonce) in moves {
+            let [from, to] = [from, to].map(|place| format!("s{}", place + 1));
+            let entry = TransferEntry { to: id(&format!("account-{to}")), amount: NanoEur(amount), nonce };
+            let submitter = party(Role::Site, &from);
+            let before = state.clone();
+            if apply(&world.rules, &mut state, &submitter, &Entry::Transfer(entry)).is_err() {
+                prop_assert_eq!(&state, &before);
+            }
+            prop_assert_eq!(state.total_nano_eur(), total);
+            prop_assert!(state.accounts().values().all(|account| account.balance >= NanoEur::ZERO));
+        }
+    }
 }

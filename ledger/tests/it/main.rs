@@ -4,8 +4,10 @@
 
 mod contracts;
 mod day;
+mod mempool;
 mod network;
 mod proof;
+mod proposals;
 mod simulation;
 mod store;
 mod tamper;

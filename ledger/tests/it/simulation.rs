@@ -3,9 +3,10 @@
 //! messages are lists. A failure prints its seed: run `check(seed)` to see it again.
 
 use crate::world::{party, transfer, validator, World};
+use ledger::block::vote::VoteKind;
 use ledger::block::DecidedBlock;
 use ledger::consensus::core::Tendermint;
-use ledger::consensus::message::{ConsensusMessage, Record};
+use ledger::consensus::message::{ConsensusMessage, Record, Statement};
 use ledger::execute::{execute_block, OpenedEntry, Tip};
 use ledger::store::Chain;
 use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
@@ -14,6 +15,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use wire::hash::Hash32;
 use wire::message::MessageRef;
 use wire::party::Role;
 
@@ -60,6 +62,11 @@ struct Simulation {
     /// What is to happen, by time and order.
     agenda: BTreeMap<(u64, u64), (usize, Delivery)>,
     order: u64,
+    /// Every vote published: no honest validator may contradict itself, whatever it has forgotten.
+    votes: BTreeMap<(usize, u64, u32, VoteKind), Option<Hash32>>,
+    contradictions: Vec<String>,
+    /// The second control: nodes that crash come back without their write-ahead logs.
+    forgets: bool,
 }
 
 #[derive(Clone)]
@@ -88,7 +95,18 @@ impl Simulation {
             clock_skew_ms: random.random_range(0..2_000),
         });
         let nodes = nodes.collect();
-        Self { world, fault, random, now_ms: 0, nodes, agenda: BTreeMap::new(), order: 0 }
+        Self {
+            world,
+            fault,
+            random,
+            now_ms: 0,
+            nodes,
+            agenda: BTreeMap::new(),
+            order: 0,
+            votes: BTreeMap::new(),
+            contradictions: Vec::new(),
+            forgets: false,
+        }
     }
 
     fn faulty(&self) -> bool {
@@ -174,8 +192,8 @@ impl Simulation {
             node.core = None;
             // What was not synced may or may not have reached the disk.
             let kept = self.random.random_range(node.synced..=node.wal.len());
-            node.wal.truncate(kept);
-            node.synced = kept;
+            node.wal.truncate(if self.forgets { 0 } else { kept });
+            node.synced = node.wal.len();
             let after_ms = self.random.random_range(1..2_000);
             self.at(after_ms, place, Delivery::Restart);
         }
@@ -185,6 +203,7 @@ impl Simulation {
         match effect {
             Effect::Record { height, bytes } => self.nodes[place].wal.push((height, bytes)),
             Effect::Publish(bytes) => {
+                self.hear(place, &bytes);
                 self.nodes[place].synced = self.nodes[place].wal.len();
                 let validator = self.nodes[place].validator;
                 self.broadcast(place, &Delivery::Consensus(validator, bytes));
@@ -206,6 +225,17 @@ impl Simulation {
                 panic!("node {place}: {text}")
             }
             _ => {}
+        }
+    }
+
+    /// Notes what a node says in public.
+    fn hear(&mut self, place: usize, bytes: &[u8]) {
+        let message = ConsensusMessage::decode(bytes).unwrap();
+        let ConsensusMessage::Statement { statement: Statement::Vote(signed), .. } = message else { return };
+        let vote = signed.vote;
+        let key = (place, vote.height, vote.round, vote.kind);
+        if *self.votes.entry(key).or_insert(vote.block) != vote.block {
+            self.contradictions.push(format!("node {place} contradicts itself: {vote:?}"));
         }
     }
 
@@ -280,6 +310,7 @@ impl Simulation {
     }
 
     fn assert_agreement(&self) {
+        assert_eq!(self.contradictions, Vec::<String>::new());
         let mut decided = BTreeMap::new();
         for node in
             (0..self.nodes.len()).filter(|place| self.is_honest(*place)).map(|place| &self.nodes[place])
@@ -325,6 +356,18 @@ fn the_simulation_sees_disagreement_where_too_many_lie() {
         one.zip(other).is_some_and(|(one, other)| one.block.header.hash() != other.block.header.hash())
     };
     assert_eq!((0..10u64).filter(forked).count(), 10);
+}
+
+/// What keeps a validator that crashes from contradicting itself is its write-ahead log.
+#[test]
+fn the_simulation_sees_contradictions_where_the_log_is_lost() {
+    let contradicts = |seed: &u64| {
+        let mut simulation = Simulation::new(*seed, Fault::Crashes);
+        simulation.forgets = true;
+        simulation.run();
+        !simulation.contradictions.is_empty()
+    };
+    assert!((0..40).any(|seed| contradicts(&seed)));
 }
 
 #[test]
