@@ -196,7 +196,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
 
 /// What the actor takes in besides its mailbox.
 enum Event<R> {
-    Link(LinkEvent),
+    Link(Box<LinkEvent>),
     LinkEnded,
     Report(R),
 }
@@ -229,7 +229,7 @@ impl<C: RoleCore, P: Performer<C>> Actor for Shell<C, P> {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         if let Some((mut events, mut reports)) = self.events.take() {
-            let link = poll_fn(move |task| events.poll_recv(task)).map(Event::Link);
+            let link = poll_fn(move |task| events.poll_recv(task)).map(|event| Event::Link(Box::new(event)));
             let end = futures::stream::once(async { Event::LinkEnded });
             ctx.add_stream(link.chain(end));
             ctx.add_stream(poll_fn(move |task| reports.poll_recv(task)).map(Event::Report));
@@ -248,7 +248,7 @@ impl<C: RoleCore, P: Performer<C>> Handler<Stop> for Shell<C, P> {
 impl<C: RoleCore, P: Performer<C>> StreamHandler<Event<C::Report>> for Shell<C, P> {
     fn handle(&mut self, event: Event<C::Report>, ctx: &mut Self::Context) {
         match event {
-            Event::Link(event) => self.on_link(event),
+            Event::Link(event) => self.on_link(*event),
             Event::LinkEnded => ctx.stop(),
             Event::Report(report) => self.take(Input::Own(report)),
         }

@@ -82,7 +82,7 @@ impl Household {
             self.bid_for = Some(next);
             self.first.get_or_insert(next);
             self.bids += 1;
-            let silent = self.silent_every > 0 && self.bids % self.silent_every == 0;
+            let silent = self.silent_every > 0 && self.bids.is_multiple_of(self.silent_every);
             if !silent {
                 let bid = Bid { interval: next, curve: self.curve(), forward: true, reading: None };
                 effects.push(self.say(next, Body::Bid(bid)));

@@ -54,19 +54,20 @@ fn finals(registry: &Registry, entry: &ClearingEntry) -> BTreeMap<PartyId, Final
     entry.demands.iter().map(final_demand).collect()
 }
 
-/// The certificate holds; and every site's firm price is the ledger's, its allocation within its own bid at
-/// that price and under the root, and sites together take what their buses were allocated.
-pub fn check_cleared(genesis: &Genesis, entry: &ClearingEntry, firms: &Firms, bids: &[SignedEnvelope]) {
+/// The certificate holds for what was signed; what each bus was allocated.
+pub fn check_certificate(genesis: &Genesis, entry: &ClearingEntry) -> Vec<Milliwatt> {
     let registry = genesis.registry();
     let (_, Body::Supply(Supply { curve, .. })) = read(&registry, &entry.supply) else {
         panic!("no supply in the clearing")
     };
-    let finals = finals(&registry, entry);
-    let bus = |name: &str| genesis.feeder.buses.iter().position(|bus| bus == name).unwrap();
-    let parties: Vec<PartyDemand> = finals
+    let parties: Vec<PartyDemand> = finals(&registry, entry)
         .values()
         .flat_map(|demand| &demand.buses)
-        .map(|(at, range)| PartyDemand { bus: bus(&at.bus), range: *range, allocation: at.allocation })
+        .map(|(at, range)| PartyDemand {
+            bus: place(genesis, &at.bus),
+            range: *range,
+            allocation: at.allocation,
+        })
         .collect();
     let mut allocations = vec![Milliwatt::ZERO; genesis.feeder.buses.len()];
     for party in &parties {
@@ -80,21 +81,38 @@ pub fn check_cleared(genesis: &Genesis, entry: &ClearingEntry, firms: &Firms, bi
     };
     let tree = genesis.feeder.tree().unwrap();
     certificate::check(&genesis.feeder, &tree, &curve, &clearing, &parties).unwrap();
+    allocations
+}
 
+fn place(genesis: &Genesis, name: &str) -> usize {
+    genesis.feeder.buses.iter().position(|bus| bus == name).unwrap()
+}
+
+/// Besides: every site's firm price is the ledger's and provably so, and sites together take what their
+/// buses were allocated.
+pub fn check_firms(genesis: &Genesis, entry: &ClearingEntry, firms: &Firms) {
     let verifier = Verifier::new(genesis).unwrap();
     let mut by_bus = vec![Milliwatt::ZERO; genesis.feeder.buses.len()];
     for ((interval, site), firm) in firms.borrow().iter().filter(|((i, _), _)| *i == entry.interval) {
-        let at = bus(&firm.bus.bus);
+        let at = place(genesis, &firm.bus.bus);
         assert_eq!(firm.bus.price, entry.prices[at], "{site} in {interval}");
         by_bus[at] += firm.allocation;
-        check_firm(&registry, site, firm, &finals, bids);
         let proven = FinalityProof::decode(&firm.finality).unwrap().verify(&verifier).unwrap();
         assert_eq!(proven.entry, Entry::Clearing(entry.clone()));
     }
-    assert_eq!(by_bus, allocations, "sites of {} by bus", entry.interval);
+    assert_eq!(by_bus, check_certificate(genesis, entry), "sites of {} by bus", entry.interval);
 }
 
-fn check_firm(
+/// Besides: every site's allocation is within its own bid at its price, and under its aggregator's root.
+pub fn check_shares(genesis: &Genesis, entry: &ClearingEntry, firms: &Firms, bids: &[SignedEnvelope]) {
+    let registry = genesis.registry();
+    let finals = finals(&registry, entry);
+    for ((_, site), firm) in firms.borrow().iter().filter(|((i, _), _)| *i == entry.interval) {
+        check_share(&registry, site, firm, &finals, bids);
+    }
+}
+
+fn check_share(
     registry: &Registry,
     site: &PartyId,
     firm: &wire::message::Firm,

@@ -1,5 +1,6 @@
-//! The roles playing together without sockets: real cores, real envelopes, the links' own outbox and inbox,
-//! the ledger's own contracts and votes, over a network that delays, repeats and loses by a seed.
+//! The roles playing together: without sockets, over a network that delays, repeats and loses by a seed, with
+//! the links' own outbox and inbox and the ledger's own contracts and votes; and once over a real broker.
+#![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
 
 mod aggregator;
 mod dso;
@@ -8,5 +9,6 @@ mod inspect;
 mod market_day;
 mod network;
 mod party;
+mod sockets;
 mod validators;
 mod world;

@@ -50,7 +50,7 @@ fn interval(count: i64) -> Interval {
     FIRST.later(count, world::parameters().interval_s)
 }
 
-fn terms(intervals: u32) -> ImportTerms {
+pub fn terms(intervals: u32) -> ImportTerms {
     let price = |k: u32| ForecastPrice {
         interval: interval(i64::from(k)),
         price: PicoEurPerWh(60_000_000 + 15_000_000 * i64::from(k % 5)),
@@ -131,7 +131,8 @@ fn check_day(day: Day, seed: u64) -> Scene {
         let interval = interval(i64::from(count));
         let of = recorded.get(&interval).unwrap_or_else(|| panic!("{interval} is not recorded: {notes:#?}"));
         let clearing = of.clearing.as_ref().unwrap();
-        inspect::check_cleared(&played.genesis, clearing, &played.firms, &played.network.bids);
+        inspect::check_firms(&played.genesis, clearing, &played.firms);
+        inspect::check_shares(&played.genesis, clearing, &played.firms, &played.network.bids);
         assert_eq!(of.deliveries.len(), 2, "{interval}: {notes:#?}");
         for (aggregator, delivery) in &of.deliveries {
             assert_eq!(delivery.sites.len(), day.plan.sites_each);
