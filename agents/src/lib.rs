@@ -10,6 +10,7 @@ pub mod dso;
 pub mod metrics;
 pub mod roster;
 pub mod shell;
+pub mod site;
 pub mod timekeeper;
 pub mod tso;
 

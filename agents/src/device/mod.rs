@@ -139,6 +139,11 @@ impl DeviceAgent {
         Self { preferences, memory: generator::Memory::default() }
     }
 
+    /// Whether a limit of ours is in force from now on, which hides what the device could do.
+    pub fn is_limited(&mut self, limited: bool) {
+        self.memory.limited = limited;
+    }
+
     /// The curve for the interval of `outlook`.
     ///
     /// # Errors

@@ -1,0 +1,59 @@
+//! What a site's core asks of its shell, and what it is told of it.
+
+use super::schedule::Setpoint;
+use crate::device::Reading;
+use hw_adapters::device::MeterState;
+use market::interval::Interval;
+
+/// What the shell is to do. Actions are done in the order given, each after the one before is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteAction {
+    /// Read the meter and every device, for the bid for this interval.
+    ReadAll {
+        /// The interval to bid for.
+        interval: Interval,
+    },
+    /// Read the meter's counters at this interval's start.
+    ReadMeter {
+        /// The interval that starts.
+        boundary: Interval,
+    },
+    /// Write setpoints and read them back.
+    Write {
+        /// The interval they are for.
+        interval: Interval,
+        /// Devices by their places, and what each is to do.
+        setpoints: Vec<(usize, Setpoint)>,
+        /// For how long, should nothing more be heard; a device that can then goes back to its own
+        /// default.
+        hold_s: u32,
+    },
+}
+
+/// What the shell reports of it. Failures come as texts for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteReport {
+    /// Meter and devices were read for a bid.
+    AllRead {
+        /// The interval to bid for.
+        interval: Interval,
+        /// The meter.
+        meter: Result<MeterState, String>,
+        /// Each device, in order.
+        devices: Vec<Result<Reading, String>>,
+    },
+    /// The meter was read at an interval's start.
+    MeterRead {
+        /// The interval that started.
+        boundary: Interval,
+        /// The meter.
+        meter: Result<MeterState, String>,
+    },
+    /// Setpoints were written and read back.
+    Written {
+        /// The interval they are for.
+        interval: Interval,
+        /// Devices by their places, and whether each took what was written.
+        outcomes: Vec<(usize, Result<(), String>)>,
+    },
+}

@@ -1,0 +1,383 @@
+//! The site controller's deciding part: when to read, what to bid, what to believe, what to write.
+//! Knows no device protocol, no socket and no clock; all time is market time, which may jump.
+
+use super::act::{SiteAction, SiteReport};
+use super::bidding::{base_load, make_bid, OwnBid};
+use super::firm::check_firm;
+use super::metering::Metering;
+use super::plan::{plan, Allocation, Rules};
+use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
+use super::standing::Standing;
+use super::tag::About;
+use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::device::ladder::PriceRange;
+use crate::device::preferences::Preferences;
+use crate::device::{DeviceAgent, Outlook, Reading};
+use hw_adapters::device::MeterState;
+use ledger::block::verifier::Verifier;
+use market::interval::{Interval, UnixSeconds};
+use market::parameters::MarketParameters;
+use market::units::{Milliwatt, PicoEurPerWh};
+use std::collections::BTreeMap;
+use wire::entry::SignedEnvelope;
+use wire::hash::Hash32;
+use wire::message::{
+    Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
+    MAX_TEXT_CHARS,
+};
+use wire::party::PartyId;
+
+/// Bids kept: what an aggregator may still clear as a forward bid.
+const BIDS_KEPT: usize = 8;
+/// Counters read later than this part of an interval after its start are no boundary's counters.
+const LATE_PART: i64 = 60;
+
+/// What a site's core is made with.
+#[derive(Clone, Debug)]
+pub struct SiteConfig {
+    /// The site in the market.
+    pub standing: Standing,
+    /// The market's rules.
+    pub parameters: MarketParameters,
+    /// Checks the ledger's proofs.
+    pub verifier: Verifier,
+    /// Each device's name and preferences.
+    pub devices: Vec<(String, Preferences)>,
+    /// Most intervals to look ahead.
+    pub horizon: usize,
+    /// After this many intervals without a firm price devices go back to their own default.
+    pub patience: u32,
+}
+
+type Effects = Vec<Effect<SiteAction>>;
+
+/// The site's core.
+#[derive(Debug)]
+pub struct SiteCore {
+    config: SiteConfig,
+    agents: Vec<DeviceAgent>,
+    here: Option<Interval>,
+    asked: Option<(Interval, UnixSeconds)>,
+    forecast: BTreeMap<Interval, PicoEurPerWh>,
+    base_load: Option<Milliwatt>,
+    bids: BTreeMap<Interval, OwnBid>,
+    firm: BTreeMap<Interval, (Allocation, Orders)>,
+    schedule: Schedule,
+    metering: Metering,
+}
+
+impl RoleCore for SiteCore {
+    type Report = SiteReport;
+    type Act = SiteAction;
+
+    fn step(&mut self, now: Now, input: Input<SiteReport>) -> Effects {
+        let mut out = Vec::new();
+        self.pass_time(now.market, &mut out);
+        match input {
+            Input::Poll => {}
+            Input::Message(message) => self.hear(message, &mut out),
+            Input::Answered { tag, verdict, .. } => self.answered(tag, verdict, &mut out),
+            Input::Own(SiteReport::AllRead { interval, meter, devices }) => {
+                self.bid(now.market, interval, meter, &devices, &mut out);
+            }
+            Input::Own(SiteReport::MeterRead { boundary, meter }) => {
+                self.counted(now, boundary, meter, &mut out);
+            }
+            Input::Own(SiteReport::Written { interval, outcomes }) => {
+                self.written(interval, &outcomes, &mut out)
+            }
+        }
+        out
+    }
+
+    fn sent(&mut self, tag: u64, envelope: &SignedEnvelope) {
+        if let Some((About::Bid, interval)) = About::of(tag) {
+            if let Some(bid) = self.bids.get_mut(&interval) {
+                bid.envelope = Some(envelope.clone());
+            }
+        }
+    }
+}
+
+impl SiteCore {
+    /// A core that has seen nothing yet.
+    pub fn new(config: SiteConfig) -> Self {
+        let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
+        Self {
+            schedule: Schedule::new(config.patience),
+            config,
+            agents,
+            here: None,
+            asked: None,
+            forecast: BTreeMap::new(),
+            base_load: None,
+            bids: BTreeMap::new(),
+            firm: BTreeMap::new(),
+            metering: Metering::default(),
+        }
+    }
+
+    /// Everything that is due: first the interval that has begun, then the bid for the next.
+    fn pass_time(&mut self, now: UnixSeconds, out: &mut Effects) {
+        let parameters = self.config.parameters;
+        let here = parameters.interval_at(now);
+        if self.here.is_none_or(|before| before < here) {
+            let first = self.here.replace(here).is_none();
+            self.count(now, here, out);
+            if !first {
+                self.enter(here, out);
+            }
+        }
+        let next = parameters.next(here);
+        let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
+        if open && self.asked.is_none_or(|(asked, _)| asked < next) {
+            self.asked = Some((next, now));
+            out.push(Effect::Own(SiteAction::ReadAll { interval: next }));
+        }
+    }
+
+    fn count(&mut self, now: UnixSeconds, here: Interval, out: &mut Effects) {
+        if now.0 - here.start().0 <= self.config.parameters.interval_s / LATE_PART {
+            out.push(Effect::Own(SiteAction::ReadMeter { boundary: here }));
+        } else {
+            self.metering.missed();
+        }
+    }
+
+    /// An interval begins: its firm price's setpoints, or what is safe without one.
+    fn enter(&mut self, here: Interval, out: &mut Effects) {
+        self.forecast.retain(|interval, _| *interval >= here);
+        self.firm.retain(|interval, _| *interval >= here);
+        while self.bids.len() > BIDS_KEPT {
+            self.bids.pop_first();
+        }
+        if let Some((_, orders)) = self.firm.get(&here) {
+            let orders = orders.clone();
+            return self.follow(here, orders, out);
+        }
+        note(out, "no-firm-price", format!("no firm price for the {here}"));
+        let base_load = self.base_load.unwrap_or_default();
+        match self.schedule.go_on_without(base_load, self.config.standing.connection) {
+            Fallback::Nothing => self.written(here, &[], out),
+            Fallback::Keep(setpoints) => self.write(here, setpoints, out),
+            Fallback::Release(setpoints) => {
+                note(out, "released", "devices are given back to their own default".to_owned());
+                self.write(here, setpoints, out);
+            }
+        }
+    }
+
+    fn follow(&mut self, here: Interval, orders: Orders, out: &mut Effects) {
+        let setpoints = orders.setpoints.clone();
+        self.schedule.follow(orders);
+        self.write(here, setpoints, out);
+    }
+
+    fn write(&mut self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, out: &mut Effects) {
+        for (place, setpoint) in &setpoints {
+            if let Some(agent) = self.agents.get_mut(*place) {
+                agent.is_limited(matches!(setpoint, Setpoint::Power(_)));
+            }
+        }
+        let hold_s = u32::try_from(2 * self.config.parameters.interval_s).unwrap_or(u32::MAX);
+        out.push(Effect::Own(SiteAction::Write { interval, setpoints, hold_s }));
+    }
+
+    fn hear(&mut self, message: Incoming, out: &mut Effects) {
+        match message.body {
+            Body::Forecast(forecast) => {
+                self.forecast = forecast.prices.iter().map(|at| (at.interval, at.price)).collect();
+            }
+            Body::Firm(firm) => self.believe(message.id, &firm, out),
+            _ => {}
+        }
+    }
+
+    fn believe(&mut self, id: MessageRef, firm: &Firm, out: &mut Effects) {
+        let verdict = match self.take_firm(firm, out) {
+            Ok(()) => Verdict::Accepted,
+            Err(reason) => {
+                note(out, "firm-refused", format!("firm price for the {}: {reason}", firm.interval));
+                Verdict::Refused(cut(&reason))
+            }
+        };
+        out.push(Effect::Acknowledge { of: id, verdict });
+    }
+
+    fn take_firm(&mut self, firm: &Firm, out: &mut Effects) -> Result<(), String> {
+        let here = self.here.unwrap_or_default();
+        if firm.interval < here {
+            return Err("its interval is over".to_owned());
+        }
+        let bids: Vec<&OwnBid> = self.bids.range(..=firm.interval).rev().map(|(_, bid)| bid).collect();
+        let SiteConfig { standing, verifier, .. } = &self.config;
+        let (allocation, place) = check_firm(standing, verifier, firm, &bids).map_err(|e| e.to_string())?;
+        if self.firm.contains_key(&firm.interval) {
+            // The ledger holds one clearing of an interval and one root in it: this is the same again.
+            return Ok(());
+        }
+        let orders = self.orders(firm.interval, allocation, bids[place]);
+        self.firm.insert(firm.interval, (allocation, orders.clone()));
+        if firm.interval == here {
+            // Late, but it is what is owed for the rest of the interval as well.
+            self.follow(here, orders, out);
+        }
+        Ok(())
+    }
+
+    /// The allocation split over the devices of the bid that was cleared.
+    fn orders(&self, interval: Interval, allocation: Allocation, bid: &OwnBid) -> Orders {
+        let SiteConfig { standing, parameters, .. } = &self.config;
+        let start = interval.start().0.to_be_bytes();
+        let rules = Rules {
+            range: self.price_range(),
+            imbalance_spread: parameters.imbalance_spread,
+            draw: Hash32::of("gridpact site draw", &[standing.account.as_str().as_bytes(), &start]),
+        };
+        let mut orders = Orders::default();
+        let powers = plan(bid, allocation, &rules).into_iter().zip(&bid.devices).zip(&self.config.devices);
+        for (place, ((power, device), (_, wish))) in powers.enumerate() {
+            if let (Some(power), Some(device)) = (power, device) {
+                orders.setpoints.push((place, setpoint_of(wish, power, device)));
+                orders.devices_power += power;
+            }
+        }
+        orders
+    }
+
+    fn answered(&mut self, tag: u64, verdict: Verdict, out: &mut Effects) {
+        let Some((about, interval)) = About::of(tag) else { return };
+        if about == About::Reading {
+            self.metering.confirmed(interval);
+        }
+        if let Verdict::Refused(reason) = verdict {
+            note(out, about.refused(), format!("about the {interval}: {reason}"));
+        }
+    }
+
+    fn bid(
+        &mut self,
+        now: UnixSeconds,
+        interval: Interval,
+        meter: Result<MeterState, String>,
+        devices: &[Result<Reading, String>],
+        out: &mut Effects,
+    ) {
+        if now >= self.config.parameters.gate_closure(interval) {
+            return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
+        }
+        match meter {
+            Ok(meter) => self.base_load = Some(base_load(meter.power, devices)),
+            Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
+        }
+        let Some(base) = self.base_load else {
+            return note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
+        };
+        let outlook = self.outlook(interval);
+        match make_bid(&mut self.agents, devices, base, self.config.standing.connection, &outlook) {
+            Ok((own, left_out)) => {
+                for (place, reason) in left_out {
+                    note(out, "device-left-out", format!("{}: {reason}", self.name(place)));
+                }
+                let reading = self
+                    .metering
+                    .last()
+                    .map(|last| PastReading { interval: last.interval, energy: last.energy });
+                let body = Bid { interval, curve: own.curve.clone(), forward: true, reading };
+                self.bids.insert(interval, own);
+                self.send(Body::Bid(body), interval, About::Bid, out);
+            }
+            Err(e) => note(out, "no-bid", format!("no bid for the {interval}: {e}")),
+        }
+    }
+
+    fn outlook(&self, interval: Interval) -> Outlook {
+        let SiteConfig { parameters, horizon, .. } = &self.config;
+        let mut prices = Vec::with_capacity(*horizon);
+        let mut at = parameters.next(interval);
+        while let Some(price) = self.forecast.get(&at).filter(|_| prices.len() < *horizon) {
+            prices.push(*price);
+            at = parameters.next(at);
+        }
+        Outlook {
+            interval,
+            interval_s: parameters.interval_s,
+            read_at: self.asked.map_or(interval.start(), |(_, at)| at),
+            prices,
+            range: self.price_range(),
+        }
+    }
+
+    fn price_range(&self) -> PriceRange {
+        let MarketParameters { price_min, price_max, .. } = self.config.parameters;
+        PriceRange { min: price_min, max: price_max }
+    }
+
+    fn counted(
+        &mut self,
+        now: Now,
+        boundary: Interval,
+        meter: Result<MeterState, String>,
+        out: &mut Effects,
+    ) {
+        for reading in self.metering.resend(now.real_ms) {
+            self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
+        }
+        let interval_s = self.config.parameters.interval_s;
+        let counters = match meter {
+            Ok(counters) => counters,
+            Err(reason) => {
+                self.metering.missed();
+                return note(out, "meter-fault", format!("meter at the start of the {boundary}: {reason}"));
+            }
+        };
+        match self.metering.counted(boundary, counters, interval_s, now.real_ms) {
+            Ok((reading, dropped)) => {
+                if let Some(dropped) = dropped {
+                    note(out, "reading-dropped", format!("never acknowledged: the {}", dropped.interval));
+                }
+                self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
+            }
+            Err(e) => note(out, "no-reading", e.to_string()),
+        }
+    }
+
+    fn written(&mut self, interval: Interval, outcomes: &[(usize, Result<(), String>)], out: &mut Effects) {
+        let mut faults = Vec::new();
+        for (place, outcome) in outcomes {
+            if let Err(reason) = outcome {
+                note(out, "device-fault", format!("{}: {reason}", self.name(*place)));
+                faults.push(DeviceFault { device: cut(&self.name(*place)), reason: cut(reason) });
+            }
+        }
+        let confirmed = u32::try_from(outcomes.len() - faults.len()).unwrap_or(u32::MAX);
+        faults.truncate(MAX_FAULTS);
+        let commitment = self.firm.get(&interval).map(|(allocation, _)| allocation.power);
+        let report = SetpointReport { interval, commitment, confirmed, faults };
+        self.send(Body::SetpointReport(report), interval, About::Setpoints, out);
+    }
+
+    fn name(&self, place: usize) -> String {
+        self.config.devices.get(place).map_or_else(|| format!("device {place}"), |(name, _)| name.clone())
+    }
+
+    fn send(&self, body: Body, interval: Interval, about: About, out: &mut Effects) {
+        let aggregator: &PartyId = &self.config.standing.aggregator;
+        out.push(Effect::Send {
+            body,
+            interval,
+            recipient: Some(aggregator.clone()),
+            acknowledged_by: vec![aggregator.clone()],
+            tag: about.tag(interval),
+        });
+    }
+}
+
+fn note(out: &mut Effects, event: &'static str, text: String) {
+    out.push(Effect::Note { event, text });
+}
+
+/// As much of a text as a message may hold.
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT_CHARS).collect()
+}

@@ -1,0 +1,190 @@
+//! One device's own task: what is asked of it is done in order, and a device that hangs holds up
+//! nobody but itself. What its asker has given up waiting for is not done any more.
+
+use super::schedule::Setpoint;
+use crate::device::Reading;
+use hw_adapters::device::{Device, DeviceError, MeterState};
+use market::units::Milliwatt;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests waiting for one device.
+const QUEUE: usize = 4;
+
+type Reply<T> = oneshot::Sender<Result<T, String>>;
+
+enum Job {
+    ReadMeter(Reply<MeterState>),
+    Read(Reply<Reading>),
+    Write { setpoint: Setpoint, hold_s: u32, done: Reply<()> },
+}
+
+/// A handle to one device's task, which ends with its last handle.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    jobs: mpsc::Sender<Job>,
+    answer_within: Duration,
+}
+
+impl Lane {
+    /// Starts the task on the current runtime. Adapters bound the time of each request themselves;
+    /// `answer_within` bounds how long an asker waits, for requests before its own as well.
+    pub fn start(device: Device, answer_within: Duration) -> Self {
+        let (jobs, jobs_out) = mpsc::channel(QUEUE);
+        tokio::spawn(work(device, jobs_out));
+        Self { jobs, answer_within }
+    }
+
+    /// The meter's counters and power.
+    pub async fn read_meter(&self) -> Result<MeterState, String> {
+        self.ask(Job::ReadMeter).await
+    }
+
+    /// The device's state.
+    pub async fn read(&self) -> Result<Reading, String> {
+        self.ask(Job::Read).await
+    }
+
+    /// Writes a setpoint; it counts as written when it was read back.
+    pub async fn write(&self, setpoint: Setpoint, hold_s: u32) -> Result<(), String> {
+        self.ask(|done| Job::Write { setpoint, hold_s, done }).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.try_send(job(reply)).map_err(|_| "still busy with earlier requests".to_owned())?;
+        match tokio::time::timeout(self.answer_within, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err("its task has ended".to_owned()),
+            Err(_) => Err(format!("no answer within {} ms", self.answer_within.as_millis())),
+        }
+    }
+}
+
+async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(job) = jobs.recv().await {
+        match job {
+            Job::ReadMeter(reply) => answer(reply, read_meter(&mut device)).await,
+            Job::Read(reply) => answer(reply, read(&mut device)).await,
+            Job::Write { setpoint, hold_s, done } => answer(done, write(&mut device, setpoint, hold_s)).await,
+        }
+    }
+}
+
+async fn answer<T>(reply: Reply<T>, work: impl std::future::Future<Output = Result<T, DeviceError>>) {
+    if !reply.is_closed() {
+        // Fails where the asker has given up meanwhile.
+        let _ = reply.send(work.await.map_err(|error| error.to_string()));
+    }
+}
+
+async fn read_meter(device: &mut Device) -> Result<MeterState, DeviceError> {
+    match device {
+        Device::Meter(meter) => meter.read().await,
+        _ => Err(no_such("reading the meter")),
+    }
+}
+
+async fn read(device: &mut Device) -> Result<Reading, DeviceError> {
+    match device {
+        Device::Battery(battery) => battery.read().await.map(Reading::Battery),
+        Device::Generator(generator) => generator.read().await.map(Reading::Generator),
+        Device::Charger(charger) => charger.read().await.map(Reading::Charger),
+        Device::HeatPump(pump) => pump.read().await.map(Reading::HeatPump),
+        Device::Meter(_) => Err(no_such("reading the device")),
+    }
+}
+
+async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(), DeviceError> {
+    match (device, setpoint) {
+        (Device::Battery(battery), Setpoint::Power(power)) => {
+            battery.set_power(power, hold_s).await.map(drop)
+        }
+        // It stands still until its reversion timer gives it back to its own programme.
+        (Device::Battery(battery), Setpoint::OwnDefault) => {
+            battery.set_power(Milliwatt::ZERO, 1).await.map(drop)
+        }
+        (Device::Generator(generator), Setpoint::Power(power)) => {
+            generator.limit(Some(power), hold_s).await.map(drop)
+        }
+        (Device::Generator(generator), Setpoint::OwnDefault) => generator.limit(None, hold_s).await.map(drop),
+        (Device::Charger(charger), Setpoint::Power(power)) => charger.limit(power).await.map(drop),
+        (Device::Charger(charger), Setpoint::OwnDefault) => {
+            let power_max = charger.read().await?.power_max;
+            charger.limit(power_max).await.map(drop)
+        }
+        (Device::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)).await.map(drop),
+        (Device::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None).await.map(drop),
+        (Device::Meter(_), _) => Err(no_such("writing a setpoint")),
+    }
+}
+
+fn no_such(act: &'static str) -> DeviceError {
+    DeviceError::Refused {
+        device: "device".to_owned(),
+        act,
+        reason: "this kind of device can't do that".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::{BoxFuture, FutureExt};
+    use hw_adapters::device::{HeatPump, HeatPumpState};
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Semaphore;
+
+    /// A heat pump that answers a request for each permit, and remembers what it was told.
+    struct Sluggish {
+        permits: Arc<Semaphore>,
+        told: Arc<Mutex<Vec<Option<i64>>>>,
+    }
+
+    impl HeatPump for Sluggish {
+        fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>> {
+            async {
+                self.permits.acquire().await.unwrap().forget();
+                Ok(HeatPumpState {
+                    power: Milliwatt::ZERO,
+                    power_max: Milliwatt(2_000_000),
+                    room_millicelsius: 20_000,
+                    outdoor_millicelsius: 0,
+                })
+            }
+            .boxed()
+        }
+        fn set_power(
+            &mut self,
+            power: Option<Milliwatt>,
+        ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
+            async move {
+                self.permits.acquire().await.unwrap().forget();
+                self.told.lock().unwrap().push(power.map(|p| p.0));
+                Ok(power)
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_done() {
+        let (permits, told) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let device = Sluggish { permits: permits.clone(), told: told.clone() };
+        let lane = Lane::start(Device::HeatPump(Box::new(device)), Duration::from_secs(2));
+        // Without a permit the first reading hangs; the write behind it is given up as well.
+        let (reading, stale) = tokio::join!(lane.read(), lane.write(Setpoint::Power(Milliwatt(7)), 60));
+        assert!(reading.is_err() && stale.is_err(), "{reading:?} {stale:?}");
+        permits.add_permits(2);
+        assert_eq!(lane.write(Setpoint::OwnDefault, 60).await, Ok(()));
+        assert_eq!(*told.lock().unwrap(), [None]);
+    }
+
+    #[tokio::test]
+    async fn a_device_is_asked_only_for_what_its_kind_can() {
+        let permits = Arc::new(Semaphore::new(0));
+        let device = Sluggish { permits, told: Arc::default() };
+        let lane = Lane::start(Device::HeatPump(Box::new(device)), Duration::from_secs(60));
+        assert!(lane.read_meter().await.unwrap_err().contains("can't do that"));
+    }
+}

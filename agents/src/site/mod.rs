@@ -1,0 +1,20 @@
+//! The site controller: one customer's connection point, its devices and its meter.
+//!
+//! Everything that decides is pure: [`core`] keeps the time-line, and asks [`bidding`], [`firm`],
+//! [`plan`], [`schedule`] and [`metering`]. [`shell`] reads and writes devices.
+
+pub mod act;
+pub mod bidding;
+pub mod core;
+pub mod firm;
+mod lane;
+pub mod metering;
+pub mod options;
+pub mod plan;
+pub mod schedule;
+pub mod shell;
+pub mod standing;
+mod tag;
+
+#[cfg(test)]
+mod scenarios;

@@ -1,0 +1,122 @@
+//! What a site is configured with, and whether it fits together.
+
+use crate::device::preferences::Preferences;
+use hw_adapters::config::DeviceConfig;
+use hw_adapters::device::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use wire::message::MAX_FORECAST;
+
+/// Most devices one site may have.
+pub const MAX_DEVICES: usize = 64;
+
+/// A site's meter and devices, and how it goes about its market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteOptions {
+    /// The meter at the connection point.
+    pub meter: DeviceConfig,
+    /// Everything else that can be read and set.
+    #[serde(default)]
+    pub devices: Vec<SiteDevice>,
+    /// Most intervals to look ahead, as far as prices are forecast.
+    #[serde(default = "horizon")]
+    pub horizon: usize,
+    /// Intervals without a firm price after which devices are given back to their own default.
+    #[serde(default = "patience")]
+    pub patience: u32,
+    /// Milliseconds within which a device must have answered, or it is left out.
+    #[serde(default = "answer_within_ms")]
+    pub answer_within_ms: u64,
+}
+
+/// One device: how it is reached, and what its owner wants of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteDevice {
+    /// How it is reached.
+    pub config: DeviceConfig,
+    /// What its owner wants of it.
+    pub preferences: Preferences,
+}
+
+fn horizon() -> usize {
+    96
+}
+
+fn patience() -> u32 {
+    2
+}
+
+fn answer_within_ms() -> u64 {
+    10_000
+}
+
+impl SiteOptions {
+    /// Checks every figure.
+    ///
+    /// # Errors
+    /// What is wrong, naming the key or the device.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.horizon > MAX_FORECAST {
+            return Err(format!("horizon is {}, more than the {MAX_FORECAST} ever forecast", self.horizon));
+        }
+        if !(10..=60_000).contains(&self.answer_within_ms) {
+            return Err(format!("answer_within_ms is {}, not within 10 to 60000", self.answer_within_ms));
+        }
+        if self.devices.len() > MAX_DEVICES {
+            return Err(format!("{} devices, more than the {MAX_DEVICES} allowed", self.devices.len()));
+        }
+        let mut names = BTreeSet::from([self.meter.name()]);
+        for SiteDevice { config, preferences } in &self.devices {
+            if !names.insert(config.name()) {
+                return Err(format!("two devices have the name {:?}", config.name()));
+            }
+            preferences.validate().map_err(|e| format!("{}: {e}", config.name()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether preferences are for this kind of device.
+pub(super) fn fits(device: &Device, preferences: &Preferences) -> bool {
+    matches!(
+        (device, preferences),
+        (Device::Battery(_), Preferences::Battery(_))
+            | (Device::Generator(_), Preferences::Generator(_))
+            | (Device::Charger(_), Preferences::Charger(_))
+            | (Device::HeatPump(_), Preferences::HeatPump(_))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METER: &str = "[meter]\nkind = 'sunspec-meter'\nname = 'meter'\naddress = 'a:502'\n";
+    const BATTERY: &str = "[[devices]]\n\
+        config = { kind = 'sunspec-battery', name = 'battery', address = 'a:503' }\n\
+        preferences = { kind = 'battery', reserve_percent = 10.0, wear_eur_per_mwh = 20.0, efficiency = 0.9 }\n";
+
+    fn check(text: &str, expected: Result<(), &str>) {
+        let read = toml::from_str::<SiteOptions>(text).map_err(|e| e.to_string());
+        match (read.and_then(|options| options.validate()), expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}, without {part}"),
+            (got, _) => panic!("{got:?}, not {expected:?}, for {text}"),
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        check(METER, Ok(()));
+        check(&format!("{METER}{BATTERY}"), Ok(()));
+        check(&format!("{METER}{BATTERY}{BATTERY}"), Err("\"battery\""));
+        check(&format!("horizont = 3\n{METER}"), Err("horizont"));
+        check(&format!("horizon = 1000\n{METER}"), Err("horizon"));
+        check(&format!("answer_within_ms = 1\n{METER}"), Err("answer_within_ms"));
+        check(&format!("{METER}{}", BATTERY.replace("0.9", "1.9")), Err("efficiency"));
+        check(BATTERY, Err("meter"));
+    }
+}

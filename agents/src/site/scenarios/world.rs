@@ -1,0 +1,233 @@
+//! A small market around one site: its aggregator with another site, the DSO and four validators, all
+//! with keys, so that every firm price in the scenarios is signed, proven and voted for in earnest.
+
+use crate::site::standing::Standing;
+use ed25519_dalek::SigningKey;
+use ledger::block::verifier::Verifier;
+use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
+use ledger::block::{entries_root, Block, DecidedBlock, Header};
+use ledger::genesis::Genesis;
+use ledger::proof::FinalityProof;
+use market::feeder::{Feeder, Line};
+use market::interval::{Interval, UnixSeconds};
+use market::parameters::MarketParameters;
+use market::share::{split, Demand};
+use market::supply::SupplyCurve;
+use market::units::{Milliwatt, PicoEurPerWh};
+use serde_bytes::ByteBuf;
+use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
+use wire::envelope::Signer;
+use wire::hash::Hash32;
+use wire::merkle_sum::{salted_bid_hash, SumLeaf, SumTree};
+use wire::message::{Bid, Body, BusAward, BusPrice, FinalDemand, Firm, Supply};
+use wire::party::{Id, Participant, PartyId, Role};
+use wire::topic::Network;
+
+/// What is wrong with a firm price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgery {
+    /// Nothing.
+    None,
+    /// Two of four validators voted.
+    TwoVotes,
+    /// The site is told one milliwatt more than stands under the root.
+    AllocationTold,
+    /// The root holds an allocation that is nothing the site bid for.
+    AllocationRooted,
+    /// The root favours the other site within the site's own step.
+    ShareRooted,
+    /// The price told is not the price decided.
+    PriceTold,
+    /// What was decided is another interval's.
+    OtherInterval,
+}
+
+/// Keys and genesis.
+pub struct World {
+    pub genesis: Genesis,
+}
+
+fn id(text: &str) -> Id {
+    text.parse().unwrap()
+}
+
+pub fn site() -> PartyId {
+    PartyId::new(Role::Site, id("s1"))
+}
+
+fn aggregator() -> PartyId {
+    PartyId::new(Role::Aggregator, id("a"))
+}
+
+fn key(party: &PartyId) -> SigningKey {
+    SigningKey::from_bytes(&Hash32::of("test key", &[party.to_string().as_bytes()]).0)
+}
+
+fn participant(party: PartyId) -> Participant {
+    let is_site = party.role == Role::Site;
+    Participant {
+        key: Hash32(key(&party).verifying_key().to_bytes()),
+        account: id(&format!("account-{}-{}", party.role.word(), party.id)),
+        bus: is_site.then(|| "b".to_owned()),
+        aggregator: is_site.then(|| id("a")),
+        connection_milliwatt: is_site.then_some(9_000_000),
+        party,
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let validators = (1..=4).map(|n| PartyId::new(Role::Validator, id(&format!("v{n}"))));
+        let others = [PartyId::new(Role::Dso, id("d")), PartyId::new(Role::Tso, id("t")), aggregator()];
+        let sites = [site(), PartyId::new(Role::Site, id("s2"))];
+        let line = Line {
+            id: "l".into(),
+            from: "r".into(),
+            to: "b".into(),
+            power_max: None,
+            power_min: None,
+            resistance_microohm: 0,
+            reactance_microohm: 0,
+            rating_millivoltampere: None,
+        };
+        let buses = vec!["r".into(), "b".into()];
+        let genesis = Genesis {
+            network: Network { network: id("n"), feeder: id("f") },
+            feeder: Feeder { voltage_millivolt: 400_000, root: "r".into(), buses, lines: vec![line] },
+            parameters: MarketParameters {
+                interval_s: 900,
+                bids_open_s: 600,
+                gate_closure_s: 120,
+                price_min: PicoEurPerWh(-500_000_000),
+                price_max: PicoEurPerWh(4_000_000_000),
+                imbalance_spread: PicoEurPerWh(20_000_000),
+                aggregator_fee: PicoEurPerWh(0),
+            },
+            participants: others.into_iter().chain(sites).chain(validators).map(participant).collect(),
+            balances: vec![],
+        };
+        genesis.validate().unwrap();
+        Self { genesis }
+    }
+
+    pub fn standing(&self) -> Standing {
+        Standing::of(&self.genesis, &site()).unwrap()
+    }
+
+    fn signer(&self, party: PartyId) -> Signer {
+        let key = key(&party);
+        Signer::new(self.genesis.network.clone(), party, key, 1)
+    }
+
+    fn seal(&self, by: PartyId, to: Option<PartyId>, interval: Interval, body: &Body) -> SignedEnvelope {
+        self.signer(by).sign(to, interval, 1_000, 2_000, body).unwrap().raw
+    }
+
+    /// The site's bid as it goes out.
+    pub fn seal_bid(&self, bid: &Bid) -> SignedEnvelope {
+        self.seal(site(), Some(aggregator()), bid.interval, &Body::Bid(bid.clone()))
+    }
+
+    /// A firm price for `interval` at `price`, of which `served` of the bus's step, in thousandths.
+    pub fn firm(&self, bid: &Bid, interval: i64, price: PicoEurPerWh, served: i64, forgery: Forgery) -> Firm {
+        let interval = Interval(UnixSeconds(interval));
+        let own = bid.curve.demand_at(price);
+        let other = Demand { low: Milliwatt(1_000_000), high: Milliwatt(3_000_000) };
+        let range = Demand { low: own.low + other.low, high: own.high + other.high };
+        let total = range.low + Milliwatt(range.step().0 * served / 1_000);
+        let mut parts = split(total, &[own, other]).unwrap();
+        match forgery {
+            Forgery::AllocationRooted => {
+                parts = vec![own.high + Milliwatt(1), total - own.high - Milliwatt(1)]
+            }
+            Forgery::ShareRooted => parts = vec![own.low, total - own.low],
+            _ => {}
+        }
+        let at = BusPrice { bus: "b".into(), price, allocation: total };
+        let (final_demand, mut path) = self.final_demand(bid, interval, (at, range), &parts);
+        path.1.salt = path.0;
+        let decided_for = if forgery == Forgery::OtherInterval { interval.later(1, 900) } else { interval };
+        let finality = self.prove(self.clearing(decided_for, price, total, final_demand), forgery);
+        let told = |amount| if forgery == Forgery::AllocationTold { amount + Milliwatt(1) } else { amount };
+        let price = if forgery == Forgery::PriceTold { PicoEurPerWh(price.0 - 1) } else { price };
+        Firm {
+            interval,
+            bus: BusAward { bus: "b".into(), price, range, allocation: total },
+            allocation: told(parts[0]),
+            path: path.1,
+            finality,
+        }
+    }
+
+    fn final_demand(
+        &self,
+        bid: &Bid,
+        interval: Interval,
+        bus: (BusPrice, Demand),
+        parts: &[Milliwatt],
+    ) -> (FinalDemand, (Hash32, wire::message::MerkleSumPath)) {
+        let salt = Hash32([9; 32]);
+        let leaf =
+            |account: &str, bid_hash, allocation| SumLeaf { account: id(account), bid_hash, allocation };
+        let tree = SumTree::build(&[
+            leaf("account-site-s1", salted_bid_hash(&salt, &self.seal_bid(bid)), parts[0]),
+            leaf("account-site-s2", Hash32([7; 32]), parts[1]),
+        ]);
+        let root = tree.root();
+        let demand = FinalDemand {
+            interval,
+            bids_root: Hash32([5; 32]),
+            allocations_root: root.hash,
+            import: root.import,
+            export: root.export,
+            buses: vec![bus],
+        };
+        (demand, (salt, tree.path(0).unwrap()))
+    }
+
+    fn clearing(
+        &self,
+        interval: Interval,
+        price: PicoEurPerWh,
+        import: Milliwatt,
+        demand: FinalDemand,
+    ) -> ClearingEntry {
+        let dso = PartyId::new(Role::Dso, id("d"));
+        let curve = SupplyCurve::flat(price, import, import).unwrap();
+        let supply = Body::Supply(Supply { interval, curve });
+        let demand = Body::FinalDemand(FinalDemand { interval, ..demand });
+        ClearingEntry {
+            interval,
+            import,
+            prices: vec![price, price],
+            flows: vec![import],
+            supply: self.seal(PartyId::new(Role::Tso, id("t")), Some(dso.clone()), interval, &supply),
+            demands: vec![self.seal(aggregator(), Some(dso), interval, &demand)],
+        }
+    }
+
+    fn prove(&self, clearing: ClearingEntry, forgery: Forgery) -> ByteBuf {
+        let interval = clearing.interval;
+        let submit = Body::Submit(Entry::Clearing(clearing));
+        let entries = vec![self.seal(PartyId::new(Role::Dso, id("d")), None, interval, &submit)];
+        let verifier = Verifier::new(&self.genesis).unwrap();
+        let header = Header {
+            height: 3,
+            previous: Hash32([1; 32]),
+            time_ms: 1_000,
+            entries_root: entries_root(&entries),
+            state_hash: Hash32([2; 32]),
+            proposer: id("v1"),
+        };
+        let votes = if forgery == Forgery::TwoVotes { 2 } else { 3 };
+        let block = Some(header.hash());
+        let sign = |validator: u16| {
+            let vote = Vote { kind: VoteKind::Precommit, height: 3, round: 0, block, validator };
+            let party = PartyId::new(Role::Validator, id(&format!("v{}", validator + 1)));
+            (validator, vote.sign(verifier.ledger(), &self.signer(party)))
+        };
+        let certificate = VoteCertificate { round: 0, signatures: (0..votes).map(sign).collect() };
+        let decided = DecidedBlock { block: Block { header, entries }, certificate };
+        ByteBuf::from(FinalityProof::of(&decided, 0).unwrap().encode().unwrap())
+    }
+}

@@ -1,0 +1,150 @@
+//! What the devices were last told, and what a site does when no firm price comes.
+
+use crate::device::preferences::Preferences;
+use crate::device::DeviceBid;
+use market::units::Milliwatt;
+
+/// What one device is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setpoint {
+    /// Take (negative: give) this power. For a generator: at most feed in so much.
+    Power(Milliwatt),
+    /// Whatever it does by itself.
+    OwnDefault,
+}
+
+/// The setpoint by which a device takes `power` of its bid.
+pub fn setpoint_of(wish: &Preferences, power: Milliwatt, bid: &DeviceBid) -> Setpoint {
+    match wish {
+        // All it could feed in needs no limit, and none lets it give more should the sky clear.
+        Preferences::Generator(_) if power <= bid.curve.power_min() => Setpoint::OwnDefault,
+        Preferences::Charger(_) if power > Milliwatt::ZERO => {
+            Setpoint::Power(bid.block.map_or(power, |block| power.max(block.setpoint_min)))
+        }
+        _ => Setpoint::Power(power),
+    }
+}
+
+/// Setpoints for one interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Devices by their places, and what each is to do.
+    pub setpoints: Vec<(usize, Setpoint)>,
+    /// What the devices then take together, as far as is known.
+    pub devices_power: Milliwatt,
+}
+
+/// The orders in force, and how long they have been without a firm price.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    patience: u32,
+    without_price: u32,
+    orders: Orders,
+}
+
+/// What to do in an interval without a firm price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// Nothing was ever ordered, or all was released: devices are on their own default.
+    Nothing,
+    /// Go on as last ordered.
+    Keep(Vec<(usize, Setpoint)>),
+    /// Give every device back to its own default.
+    Release(Vec<(usize, Setpoint)>),
+}
+
+impl Schedule {
+    /// Nothing ordered yet. Orders are kept for `patience` intervals without a firm price.
+    pub fn new(patience: u32) -> Self {
+        Self { patience, without_price: 0, orders: Orders::default() }
+    }
+
+    /// A firm price's orders take the place of what was before.
+    pub fn follow(&mut self, orders: Orders) {
+        self.without_price = 0;
+        self.orders = orders;
+    }
+
+    /// An interval begins without a firm price: the last orders stand, as long as with `base_load`
+    /// they keep within `connection`, and not for ever.
+    pub fn go_on_without(&mut self, base_load: Milliwatt, connection: Milliwatt) -> Fallback {
+        if self.orders.setpoints.is_empty() {
+            return Fallback::Nothing;
+        }
+        self.without_price = self.without_price.saturating_add(1);
+        let power = base_load.0.saturating_add(self.orders.devices_power.0);
+        if self.without_price <= self.patience && (-connection.0..=connection.0).contains(&power) {
+            return Fallback::Keep(self.orders.setpoints.clone());
+        }
+        let orders = std::mem::take(&mut self.orders);
+        Fallback::Release(
+            orders.setpoints.into_iter().map(|(place, _)| (place, Setpoint::OwnDefault)).collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::preferences::{ChargerPreferences, GeneratorPreferences};
+    use crate::device::Block;
+    use market::curve::{Breakpoint, FlexCurve};
+    use market::units::PicoEurPerWh;
+
+    fn follow(schedule: &mut Schedule, power: i64) {
+        let power = Milliwatt(power);
+        schedule.follow(Orders { setpoints: vec![(0, Setpoint::Power(power))], devices_power: power });
+    }
+
+    #[test]
+    fn orders_stand_for_a_while_and_only_within_the_connection() {
+        let check = |schedule: &mut Schedule, base, expected: &str| {
+            let fallback = schedule.go_on_without(Milliwatt(base), Milliwatt(1_000));
+            let word = match fallback {
+                Fallback::Nothing => "nothing",
+                Fallback::Keep(_) => "keep",
+                Fallback::Release(_) => "release",
+            };
+            assert_eq!(word, expected);
+        };
+        let mut schedule = Schedule::new(2);
+        check(&mut schedule, 0, "nothing");
+        follow(&mut schedule, 700);
+        for expected in ["keep", "keep", "release", "nothing"] {
+            check(&mut schedule, 300, expected);
+        }
+        follow(&mut schedule, 700);
+        check(&mut schedule, 301, "release");
+        follow(&mut schedule, -700);
+        check(&mut schedule, -301, "release");
+    }
+
+    fn check_setpoint(wish: &Preferences, points: &[(i64, i64)], power: i64, expected: Setpoint) {
+        let point = |(price, power): &(i64, i64)| Breakpoint {
+            price: PicoEurPerWh(*price),
+            power: Milliwatt(*power),
+        };
+        let curve = FlexCurve::new(points.iter().map(point).collect()).unwrap();
+        let block = Some(Block { height: Milliwatt(300), setpoint_min: Milliwatt(1_400) });
+        assert_eq!(setpoint_of(wish, Milliwatt(power), &DeviceBid { curve, block }), expected);
+    }
+
+    #[test]
+    fn a_generator_is_limited_only_below_what_it_could_give() {
+        let wish = Preferences::Generator(GeneratorPreferences {});
+        check_setpoint(&wish, &[(0, 0), (0, -500)], -500, Setpoint::OwnDefault);
+        check_setpoint(&wish, &[(0, 0), (0, -500)], -499, Setpoint::Power(Milliwatt(-499)));
+    }
+
+    #[test]
+    fn a_charger_that_runs_runs_at_least_at_its_least() {
+        let wish = Preferences::Charger(ChargerPreferences {
+            departure: "07:00".to_owned().try_into().unwrap(),
+            energy_need_wh: 1.0,
+            unmet_eur_per_mwh: 1.0,
+        });
+        check_setpoint(&wish, &[(9, 300), (9, 0)], 0, Setpoint::Power(Milliwatt(0)));
+        check_setpoint(&wish, &[(9, 300), (9, 0)], 300, Setpoint::Power(Milliwatt(1_400)));
+        check_setpoint(&wish, &[(9, 3_000), (9, 0)], 2_000, Setpoint::Power(Milliwatt(2_000)));
+    }
+}

@@ -1,0 +1,164 @@
+//! The site's own shell: opens its devices and does what the core asks of them, each device in a task
+//! of its own. Decides nothing.
+
+use super::act::{SiteAction, SiteReport};
+use super::core::{SiteConfig, SiteCore};
+use super::lane::Lane;
+use super::options::{fits, SiteOptions};
+use super::schedule::Setpoint;
+use super::standing::Standing;
+use crate::roster::RosterError;
+use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
+use futures::future::join_all;
+use hw_adapters::config::open;
+use hw_adapters::device::Device;
+use hw_adapters::metrics::DeviceMetrics;
+use ledger::block::verifier::Verifier;
+use market::interval::Interval;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use wire::party::Role;
+
+/// Messages waiting for answers, or to be taken.
+const QUEUE: usize = 128;
+/// Actions waiting to be begun in order: an interval has two.
+const ACTIONS: usize = 8;
+
+/// Opens the devices and starts the site that `common.signer` signs for, on the current arbiter.
+///
+/// # Errors
+/// Where the genesis has no such site, the options don't fit, a device can't be opened, or the link
+/// can't be made. That a device doesn't answer is no error.
+pub async fn start(
+    common: &Common,
+    options: SiteOptions,
+    device_metrics: &DeviceMetrics,
+) -> Result<RoleHandle, StartError> {
+    let wrong = |reason: String| StartError::Options { reason };
+    options.validate().map_err(wrong)?;
+    let genesis = &common.genesis;
+    let answer_within = Duration::from_millis(options.answer_within_ms);
+    let meter = open(&options.meter, device_metrics).await.map_err(|e| wrong(e.to_string()))?;
+    if !matches!(meter, Device::Meter(_)) {
+        return Err(wrong(format!("{} is no meter", options.meter.name())));
+    }
+    let (mut lanes, mut devices) = (Vec::new(), Vec::new());
+    for site_device in options.devices {
+        let name = site_device.config.name().to_owned();
+        let device = open(&site_device.config, device_metrics).await.map_err(|e| wrong(e.to_string()))?;
+        if !fits(&device, &site_device.preferences) {
+            return Err(wrong(format!("{name}: its preferences are for another kind of device")));
+        }
+        lanes.push(Lane::start(device, answer_within));
+        devices.push((name, site_device.preferences));
+    }
+    let core = SiteCore::new(SiteConfig {
+        standing: Standing::of(genesis, common.signer.party())?,
+        parameters: genesis.parameters,
+        verifier: Verifier::new(genesis).map_err(RosterError::from)?,
+        devices,
+        horizon: options.horizon,
+        patience: options.patience,
+    });
+    let performer = SitePerformer {
+        lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
+        ordered: None,
+    };
+    let connection = Connection {
+        subscriptions: vec![genesis.network.filter_broadcast(Role::Tso, "forecast")],
+        queue: QUEUE,
+    };
+    shell::start(common, core, performer, connection)
+}
+
+#[derive(Clone)]
+struct Lanes {
+    meter: Lane,
+    devices: Vec<Lane>,
+}
+
+struct SitePerformer {
+    lanes: Lanes,
+    /// Meter readings and writes, which keep their order.
+    ordered: Option<mpsc::Sender<SiteAction>>,
+}
+
+impl Performer<SiteCore> for SitePerformer {
+    fn perform(&mut self, act: SiteAction, reports: &mpsc::Sender<SiteReport>) {
+        let reports = reports.clone();
+        let lanes = self.lanes.clone();
+        match act {
+            SiteAction::ReadAll { interval } => {
+                tokio::spawn(async move { report(&reports, lanes.read_all(interval).await).await });
+            }
+            SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
+                let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
+                if let Err(refused) = ordered.try_send(act) {
+                    tokio::spawn(async move { report(&reports, undone(refused.into_inner())).await });
+                }
+            }
+        }
+    }
+}
+
+/// A task that begins each action once the meter reading before it is done.
+fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<SiteAction> {
+    let (actions, mut actions_out) = mpsc::channel(ACTIONS);
+    tokio::spawn(async move {
+        while let Some(action) = actions_out.recv().await {
+            match action {
+                SiteAction::ReadMeter { boundary } => {
+                    let meter = lanes.meter.read_meter().await;
+                    report(&reports, SiteReport::MeterRead { boundary, meter }).await;
+                }
+                SiteAction::Write { interval, setpoints, hold_s } => {
+                    let (lanes, reports) = (lanes.clone(), reports.clone());
+                    tokio::spawn(async move {
+                        report(&reports, lanes.write(interval, setpoints, hold_s).await).await;
+                    });
+                }
+                SiteAction::ReadAll { interval } => report(&reports, lanes.read_all(interval).await).await,
+            }
+        }
+    });
+    actions
+}
+
+impl Lanes {
+    async fn read_all(&self, interval: Interval) -> SiteReport {
+        let devices = join_all(self.devices.iter().map(Lane::read));
+        let (meter, devices) = futures::join!(self.meter.read_meter(), devices);
+        SiteReport::AllRead { interval, meter, devices }
+    }
+
+    async fn write(&self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, hold_s: u32) -> SiteReport {
+        let outcomes = setpoints.into_iter().map(|(place, setpoint)| async move {
+            let outcome = match self.devices.get(place) {
+                Some(lane) => lane.write(setpoint, hold_s).await,
+                None => Err("there is no such device".to_owned()),
+            };
+            (place, outcome)
+        });
+        SiteReport::Written { interval, outcomes: join_all(outcomes).await }
+    }
+}
+
+/// What is reported of an action there was no room for.
+fn undone(action: SiteAction) -> SiteReport {
+    let reason = || "too many requests wait already".to_owned();
+    match action {
+        SiteAction::ReadAll { interval } => {
+            SiteReport::AllRead { interval, meter: Err(reason()), devices: Vec::new() }
+        }
+        SiteAction::ReadMeter { boundary } => SiteReport::MeterRead { boundary, meter: Err(reason()) },
+        SiteAction::Write { interval, setpoints, .. } => {
+            let outcomes = setpoints.into_iter().map(|(place, _)| (place, Err(reason()))).collect();
+            SiteReport::Written { interval, outcomes }
+        }
+    }
+}
+
+async fn report(reports: &mpsc::Sender<SiteReport>, report: SiteReport) {
+    // Fails only where the site has ended, and then nobody asks.
+    let _ = reports.send(report).await;
+}

@@ -1,0 +1,45 @@
+//! What a site knows of itself, from the genesis.
+
+use crate::roster::RosterError;
+use ledger::genesis::Genesis;
+use market::units::Milliwatt;
+use wire::party::{Id, PartyId, Role};
+
+/// A site's place in the market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Who it is.
+    pub site: PartyId,
+    /// Its account.
+    pub account: Id,
+    /// Who bids for it.
+    pub aggregator: PartyId,
+    /// Name of its bus.
+    pub bus: String,
+    /// Place of its bus among the feeder's buses.
+    pub bus_place: usize,
+    /// Most power at its connection, either way.
+    pub connection: Milliwatt,
+}
+
+impl Standing {
+    /// The standing of `site`.
+    ///
+    /// # Errors
+    /// [`RosterError::IncompleteSite`] naming what the genesis doesn't say of it.
+    pub fn of(genesis: &Genesis, site: &PartyId) -> Result<Self, RosterError> {
+        let missing = |what| RosterError::IncompleteSite { site: site.clone(), what };
+        let own = genesis.participants.iter().find(|p| p.party == *site).ok_or_else(|| missing("entry"))?;
+        let bus = own.bus.clone().ok_or_else(|| missing("bus"))?;
+        let bus_place = genesis.feeder.buses.iter().position(|name| *name == bus);
+        let aggregator = own.aggregator.clone().ok_or_else(|| missing("aggregator"))?;
+        Ok(Self {
+            site: site.clone(),
+            account: own.account.clone(),
+            aggregator: PartyId::new(Role::Aggregator, aggregator),
+            bus_place: bus_place.ok_or_else(|| missing("bus on the feeder"))?,
+            bus,
+            connection: own.connection_milliwatt.map(Milliwatt).ok_or_else(|| missing("connection limit"))?,
+        })
+    }
+}
