@@ -64,7 +64,7 @@ pub struct Overheard {
 pub struct Progress {
     /// Market time; none before the first tick.
     pub now: Option<UnixSeconds>,
-    /// Intervals that have started.
+    /// Traded intervals that have started.
     pub started: u32,
     /// Whether every interval is over and its deliveries decided, or given up.
     pub finished: bool,
@@ -168,7 +168,7 @@ impl TimekeeperCore {
             return Vec::new();
         }
         self.standing = Standing::Watching { since_ms: now.real_ms, said_ms: now.real_ms };
-        if let Phase::Start(_) = self.phase {
+        if matches!(self.phase, Phase::Start(interval) if Some(interval) != self.end) {
             self.started += 1;
         }
         vec![self.tick(), self.show(false)]

@@ -10,5 +10,7 @@ mod market_day;
 mod network;
 mod party;
 mod sockets;
+mod stage;
+mod timekeeper;
 mod validators;
 mod world;

@@ -5,9 +5,12 @@ use ledger::genesis::Genesis;
 use market::feeder::{Feeder, Line};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
+use market::supply::SupplyCurve;
 use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
+use wire::message::{Body, BusAward, Firm, Supply};
 use wire::party::{Participant, PartyId, Role};
 use wire::topic::Network;
 
@@ -119,4 +122,36 @@ pub fn genesis(plan: Plan) -> Genesis {
     };
     genesis.validate().unwrap();
     genesis
+}
+
+/// What import costs: any amount at one price.
+pub fn supply(interval: Interval, price: i64) -> Body {
+    let bound = Milliwatt(1_000_000_000);
+    let curve = SupplyCurve::flat(PicoEurPerWh(price), -bound, bound).unwrap();
+    Body::Supply(Supply { interval, curve })
+}
+
+/// A clearing at one price, whose evidence is not what is tested.
+pub fn clearing(interval: Interval, price: PicoEurPerWh) -> Entry {
+    let nothing = SignedEnvelope { topic: String::new(), bytes: Vec::new().into() };
+    Entry::Clearing(ClearingEntry {
+        interval,
+        import: Milliwatt::ZERO,
+        prices: vec![price; 4],
+        flows: vec![Milliwatt::ZERO; 3],
+        supply: nothing,
+        demands: Vec::new(),
+    })
+}
+
+/// A firm price, whose proofs are not what is tested.
+pub fn firm(interval: Interval) -> Body {
+    let price = PicoEurPerWh(1);
+    Body::Firm(Firm {
+        interval,
+        bus: BusAward { bus: "b2".to_owned(), price, range: Default::default(), allocation: Milliwatt::ZERO },
+        allocation: Milliwatt::ZERO,
+        path: Default::default(),
+        finality: Default::default(),
+    })
 }
