@@ -4,19 +4,17 @@
 use super::answers::Buses;
 use super::award::{apportion, award, check_final};
 use super::measurement::{Cleared, Measurement};
+use super::problem::{Grid, Problem};
 use super::session::{Session, Stage};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::roster::{self, RosterError};
 use ledger::genesis::Genesis;
 use market::certificate::{self, PartyDemand};
-use market::clearing::sampled::{clear_sampled, first_question, Outcome};
-use market::clearing::samples::Samples;
+use market::clearing::sampled::{first_question, Outcome};
 use market::clearing::{Clearing, Infeasible};
-use market::feeder::{Feeder, Tree};
 use market::interval::Interval;
 use market::parameters::MarketParameters;
-use market::supply::SupplyCurve;
 use market::units::PicoEurPerWh;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,33 +28,6 @@ pub const MAX_ROUNDS: u32 = 8;
 
 /// Intervals remembered after their start.
 const KEPT_INTERVALS: i64 = 8;
-
-/// The feeder with its order, shared with whoever solves.
-#[derive(Debug)]
-pub struct Grid {
-    /// The feeder.
-    pub feeder: Feeder,
-    /// Its order.
-    pub tree: Tree,
-}
-
-/// One interval's clearing, to be worked out off the arbiter.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    grid: Arc<Grid>,
-    interval: Interval,
-    round: u32,
-    supply: SupplyCurve,
-    samples: Samples,
-}
-
-impl Problem {
-    /// Works it out. Pure, and the only heavy work of the DSO.
-    pub fn solve(&self) -> DsoReport {
-        let outcome = clear_sampled(&self.grid.feeder, &self.grid.tree, &self.supply, &self.samples);
-        DsoReport::Solved { interval: self.interval, round: self.round, outcome }
-    }
-}
 
 /// What only the DSO's shell can do.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod award;
 pub mod core;
 pub mod measurement;
+pub mod problem;
 mod session;
 mod shell;
 
