@@ -1,3 +1,10 @@
 //! The program people run, as a library, so that tests play what the commands play.
 
+pub mod audit;
+pub mod clear;
+pub mod cli;
+pub mod configuration;
+pub mod demo;
+pub mod logging;
 pub mod neighbourhood;
+pub mod run;

@@ -1,2 +1,64 @@
-//! The gridpact program.
-fn main() {}
+//! The gridpact program: reads the command line, runs the command, turns what came of it into an
+//! exit code.
+
+use clap::Parser;
+use gridpact::audit::{self, AuditError};
+use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
+use gridpact::configuration::page;
+use gridpact::demo::{self, files};
+use gridpact::logging::{self, LogTarget};
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// `ledger verify`: something does not hold.
+const EXIT_WRONG: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Demo(args) => demo(args, cli.log_format),
+        Command::Run(args) => {
+            if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {
+                return failed(error);
+            }
+            done(actix::System::new().block_on(gridpact::run::run(&args)))
+        }
+        Command::Ledger(LedgerCommand::Verify { dir }) => match audit::run(&dir, &mut std::io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error @ AuditError::Wrong { .. }) => {
+                eprintln!("gridpact: {error}");
+                ExitCode::from(EXIT_WRONG)
+            }
+            Err(error) => failed(error),
+        },
+        Command::Clear(args) => gridpact::clear::run(args),
+        Command::ConfigDoc => {
+            print!("{}", page::render());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn demo(args: DemoArgs, log_format: LogFormat) -> ExitCode {
+    let directory = match files::make_directory(args.data_dir.as_deref()) {
+        Ok(directory) => directory,
+        Err(error) => return failed(error),
+    };
+    // The terminal is the demo's own display's.
+    if let Err(error) = logging::start(LogTarget::File(&directory.join("demo.log")), log_format) {
+        return failed(error);
+    }
+    done(actix::System::new().block_on(demo::run(args, directory)))
+}
+
+fn done<E: Display>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: impl Display) -> ExitCode {
+    eprintln!("gridpact: {error}");
+    ExitCode::FAILURE
+}

@@ -1,8 +1,9 @@
 //! Customers and their devices, told from a grid's loads, generators and batteries.
 //!
 //! Every household, business and farm is one customer with a connection of its own. SimBench says at
-//! which bus a heat pump, charger, PV plant or battery is, not whose it is: those of one kind are dealt
-//! out in turn to the customers at their bus. Where a bus has devices and no customer, one is made.
+//! which bus a heat pump, charger, PV plant or battery is, not whose it is: each goes to the first
+//! customer at its bus that has none of its kind yet; where every one has, to a new customer, a
+//! connection of its own.
 
 use super::day::Day;
 use super::heat;
@@ -11,7 +12,6 @@ use super::simbench::{Generator, GridFile, Load, LoadKind, Storage};
 use super::stays::{self, Stay};
 use market::units::{Millijoule, Milliwatt};
 use sim_devices::physics::heat_pump::HeatPumpConfig;
-use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// One customer: a connection point with what lies behind it. Series have one value an interval.
@@ -25,14 +25,14 @@ pub struct Customer {
     pub base: Vec<Milliwatt>,
     /// Its reactive power, in var. Inverters, chargers and heat pumps are taken to run at unity.
     pub base_reactive_var: Vec<f64>,
-    /// PV plants.
-    pub plants: Vec<Plant>,
-    /// Batteries.
-    pub batteries: Vec<BatterySize>,
-    /// Charge points.
-    pub chargers: Vec<ChargerSize>,
-    /// Heat pumps with the houses they warm.
-    pub heat_pumps: Vec<HeatPumpConfig>,
+    /// PV plant.
+    pub plant: Option<Plant>,
+    /// Battery.
+    pub battery: Option<BatterySize>,
+    /// Charge point.
+    pub charger: Option<ChargerSize>,
+    /// Heat pump with the house it warms.
+    pub heat_pump: Option<HeatPumpConfig>,
 }
 
 /// A PV plant.
@@ -62,8 +62,8 @@ pub struct ChargerSize {
     pub power_max: Milliwatt,
     /// Phases it charges on: one up to 4.6 kW (20 A), three above.
     pub phases: u8,
-    /// The day's stays.
-    pub stays: Vec<Stay>,
+    /// The car's stay that day, if one comes.
+    pub stay: Option<Stay>,
 }
 
 /// A device that can't be given to a customer.
@@ -111,7 +111,7 @@ pub struct ProfileSet<'a> {
 /// # Errors
 /// Where a device has no profile or an impossible size.
 pub fn build(grid: &GridFile, day: Day, profiles: ProfileSet<'_>) -> Result<Vec<Customer>, CustomerError> {
-    let mut deal = Deal { day, profiles, customers: Vec::new(), dealt: BTreeMap::new() };
+    let mut deal = Deal { day, profiles, customers: Vec::new() };
     let mut rest = Vec::new();
     for load in &grid.loads {
         match load.kind() {
@@ -138,20 +138,15 @@ struct Deal<'a> {
     day: Day,
     profiles: ProfileSet<'a>,
     customers: Vec<Customer>,
-    dealt: BTreeMap<(usize, &'static str), usize>,
 }
 
 impl Deal<'_> {
-    /// The customer at `bus` whose turn it is for a device of `kind`.
-    fn next(&mut self, bus: usize, kind: &'static str) -> &mut Customer {
-        let here: Vec<usize> = (0..self.customers.len()).filter(|i| self.customers[*i].bus == bus).collect();
-        if here.is_empty() {
-            return self.add(bus);
+    /// The customer at `bus` that gets a device: the first that `lacks` one of its kind.
+    fn taker(&mut self, bus: usize, lacks: fn(&Customer) -> bool) -> &mut Customer {
+        match self.customers.iter().position(|customer| customer.bus == bus && lacks(customer)) {
+            Some(place) => &mut self.customers[place],
+            None => self.add(bus),
         }
-        let turn = self.dealt.entry((bus, kind)).or_insert(0);
-        let chosen = here[*turn % here.len()];
-        *turn += 1;
-        &mut self.customers[chosen]
     }
 
     fn add(&mut self, bus: usize) -> &mut Customer {
@@ -162,10 +157,10 @@ impl Deal<'_> {
             bus,
             base: vec![Milliwatt::ZERO; intervals],
             base_reactive_var: vec![0.0; intervals],
-            plants: Vec::new(),
-            batteries: Vec::new(),
-            chargers: Vec::new(),
-            heat_pumps: Vec::new(),
+            plant: None,
+            battery: None,
+            charger: None,
+            heat_pump: None,
         });
         &mut self.customers[place]
     }
@@ -185,7 +180,7 @@ impl Deal<'_> {
     fn heat_pump(&mut self, load: &Load) -> Result<(), CustomerError> {
         let winter = column(self.profiles.winter_loads, &load.name, &format!("{}_pload", load.profile))?;
         let house = heat::house(power(&load.name, load.p_kw)?, winter);
-        self.next(load.bus, "heat pump").heat_pumps.push(house);
+        self.taker(load.bus, |customer| customer.heat_pump.is_none()).heat_pump = Some(house);
         Ok(())
     }
 
@@ -195,9 +190,9 @@ impl Deal<'_> {
         let charger = ChargerSize {
             power_max,
             phases: if power_max.kw() <= 4.6 { 1 } else { 3 },
-            stays: stays::from_profile(week, self.day, power_max),
+            stay: stays::from_profile(week, self.day, power_max),
         };
-        self.next(load.bus, "charger").chargers.push(charger);
+        self.taker(load.bus, |customer| customer.charger.is_none()).charger = Some(charger);
         Ok(())
     }
 
@@ -207,7 +202,7 @@ impl Deal<'_> {
             nameplate: power(&generator.name, generator.p_kw)?,
             available: powers(&generator.name, generator.p_kw, &week[self.day.profile_rows()])?,
         };
-        self.next(generator.bus, "plant").plants.push(plant);
+        self.taker(generator.bus, |customer| customer.plant.is_none()).plant = Some(plant);
         Ok(())
     }
 
@@ -219,7 +214,7 @@ impl Deal<'_> {
                 .ok_or_else(|| figure(storage.energy_kwh))?,
             one_way_efficiency: storage.efficiency,
         };
-        self.next(storage.bus, "battery").batteries.push(battery);
+        self.taker(storage.bus, |customer| customer.battery.is_none()).battery = Some(battery);
         Ok(())
     }
 }
@@ -242,10 +237,10 @@ impl Customer {
     /// for, at least 3 kW.
     pub fn connection(&self) -> Milliwatt {
         let base = self.base.iter().copied().max().unwrap_or_default();
-        let batteries: Milliwatt = self.batteries.iter().map(|battery| battery.power_max).sum();
-        let chargers: Milliwatt = self.chargers.iter().map(|charger| charger.power_max).sum();
-        let heat_pumps: Milliwatt = self.heat_pumps.iter().map(|pump| pump.power_max).sum();
-        let plants: Milliwatt = self.plants.iter().map(|plant| plant.nameplate).sum();
-        (base + batteries + chargers + heat_pumps).max(batteries + plants).max(Milliwatt(3_000_000))
+        let battery = self.battery.map_or(Milliwatt::ZERO, |battery| battery.power_max);
+        let charger = self.charger.as_ref().map_or(Milliwatt::ZERO, |charger| charger.power_max);
+        let heat_pump = self.heat_pump.as_ref().map_or(Milliwatt::ZERO, |pump| pump.power_max);
+        let plant = self.plant.as_ref().map_or(Milliwatt::ZERO, |plant| plant.nameplate);
+        (base + battery + charger + heat_pump).max(battery + plant).max(Milliwatt(3_000_000))
     }
 }

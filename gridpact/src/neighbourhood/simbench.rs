@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grid {
-    /// 160 kVA, 13 customers, much PV: farms and a few houses.
+    /// 160 kVA, 15 customers, much PV: farms and a few houses.
     Rural1,
-    /// 400 kVA, 41 customers.
+    /// 400 kVA, 42 customers.
     Semiurb4,
     /// 630 kVA, 111 customers.
     Urban6,

@@ -1,10 +1,12 @@
 //! When cars come and go, told from a charging profile.
 //!
 //! SimBench's charging profiles are of cars charged the moment they are plugged in, so each run of
-//! charging tells an arrival and an energy. What they don't tell, the rules here do: a car stays
-//! [`STAY_INTERVALS`], or until the next one comes or the day ends, so that both a coordinated and an
-//! uncoordinated day end with nobody still waiting. A charger without a run on the day played takes
-//! those of the next day of the same week that has one; without any that week, it stays empty.
+//! charging tells an arrival and an energy. What they don't tell, the rules here do. A driver states
+//! one need and one departure a day, so a charger has one stay a day: it begins with the run of most
+//! energy, needs the energy of all the day's runs, and lasts [`STAY_INTERVALS`] or to the day's end, so
+//! that both a coordinated and an uncoordinated day end with nobody still waiting. A charger without
+//! a run on the day played takes the next day of the same week that has one; without any that week,
+//! it stays empty.
 
 use super::day::{Day, INTERVALS_PER_DAY, INTERVAL_S};
 use market::units::{Millijoule, Milliwatt};
@@ -26,25 +28,23 @@ pub struct Stay {
     pub energy_need: Millijoule,
 }
 
-/// The stays of a charger of `power_max` over `day`, from its profile's week.
-pub fn from_profile(week: &[f64], day: Day, power_max: Milliwatt) -> Vec<Stay> {
+/// The stay at a charger of `power_max` on `day`, from its profile's week; none where no car comes.
+pub fn from_profile(week: &[f64], day: Day, power_max: Milliwatt) -> Option<Stay> {
     let days = (0..7).map(|later| (day.index() + later) % 7);
     let runs = days
         .map(|index| runs(&week[index * INTERVALS_PER_DAY..(index + 1) * INTERVALS_PER_DAY]))
-        .find(|runs| !runs.is_empty())
-        .unwrap_or_default();
-    let arrivals = runs.iter().map(|run| run.first).skip(1).chain([INTERVALS_PER_DAY]);
-    let stay = |(run, next): (&Run, usize)| {
-        let departs = (run.first + STAY_INTERVALS).min(next);
-        let most = power_max.over_seconds((departs - run.first) as i64 * INTERVAL_S);
-        let wanted = run.intervals_at_full_power * power_max.over_seconds(INTERVAL_S).0 as f64;
-        Stay {
-            arrival_s: run.first as i64 * INTERVAL_S,
-            departure_s: departs as i64 * INTERVAL_S,
-            energy_need: Millijoule(wanted.min(most.0 as f64 * NEED_SHARE).round() as i64),
-        }
-    };
-    runs.iter().zip(arrivals).map(stay).collect()
+        .find(|runs| !runs.is_empty())?;
+    let larger = |a: &&Run, b: &&Run| a.intervals_at_full_power.total_cmp(&b.intervals_at_full_power);
+    let arrives = runs.iter().max_by(larger)?.first;
+    let departs = (arrives + STAY_INTERVALS).min(INTERVALS_PER_DAY);
+    let most = power_max.over_seconds((departs - arrives) as i64 * INTERVAL_S);
+    let intervals: f64 = runs.iter().map(|run| run.intervals_at_full_power).sum();
+    let wanted = intervals * power_max.over_seconds(INTERVAL_S).0 as f64;
+    Some(Stay {
+        arrival_s: arrives as i64 * INTERVAL_S,
+        departure_s: departs as i64 * INTERVAL_S,
+        energy_need: Millijoule(wanted.min(most.0 as f64 * NEED_SHARE).round() as i64),
+    })
 }
 
 struct Run {
@@ -70,42 +70,39 @@ mod tests {
     use super::super::day::{Season, Weekday};
     use super::*;
 
-    /// Fractions of (interval of the week, fraction) to stays of a 4 kW charger on Monday, as
+    /// Fractions of (interval of the week, fraction) to the stay at a 4 kW charger on Monday, as
     /// (arrival and departure in intervals, need in Wh).
-    fn check(fractions: &[(usize, f64)], expected: &[(i64, i64, i64)]) {
+    fn check(fractions: &[(usize, f64)], expected: Option<(i64, i64, i64)>) {
         let mut week = vec![0.0; 7 * INTERVALS_PER_DAY];
         for (interval, fraction) in fractions {
             week[*interval] = *fraction;
         }
         let day = Day { season: Season::Winter, weekday: Weekday::Monday };
-        let stays: Vec<(i64, i64, i64)> = from_profile(&week, day, Milliwatt(4_000_000))
-            .iter()
-            .map(|stay| {
-                let wh = stay.energy_need.0 / 3_600_000;
-                (stay.arrival_s / INTERVAL_S, stay.departure_s / INTERVAL_S, wh)
-            })
-            .collect();
-        assert_eq!(stays, expected);
+        let found = from_profile(&week, day, Milliwatt(4_000_000)).map(|stay| {
+            let wh = stay.energy_need.0 / 3_600_000;
+            (stay.arrival_s / INTERVAL_S, stay.departure_s / INTERVAL_S, wh)
+        });
+        assert_eq!(found, expected);
     }
 
     #[test]
     fn a_run_of_charging_is_a_stay_of_eight_hours() {
-        check(&[(30, 0.5), (31, 1.0)], &[(30, 62, 1_500)]);
+        check(&[(30, 0.5), (31, 1.0)], Some((30, 62, 1_500)));
     }
 
     #[test]
-    fn a_stay_ends_with_the_next_arrival_or_the_day() {
-        check(&[(10, 1.0), (20, 1.0), (90, 1.0)], &[(10, 20, 1_000), (20, 52, 1_000), (90, 96, 1_000)]);
+    fn a_stay_begins_with_the_largest_run_needs_all_and_ends_with_the_day() {
+        check(&[(10, 1.0), (79, 1.0), (80, 1.0)], Some((79, 96, 3_000)));
     }
 
     #[test]
     fn a_need_is_bounded_by_what_the_stay_can_give() {
-        check(&[(95, 1.0)], &[(95, 96, 700)]);
+        check(&[(95, 1.0)], Some((95, 96, 700)));
     }
 
     #[test]
     fn without_a_run_the_next_day_that_has_one_stands_in() {
-        check(&[(2 * 96 + 40, 1.0), (6 * 96 + 50, 1.0)], &[(40, 72, 1_000)]);
-        check(&[], &[]);
+        check(&[(2 * 96 + 40, 1.0), (6 * 96 + 50, 1.0)], Some((40, 72, 1_000)));
+        check(&[], None);
     }
 }

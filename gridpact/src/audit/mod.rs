@@ -1,0 +1,117 @@
+//! `gridpact ledger verify`: has the ledger crate's auditor check every ledger in a directory, and says
+//! what it checked.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ledger::verify::{verify_dir, VerifyError, VerifyReport};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// The genesis a validator keeps beside its blocks, by which its folder is known.
+const GENESIS_FILE: &str = "genesis.json";
+/// What a demo's validators' folders begin with.
+const VALIDATOR_PREFIX: &str = "validator-";
+
+/// Why a ledger could not be said to hold.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    /// The directory can't be read.
+    #[error("reading {path}: {source}")]
+    Read {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was checked can't be printed.
+    #[error("printing: {0}")]
+    Print(#[from] io::Error),
+    /// Something does not hold.
+    #[error("{path}: {source}")]
+    Wrong {
+        /// The validator's folder.
+        path: PathBuf,
+        /// What, naming the height.
+        source: VerifyError,
+    },
+}
+
+/// Checks `directory`, one validator's or one with several validators' in it, and prints what was
+/// checked.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn run(directory: &Path, out: &mut dyn Write) -> Result<(), AuditError> {
+    let folders = folders(directory)?;
+    for folder in &folders {
+        let report = check(folder)?;
+        print(folder, &report, out)?;
+    }
+    writeln!(out, "Everything holds in {} of {} ledgers.", folders.len(), folders.len())?;
+    Ok(())
+}
+
+/// The validators' folders in a demo's directory, or the directory itself.
+fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
+    let read = |source| AuditError::Read { path: directory.to_owned(), source };
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(read)? {
+        let path = entry.map_err(read)?.path();
+        let named = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(VALIDATOR_PREFIX));
+        if named && path.join(GENESIS_FILE).is_file() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    if folders.is_empty() {
+        folders.push(directory.to_owned());
+    }
+    Ok(folders)
+}
+
+fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
+    let bar = ProgressBar::no_length().with_message(folder.display().to_string());
+    if let Ok(style) = ProgressStyle::with_template("{msg}  block {pos} of {len} {bar:30}") {
+        bar.set_style(style);
+    }
+    let checked = verify_dir(folder, &mut |height, last| {
+        bar.set_length(last);
+        bar.set_position(height);
+    });
+    bar.finish_and_clear();
+    checked.map_err(|source| AuditError::Wrong { path: folder.to_owned(), source })
+}
+
+fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", folder.display())?;
+    let rows = [
+        (report.blocks, "blocks: hash, link, Merkle root of entries, state after it"),
+        (report.votes, "validators' votes, more than two thirds behind every block"),
+        (report.envelopes, "signed envelopes"),
+        (report.clearings, "clearings with their certificates: feasible, optimal, prices right"),
+        (report.deliveries, "deliveries, every site under its Merkle-sum root"),
+        (report.settlements, "sites' settlements"),
+        (report.transfers, "transfers"),
+        (report.payments, "payments, each entry's summing to zero"),
+        (report.accounts, "accounts"),
+    ];
+    for (count, what) in rows {
+        writeln!(out, "  {count:>9}  {what}")?;
+    }
+    let total_eur = report.total_nano_eur as f64 / 1e9;
+    writeln!(out, "  {total_eur:>9.2}  EUR in all balances, the same at every height")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_without_a_ledger_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = run(directory.path(), &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, AuditError::Wrong { .. }), "{error}");
+        let error = run(&directory.path().join("nowhere"), &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, AuditError::Read { .. }), "{error}");
+    }
+}

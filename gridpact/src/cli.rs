@@ -1,0 +1,160 @@
+//! The command line: what can be said to the program, and the help that teaches it.
+
+use crate::clear::ClearArgs;
+use crate::neighbourhood::day::{Season, Weekday};
+use crate::neighbourhood::simbench::Grid;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, and what was checked is right
+  1  it could not be done; standard error says what and why
+  2  `clear`: the case is infeasible; the result names the limit that can't be met
+  3  `ledger verify`: the ledger is not what it should be; the output names the height";
+
+/// A local energy market: sites bid flexibility by price, the grid operator clears within the
+/// feeder's limits, validators check and settle.
+#[derive(Debug, Parser)]
+#[command(name = "gridpact", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written. What is logged is chosen by RUST_LOG, e.g. `RUST_LOG=agents=debug`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play one day of a real low-voltage grid, with every role and device on its own sockets
+    Demo(DemoArgs),
+    /// Start the roles that configuration files name, until Ctrl-C
+    Run(RunArgs),
+    /// Look after a ledger
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Clear one market case, or a file of orders, and print the result as JSON
+    Clear(ClearArgs),
+    /// Print docs/CONFIGURATION.md
+    #[command(hide = true)]
+    ConfigDoc,
+}
+
+/// Arguments of `gridpact demo`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gridpact demo                                 a winter Wednesday in about two minutes
+  gridpact demo --season summer --grid urban6   many customers, strong sun
+  gridpact demo --intervals 8 --json            two hours, figures as JSON
+  gridpact demo --serve                         keep running; day after day, until Ctrl-C
+
+The demo is nothing but `gridpact run` on the files it writes to its data directory, plus simulated
+devices. Copy one of DIR/roles/*.toml and change it to build a site of your own.")]
+pub struct DemoArgs {
+    /// Which week of the data sets
+    #[arg(long, value_enum, default_value_t = Season::Winter)]
+    pub season: Season,
+    /// Which day of that week
+    #[arg(long, value_enum, default_value_t = Weekday::Wednesday)]
+    pub weekday: Weekday,
+    /// Which SimBench grid
+    #[arg(long, value_enum, default_value_t = Grid::Rural1)]
+    pub grid: Grid,
+    /// How many intervals of 15 minutes, from local midnight
+    #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=96))]
+    pub intervals: u32,
+    /// Market seconds per real second, at most; at 720 a day takes two minutes
+    #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub speed: u32,
+    /// Where configuration, keys, ledgers and logs go; must be empty or not there yet
+    /// [default: a new ./gridpact-demo-N]
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+    /// Read grids, profiles and prices from a directory laid out like gridpact/data
+    #[arg(long)]
+    pub dataset: Option<PathBuf>,
+    /// Print one JSON document at the end instead of lines and tables
+    #[arg(long)]
+    pub json: bool,
+    /// Keep running after the day, repeating its profiles, until Ctrl-C
+    #[arg(long)]
+    pub serve: bool,
+    /// Where /metrics and /healthz are served
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub metrics_listen: SocketAddr,
+}
+
+/// Arguments of `gridpact run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gridpact run site.toml                        one site controller
+  gridpact run broker.toml dso.toml tso.toml    three roles in one process
+  GRIDPACT_PARTY__BROKERS=10.0.0.2:1883 gridpact run site.toml
+
+A variable GRIDPACT_SECTION__KEY overrides that key in every file given. All keys stand in
+docs/CONFIGURATION.md.")]
+pub struct RunArgs {
+    /// Configuration files, one role each
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Commands about a ledger.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Recompute every hash, signature, vote certificate, clearing certificate and balance
+    #[command(after_help = "\
+Examples:
+  gridpact ledger verify gridpact-demo-1                   every validator's ledger of a demo
+  gridpact ledger verify gridpact-demo-1/validator-v1      one validator's
+
+Exits 0 when everything holds, 3 naming the height where it does not.")]
+    Verify {
+        /// A validator's data directory, or a demo's with several in it
+        dir: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn check(line: &str, accepted: bool) {
+        assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), accepted, "{line}");
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_are_checked_before_anything_starts() {
+        check("gridpact demo", true);
+        check("gridpact demo --season summer --weekday monday --grid urban6 --intervals 8 --json", true);
+        check("gridpact demo --intervals 97", false);
+        check("gridpact demo --speed 0", false);
+        check("gridpact demo --speed fast", false);
+        check("gridpact clear case.json", true);
+        check("gridpact clear", false);
+        check("gridpact run", false);
+        check("gridpact run a.toml b.toml", true);
+        check("gridpact ledger verify", false);
+    }
+}

@@ -1,0 +1,186 @@
+//! Configuration files: TOML, one role a file, overridden by GRIDPACT_* variables, unknown keys refused.
+
+pub mod key_file;
+pub mod page;
+pub mod party;
+pub mod roles;
+
+use config::{Config, Environment, File, FileFormat};
+use party::ProcessKeys;
+use roles::{
+    AggregatorFile, BrokerFile, DsoFile, RoleWord, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Prefix of the variables that override keys: GRIDPACT_SECTION__KEY.
+const PREFIX: &str = "GRIDPACT";
+
+/// One role's configuration, paths resolved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum RoleFile {
+    /// A site controller.
+    Site(SiteFile),
+    /// An aggregator.
+    Aggregator(AggregatorFile),
+    /// The DSO.
+    Dso(DsoFile),
+    /// The TSO interface.
+    Tso(TsoFile),
+    /// A validator.
+    Validator(ValidatorFile),
+    /// A broker.
+    Broker(BrokerFile),
+    /// The timekeeper.
+    Timekeeper(TimekeeperFile),
+}
+
+/// Why a file configures no role.
+#[derive(Debug, Error)]
+pub enum ConfigurationError {
+    /// It can't be read, is no TOML, has an unknown key, or a value that can't be.
+    #[error("{file}: {source}")]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, naming the key.
+        source: Box<config::ConfigError>,
+    },
+}
+
+/// Reads one role's file, with the environment's overrides.
+///
+/// # Errors
+/// [`ConfigurationError::File`], naming file and key.
+pub fn load(file: &Path) -> Result<RoleFile, ConfigurationError> {
+    load_with(file, Environment::with_prefix(PREFIX))
+}
+
+fn load_with(file: &Path, environment: Environment) -> Result<RoleFile, ConfigurationError> {
+    let wrong = |source| ConfigurationError::File { file: file.to_owned(), source: Box::new(source) };
+    let environment = environment
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("party.brokers");
+    let read = Config::builder()
+        .add_source(File::from(file).format(FileFormat::Toml))
+        .add_source(environment)
+        .build()
+        .map_err(wrong)?;
+    let directory = file.parent().unwrap_or(Path::new(""));
+    role_of(read).map(|role| role.resolved(directory)).map_err(wrong)
+}
+
+fn role_of(read: Config) -> Result<RoleFile, config::ConfigError> {
+    #[derive(Deserialize)]
+    struct Only {
+        role: RoleWord,
+    }
+    let Only { role } = read.clone().try_deserialize()?;
+    Ok(match role {
+        RoleWord::Site => RoleFile::Site(read.try_deserialize()?),
+        RoleWord::Aggregator => RoleFile::Aggregator(read.try_deserialize()?),
+        RoleWord::Dso => RoleFile::Dso(read.try_deserialize()?),
+        RoleWord::Tso => RoleFile::Tso(read.try_deserialize()?),
+        RoleWord::Validator => RoleFile::Validator(read.try_deserialize()?),
+        RoleWord::Broker => RoleFile::Broker(read.try_deserialize()?),
+        RoleWord::Timekeeper => RoleFile::Timekeeper(read.try_deserialize()?),
+    })
+}
+
+impl RoleFile {
+    /// What its process shows.
+    pub fn process(&self) -> &ProcessKeys {
+        match self {
+            RoleFile::Site(file) => &file.process,
+            RoleFile::Aggregator(file) => &file.process,
+            RoleFile::Dso(file) => &file.process,
+            RoleFile::Tso(file) => &file.process,
+            RoleFile::Validator(file) => &file.process,
+            RoleFile::Broker(file) => &file.process,
+            RoleFile::Timekeeper(file) => &file.process,
+        }
+    }
+
+    /// Makes every path absolute against the file's own directory.
+    fn resolved(mut self, directory: &Path) -> Self {
+        let party = match &mut self {
+            RoleFile::Site(file) => Some(&mut file.party),
+            RoleFile::Aggregator(file) => Some(&mut file.party),
+            RoleFile::Dso(file) => Some(&mut file.party),
+            RoleFile::Tso(file) => {
+                file.prices = directory.join(&file.prices);
+                Some(&mut file.party)
+            }
+            RoleFile::Validator(file) => Some(&mut file.party),
+            RoleFile::Timekeeper(file) => Some(&mut file.party),
+            RoleFile::Broker(_) => None,
+        };
+        if let Some(party) = party {
+            party.resolve(directory);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    const DSO: &str = "role = 'dso'
+[party]
+id = 'd1'
+key = 'keys/d1.pem'
+genesis = '/etc/gridpact/genesis.json'
+brokers = ['one:1883']
+data_dir = 'd1'
+";
+
+    /// Loads `text` from a file `role.toml` under these variables.
+    fn load_text(text: &str, variables: &[(&str, &str)]) -> (PathBuf, Result<RoleFile, ConfigurationError>) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("role.toml");
+        std::fs::write(&file, text).unwrap();
+        let variables: HashMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment = Environment::with_prefix(PREFIX).source(Some(variables));
+        (directory.path().to_owned(), load_with(&file, environment))
+    }
+
+    fn check_refused(text: &str, named: &str) {
+        let error = load_text(text, &[]).1.unwrap_err().to_string();
+        assert!(error.contains("role.toml") && error.contains(named), "{error}");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let (directory, read) = load_text(DSO, &[]);
+        let RoleFile::Dso(read) = read.unwrap() else { panic!("a DSO") };
+        assert_eq!(read.party.key, directory.join("keys/d1.pem"));
+        assert_eq!(read.party.genesis, Path::new("/etc/gridpact/genesis.json"));
+    }
+
+    #[test]
+    fn variables_override_keys() {
+        let variables =
+            [("GRIDPACT_PARTY__BROKERS", "two:1,three:2"), ("GRIDPACT_PARTY__ID", "d2"), ("OTHER", "x")];
+        let RoleFile::Dso(read) = load_text(DSO, &variables).1.unwrap() else { panic!("a DSO") };
+        assert_eq!(read.party.brokers, ["two:1", "three:2"]);
+        assert_eq!(read.party.id, "d2");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_naming_key_and_file() {
+        check_refused(&DSO.replace("data_dir", "dada_dir"), "dada_dir");
+        check_refused(&format!("colour = 'red'\n{DSO}"), "colour");
+        check_refused(&DSO.replace("'dso'", "'king'"), "king");
+        check_refused(&DSO.replace("id = 'd1'\n", ""), "id");
+        check_refused(&DSO.replace("['one:1883']", "7"), "brokers");
+        check_refused("role = ", "role.toml");
+    }
+}

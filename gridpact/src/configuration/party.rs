@@ -1,0 +1,54 @@
+//! Keys every role shares: who it is, whom it trusts, and what its process shows of itself.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Who a role is, whom it trusts, how it is connected. Paths are relative to the configuration file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartyKeys {
+    /// Identifier, as the genesis names it: 1 to 40 characters of a-z, 0-9 and -.
+    pub id: String,
+    /// Ed25519 private key, PKCS#8 PEM. Its public half must stand in the genesis.
+    pub key: PathBuf,
+    /// The genesis: feeder, rules, participants. The same file for everyone in a market.
+    pub genesis: PathBuf,
+    /// MQTT brokers as host:port, tried in order until one answers.
+    pub brokers: Vec<String>,
+    /// Where market time comes from: the system's clock, or the timekeeper's ticks.
+    #[serde(default)]
+    pub clock: ClockKind,
+    /// Directory the role keeps its files in. Made where it isn't there.
+    pub data_dir: PathBuf,
+}
+
+/// Where market time comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockKind {
+    /// UTC by this machine's clock.
+    #[default]
+    System,
+    /// What the timekeeper's signed messages say.
+    Simulated,
+}
+
+/// What a process shows of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessKeys {
+    /// Address for /metrics and /healthz; none serves neither. Port 0 takes a free one and logs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+impl PartyKeys {
+    /// Makes paths absolute against the configuration file's directory.
+    pub fn resolve(&mut self, directory: &Path) {
+        for path in [&mut self.key, &mut self.genesis, &mut self.data_dir] {
+            *path = directory.join(&*path);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What each role's file may hold: one structure a role, its unknown keys refused.
+
+use super::party::{PartyKeys, ProcessKeys};
+use agents::site::options::SiteOptions;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The role a file configures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleWord {
+    /// A site controller.
+    Site,
+    /// An aggregator.
+    Aggregator,
+    /// The distribution system operator.
+    Dso,
+    /// The interface to the transmission system.
+    Tso,
+    /// A ledger validator.
+    Validator,
+    /// An embedded MQTT broker.
+    Broker,
+    /// The source of simulated time.
+    Timekeeper,
+}
+
+/// A site controller: one customer's connection point and the devices behind it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+    /// Its meter and devices.
+    pub site: SiteOptions,
+}
+
+/// An aggregator: collects its sites' bids and answers the DSO's prices. Who its sites are stands in
+/// the genesis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AggregatorFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// Milliseconds of real time after an interval's end in which meter readings are waited for.
+    #[serde(default = "readings_grace_ms")]
+    pub readings_grace_ms: u64,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+}
+
+fn readings_grace_ms() -> u64 {
+    agents::aggregator::AggregatorOptions::default().readings_grace_ms
+}
+
+/// The DSO: clears within the feeder's limits, which stand in the genesis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DsoFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// Milliseconds of real time waited at each stage of an interval before it is given up.
+    #[serde(default = "round_timeout_ms")]
+    pub round_timeout_ms: u64,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+}
+
+fn round_timeout_ms() -> u64 {
+    agents::dso::DsoOptions::default().round_timeout_ms
+}
+
+/// The TSO interface: offers import and export at the day-ahead price.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TsoFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// Day-ahead prices: CSV with the columns interval_start_utc (RFC 3339) and price_eur_per_mwh, one
+    /// row an interval, without gaps.
+    pub prices: PathBuf,
+    /// How often the prices' whole span is repeated, for runs longer than it. 1 is once.
+    #[serde(default = "once")]
+    pub repeat: u32,
+    /// Most import at the grid supply point, in kW.
+    pub import_max_kw: f64,
+    /// Most export at the grid supply point, in kW, positive.
+    pub export_max_kw: f64,
+    /// How much the price rises with each MW imported, in EUR/MWh; 0 is a flat price.
+    #[serde(default)]
+    pub price_rise_eur_per_mwh_per_mw: f64,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// A ledger validator: checks, votes, and keeps the ledger under its data_dir.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+}
+
+/// An MQTT broker inside this process, for one machine. Streets and cities run an external one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+    /// Loopback address to listen on. The embedded broker has no access rules yet and refuses any other.
+    pub listen: SocketAddr,
+}
+
+/// The timekeeper: publishes simulated time for parties whose clock is simulated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimekeeperFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// Start of the first interval traded, RFC 3339 in UTC.
+    pub first_interval: String,
+    /// How many intervals are traded; none for no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<u32>,
+    /// Market seconds per real second, at most: time waits for the market's work.
+    pub speed: u32,
+    /// Milliseconds of real time a phase of an interval may take before time goes on without it.
+    #[serde(default = "phase_limit_ms")]
+    pub phase_limit_ms: u64,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+}
+
+fn phase_limit_ms() -> u64 {
+    30_000
+}

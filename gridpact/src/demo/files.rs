@@ -1,0 +1,291 @@
+//! A demo's files: genesis, keys, prices and one configuration a role, laid out so that copying one and
+//! changing it makes a role of one's own.
+
+use super::roster::Member;
+use crate::configuration::key_file::{self, KeyError};
+use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
+use crate::configuration::roles::{
+    AggregatorFile, BrokerFile, DsoFile, RoleWord, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+};
+use crate::configuration::RoleFile;
+use crate::neighbourhood::day::INTERVAL_S;
+use crate::neighbourhood::Neighbourhood;
+use crate::run::price_file::{self, rfc3339, PriceFileError};
+use agents::aggregator::AggregatorOptions;
+use agents::dso::DsoOptions;
+use agents::site::options::SiteOptions;
+use ledger::genesis::Genesis;
+use market::units::Milliwatt;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use wire::message::ForecastPrice;
+use wire::party::{PartyId, Role};
+
+/// The grid beyond the transformer takes and gives this many times what it can carry: never a limit.
+const GRID_MULTIPLE: f64 = 3.0;
+/// Milliseconds of real time a phase may take before time goes on without it.
+const PHASE_LIMIT_MS: u64 = 20_000;
+
+/// Why the files are not there.
+#[derive(Debug, Error)]
+pub enum FilesError {
+    /// A file or directory can't be made.
+    #[error("making {path}: {source}")]
+    Make {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The directory asked for holds something already.
+    #[error("{path} is not empty; a demo begins with an empty directory")]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A key can't be written.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Prices can't be written.
+    #[error(transparent)]
+    Prices(#[from] PriceFileError),
+    /// The genesis has no JSON.
+    #[error("writing the genesis as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A configuration has no TOML.
+    #[error("writing {path} as TOML: {source}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: toml::ser::Error,
+    },
+}
+
+/// What the roles' files say of this demo.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The data directory.
+    pub directory: &'a Path,
+    /// Everyone who takes part.
+    pub members: &'a [Member],
+    /// Where the market's broker listens.
+    pub broker: SocketAddr,
+    /// Where /metrics is served.
+    pub metrics_listen: SocketAddr,
+    /// How many intervals are traded; none for no end.
+    pub intervals: Option<u32>,
+    /// Market seconds per real second.
+    pub speed: u32,
+    /// How often the day's prices are repeated.
+    pub repeat: u32,
+}
+
+/// Makes an empty data directory: the one asked for, or the first free `gridpact-demo-N`.
+///
+/// # Errors
+/// Where it can't be made, or holds something.
+pub fn make_directory(asked: Option<&Path>) -> Result<PathBuf, FilesError> {
+    let make = |path: &Path, source| FilesError::Make { path: path.to_owned(), source };
+    if let Some(path) = asked {
+        std::fs::create_dir_all(path).map_err(|source| make(path, source))?;
+        let mut entries = std::fs::read_dir(path).map_err(|source| make(path, source))?;
+        if entries.next().is_some() {
+            return Err(FilesError::NotEmpty { path: path.to_owned() });
+        }
+        return Ok(path.to_owned());
+    }
+    let mut number = 1u32;
+    loop {
+        let path = PathBuf::from(format!("gridpact-demo-{number}"));
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(source) => return Err(make(&path, source)),
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// Writes everything; gives the roles' files, the timekeeper's last.
+    ///
+    /// # Errors
+    /// The first file that can't be written.
+    pub fn write(
+        &self,
+        genesis: &Genesis,
+        neighbourhood: &Neighbourhood,
+        sites: BTreeMap<PartyId, SiteOptions>,
+    ) -> Result<Vec<PathBuf>, FilesError> {
+        for folder in ["keys", "roles"] {
+            let path = self.directory.join(folder);
+            std::fs::create_dir(&path).map_err(|source| FilesError::Make { path, source })?;
+        }
+        self.write_text("genesis.json", &serde_json::to_string_pretty(genesis)?)?;
+        let price = |(place, price): (usize, &_)| ForecastPrice {
+            interval: neighbourhood.first.later(place as i64, INTERVAL_S),
+            price: *price,
+        };
+        let prices: Vec<ForecastPrice> = neighbourhood.prices.iter().enumerate().map(price).collect();
+        price_file::write(&self.directory.join("prices.csv"), &prices)?;
+        let broker = BrokerFile {
+            role: RoleWord::Broker,
+            listen: self.broker,
+            process: ProcessKeys { metrics_listen: Some(self.metrics_listen) },
+        };
+        let mut files = vec![self.write_role("broker", &RoleFile::Broker(broker))?];
+        let mut sites = sites;
+        for member in self.members {
+            let party = &member.participant.party;
+            key_file::write(&self.directory.join(key_path(party)), &member.key)?;
+            let role = self.role(party, neighbourhood, &mut sites);
+            files.extend(role.map(|role| self.write_role(&name(party), &role)).transpose()?);
+        }
+        Ok(files)
+    }
+
+    fn role(
+        &self,
+        party: &PartyId,
+        neighbourhood: &Neighbourhood,
+        sites: &mut BTreeMap<PartyId, SiteOptions>,
+    ) -> Option<RoleFile> {
+        let keys = self.keys(party);
+        let process = ProcessKeys::default();
+        Some(match party.role {
+            Role::Site => RoleFile::Site(SiteFile {
+                role: RoleWord::Site,
+                party: keys,
+                process,
+                site: sites.remove(party)?,
+            }),
+            Role::Aggregator => RoleFile::Aggregator(AggregatorFile {
+                role: RoleWord::Aggregator,
+                readings_grace_ms: AggregatorOptions::default().readings_grace_ms,
+                party: keys,
+                process,
+            }),
+            Role::Dso => RoleFile::Dso(DsoFile {
+                role: RoleWord::Dso,
+                round_timeout_ms: DsoOptions::default().round_timeout_ms,
+                party: keys,
+                process,
+            }),
+            Role::Tso => RoleFile::Tso(self.tso(keys, neighbourhood.transformer_rating_millivoltampere())),
+            Role::Validator => {
+                RoleFile::Validator(ValidatorFile { role: RoleWord::Validator, party: keys, process })
+            }
+            Role::Timekeeper => RoleFile::Timekeeper(TimekeeperFile {
+                role: RoleWord::Timekeeper,
+                first_interval: rfc3339(neighbourhood.first.start()),
+                intervals: self.intervals,
+                speed: self.speed,
+                phase_limit_ms: PHASE_LIMIT_MS,
+                party: keys,
+                process,
+            }),
+        })
+    }
+
+    fn tso(&self, party: PartyKeys, transformer_millivoltampere: i64) -> TsoFile {
+        let most_kw = Milliwatt(transformer_millivoltampere).kw() * GRID_MULTIPLE;
+        TsoFile {
+            role: RoleWord::Tso,
+            prices: "../prices.csv".into(),
+            repeat: self.repeat,
+            import_max_kw: most_kw,
+            export_max_kw: most_kw,
+            price_rise_eur_per_mwh_per_mw: 0.0,
+            party,
+            process: ProcessKeys::default(),
+        }
+    }
+
+    fn keys(&self, party: &PartyId) -> PartyKeys {
+        PartyKeys {
+            id: party.id.to_string(),
+            key: Path::new("..").join(key_path(party)),
+            genesis: "../genesis.json".into(),
+            brokers: vec![self.broker.to_string()],
+            clock: ClockKind::Simulated,
+            data_dir: Path::new("..").join(name(party)),
+        }
+    }
+
+    fn write_role(&self, name: &str, role: &RoleFile) -> Result<PathBuf, FilesError> {
+        let path = format!("roles/{name}.toml");
+        let text = toml::to_string(role)
+            .map_err(|source| FilesError::Toml { path: self.directory.join(&path), source })?;
+        self.write_text(&path, &text)
+    }
+
+    fn write_text(&self, name: &str, text: &str) -> Result<PathBuf, FilesError> {
+        let path = self.directory.join(name);
+        match std::fs::write(&path, text) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(FilesError::Make { path, source }),
+        }
+    }
+}
+
+/// A party's name in files and directories.
+pub fn name(party: &PartyId) -> String {
+    format!("{}-{}", party.role.word(), party.id)
+}
+
+fn key_path(party: &PartyId) -> PathBuf {
+    Path::new("keys").join(format!("{}.pem", name(party)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{genesis, roster};
+    use super::*;
+    use crate::configuration;
+    use crate::neighbourhood::dataset::Dataset;
+    use crate::neighbourhood::day::{Day, Season, Weekday};
+    use crate::neighbourhood::simbench::Grid;
+    use hw_adapters::config::{DeviceConfig, ModbusConfig};
+
+    fn site() -> SiteOptions {
+        let meter = DeviceConfig::SunSpecMeter(ModbusConfig {
+            name: "meter".into(),
+            address: "127.0.0.1:502".into(),
+            unit: 1,
+            answer_within_ms: 1_000,
+        });
+        SiteOptions { meter, devices: Vec::new(), horizon: 96, patience: 2, answer_within_ms: 1_000 }
+    }
+
+    #[test]
+    fn what_is_written_is_what_run_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        let day = Day { season: Season::Winter, weekday: Weekday::Wednesday };
+        let here = Neighbourhood::read(Grid::Rural1, day, &Dataset::Embedded).unwrap();
+        let members = roster::draw(&here).unwrap();
+        let genesis = genesis::build(Grid::Rural1, &here, &members).unwrap();
+        let sites = members.iter().map(|member| (member.participant.party.clone(), site())).collect();
+        let broker: SocketAddr = "127.0.0.1:1883".parse().unwrap();
+        let plan = Plan {
+            directory: directory.path(),
+            members: &members,
+            broker,
+            metrics_listen: "127.0.0.1:0".parse().unwrap(),
+            intervals: Some(8),
+            speed: 720,
+            repeat: 2,
+        };
+        let files = plan.write(&genesis, &here, sites).unwrap();
+        assert_eq!(files.len(), members.len() + 1);
+        let roles: Vec<RoleFile> = files.iter().map(|file| configuration::load(file).unwrap()).collect();
+        assert!(matches!(&roles[0], RoleFile::Broker(file) if file.listen == broker));
+        assert!(matches!(roles.last(), Some(RoleFile::Timekeeper(file)) if file.intervals == Some(8)));
+        let RoleFile::Site(first) = &roles[1] else { panic!("a site") };
+        assert_eq!(first.site, site());
+        assert!(first.party.key.exists() && first.party.genesis.exists());
+        assert!(matches!(make_directory(Some(directory.path())), Err(FilesError::NotEmpty { .. })));
+    }
+}

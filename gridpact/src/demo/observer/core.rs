@@ -1,0 +1,174 @@
+//! What the onlooker makes of the messages it hears: one account an interval. Pure: messages in,
+//! accounts out.
+
+use ledger::block::verifier::{BlockError, Verifier};
+use ledger::block::{BlockCodecError, DecidedBlock};
+use ledger::genesis::Genesis;
+use market::interval::Interval;
+use market::parameters::MarketParameters;
+use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use std::collections::{BTreeMap, BTreeSet};
+use thiserror::Error;
+use wire::cbor::CborError;
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
+use wire::envelope::{self, Opened};
+use wire::message::{Body, MessageRef};
+
+/// One interval, as the ledger and the messages around it tell it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntervalAccount {
+    /// Price at the grid supply point, lowest and highest local price; none until it is cleared.
+    pub prices: Option<[PicoEurPerWh; 3]>,
+    /// Net import cleared.
+    pub import: Milliwatt,
+    /// From the DSO's submission of the clearing to the first copy of its decided block, in milliseconds
+    /// between the two messages' times of issue.
+    pub finality_ms: Option<u64>,
+    /// From gate closure to the last site's report of setpoints written and read back, likewise.
+    pub round_ms: Option<u64>,
+    /// Sites with a commitment.
+    pub commitments: usize,
+    /// Sites whose meter reading is on the ledger.
+    pub readings: usize,
+    /// Sum of the energy committed by sites with a reading.
+    pub committed: Millijoule,
+    /// Sum of the energy they delivered.
+    pub delivered: Millijoule,
+    /// Sum over sites of how far each was from its commitment.
+    pub deviation: Millijoule,
+    /// Aggregators whose deliveries are settled.
+    pub settled: usize,
+    /// Setpoints written and read back as written.
+    pub setpoints: u64,
+    /// Devices that did not take theirs.
+    pub faults: usize,
+    gate_closed_ms: Option<u64>,
+    reported: BTreeSet<MessageRef>,
+}
+
+/// Why a block heard of does not count.
+#[derive(Debug, Error)]
+pub enum ObserverError {
+    /// No block.
+    #[error(transparent)]
+    Codec(#[from] BlockCodecError),
+    /// Not decided.
+    #[error(transparent)]
+    Undecided(#[from] BlockError),
+}
+
+/// The onlooker.
+pub struct ObserverCore {
+    verifier: Verifier,
+    parameters: MarketParameters,
+    /// Place of the grid supply point among the feeder's buses.
+    root: usize,
+    seen: BTreeSet<u64>,
+    accounts: BTreeMap<Interval, IntervalAccount>,
+}
+
+impl ObserverCore {
+    /// An onlooker of the ledger that starts from `genesis`.
+    ///
+    /// # Errors
+    /// Where the genesis has no encoding.
+    pub fn new(genesis: &Genesis) -> Result<Self, CborError> {
+        let feeder = &genesis.feeder;
+        Ok(Self {
+            verifier: Verifier::new(genesis)?,
+            parameters: genesis.parameters,
+            root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
+            seen: BTreeSet::new(),
+            accounts: BTreeMap::new(),
+        })
+    }
+
+    /// Takes in one message.
+    ///
+    /// # Errors
+    /// Where it is no decided block.
+    pub fn hear(&mut self, message: &Opened) -> Result<(), ObserverError> {
+        match &message.body {
+            Body::Tick(tick) => {
+                let parameters = self.parameters;
+                let next = parameters.next(parameters.interval_at(tick.now));
+                if parameters.gate_closure(next) <= tick.now {
+                    self.accounts.entry(next).or_default().gate_closed_ms.get_or_insert(message.issued_ms);
+                }
+            }
+            Body::SetpointReport(report) => {
+                let account = self.accounts.entry(report.interval).or_default();
+                if !account.reported.insert(message.id.clone()) {
+                    // Repeated until it is acknowledged.
+                    return Ok(());
+                }
+                account.setpoints += u64::from(report.confirmed);
+                account.faults += report.faults.len();
+                let since_ms = account.gate_closed_ms.map(|closed| message.issued_ms.saturating_sub(closed));
+                account.round_ms = account.round_ms.max(since_ms);
+            }
+            Body::Block(bytes) => self.hear_block(bytes, message.issued_ms)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn hear_block(&mut self, bytes: &[u8], issued_ms: u64) -> Result<(), ObserverError> {
+        let decided = DecidedBlock::decode(bytes)?;
+        if self.seen.contains(&decided.height()) {
+            return Ok(());
+        }
+        self.verifier.verify(&decided)?;
+        self.seen.insert(decided.height());
+        for envelope in &decided.block.entries {
+            let (registry, network) = (self.verifier.registry(), self.verifier.network());
+            // Validators voted for the block, so its entries open.
+            let Ok(entry) = envelope::open(registry, network, &envelope.topic, &envelope.bytes) else {
+                continue;
+            };
+            let took_ms = issued_ms.saturating_sub(entry.issued_ms);
+            match entry.body {
+                Body::Submit(Entry::Clearing(clearing)) => self.cleared(&clearing, took_ms),
+                Body::Submit(Entry::Delivery(delivery)) => self.delivered(&delivery),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn cleared(&mut self, clearing: &ClearingEntry, took_ms: u64) {
+        let lowest = clearing.prices.iter().min().copied().unwrap_or_default();
+        let highest = clearing.prices.iter().max().copied().unwrap_or_default();
+        let at_root = clearing.prices.get(self.root).copied().unwrap_or(lowest);
+        let account = self.accounts.entry(clearing.interval).or_default();
+        account.prices = Some([at_root, lowest, highest]);
+        account.import = clearing.import;
+        account.finality_ms = Some(took_ms);
+    }
+
+    fn delivered(&mut self, delivery: &DeliveryEntry) {
+        let interval_s = self.parameters.interval_s;
+        let account = self.accounts.entry(delivery.interval).or_default();
+        account.settled += 1;
+        for site in &delivery.sites {
+            account.commitments += 1;
+            if let Some(energy) = site.energy {
+                let committed = site.commitment.over_seconds(interval_s);
+                account.readings += 1;
+                account.committed += committed;
+                account.delivered += energy;
+                account.deviation += Millijoule((energy - committed).0.abs());
+            }
+        }
+    }
+
+    /// Every interval heard of, by time.
+    pub fn accounts(&self) -> &BTreeMap<Interval, IntervalAccount> {
+        &self.accounts
+    }
+
+    /// Height of the highest block heard of.
+    pub fn height(&self) -> u64 {
+        self.seen.last().copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,122 @@
+//! The onlooker's ears: subscribes without a name anyone knows, checks every signature, answers nothing,
+//! hands each message to the core and lets others look.
+
+use super::core::ObserverCore;
+use ledger::genesis::Genesis;
+use rumqttc::{
+    AsyncClient, ClientError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
+};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{watch, Notify};
+use wire::cbor::CborError;
+use wire::envelope;
+use wire::message::MAX_ENVELOPE_BYTES;
+use wire::party::{Registry, Role};
+use wire::topic::{Network, MAX_TOPIC_BYTES};
+
+/// An envelope with its topic and MQTT's own headers.
+const MAX_PACKET_BYTES: usize = MAX_ENVELOPE_BYTES + MAX_TOPIC_BYTES + 4_096;
+/// Requests to the client: subscriptions alone.
+const REQUESTS: usize = 16;
+/// Wait after a lost connection.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// An onlooker at work. Clones look at the same one.
+#[derive(Clone)]
+pub struct Observer {
+    core: Arc<Mutex<ObserverCore>>,
+    heard: Arc<Notify>,
+    listening: watch::Sender<bool>,
+}
+
+struct Ears {
+    registry: Registry,
+    network: Network,
+    observer: Observer,
+}
+
+impl Observer {
+    /// Begins to follow the market at `broker`, on the current runtime and until that ends.
+    ///
+    /// # Errors
+    /// Where the genesis has no encoding.
+    pub fn start(genesis: &Genesis, broker: SocketAddr) -> Result<Self, CborError> {
+        let core = Arc::new(Mutex::new(ObserverCore::new(genesis)?));
+        let observer = Self { core, heard: Arc::new(Notify::new()), listening: watch::Sender::new(false) };
+        let (registry, network) = (genesis.registry(), genesis.network.clone());
+        let ears = Ears { registry, network, observer: observer.clone() };
+        let id = format!("onlooker-{:x}", crate::run::party::boot());
+        let mut options = MqttOptions::new(id, broker.ip().to_string(), broker.port());
+        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
+        options.set_clean_session(true);
+        let (client, events) = AsyncClient::new(options, REQUESTS);
+        tokio::spawn(ears.listen(client, events));
+        Ok(observer)
+    }
+
+    /// Waits until the broker has confirmed what it subscribed to: from then on it misses nothing.
+    pub async fn listening(&self) {
+        // The sender is our own, so there is nothing to fail on.
+        let _ = self.listening.subscribe().wait_for(|listening| *listening).await;
+    }
+
+    /// Waits until something more is heard.
+    pub async fn heard(&self) {
+        self.heard.notified().await;
+    }
+
+    /// Looks at what is known now.
+    pub fn look<T>(&self, at: impl FnOnce(&ObserverCore) -> T) -> T {
+        at(&self.core.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Ears {
+    async fn listen(self, client: AsyncClient, mut events: EventLoop) {
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    if let Err(error) = self.subscribe(&client) {
+                        tracing::warn!(%error, "the onlooker can't subscribe");
+                    }
+                }
+                Ok(Event::Incoming(Packet::SubAck(_))) => {
+                    self.observer.listening.send_replace(true);
+                }
+                Ok(Event::Incoming(Packet::Publish(publish))) => self.hear(&publish),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the onlooker's connection is lost");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn subscribe(&self, client: &AsyncClient) -> Result<(), ClientError> {
+        let filters = [
+            self.network.filter_broadcast(Role::Timekeeper, "tick"),
+            self.network.filter_broadcast(Role::Validator, "block"),
+            // A message to one party has its recipient behind the kind.
+            self.network.filter_broadcast(Role::Site, "setpoint-report") + "/+",
+        ];
+        client.try_subscribe_many(filters.map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce)))
+    }
+
+    fn hear(&self, publish: &Publish) {
+        let opened = envelope::open(&self.registry, &self.network, &publish.topic, &publish.payload);
+        let heard = match opened {
+            Ok(message) => self.observer.core.lock().unwrap_or_else(PoisonError::into_inner).hear(&message),
+            Err(error) => {
+                tracing::debug!(topic = %publish.topic, %error, "the onlooker dropped a message");
+                return;
+            }
+        };
+        if let Err(error) = heard {
+            tracing::warn!(%error, "the onlooker heard of a block that is none");
+        }
+        self.observer.heard.notify_waiters();
+    }
+}

@@ -1,0 +1,289 @@
+//! A demo from beginning to end: writes its files, puts devices on the network, starts the roles from the
+//! files, watches, and sums up.
+
+use super::devices::{self, DeviceError};
+use super::display::Display;
+use super::figures::{self, Figures};
+use super::files::{self, FilesError, Plan};
+use super::observer::shell::Observer;
+use super::ports::FreePorts;
+use super::record::DayRecord;
+use super::report::{self, IntervalReport, Report, Spread};
+use super::roster::{self, Member, RosterError};
+use super::{genesis, payments, specs};
+use crate::cli::DemoArgs;
+use crate::neighbourhood::dataset::Dataset;
+use crate::neighbourhood::day::{Day, INTERVAL_S};
+use crate::neighbourhood::{Neighbourhood, NeighbourhoodError};
+use crate::run::running::{RunError, Running};
+use crate::run::start::Hooks;
+use agents::timekeeper::Progress;
+use broker::embedded::{BrokerError, EmbeddedBroker};
+use ledger::genesis::Genesis;
+use ledger::verify::VerifyError;
+use market::feeder::FeederError;
+use market::interval::UnixSeconds;
+use sim_devices::site::SiteServers;
+use sim_devices::world::{lock, SharedWorld, SpecError, World};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use thiserror::Error;
+use tokio::sync::watch;
+use wire::cbor::CborError;
+use wire::party::{PartyError, PartyId};
+
+/// Days of cars and prices where a demo goes on after its day.
+const DAYS_SERVED: u32 = 366;
+/// Days of cars and prices otherwise: prices of a day to come are known a day ahead, and it is taken to
+/// be like the day played.
+const DAYS_KNOWN: u32 = 2;
+
+/// Why a demo can't be played.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    /// Its data can't be read.
+    #[error(transparent)]
+    Neighbourhood(#[from] NeighbourhoodError),
+    /// Nobody can take part.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// A name is none.
+    #[error(transparent)]
+    Party(#[from] PartyError),
+    /// The simulated world can't be.
+    #[error(transparent)]
+    World(#[from] SpecError),
+    /// No ports.
+    #[error("finding free ports: {0}")]
+    Ports(std::io::Error),
+    /// No broker for the heat pumps.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// Devices can't be put on the network.
+    #[error(transparent)]
+    Devices(#[from] DeviceError),
+    /// Files can't be written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// A role can't be started.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The onlooker can't be started.
+    #[error("the onlooker: {0}")]
+    Observer(#[from] CborError),
+    /// The feeder can't be replayed.
+    #[error(transparent)]
+    Feeder(#[from] FeederError),
+    /// The ledger left behind does not hold.
+    #[error("the ledger: {0}")]
+    Ledger(#[from] VerifyError),
+    /// Ctrl-C.
+    #[error("stopped before the day was over")]
+    Interrupted,
+}
+
+/// A demo made ready: files written, devices on the network, nobody trading yet.
+pub struct Demo {
+    args: DemoArgs,
+    directory: PathBuf,
+    neighbourhood: Neighbourhood,
+    genesis: Genesis,
+    files: Vec<PathBuf>,
+    broker: SocketAddr,
+    world: SharedWorld,
+    // Dropping them takes the devices off the network.
+    _devices: Vec<SiteServers>,
+}
+
+impl Demo {
+    /// Makes everything ready in `directory`, which is there and empty. Needs a running actix system.
+    ///
+    /// # Errors
+    /// The first thing that can't be had.
+    pub async fn prepare(args: DemoArgs, directory: PathBuf) -> Result<Self, DemoError> {
+        let day = Day { season: args.season, weekday: args.weekday };
+        let dataset = args.dataset.clone().map_or(Dataset::Embedded, Dataset::Directory);
+        let neighbourhood = Neighbourhood::read(args.grid, day, &dataset)?;
+        let members = roster::draw(&neighbourhood)?;
+        let genesis = genesis::build(args.grid, &neighbourhood, &members)?;
+        let world = Arc::new(Mutex::new(world(&args, &neighbourhood)?));
+        let device_broker = EmbeddedBroker::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let mut ports = FreePorts::new().map_err(DemoError::Ports)?;
+        let broker = ports.take().map_err(DemoError::Ports)?;
+        let started = devices::start(&neighbourhood, &world, device_broker.address(), &mut ports).await?;
+        let (devices, options): (Vec<_>, Vec<_>) = started.into_iter().unzip();
+        // The first members are the sites, in the customers' order.
+        let parties = members.iter().map(|member: &Member| member.participant.party.clone());
+        let sites = parties.zip(options).collect();
+        let plan = Plan {
+            directory: &directory,
+            members: &members,
+            broker,
+            metrics_listen: args.metrics_listen,
+            intervals: (!args.serve).then_some(args.intervals),
+            speed: args.speed,
+            repeat: days(&args),
+        };
+        let files = plan.write(&genesis, &neighbourhood, sites)?;
+        Ok(Self { args, directory, neighbourhood, genesis, files, broker, world, _devices: devices })
+    }
+
+    /// When the day's last interval ends.
+    fn end(&self) -> UnixSeconds {
+        self.neighbourhood.first.start().plus(i64::from(self.args.intervals) * INTERVAL_S)
+    }
+
+    /// Plays the day, calls `summed_up` with its report, and, where asked to, goes on until Ctrl-C.
+    ///
+    /// # Errors
+    /// Where a role can't be started, the ledger doesn't hold, or Ctrl-C came before the day was over.
+    pub async fn play(self, summed_up: &mut dyn FnMut(&Report)) -> Result<(), DemoError> {
+        let (record, recorded) = watch::channel(None);
+        let progress = watch::Sender::new(Progress::default());
+        let hooks = Hooks { advance: self.advance(record), progress: progress.clone() };
+        let mut running = Running::new()?;
+        // The timekeeper's file is the last: time begins when the onlooker listens.
+        let (timekeeper, others) = self.files.split_last().unwrap_or((&self.directory, &[]));
+        running.start(others, &hooks).await?;
+        let observer = Observer::start(&self.genesis, self.broker)?;
+        observer.listening().await;
+        let mut display = self.display();
+        for address in running.metrics_addresses() {
+            display.say(&format!("metrics on http://{address}/metrics"));
+        }
+        running.start(std::slice::from_ref(timekeeper), &hooks).await?;
+        let mut over = progress.subscribe();
+        let played = tokio::select! {
+            played = self.watch(&observer, &mut display, &mut over, recorded) => played,
+            _ = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
+        };
+        let summed = match played {
+            Ok(record) => {
+                display.finish();
+                self.report(&record, &observer).map(|report| summed_up(&report))
+            }
+            Err(error) => Err(error),
+        };
+        if summed.is_ok() && self.args.serve {
+            display.say("the day is over; the market goes on until Ctrl-C");
+            tokio::select! {
+                () = follow(&observer, &mut display) => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        display.finish();
+        running.stop().await;
+        summed
+    }
+
+    /// Lets the world live up to a time; the record of the day is taken the moment it ends.
+    fn advance(&self, record: watch::Sender<Option<DayRecord>>) -> Arc<dyn Fn(UnixSeconds) + Send + Sync> {
+        let (world, start, end) = (self.world.clone(), self.neighbourhood.first.start(), self.end());
+        Arc::new(move |to| {
+            let mut world = lock(&world);
+            world.advance_to(to);
+            if to >= end && record.borrow().is_none() {
+                record.send_replace(Some(DayRecord::of(&world, start)));
+            }
+        })
+    }
+
+    fn display(&self) -> Display {
+        let here = &self.neighbourhood;
+        let limit = here.transformer_limit();
+        Display::new(!self.args.json, here.first, self.args.intervals, limit, roster::AGGREGATORS)
+    }
+
+    /// Watches until the day is over and, where time ends with it, its last deliveries are settled.
+    async fn watch(
+        &self,
+        observer: &Observer,
+        display: &mut Display,
+        progress: &mut watch::Receiver<Progress>,
+        mut recorded: watch::Receiver<Option<DayRecord>>,
+    ) -> Result<DayRecord, DemoError> {
+        let over = async {
+            let record = match recorded.wait_for(Option::is_some).await {
+                Ok(record) => record.clone(),
+                Err(_) => None,
+            };
+            if !self.args.serve {
+                // The sender is ours.
+                let _ = progress.wait_for(|progress| progress.finished).await;
+            }
+            record
+        };
+        let record = tokio::select! {
+            record = over => record,
+            () = follow(observer, display) => None,
+        };
+        observer.look(|core| display.update(core.accounts()));
+        record.ok_or(DemoError::Interrupted)
+    }
+
+    fn report(&self, record: &DayRecord, observer: &Observer) -> Result<Report, DemoError> {
+        let folder = self.directory.join(files::name(&self.first_validator()?));
+        let (paid_eur, paid_sum_nano_eur) = report::paid(&payments::by_role(&folder, &self.genesis)?);
+        let accounts = observer.look(|core| {
+            let traded = self.neighbourhood.first..market::interval::Interval(self.end());
+            core.accounts().range(traded).map(|(i, account)| (*i, account.clone())).collect::<Vec<_>>()
+        });
+        let each = |of: fn(&super::observer::core::IntervalAccount) -> Option<u64>| {
+            Spread::of(accounts.iter().filter_map(|(_, account)| of(account)))
+        };
+        Ok(Report {
+            day: format!("{} {:?} on {}", self.args.season.word(), self.args.weekday, self.args.grid.word()),
+            intervals: self.args.intervals,
+            data_dir: self.directory.clone(),
+            coordinated: figures::replay(&self.neighbourhood, record)?,
+            uncoordinated: self.uncoordinated()?,
+            paid_eur,
+            paid_sum_nano_eur,
+            round_ms: each(|account| account.round_ms),
+            finality_ms: each(|account| account.finality_ms),
+            setpoints: accounts.iter().map(|(_, account)| account.setpoints).sum(),
+            faults: accounts.iter().map(|(_, account)| account.faults).sum(),
+            accounts: accounts.iter().map(|(i, account)| IntervalReport::of(*i, account)).collect(),
+        })
+    }
+
+    fn first_validator(&self) -> Result<PartyId, PartyError> {
+        Ok(PartyId::new(wire::party::Role::Validator, "v1".parse()?))
+    }
+
+    /// The same day in the same world, where nobody ever tells a device anything.
+    fn uncoordinated(&self) -> Result<Figures, DemoError> {
+        let mut world = world(&self.args, &self.neighbourhood)?;
+        world.advance_to(self.end());
+        let record = DayRecord::of(&world, self.neighbourhood.first.start());
+        Ok(figures::replay(&self.neighbourhood, &record)?)
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+/// Prints lines as they become due, for ever.
+async fn follow(observer: &Observer, display: &mut Display) {
+    loop {
+        observer.heard().await;
+        observer.look(|core| display.update(core.accounts()));
+    }
+}
+
+fn days(args: &DemoArgs) -> u32 {
+    if args.serve {
+        DAYS_SERVED
+    } else {
+        DAYS_KNOWN
+    }
+}
+
+/// The world an interval before the day, where simulated time begins.
+fn world(args: &DemoArgs, neighbourhood: &Neighbourhood) -> Result<World, SpecError> {
+    let start = neighbourhood.first.start().plus(-INTERVAL_S);
+    World::new(start, specs::of(neighbourhood, args.season, i64::from(days(args))))
+}

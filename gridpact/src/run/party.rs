@@ -1,0 +1,136 @@
+//! From a file's `[party]` to a party that can sign: genesis and key are read and held against each
+//! other before anything starts.
+
+use super::process::ProcessMetrics;
+use crate::configuration::key_file::{self, KeyError};
+use crate::configuration::party::{ClockKind, PartyKeys};
+use agents::clock::ClockSource;
+use agents::shell::Common;
+use ledger::genesis::{Genesis, GenesisError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+use wire::envelope::Signer;
+use wire::hash::Hash32;
+use wire::party::{PartyError, PartyId, Role};
+
+/// Largest genesis file read, in bytes: a hundred thousand sites fit.
+const MAX_GENESIS_BYTES: u64 = 128 << 20;
+
+/// Why a party can't be.
+#[derive(Debug, Error)]
+pub enum PartyOpenError {
+    /// Its identifier is none.
+    #[error("party.id: {0}")]
+    Id(#[from] PartyError),
+    /// Its key can't be read.
+    #[error("party.key: {0}")]
+    Key(#[from] KeyError),
+    /// The genesis can't be read.
+    #[error("party.genesis: reading {path}: {source}")]
+    GenesisRead {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The genesis file is too large.
+    #[error("party.genesis: {path} has {bytes} bytes, more than the {MAX_GENESIS_BYTES} allowed")]
+    GenesisSize {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The genesis is no genesis.
+    #[error("party.genesis: {path}: {source}")]
+    GenesisForm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The genesis can't start a ledger.
+    #[error("party.genesis: {path}: {source}")]
+    Genesis {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: GenesisError,
+    },
+    /// The genesis doesn't name it.
+    #[error("the genesis names no {party}")]
+    Unknown {
+        /// The party.
+        party: PartyId,
+    },
+    /// The genesis has another key for it.
+    #[error("party.key: the genesis has another key for {party}")]
+    OtherKey {
+        /// The party.
+        party: PartyId,
+    },
+    /// Its directory can't be made.
+    #[error("party.data_dir: making {path}: {source}")]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Reads genesis and key, checks that they belong together, and makes the data directory.
+///
+/// # Errors
+/// As [`PartyOpenError`] says, naming the key of the configuration.
+pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Common, PartyOpenError> {
+    let party = PartyId::new(role, keys.id.parse()?);
+    let genesis = read_genesis(&keys.genesis)?;
+    let key = key_file::read(&keys.key)?;
+    let known = genesis.participants.iter().find(|known| known.party == party);
+    let known = known.ok_or_else(|| PartyOpenError::Unknown { party: party.clone() })?;
+    if known.key != Hash32(key.verifying_key().to_bytes()) {
+        return Err(PartyOpenError::OtherKey { party });
+    }
+    std::fs::create_dir_all(&keys.data_dir)
+        .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
+    Ok(Common {
+        signer: Arc::new(Signer::new(genesis.network.clone(), party, key, boot())),
+        genesis: Arc::new(genesis),
+        broker_addresses: keys.brokers.clone(),
+        clock: match keys.clock {
+            ClockKind::System => ClockSource::System,
+            ClockKind::Simulated => ClockSource::Simulated,
+        },
+        data_dir: keys.data_dir.clone(),
+        registry: metrics.registry.clone(),
+        link_metrics: metrics.links.clone(),
+        metrics: metrics.agents.clone(),
+    })
+}
+
+/// Reads and validates a genesis file.
+///
+/// # Errors
+/// Where it can't be read, or is none.
+pub fn read_genesis(path: &Path) -> Result<Genesis, PartyOpenError> {
+    let read = |source| PartyOpenError::GenesisRead { path: path.to_owned(), source };
+    let bytes = std::fs::metadata(path).map_err(read)?.len();
+    if bytes > MAX_GENESIS_BYTES {
+        return Err(PartyOpenError::GenesisSize { path: path.to_owned(), bytes });
+    }
+    let text = std::fs::read_to_string(path).map_err(read)?;
+    let genesis: Genesis = serde_json::from_str(&text)
+        .map_err(|source| PartyOpenError::GenesisForm { path: path.to_owned(), source })?;
+    genesis.validate().map_err(|source| PartyOpenError::Genesis { path: path.to_owned(), source })?;
+    Ok(genesis)
+}
+
+/// Names this start of the party: milliseconds since 1970, larger at every later start.
+pub fn boot() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,141 @@
+//! From one role's file to that role at work.
+
+use super::party;
+use super::price_file;
+use super::process::ProcessMetrics;
+use super::running::{RoleError, Started};
+use crate::configuration::roles::{SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
+use crate::configuration::RoleFile;
+use actix::Arbiter;
+use agents::aggregator::AggregatorOptions;
+use agents::dso::DsoOptions;
+use agents::shell::{Common, RoleHandle, StartError};
+use agents::timekeeper::{Pace, Progress, TimekeeperOptions};
+use agents::tso::{ImportTerms, TsoOptions};
+use broker::embedded::EmbeddedBroker;
+use ledger::validator::{Timeouts, ValidatorConfig};
+use market::interval::{Interval, UnixSeconds};
+use market::units::{Milliwatt, PicoEurPerWh};
+use std::future::Future;
+use std::sync::Arc;
+use time::format_description::well_known::Rfc3339;
+use time::OffsetDateTime;
+use tokio::sync::{oneshot, watch};
+use wire::party::Role;
+
+/// What a simulation hangs onto the timekeeper. Without one, time passes and no world with it.
+#[derive(Clone)]
+pub struct Hooks {
+    /// Lets simulated devices live up to a time.
+    pub advance: Arc<dyn Fn(UnixSeconds) + Send + Sync>,
+    /// Shows how far time has come.
+    pub progress: watch::Sender<Progress>,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { advance: Arc::new(|_| {}), progress: watch::Sender::new(Progress::default()) }
+    }
+}
+
+/// Starts one role. What runs as an actor does so on `arbiter`; a validator makes a thread of its own.
+pub(super) async fn role(
+    role: RoleFile,
+    hooks: &Hooks,
+    metrics: &ProcessMetrics,
+    arbiter: &Arbiter,
+) -> Result<Started, RoleError> {
+    let started = match role {
+        RoleFile::Broker(file) => return Ok(Started::Broker(EmbeddedBroker::start(file.listen)?)),
+        RoleFile::Validator(file) => return validator(&file, metrics),
+        RoleFile::Site(file) => site(file, metrics, arbiter).await?,
+        RoleFile::Aggregator(file) => {
+            let common = party::open(Role::Aggregator, &file.party, metrics)?;
+            let options = AggregatorOptions { readings_grace_ms: file.readings_grace_ms };
+            on(arbiter, move || async move { agents::aggregator::start(&common, options) }).await?
+        }
+        RoleFile::Dso(file) => {
+            let common = party::open(Role::Dso, &file.party, metrics)?;
+            let options = DsoOptions { round_timeout_ms: file.round_timeout_ms };
+            on(arbiter, move || async move { agents::dso::start(&common, options) }).await?
+        }
+        RoleFile::Tso(file) => {
+            let common = party::open(Role::Tso, &file.party, metrics)?;
+            let options = TsoOptions { terms: terms(&file, &common)? };
+            on(arbiter, move || async move { agents::tso::start(&common, options) }).await?
+        }
+        RoleFile::Timekeeper(file) => {
+            let common = party::open(Role::Timekeeper, &file.party, metrics)?;
+            let (pace, hooks) = (pace(&file)?, hooks.clone());
+            let options = TimekeeperOptions { pace, advance: hooks.advance, progress: hooks.progress };
+            on(arbiter, move || async move { agents::timekeeper::start(&common, options) }).await?
+        }
+    };
+    Ok(Started::Role(started))
+}
+
+/// Runs `start` on the arbiter's own thread, for actors live where they are started.
+async fn on<F, Fut>(arbiter: &Arbiter, start: F) -> Result<RoleHandle, RoleError>
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<RoleHandle, StartError>> + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    arbiter.spawn_fn(move || {
+        actix::spawn(async move {
+            // Fails only where nobody waits any more.
+            let _ = reply.send(start().await);
+        });
+    });
+    Ok(answer.await.map_err(|_| RoleError::Thread)??)
+}
+
+async fn site(file: SiteFile, metrics: &ProcessMetrics, arbiter: &Arbiter) -> Result<RoleHandle, RoleError> {
+    let common = party::open(Role::Site, &file.party, metrics)?;
+    let devices = metrics.devices.clone();
+    on(arbiter, move || async move { agents::site::shell::start(&common, file.site, &devices).await }).await
+}
+
+fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, RoleError> {
+    let common = party::open(Role::Validator, &file.party, metrics)?;
+    let config = ValidatorConfig {
+        genesis: common.genesis,
+        signer: common.signer,
+        broker_addresses: common.broker_addresses,
+        data_dir: common.data_dir,
+        registry: common.registry,
+        link_metrics: common.link_metrics,
+        timeouts: Timeouts::default(),
+    };
+    Ok(Started::Validator(ledger::validator::start(config)?))
+}
+
+fn terms(file: &TsoFile, common: &Common) -> Result<ImportTerms, RoleError> {
+    let interval_s = common.genesis.parameters.interval_s;
+    let power = |key, power_kw: f64| {
+        let power = Milliwatt::from_kw(power_kw).filter(|power| *power >= Milliwatt::ZERO);
+        power.ok_or(RoleError::Value { key, reason: format!("{power_kw} kW is out of bounds") })
+    };
+    let rise = file.price_rise_eur_per_mwh_per_mw;
+    let rise = PicoEurPerWh::from_eur_per_mwh(rise).filter(|rise| *rise >= PicoEurPerWh::ZERO).ok_or(
+        RoleError::Value { key: "price_rise_eur_per_mwh_per_mw", reason: format!("{rise} is out of bounds") },
+    )?;
+    Ok(ImportTerms {
+        prices: price_file::read(&file.prices, interval_s, file.repeat)?,
+        import_min: -power("export_max_kw", file.export_max_kw)?,
+        import_max: power("import_max_kw", file.import_max_kw)?,
+        slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),
+    })
+}
+
+fn pace(file: &TimekeeperFile) -> Result<Pace, RoleError> {
+    let wrong = |reason| RoleError::Value { key: "first_interval", reason };
+    let first = OffsetDateTime::parse(&file.first_interval, &Rfc3339)
+        .map_err(|error| wrong(format!("{:?} is not RFC 3339: {error}", file.first_interval)))?;
+    Ok(Pace {
+        first: Interval(UnixSeconds(first.unix_timestamp())),
+        count: file.intervals,
+        speed: file.speed,
+        phase_limit_ms: file.phase_limit_ms,
+    })
+}

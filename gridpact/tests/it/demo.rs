@@ -1,0 +1,84 @@
+//! The whole path over real sockets, through the function behind `gridpact demo`: eight intervals of a
+//! neighbourhood, then the ledger it left, whole and with one byte changed.
+
+use clap::Parser;
+use gridpact::cli::{Cli, Command, DemoArgs};
+use gridpact::demo::play::Demo;
+use gridpact::demo::report::Report;
+use std::path::Path;
+use std::process::{Command as Process, Output};
+use std::time::Duration;
+
+const INTERVALS: usize = 8;
+/// Only against hanging for ever: time passes by what the market has done.
+const GUARD: Duration = Duration::from_secs(900);
+
+fn arguments(line: &str) -> DemoArgs {
+    match Cli::try_parse_from(line.split(' ')).unwrap().command {
+        Command::Demo(args) => args,
+        other => panic!("{other:?} is no demo"),
+    }
+}
+
+fn play(line: &str, directory: &Path) -> Report {
+    let (args, directory) = (arguments(line), directory.to_owned());
+    actix::System::new().block_on(async move {
+        let mut report = None;
+        let playing = async {
+            let demo = Demo::prepare(args, directory).await.unwrap();
+            demo.play(&mut |summed_up| report = Some(summed_up.clone())).await.unwrap();
+        };
+        tokio::time::timeout(GUARD, playing).await.unwrap();
+        report.unwrap()
+    })
+}
+
+fn verify(directory: &Path) -> Output {
+    Process::new(env!("CARGO_BIN_EXE_gridpact")).args(["ledger", "verify"]).arg(directory).output().unwrap()
+}
+
+/// Offset of the byte that is changed, in thousandths of the log, and what verifying says then.
+fn check_changed(directory: &Path, log: &Path, thousandth: usize) {
+    let whole = std::fs::read(log).unwrap();
+    let mut changed = whole.clone();
+    let place = whole.len() * thousandth / 1_000;
+    changed[place] ^= 1;
+    std::fs::write(log, changed).unwrap();
+    let output = verify(directory);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "byte {place} of {}: {said}", whole.len());
+    let height = said.split("block ").nth(1).and_then(|rest| rest.split([':', ' ', ',']).next());
+    let height: u64 = height.and_then(|height| height.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+    assert!(height >= 1, "{said}");
+    std::fs::write(log, whole).unwrap();
+}
+
+#[test]
+fn eight_intervals_are_played_settled_and_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("demo");
+    std::fs::create_dir(&data).unwrap();
+    let line = format!("gridpact demo --intervals {INTERVALS} --speed 100000 --json");
+    let report = play(&line, &data);
+
+    assert_eq!(report.accounts.len(), INTERVALS);
+    for account in &report.accounts {
+        assert!(account.cleared, "{account:?}");
+        assert_eq!(account.commitments, 15, "{account:?}");
+        assert_eq!(account.readings, 15, "{account:?}");
+        assert!(account.finality_ms.is_some() && account.round_ms.is_some(), "{account:?}");
+    }
+    assert_eq!(report.paid_sum_nano_eur, 0);
+    assert!(report.paid_eur["site"] < 0.0 && report.paid_eur["tso"] > 0.0, "{:?}", report.paid_eur);
+    assert!(report.setpoints > 0 && report.coordinated.import_kwh > 0.0, "{report:?}");
+    assert!(report.uncoordinated.import_kwh > 0.0, "{report:?}");
+
+    let output = verify(&data);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Everything holds in 4 of 4 ledgers"), "{said}");
+    let log = data.join("validator-v3/blocks.log");
+    for thousandth in [1, 250, 500, 999] {
+        check_changed(&data, &log, thousandth);
+    }
+}

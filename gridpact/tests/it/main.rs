@@ -1,0 +1,8 @@
+//! Integration tests of the program: the rules of the house, the configuration page, and the whole
+//! path from bid to settlement over real sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod configuration;
+mod demo;
+mod house;
