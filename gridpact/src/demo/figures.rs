@@ -1,7 +1,7 @@
 //! A day's figures: its record replayed minute by minute through the feeder by AC power flow. Both days
 //! go through here, so that they can be held against each other.
 
-use super::record::{at_buses, DayRecord, Service};
+use super::record::{at_buses, generated_kw, DayRecord, Service};
 use crate::neighbourhood::day::INTERVAL_S;
 use crate::neighbourhood::Neighbourhood;
 use market::feeder::FeederError;
@@ -39,6 +39,8 @@ pub struct Figures {
     pub voltage_min_pu: f64,
     /// Highest voltage at any bus, in p.u.
     pub voltage_max_pu: f64,
+    /// What the sun gave and the feeder's customers used or stored in the same minute.
+    pub pv_used_locally_kwh: f64,
     /// Of what the sun could have given, what was neither curtailed nor exported; none without sun.
     pub pv_used_locally_percent: Option<f64>,
     /// What customers got.
@@ -65,7 +67,10 @@ pub fn replay(neighbourhood: &Neighbourhood, record: &DayRecord) -> Result<Figur
             .collect();
         let price = neighbourhood.prices[minute / minutes_per_interval % neighbourhood.prices.len()];
         match solve(feeder, &tree, SOURCE_PU, &loads) {
-            Ok(flow) => figures.add(&flow, price.eur_per_mwh()),
+            Ok(flow) => {
+                figures.add(&flow, price.eur_per_mwh());
+                figures.add_generation(&flow, generated_kw(record, minute));
+            }
             Err(error) => {
                 tracing::warn!(minute, %error, "a minute without power flow");
                 figures.minutes_without_power_flow += 1;
@@ -98,10 +103,17 @@ impl Figures {
         self.voltage_max_pu = flow.voltages_pu.iter().copied().fold(self.voltage_max_pu, f64::max);
     }
 
+    /// Of what leaves the feeder in a minute, the sun's part counts first: batteries get no credit for
+    /// exporting beside it.
+    fn add_generation(&mut self, flow: &PowerFlow, generated_kw: f64) {
+        let hours = SAMPLE_S as f64 / 3_600.0;
+        let exported_kw = (-flow.import_kw).max(0.0);
+        self.pv_used_locally_kwh += (generated_kw - exported_kw).max(0.0) * hours;
+    }
+
     fn finish(&mut self, service: Service) {
         if service.pv_available_kwh > 0.0 {
-            let used_kwh = (service.pv_produced_kwh - self.export_kwh).max(0.0);
-            self.pv_used_locally_percent = Some(100.0 * used_kwh / service.pv_available_kwh);
+            self.pv_used_locally_percent = Some(100.0 * self.pv_used_locally_kwh / service.pv_available_kwh);
         }
         self.service = service;
     }
@@ -124,6 +136,7 @@ mod tests {
             start: here.first.start().plus(minute * SAMPLE_S),
             power: Milliwatt::from_kw(power_kw).unwrap(),
             reactive_mvar: 0,
+            generated: Milliwatt::ZERO,
         };
         let site = |power_kw| (0..60).map(|minute| sample(minute, power_kw)).collect::<Vec<_>>();
         let mut minutes = vec![site(0.0); here.customers.len()];

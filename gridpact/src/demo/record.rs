@@ -89,3 +89,9 @@ pub fn at_buses(
     }
     loads
 }
+
+/// What all sites' PV gave over one minute, in kilowatts.
+pub fn generated_kw(record: &DayRecord, minute: usize) -> f64 {
+    let at = |minutes: &Vec<Sample>| minutes.get(minute).map_or(0.0, |sample| sample.generated.kw());
+    record.minutes.iter().map(at).sum()
+}

@@ -26,6 +26,16 @@ pub struct Sample {
     pub power: Milliwatt,
     /// Net reactive power in millivars, absorbed positive.
     pub reactive_mvar: i64,
+    /// What its PV gave, as a positive power.
+    pub generated: Milliwatt,
+}
+
+/// What has flowed since the last full minute.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flowed {
+    net: Millijoule,
+    reactive_mvar_s: i64,
+    generated: Millijoule,
 }
 
 /// A charge point's state, shared with the server that speaks for it.
@@ -43,8 +53,7 @@ pub struct Site {
     charger: Option<SharedCharger>,
     heat_pump: Option<SharedHeatPump>,
     samples: VecDeque<Sample>,
-    /// Energy and reactive energy (millivar-seconds) since the last full minute.
-    minute: (Millijoule, i64),
+    minute: Flowed,
 }
 
 impl Site {
@@ -74,7 +83,7 @@ impl Site {
             charger: charger.map(|sim| Arc::new(Mutex::new(sim))),
             heat_pump: heat_pump.map(|sim| Arc::new(Mutex::new(sim))),
             samples: VecDeque::new(),
-            minute: (Millijoule::ZERO, 0),
+            minute: Flowed::default(),
             spec,
         })
     }
@@ -104,7 +113,9 @@ impl Site {
         let load = &self.spec.load;
         let mut energy = Milliwatt(load.active.of(load.peak.0, now)).over_seconds(seconds);
         if let Some(pv) = &mut self.pv {
-            energy += pv.step(now, seconds).over_seconds(seconds);
+            let generated = pv.step(now, seconds).over_seconds(seconds);
+            energy += generated;
+            self.minute.generated -= generated;
         }
         // At most a minute, so it fits.
         let span = seconds as u32;
@@ -126,17 +137,21 @@ impl Site {
         }
         let reactive_mvar = load.reactive.of(load.reactive_peak_mvar, now);
         self.meter.count(energy, reactive_mvar, seconds);
-        self.minute.0 += energy;
-        self.minute.1 += reactive_mvar * seconds;
+        self.minute.net += energy;
+        self.minute.reactive_mvar_s += reactive_mvar * seconds;
     }
 
     fn sample(&mut self, start: UnixSeconds) {
-        let (energy, reactive) = std::mem::take(&mut self.minute);
+        let flowed = std::mem::take(&mut self.minute);
         if self.samples.len() == SAMPLES_MAX {
             self.samples.pop_front();
         }
-        let power = Milliwatt(energy.0 / SAMPLE_S);
-        self.samples.push_back(Sample { start, power, reactive_mvar: reactive / SAMPLE_S });
+        self.samples.push_back(Sample {
+            start,
+            power: Milliwatt(flowed.net.0 / SAMPLE_S),
+            reactive_mvar: flowed.reactive_mvar_s / SAMPLE_S,
+            generated: Milliwatt(flowed.generated.0 / SAMPLE_S),
+        });
     }
 
     /// What it was built from.
