@@ -10,7 +10,7 @@ use ledger::genesis::Genesis;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use wire::message::{Body, MessageRef, Tick};
-use wire::party::{PartyId, Role};
+use wire::party::Role;
 
 /// Real time after which a tick that nothing came of is repeated.
 const REPEAT_MS: u64 = 250;
@@ -51,8 +51,6 @@ pub enum TimekeeperReport {
 pub struct Overheard {
     /// Its name.
     pub id: MessageRef,
-    /// For whom it was.
-    pub recipient: Option<PartyId>,
     /// The interval it is about.
     pub interval: Interval,
     /// What it says.
@@ -150,7 +148,7 @@ impl TimekeeperCore {
                 Err(error) => return vec![Effect::Note { event: "bad-block", text: error.to_string() }],
             }
         } else {
-            self.watch.see(&message.id, None, message.interval, &message.body);
+            self.watch.see(&message.id, message.interval, &message.body);
         }
         self.look(now)
     }
@@ -239,7 +237,7 @@ impl RoleCore for TimekeeperCore {
             Input::Answered { .. } => Vec::new(),
             Input::Own(TimekeeperReport::WorldAdvanced(at)) => self.on_advanced(now, at),
             Input::Own(TimekeeperReport::Overheard(heard)) => {
-                self.watch.see(&heard.id, heard.recipient.as_ref(), heard.interval, &heard.body);
+                self.watch.see(&heard.id, heard.interval, &heard.body);
                 self.look(now)
             }
         }

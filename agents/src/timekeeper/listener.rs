@@ -106,11 +106,6 @@ impl Listener {
             .map_err(|error| error.refusal())?;
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
         freshness::check(now_ms, opened.issued_ms, opened.expires_ms).map_err(|error| error.refusal())?;
-        Ok(Overheard {
-            id: opened.id,
-            recipient: opened.topic.recipient,
-            interval: opened.interval,
-            body: opened.body,
-        })
+        Ok(Overheard { id: opened.id, interval: opened.interval, body: opened.body })
     }
 }

@@ -16,8 +16,8 @@ const KEPT_INTERVALS: i64 = 3;
 /// What was seen of one interval.
 #[derive(Clone, Debug, Default)]
 struct Work {
-    /// Bids and firm prices under way, with the site each is of, or for.
-    sent: BTreeMap<MessageRef, (Sent, PartyId)>,
+    /// Bids under way, with the site each is of.
+    sent: BTreeMap<MessageRef, PartyId>,
     /// Answers overheard before what they answer: a broker keeps no order between topics.
     answers: BTreeMap<MessageRef, Verdict>,
     /// Sites whose bid was accepted; they are owed a firm price.
@@ -32,26 +32,19 @@ struct Work {
     delivered: BTreeSet<PartyId>,
 }
 
-/// What an answer is waited for to.
-#[derive(Clone, Copy, Debug)]
-enum Sent {
-    Bid,
-    Firm,
-}
-
 impl Work {
-    fn sent(&mut self, id: &MessageRef, what: Sent, site: PartyId) {
+    fn bid(&mut self, id: &MessageRef, site: PartyId) {
         match self.answers.remove(id) {
-            Some(verdict) => self.settle(what, site, &verdict),
+            Some(verdict) => self.settle(site, &verdict),
             None => {
-                self.sent.insert(id.clone(), (what, site));
+                self.sent.insert(id.clone(), site);
             }
         }
     }
 
     fn answered(&mut self, of: &MessageRef, verdict: &Verdict) {
         match self.sent.remove(of) {
-            Some((what, site)) => self.settle(what, site, verdict),
+            Some(site) => self.settle(site, verdict),
             None => {
                 self.answers.insert(of.clone(), verdict.clone());
             }
@@ -59,18 +52,11 @@ impl Work {
     }
 
     /// A refusal is an answer too: waiting longer would change nothing.
-    fn settle(&mut self, what: Sent, site: PartyId, verdict: &Verdict) {
-        match what {
-            Sent::Firm => {
-                self.firms.insert(site);
-            }
-            Sent::Bid => {
-                if *verdict == Verdict::Accepted {
-                    self.bids.insert(site.clone());
-                }
-                self.answered.insert(site);
-            }
+    fn settle(&mut self, site: PartyId, verdict: &Verdict) {
+        if *verdict == Verdict::Accepted {
+            self.bids.insert(site.clone());
         }
+        self.answered.insert(site);
     }
 }
 
@@ -91,25 +77,25 @@ impl Watch {
         Self { sites, aggregators, absent: BTreeSet::new(), forecast: false, work: BTreeMap::new() }
     }
 
-    /// Takes in a message between others. `recipient` is whom it was addressed to.
-    pub fn see(&mut self, id: &MessageRef, recipient: Option<&PartyId>, interval: Interval, body: &Body) {
+    /// Takes in a message between others.
+    pub fn see(&mut self, id: &MessageRef, interval: Interval, body: &Body) {
         self.absent.remove(&id.sender);
         let site = || id.sender.clone();
         match body {
             Body::Forecast(_) => self.forecast = true,
             Body::Bid(bid) => {
-                self.of(bid.interval).sent(id, Sent::Bid, site());
-            }
-            Body::Firm(firm) => {
-                if let Some(site) = recipient {
-                    self.of(firm.interval).sent(id, Sent::Firm, site.clone());
-                }
+                self.of(bid.interval).bid(id, site());
             }
             Body::SetpointReport(report) => {
                 self.of(report.interval).setpoints.insert(site());
             }
             Body::MeterReading(reading) => {
                 self.of(reading.interval).readings.insert(site());
+            }
+            // A firm price is all an aggregator ever has a site answer. The answer tells enough: firm prices
+            // carry their proofs, and a listener to all of them would slow the broker down.
+            Body::Ack(ack) if ack.of.sender.role == Role::Aggregator => {
+                self.of(interval).firms.insert(site());
             }
             Body::Ack(ack) => self.of(interval).answered(&ack.of, &ack.verdict),
             _ => {}
@@ -211,10 +197,9 @@ pub struct Missing {
 }
 
 /// Whose messages to others the watch needs to overhear, as (sender's role, kind).
-pub const OVERHEARD: [(Role, &str); 6] = [
+pub const OVERHEARD: [(Role, &str); 5] = [
     (Role::Site, "bid"),
     (Role::Aggregator, "ack"),
-    (Role::Aggregator, "firm"),
     (Role::Site, "ack"),
     (Role::Site, "setpoint-report"),
     (Role::Site, "meter-reading"),

@@ -291,9 +291,9 @@ impl Network {
                 let Opened { id, interval, body, raw, .. } = opened;
                 core.step(now, Input::Message(Incoming { id, interval, body, raw }))
             }
-            recipient => {
+            Some(_) => {
                 let Opened { id, interval, body, .. } = opened;
-                let heard = Overheard { id, recipient, interval, body };
+                let heard = Overheard { id, interval, body };
                 core.report(now, TimekeeperReport::Overheard(Box::new(heard)))
             }
         };

@@ -10,7 +10,7 @@ use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
-use wire::message::{Body, BusAward, Firm, Supply};
+use wire::message::{Body, Supply};
 use wire::party::{Participant, PartyId, Role};
 use wire::topic::Network;
 
@@ -141,17 +141,5 @@ pub fn clearing(interval: Interval, price: PicoEurPerWh) -> Entry {
         flows: vec![Milliwatt::ZERO; 3],
         supply: nothing,
         demands: Vec::new(),
-    })
-}
-
-/// A firm price, whose proofs are not what is tested.
-pub fn firm(interval: Interval) -> Body {
-    let price = PicoEurPerWh(1);
-    Body::Firm(Firm {
-        interval,
-        bus: BusAward { bus: "b2".to_owned(), price, range: Default::default(), allocation: Milliwatt::ZERO },
-        allocation: Milliwatt::ZERO,
-        path: Default::default(),
-        finality: Default::default(),
     })
 }
