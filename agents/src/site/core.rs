@@ -238,7 +238,7 @@ impl SiteCore {
         let powers = plan(bid, allocation, &rules).into_iter().zip(&bid.devices).zip(&self.config.devices);
         for (place, ((power, device), (_, wish))) in powers.enumerate() {
             if let (Some(power), Some(device)) = (power, device) {
-                orders.setpoints.push((place, setpoint_of(wish, power, device)));
+                orders.setpoints.push((place, setpoint_of(wish, power, device, allocation.export_full)));
                 orders.devices_power += power;
             }
         }

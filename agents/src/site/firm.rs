@@ -109,7 +109,8 @@ pub fn check_firm(
     check_award(standing, &clearing, &demand, &firm.bus)?;
     let bid = cleared_bid(standing, firm, &demand, bids)?;
     check_share(bids[bid].curve.demand_at(firm.bus.price), firm)?;
-    Ok((Allocation { price: firm.bus.price, power: firm.allocation }, bid))
+    let export_full = clearing.prices.get(standing.root_place).is_some_and(|root| firm.bus.price < *root);
+    Ok((Allocation { price: firm.bus.price, power: firm.allocation, export_full }, bid))
 }
 
 fn aggregator_demand(

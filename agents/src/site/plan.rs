@@ -16,6 +16,8 @@ pub struct Allocation {
     pub price: PicoEurPerWh,
     /// Net power at the connection.
     pub power: Milliwatt,
+    /// Whether the price here is below the grid supply point's: what carries export away is full.
+    pub export_full: bool,
 }
 
 /// What bounds a split.
@@ -166,7 +168,8 @@ mod tests {
     }
 
     fn check(bid: &OwnBid, price: i64, power: i64, expected: &[Option<i64>]) {
-        let allocation = Allocation { price: PicoEurPerWh(price), power: Milliwatt(power) };
+        let allocation =
+            Allocation { price: PicoEurPerWh(price), power: Milliwatt(power), export_full: false };
         let got: Vec<Option<i64>> =
             plan(bid, allocation, &rules(1)).iter().map(|power| power.map(|p| p.0)).collect();
         assert_eq!(got, expected);
@@ -201,7 +204,8 @@ mod tests {
         for (worth, makes_up) in [(55, true), (80, false)] {
             let site = bid(0, &[car(50, 1_000, 3_000), device(&[(worth, 800), (worth, -800)])]);
             let taken = if worth > 50 { 800 } else { 0 };
-            let allocation = Allocation { price: PicoEurPerWh(50), power: Milliwatt(taken + 400) };
+            let allocation =
+                Allocation { price: PicoEurPerWh(50), power: Milliwatt(taken + 400), export_full: false };
             for draw in 0..20 {
                 let powers: Vec<i64> =
                     plan(&site, allocation, &rules(draw)).iter().map(|power| power.unwrap().0).collect();
@@ -216,7 +220,7 @@ mod tests {
     #[test]
     fn blocks_are_drawn_in_proportion() {
         let site = bid(0, &[car(50, 1_000, 3_000)]);
-        let allocation = Allocation { price: PicoEurPerWh(50), power: Milliwatt(300) };
+        let allocation = Allocation { price: PicoEurPerWh(50), power: Milliwatt(300), export_full: false };
         let whole =
             (0..=255u8).filter(|draw| plan(&site, allocation, &rules(*draw))[0] == Some(Milliwatt(1_000)));
         // Of 256 draws at 30 %, 77 are expected with a standard deviation of 7.
@@ -235,7 +239,7 @@ mod tests {
             let demands = devices.iter().flatten().map(|d| d.curve.demand_at(PicoEurPerWh(price)));
             let (low, high) = demands.fold((0, 0), |(low, high), d| (low + d.low.0, high + d.high.0));
             let power = Milliwatt(low + (high - low) * share / 1_000);
-            let powers = plan(&bid(0, &devices), Allocation { price: PicoEurPerWh(price), power }, &rules(0));
+            let powers = plan(&bid(0, &devices), Allocation { price: PicoEurPerWh(price), power, export_full: false }, &rules(0));
             prop_assert_eq!(powers.iter().flatten().copied().sum::<Milliwatt>(), power);
         }
     }

@@ -13,11 +13,12 @@ pub enum Setpoint {
     OwnDefault,
 }
 
-/// The setpoint by which a device takes `power` of its bid.
-pub fn setpoint_of(wish: &Preferences, power: Milliwatt, bid: &DeviceBid) -> Setpoint {
+/// The setpoint by which a device takes `power` of its bid. Where export is full, more sun than was
+/// foreseen must not go to the grid.
+pub fn setpoint_of(wish: &Preferences, power: Milliwatt, bid: &DeviceBid, export_full: bool) -> Setpoint {
     match wish {
         // All it could feed in needs no limit, and none lets it give more should the sky clear.
-        Preferences::Generator(_) if power <= bid.curve.power_min() => Setpoint::OwnDefault,
+        Preferences::Generator(_) if power <= bid.curve.power_min() && !export_full => Setpoint::OwnDefault,
         Preferences::Charger(_) if power > Milliwatt::ZERO => {
             Setpoint::Power(bid.block.map_or(power, |block| power.max(block.setpoint_min)))
         }
@@ -120,13 +121,23 @@ mod tests {
     }
 
     fn check_setpoint(wish: &Preferences, points: &[(i64, i64)], power: i64, expected: Setpoint) {
+        check_where_export_is(false, wish, points, power, expected);
+    }
+
+    fn check_where_export_is(
+        export_full: bool,
+        wish: &Preferences,
+        points: &[(i64, i64)],
+        power: i64,
+        expected: Setpoint,
+    ) {
         let point = |(price, power): &(i64, i64)| Breakpoint {
             price: PicoEurPerWh(*price),
             power: Milliwatt(*power),
         };
         let curve = FlexCurve::new(points.iter().map(point).collect()).unwrap();
         let block = Some(Block { height: Milliwatt(300), setpoint_min: Milliwatt(1_400) });
-        assert_eq!(setpoint_of(wish, Milliwatt(power), &DeviceBid { curve, block }), expected);
+        assert_eq!(setpoint_of(wish, Milliwatt(power), &DeviceBid { curve, block }, export_full), expected);
     }
 
     #[test]
@@ -134,6 +145,8 @@ mod tests {
         let wish = Preferences::Generator(GeneratorPreferences {});
         check_setpoint(&wish, &[(0, 0), (0, -500)], -500, Setpoint::OwnDefault);
         check_setpoint(&wish, &[(0, 0), (0, -500)], -499, Setpoint::Power(Milliwatt(-499)));
+        let held = Setpoint::Power(Milliwatt(-500));
+        check_where_export_is(true, &wish, &[(0, 0), (0, -500)], -500, held);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Standing {
     pub bus: String,
     /// Place of its bus among the feeder's buses.
     pub bus_place: usize,
+    /// Place of the grid supply point's bus among them.
+    pub root_place: usize,
     /// Most power at its connection, either way.
     pub connection: Milliwatt,
 }
@@ -31,13 +33,14 @@ impl Standing {
         let missing = |what| RosterError::IncompleteSite { site: site.clone(), what };
         let own = genesis.participants.iter().find(|p| p.party == *site).ok_or_else(|| missing("entry"))?;
         let bus = own.bus.clone().ok_or_else(|| missing("bus"))?;
-        let bus_place = genesis.feeder.buses.iter().position(|name| *name == bus);
+        let place = |bus: &String| genesis.feeder.buses.iter().position(|name| name == bus);
         let aggregator = own.aggregator.clone().ok_or_else(|| missing("aggregator"))?;
         Ok(Self {
             site: site.clone(),
             account: own.account.clone(),
             aggregator: PartyId::new(Role::Aggregator, aggregator),
-            bus_place: bus_place.ok_or_else(|| missing("bus on the feeder"))?,
+            bus_place: place(&bus).ok_or_else(|| missing("bus on the feeder"))?,
+            root_place: place(&genesis.feeder.root).ok_or_else(|| missing("grid supply point"))?,
             bus,
             connection: own.connection_milliwatt.map(Milliwatt).ok_or_else(|| missing("connection limit"))?,
         })
