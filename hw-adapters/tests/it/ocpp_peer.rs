@@ -1,5 +1,5 @@
 //! The central system with somebody else's charge point, which checks every message against the
-//! OCA's JSON schemas. Runs where `GRIDPACT_PEERS_PYTHON` names a Python interpreter with `ocpp`
+//! OCA's JSON schemas. Runs where `PEERS_PYTHON` names a Python interpreter with `ocpp`
 //! and `websockets` (`pip install ocpp websockets`), and says plainly where it doesn't.
 
 use hw_adapters::device::Charger;
@@ -10,8 +10,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 async fn check(unit_key: &str, asked: i64, held: i64) {
-    let Ok(python) = std::env::var("GRIDPACT_PEERS_PYTHON") else {
-        println!("skipped: GRIDPACT_PEERS_PYTHON is not set");
+    let Ok(python) = std::env::var("PEERS_PYTHON") else {
+        println!("skipped: PEERS_PYTHON is not set");
         return;
     };
     let metrics = DeviceMetrics::register(&prometheus::Registry::new()).unwrap();

@@ -1,5 +1,5 @@
 //! The charge point with somebody else's central system, which checks every message against the
-//! OCA's JSON schemas. Runs where `GRIDPACT_PEERS_PYTHON` names a Python interpreter with `ocpp`
+//! OCA's JSON schemas. Runs where `PEERS_PYTHON` names a Python interpreter with `ocpp`
 //! and `websockets` (`pip install ocpp websockets`), and says plainly where it doesn't.
 
 use market::interval::UnixSeconds;
@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mobilityhouse_ocpp_steers_a_charge_point() {
-    let Ok(python) = std::env::var("GRIDPACT_PEERS_PYTHON") else {
-        println!("skipped: GRIDPACT_PEERS_PYTHON is not set");
+    let Ok(python) = std::env::var("PEERS_PYTHON") else {
+        println!("skipped: PEERS_PYTHON is not set");
         return;
     };
     let mut peer = Command::new(python)

@@ -1,4 +1,4 @@
-//! Simulated devices under other people's tools. Runs where `GRIDPACT_PEERS_PYTHON` names a Python
+//! Simulated devices under other people's tools. Runs where `PEERS_PYTHON` names a Python
 //! interpreter with `pysunspec2` (`pip install pysunspec2`), and says plainly where it doesn't.
 
 use crate::sunspec::{advance, serve, world};
@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pysunspec2_reads_and_steers_a_site() {
-    let Ok(python) = std::env::var("GRIDPACT_PEERS_PYTHON") else {
-        println!("skipped: GRIDPACT_PEERS_PYTHON is not set");
+    let Ok(python) = std::env::var("PEERS_PYTHON") else {
+        println!("skipped: PEERS_PYTHON is not set");
         return;
     };
     let world = world();
