@@ -37,24 +37,26 @@ impl Display {
         display
     }
 
-    /// Prints the lines that have become due: an interval's once all of its deliveries are settled, or
-    /// those of a later one are.
+    /// Prints the lines that have become due.
     pub fn update(&mut self, accounts: &BTreeMap<Interval, IntervalAccount>) {
-        let settled = |account: &IntervalAccount| account.settled >= self.aggregators;
-        let Some(last) = accounts.iter().rev().find(|(_, account)| settled(account)).map(|(last, _)| *last)
-        else {
-            return;
-        };
-        if last < self.next {
-            return;
+        for line in self.due(accounts) {
+            self.say(&line);
         }
-        for (interval, account) in accounts.range(self.next..=last) {
-            self.say(&self.line(*interval, account));
-        }
-        self.next = last.later(1, INTERVAL_S);
         if let Some(bar) = &self.bar {
             bar.set_position(self.number(self.next) as u64);
         }
+    }
+
+    /// Lines not printed yet: an interval's is due once all of its deliveries are settled, or those of a
+    /// later one are.
+    fn due(&mut self, accounts: &BTreeMap<Interval, IntervalAccount>) -> Vec<String> {
+        let settled = |account: &IntervalAccount| account.settled >= self.aggregators;
+        let last = accounts.iter().rev().find(|(_, account)| settled(account)).map(|(last, _)| *last);
+        let Some(last) = last.filter(|last| *last >= self.next) else { return Vec::new() };
+        let due = accounts.range(self.next..=last);
+        let lines = due.map(|(interval, account)| self.line(*interval, account)).collect();
+        self.next = last.later(1, INTERVAL_S);
+        lines
     }
 
     fn number(&self, interval: Interval) -> i64 {
@@ -99,5 +101,48 @@ impl Display {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use market::interval::UnixSeconds;
+    use market::units::{Millijoule, PicoEurPerWh};
+
+    fn interval(number: i64) -> Interval {
+        Interval(UnixSeconds(86_400 + number * INTERVAL_S))
+    }
+
+    fn account(settled: usize) -> IntervalAccount {
+        let mut account = IntervalAccount::default();
+        account.prices = Some([PicoEurPerWh(50_000_000), PicoEurPerWh(40_000_000), PicoEurPerWh(60_000_000)]);
+        account.import = Milliwatt(12_300_000);
+        account.commitments = 3;
+        account.committed = Millijoule::from_wh(4_000.0).unwrap();
+        account.delivered = Millijoule::from_wh(3_900.0).unwrap();
+        account.finality_ms = Some(17);
+        account.settled = settled;
+        account
+    }
+
+    /// Intervals by how many aggregators have settled, to how many lines are printed.
+    fn check(display: &mut Display, settled: &[usize], printed: usize) -> Vec<String> {
+        let accounts = (0..).map(interval).zip(settled.iter().map(|settled| account(*settled))).collect();
+        let lines = display.due(&accounts);
+        assert_eq!(lines.len(), printed, "{lines:?}");
+        lines
+    }
+
+    #[test]
+    fn a_line_is_printed_once_when_its_interval_or_a_later_one_is_settled() {
+        let mut display = Display::new(false, interval(0), 96, Milliwatt(150_000_000), 2);
+        check(&mut display, &[1, 0], 0);
+        let lines = check(&mut display, &[2, 1], 1);
+        let words: Vec<&str> = lines[0].split_whitespace().collect();
+        assert_eq!(words, ["00:00", "50.00", "40.0..60.0", "12.3/150.0", "3", "3.90/4.00", "17", "ms"]);
+        check(&mut display, &[2, 1], 0);
+        check(&mut display, &[2, 1, 2], 2);
+        check(&mut display, &[2, 2, 2], 0);
     }
 }

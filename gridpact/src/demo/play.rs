@@ -26,8 +26,9 @@ use market::interval::UnixSeconds;
 use sim_devices::site::SiteServers;
 use sim_devices::world::{lock, SharedWorld, SpecError, World};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
 use wire::cbor::CborError;
@@ -38,6 +39,10 @@ const DAYS_SERVED: u32 = 366;
 /// Days of cars and prices otherwise: prices of a day to come are known a day ahead, and it is taken to
 /// be like the day played.
 const DAYS_KNOWN: u32 = 2;
+
+/// How long the onlooker is waited for when the day is over. Brokers drop messages under load, and what
+/// it lacks then is missing from the lines and not from the ledger.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a demo can't be played.
 #[derive(Debug, Error)]
@@ -160,6 +165,7 @@ impl Demo {
         };
         let summed = match played {
             Ok(record) => {
+                catch_up(&observer, &mut display, running.height()).await;
                 display.finish();
                 self.report(&record, &observer).map(|report| summed_up(&report))
             }
@@ -218,7 +224,6 @@ impl Demo {
             record = over => record,
             () = follow(observer, display) => None,
         };
-        observer.look(|core| display.update(core.accounts()));
         record.ok_or(DemoError::Interrupted)
     }
 
@@ -259,11 +264,6 @@ impl Demo {
         let record = DayRecord::of(&world, self.neighbourhood.first.start());
         Ok(figures::replay(&self.neighbourhood, &record)?)
     }
-
-    /// Where its files are.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
 }
 
 /// Prints lines as they become due, for ever.
@@ -272,6 +272,19 @@ async fn follow(observer: &Observer, display: &mut Display) {
         observer.heard().await;
         observer.look(|core| display.update(core.accounts()));
     }
+}
+
+/// The last block may still be on its way to the onlooker when the timekeeper has it already.
+async fn catch_up(observer: &Observer, display: &mut Display, height: u64) {
+    let all_heard = async {
+        while observer.look(|core| core.blocks()) < height {
+            observer.heard().await;
+        }
+    };
+    if tokio::time::timeout(CATCH_UP_WITHIN, all_heard).await.is_err() {
+        tracing::warn!(height, "the onlooker missed a block; the summary lacks its figures");
+    }
+    observer.look(|core| display.update(core.accounts()));
 }
 
 fn days(args: &DemoArgs) -> u32 {

@@ -156,6 +156,11 @@ impl Running {
         self.servers.iter().map(|(address, _)| *address)
     }
 
+    /// Height of the last block any validator here has decided.
+    pub fn height(&self) -> u64 {
+        self.validators.iter().map(|validator| *validator.height().borrow()).max().unwrap_or(0)
+    }
+
     /// How many roles run.
     pub fn len(&self) -> usize {
         self.roles.len() + self.validators.len() + self.brokers.len()

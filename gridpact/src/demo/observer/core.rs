@@ -167,8 +167,8 @@ impl ObserverCore {
         &self.accounts
     }
 
-    /// Height of the highest block heard of.
-    pub fn height(&self) -> u64 {
-        self.seen.last().copied().unwrap_or(0)
+    /// How many blocks were heard of; where none was missed, the last one's height.
+    pub fn blocks(&self) -> u64 {
+        self.seen.len() as u64
     }
 }

@@ -62,7 +62,7 @@ impl Observer {
         let _ = self.listening.subscribe().wait_for(|listening| *listening).await;
     }
 
-    /// Waits until something more is heard.
+    /// Waits until something more is heard than at the last call. For one caller at a time.
     pub async fn heard(&self) {
         self.heard.notified().await;
     }
@@ -117,6 +117,7 @@ impl Ears {
         if let Err(error) = heard {
             tracing::warn!(%error, "the onlooker heard of a block that is none");
         }
-        self.observer.heard.notify_waiters();
+        // Kept for whoever asks next, should nobody be waiting.
+        self.observer.heard.notify_one();
     }
 }
