@@ -1,8 +1,9 @@
 //! The market as pure arithmetic: curves, bids, feeder, clearing, certificate, settlement.
 //!
 //! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows who
-//! sent what. Everything that is owed or checked is integers, so every machine reaches the same
-//! figures bit for bit; only [`powerflow`], which nobody is paid by, computes in floating point.
+//! sent what. Everything that is owed is integers, so every machine reaches the same figures bit for
+//! bit. Floating point lives in [`powerflow`] and [`grid`], whose results are rounded to integers and
+//! checked before anyone owes anything by them.
 
 pub mod auction;
 pub mod certificate;
@@ -10,6 +11,7 @@ pub mod clearing;
 pub mod curve;
 pub mod curve_ops;
 pub mod feeder;
+pub mod grid;
 pub mod interval;
 pub mod parameters;
 pub mod powerflow;

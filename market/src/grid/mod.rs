@@ -1,0 +1,10 @@
+//! Clearing that knows the grid: real and reactive power, voltage, apparent-power limits, losses and
+//! reserve on a radial feeder, in floating point and to a tolerance.
+//!
+//! [`problem`] says what is cleared, [`solution`] what comes out. What is owed follows from neither
+//! directly: prices and powers are rounded to ticks and milliwatts and pass a certificate first.
+//! Feeders whose lines limit real power only are cleared exactly, in integers, by
+//! [`crate::clearing`].
+
+pub mod problem;
+pub mod solution;
