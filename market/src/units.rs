@@ -62,12 +62,20 @@ quantity!(
     Milliwatt, "mW"
 );
 quantity!(
+    /// Reactive power in milli-volt-ampere reactive. Absorbed (inductive) is positive.
+    Millivar, "mvar"
+);
+quantity!(
     /// Energy in millijoules, that is milliwatt-seconds; 1 Wh is 3 600 000 mJ. Import positive.
     Millijoule, "mJ"
 );
 quantity!(
     /// A price in 1e-12 EUR per watt-hour; 1 EUR/MWh is 1 000 000 of it. One unit is one *tick*.
     PicoEurPerWh, "pEUR/Wh"
+);
+quantity!(
+    /// What a limit of voltage is worth: 1e-9 EUR per hour and p.u. of squared voltage.
+    NanoEurPerHourPu, "nEUR/(h p.u.)"
 );
 quantity!(
     /// Money in 1e-9 EUR. A balance or payment of the ledger's token, which stands for one euro.
@@ -93,6 +101,17 @@ impl Milliwatt {
     /// Energy over `seconds`, exact.
     pub fn over_seconds(self, seconds: i64) -> Millijoule {
         Millijoule(self.0 * seconds)
+    }
+}
+
+impl Millivar {
+    /// From kvar, rounded to the nearest millivar; `None` for NaN or beyond [`POWER_BOUND`]'s figure.
+    pub fn from_kvar(reactive_kvar: f64) -> Option<Self> {
+        bounded(reactive_kvar * 1e6, POWER_BOUND.0).map(Self)
+    }
+    /// In kvar, for people and for JSON.
+    pub fn kvar(self) -> f64 {
+        self.0 as f64 / 1e6
     }
 }
 
