@@ -129,6 +129,37 @@ impl PriceGrid {
         Ok(GridPrice { price: PicoEurPerWh(price), index })
     }
 
+    /// The index whose demand is nearest to zero, the lowest of several: the price for steps that can't be
+    /// served in part, where interpolation would start one to absorb less than it takes.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn nearest(&self, sum: &[Milliwatt]) -> Result<usize, GridError> {
+        self.check(sum)?;
+        let distance = |index: &usize| (sum[*index].0.unsigned_abs(), *index);
+        Ok((0..self.steps).min_by_key(distance).unwrap_or(0))
+    }
+
+    /// The index nearest to `index` at which `demand` keeps within `floor` and `ceiling`: the price that
+    /// those below a limit are told so that they keep it. Where demand falls past both at once, the first
+    /// index at which it is not above the ceiling.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn within(
+        &self,
+        demand: &[Milliwatt],
+        index: usize,
+        floor: Milliwatt,
+        ceiling: Milliwatt,
+    ) -> Result<usize, GridError> {
+        self.check(demand)?;
+        let not_above = demand.partition_point(|power| *power > ceiling);
+        let not_below = demand.partition_point(|power| *power >= floor);
+        let last = not_below.saturating_sub(1);
+        Ok(index.max(not_above).min(last.max(not_above)).min(self.steps - 1))
+    }
+
     /// The grid's price at an index.
     pub fn price_at(&self, index: usize) -> PicoEurPerWh {
         let range = (self.max.0 - self.min.0) as i128;
@@ -160,6 +191,24 @@ mod tests {
         check(&[4, 0, -1, -1, -1], (10, 1));
         check(&[4, 4, -4, -4, -4], (15, 2));
         check(&[4, 4, -5, -5, -5], (14, 1));
+    }
+
+    #[test]
+    fn a_step_too_large_to_absorb_a_surplus_is_not_started() {
+        let grid = PriceGrid::new(PicoEurPerWh(0), PicoEurPerWh(40), 5).unwrap();
+        assert_eq!(grid.nearest(&powers(&[1_800, -200, -200, -200, -200])), Ok(1));
+        assert_eq!(grid.nearest(&powers(&[100, -200, -200, -200, -200])), Ok(0));
+    }
+
+    #[test]
+    fn those_below_a_limit_are_told_a_price_that_keeps_it() {
+        let grid = PriceGrid::new(PicoEurPerWh(0), PicoEurPerWh(40), 5).unwrap();
+        let demand = powers(&[2, 1, 0, -1, -2]);
+        let within = |index, floor, ceiling| {
+            grid.within(&demand, index, Milliwatt(floor), Milliwatt(ceiling)).unwrap()
+        };
+        assert_eq!([within(0, -1, 1), within(2, -1, 1), within(4, -1, 1)], [1, 2, 3]);
+        assert_eq!(within(4, 0, 0), 2);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cases;
 mod certificate;
 mod engine;
 mod feeders;
+mod nodal;
 mod powerflow;
 mod reference;
 mod sampled;
