@@ -18,6 +18,7 @@
 mod allocate;
 pub mod book;
 mod bound;
+pub mod corners;
 pub mod engine;
 mod levels;
 mod locate;

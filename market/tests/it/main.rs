@@ -5,6 +5,7 @@
 mod auction;
 mod cases;
 mod certificate;
+mod corners;
 mod engine;
 mod feeders;
 mod nodal;
