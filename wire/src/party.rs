@@ -23,6 +23,8 @@ pub enum Role {
     Validator,
     /// Publishes simulated time; absent where the clock is the system's.
     Timekeeper,
+    /// Publishes forecasts of price, load and sun; absent where nobody does.
+    Forecaster,
 }
 
 /// Why a text is not a role or an identifier.
@@ -44,8 +46,15 @@ pub enum PartyError {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 6] =
-        [Role::Site, Role::Aggregator, Role::Dso, Role::Tso, Role::Validator, Role::Timekeeper];
+    pub const ALL: [Role; 7] = [
+        Role::Site,
+        Role::Aggregator,
+        Role::Dso,
+        Role::Tso,
+        Role::Validator,
+        Role::Timekeeper,
+        Role::Forecaster,
+    ];
 
     /// The role's word in topics, configuration and metrics.
     pub fn word(self) -> &'static str {
@@ -56,6 +65,7 @@ impl Role {
             Role::Tso => "tso",
             Role::Validator => "validator",
             Role::Timekeeper => "timekeeper",
+            Role::Forecaster => "forecaster",
         }
     }
 }

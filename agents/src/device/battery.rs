@@ -1,9 +1,10 @@
 //! A battery: buys and sells at the marginal value of its energy over the horizon.
 
+use super::horizon::KeptValues;
 use super::ladder::curve_of;
-use super::offer::offer;
+use super::offer::{offer, Span};
 use super::preferences::{pico_per_wh, BatteryPreferences};
-use super::value::{Store, Value};
+use super::value::Store;
 use super::{watt, watt_hours, AgentError, Outlook};
 use hw_adapters::device::BatteryState;
 use market::curve::FlexCurve;
@@ -18,11 +19,14 @@ pub fn curve(
     state: &BatteryState,
     wish: &BatteryPreferences,
     outlook: &Outlook,
+    values: &mut KeptValues,
 ) -> Result<FlexCurve, AgentError> {
     if state.charge_max.0 < 0 || state.discharge_max.0 < 0 || state.capacity.0 < 0 {
         return Err(AgentError::BadState { reason: "a limit or the capacity is negative" });
     }
-    let Some(mean_price) = outlook.mean_price() else { return Ok(FlexCurve::inelastic(Milliwatt::ZERO)) };
+    if outlook.prices.is_empty() {
+        return Ok(FlexCurve::inelastic(Milliwatt::ZERO));
+    }
     let one_way = wish.efficiency.sqrt();
     let capacity_wh = watt_hours(state.capacity);
     let energy_wh = energy_at_start_wh(state, one_way, outlook).clamp(0.0, capacity_wh);
@@ -40,9 +44,11 @@ pub fn curve(
         band: None,
     };
     // What is left at the end will be sold some day, at a mean price.
-    let terminal = mean_price * one_way - store.wear_pico_per_wh;
-    let after = Value::flat(store.least_wh, store.most_wh, terminal).before(&store, &outlook.steps());
-    let offer = offer(after, &store, energy_wh, outlook.hours(), outlook.hours());
+    let left_worth = |mean_price: f64| mean_price * one_way - store.wear_pico_per_wh;
+    // Nothing is lost by waiting, so a run of equal prices is one step, however long.
+    let after = values.after(outlook, f64::INFINITY, |_| store, left_worth);
+    let span = Span { prices: outlook.level_prices(), hours: outlook.hours(), step_hours: outlook.hours() };
+    let offer = offer(after, &store, energy_wh, &span);
     Ok(curve_of(offer.least_w, &offer.rungs, outlook.range)?)
 }
 
@@ -76,7 +82,8 @@ mod tests {
     }
 
     fn check(state: &BatteryState, wish: &BatteryPreferences, prices: &[f64], expected: &[(f64, f64)]) {
-        check_corners(&curve(state, wish, &outlook(prices)).unwrap(), expected);
+        let curve = curve(state, wish, &outlook(prices), &mut KeptValues::default()).unwrap();
+        check_corners(&curve, expected);
     }
 
     #[test]
@@ -119,7 +126,7 @@ mod tests {
         let charging = BatteryState { power: Milliwatt(2_000_000), ..state(7_000.0) };
         let mut outlook = outlook(&[50.0]);
         outlook.read_at = UnixSeconds(-1_800);
-        let curve = curve(&charging, &wish(0.0, 0.0, 1.0), &outlook).unwrap();
+        let curve = curve(&charging, &wish(0.0, 0.0, 1.0), &outlook, &mut KeptValues::default()).unwrap();
         check_corners(&curve, &[(50.0, 2_000.0), (50.0, -4_000.0)]);
     }
 
@@ -139,7 +146,7 @@ mod tests {
             let state = BatteryState { power: Milliwatt(power), ..state(stored_wh) };
             let mut outlook = outlook(&prices);
             outlook.read_at = UnixSeconds(-600);
-            let curve = curve(&state, &wish(reserve, wear, efficiency), &outlook).unwrap();
+            let curve = curve(&state, &wish(reserve, wear, efficiency), &outlook, &mut KeptValues::default()).unwrap();
             prop_assert!(curve.power_max().0 <= 4_000_001 && curve.power_min().0 >= -4_000_001);
         }
     }

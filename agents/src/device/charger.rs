@@ -1,9 +1,10 @@
 //! A charge point: the energy a car still needs, at the hours in which it costs least before it leaves.
 
 use super::ladder::{curve_of, Rung};
-use super::offer::offer;
+use super::levels::{LevelStep, LevelValues, LEVELS};
+use super::offer::{offer, Span};
 use super::preferences::{pico_per_wh, ChargerPreferences};
-use super::value::{Step, Store, Value};
+use super::value::{Store, Value};
 use super::{hours, watt, watt_hours, AgentError, Block, DeviceBid, Outlook};
 use hw_adapters::device::ChargerState;
 use market::curve::FlexCurve;
@@ -52,27 +53,31 @@ pub fn bid(
     let departure = wish.departure.next_after(outlook.interval.start());
     let left_h = hours(departure.0 - outlook.interval.start().0);
     let unmet = Value::flat(0.0, needed_wh, pico_per_wh(wish.unmet_eur_per_mwh));
-    let after = unmet.before(&store, &steps_until(left_h, outlook));
-    let offer = offer(after, &store, 0.0, left_h.min(outlook.hours()), outlook.hours());
+    let persistence = outlook.hourly_persistence.clamp(0.0, 1.0);
+    let steps = steps_until(left_h, outlook);
+    let after = LevelValues::certain(unmet)
+        .before(|_| store, &steps, persistence)
+        .expected(persistence.powf(outlook.hours()));
+    let hours = left_h.min(outlook.hours());
+    let span = Span { prices: outlook.level_prices(), hours, step_hours: outlook.hours() };
+    let offer = offer(after, &store, 0.0, &span);
     let (rungs, block) = with_block(offer.rungs, state.power_min);
     Ok(DeviceBid { curve: curve_of(0.0, &rungs, outlook.range)?, block })
 }
 
 /// The steps from the end of the interval bid for until the car leaves. Beyond the forecast the
 /// mean of its prices goes on; without any forecast there is nothing to wait for.
-fn steps_until(left_h: f64, outlook: &Outlook) -> Vec<Step> {
+fn steps_until(left_h: f64, outlook: &Outlook) -> Vec<LevelStep> {
     let Some(mean_price) = outlook.mean_price() else { return Vec::new() };
-    let prices = outlook.prices.iter().map(|price| price.0 as f64).chain(std::iter::repeat(mean_price));
-    let mut steps = Vec::new();
+    let mut steps = outlook.steps(f64::INFINITY);
+    steps.push(LevelStep { prices_pico_per_wh: [mean_price; LEVELS], hours: f64::INFINITY });
     let mut passed_h = outlook.hours();
-    for price in prices {
-        let step_h = outlook.hours().min(left_h - passed_h);
-        if step_h <= 0.0 {
-            break;
-        }
-        steps.push(Step { price_pico_per_wh: price + WAITING_PICO_PER_WH_HOUR * passed_h, hours: step_h });
-        passed_h += outlook.hours();
+    for step in &mut steps {
+        step.hours = step.hours.min(left_h - passed_h);
+        step.prices_pico_per_wh = step.prices_pico_per_wh.map(|p| p + WAITING_PICO_PER_WH_HOUR * passed_h);
+        passed_h += step.hours;
     }
+    steps.retain(|step| step.hours > 0.0);
     steps
 }
 

@@ -1,15 +1,18 @@
 //! A heat pump: the room is a leaking store of heat with a comfort band.
 
+use super::horizon::KeptValues;
 use super::ladder::curve_of;
-use super::offer::offer;
+use super::offer::{offer, Span};
 use super::preferences::HeatPumpPreferences;
-use super::value::{Band, Store, Value};
+use super::value::{Band, Store};
 use super::{watt, AgentError, Outlook};
 use hw_adapters::device::HeatPumpState;
 use market::curve::FlexCurve;
 
 /// How far beyond the comfort band the room's temperature is still told apart, in kelvin.
-const MARGIN_KELVIN: f64 = 10.0;
+const MARGIN_KELVIN: f64 = 5.0;
+/// Longest step of the horizon in hours: discomfort counts at its end.
+const LONGEST_STEP_HOURS: f64 = 1.0;
 
 /// The heat pump's curve for the next interval.
 ///
@@ -22,6 +25,7 @@ pub fn curve(
     state: &HeatPumpState,
     wish: &HeatPumpPreferences,
     outlook: &Outlook,
+    values: &mut KeptValues,
 ) -> Result<FlexCurve, AgentError> {
     let believable = -90_000..=90_000;
     if !believable.contains(&state.room_millicelsius) || !believable.contains(&state.outdoor_millicelsius) {
@@ -38,9 +42,11 @@ pub fn curve(
         + until_start.gain_wh
         + until_start.intake_wh(outlook.hours_until_start());
     // Heat left at the end spares heating later, at a mean price.
-    let terminal = outlook.mean_price().unwrap_or(0.0) / store.charge_efficiency;
-    let after = Value::flat(store.least_wh, store.most_wh, terminal).before(&store, &outlook.steps());
-    let offer = offer(after, &store, energy_wh, outlook.hours(), outlook.hours());
+    let left_worth = |mean_price: f64| mean_price / room.performance();
+    let over = |hours: f64| room.store(watt(state.power_max), hours);
+    let after = values.after(outlook, LONGEST_STEP_HOURS, over, left_worth);
+    let span = Span { prices: outlook.level_prices(), hours: outlook.hours(), step_hours: outlook.hours() };
+    let offer = offer(after, &store, energy_wh, &span);
     Ok(curve_of(offer.least_w, &offer.rungs, outlook.range)?)
 }
 
@@ -125,7 +131,8 @@ mod tests {
 
     /// Power taken at a price, in watts.
     fn power_at(room_millicelsius: i64, prices: &[f64], price: f64) -> f64 {
-        let curve = curve(&state(room_millicelsius), &wish(), &outlook(prices)).unwrap();
+        let (state, mut kept) = (state(room_millicelsius), KeptValues::default());
+        let curve = curve(&state, &wish(), &outlook(prices), &mut kept).unwrap();
         watt(curve.power_at(super::super::testing::price(price)))
     }
 
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_unbelievable_temperature_is_no_state() {
-        let bad = curve(&state(200_000), &wish(), &outlook(&[50.0]));
+        let bad = curve(&state(200_000), &wish(), &outlook(&[50.0]), &mut KeptValues::default());
         assert!(matches!(bad, Err(AgentError::BadState { .. })), "{bad:?}");
     }
 
@@ -181,7 +188,7 @@ mod tests {
             prices in prop::collection::vec(-400.0f64..900.0, 0..96),
         ) {
             let state = HeatPumpState { outdoor_millicelsius, ..state(room) };
-            let curve = curve(&state, &wish(), &outlook(&prices)).unwrap();
+            let curve = curve(&state, &wish(), &outlook(&prices), &mut KeptValues::default()).unwrap();
             prop_assert!(curve.power_min().0 >= 0 && curve.power_max().0 <= 2_000_001, "{:?}", corners(&curve));
         }
     }

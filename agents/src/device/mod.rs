@@ -8,18 +8,22 @@ pub mod battery;
 pub mod charger;
 pub mod generator;
 pub mod heat_pump;
+pub mod horizon;
 pub mod ladder;
+pub mod levels;
 pub mod offer;
+pub mod outlook;
 pub mod preferences;
 pub mod value;
 
+use horizon::KeptValues;
 use hw_adapters::device::{BatteryState, ChargerState, GeneratorState, HeatPumpState};
-use ladder::PriceRange;
 use market::curve::{CurveError, FlexCurve};
-use market::interval::{Interval, UnixSeconds};
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Milliwatt};
 use preferences::Preferences;
 use thiserror::Error;
+
+pub use outlook::{Outlook, PriceQuantiles};
 
 /// What a device said of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,43 +47,6 @@ impl Reading {
             Reading::Charger(state) => state.power,
             Reading::HeatPump(state) => state.power,
         }
-    }
-}
-
-/// What an agent looks ahead with.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outlook {
-    /// The interval bid for.
-    pub interval: Interval,
-    /// Length of every interval in seconds.
-    pub interval_s: i64,
-    /// When the devices were read.
-    pub read_at: UnixSeconds,
-    /// Prices expected for the intervals after the one bid for, in order, without gaps.
-    pub prices: Vec<PicoEurPerWh>,
-    /// What the market can clear at.
-    pub range: PriceRange,
-}
-
-impl Outlook {
-    /// Length of an interval in hours.
-    pub fn hours(&self) -> f64 {
-        hours(self.interval_s)
-    }
-    /// Hours from the reading to the start of the interval bid for.
-    pub fn hours_until_start(&self) -> f64 {
-        hours((self.interval.start().0 - self.read_at.0).max(0))
-    }
-    /// Mean of the prices expected; none where there are none.
-    pub fn mean_price(&self) -> Option<f64> {
-        let sum: f64 = self.prices.iter().map(|price| price.0 as f64).sum();
-        (!self.prices.is_empty()).then(|| sum / self.prices.len() as f64)
-    }
-    /// A whole interval at each of the prices expected.
-    pub fn steps(&self) -> Vec<value::Step> {
-        let step =
-            |price: &PicoEurPerWh| value::Step { price_pico_per_wh: price.0 as f64, hours: self.hours() };
-        self.prices.iter().map(step).collect()
     }
 }
 
@@ -131,12 +98,13 @@ pub enum AgentError {
 pub struct DeviceAgent {
     preferences: Preferences,
     memory: generator::Memory,
+    values: KeptValues,
 }
 
 impl DeviceAgent {
     /// An agent with these preferences.
     pub fn new(preferences: Preferences) -> Self {
-        Self { preferences, memory: generator::Memory::default() }
+        Self { preferences, memory: generator::Memory::default(), values: KeptValues::default() }
     }
 
     /// Whether a limit of ours is in force from now on, which hides what the device could do.
@@ -151,11 +119,11 @@ impl DeviceAgent {
     pub fn bid(&mut self, reading: &Reading, outlook: &Outlook) -> Result<DeviceBid, AgentError> {
         match (&self.preferences, reading) {
             (Preferences::Battery(wish), Reading::Battery(state)) => {
-                Ok(battery::curve(state, wish, outlook)?.into())
+                Ok(battery::curve(state, wish, outlook, &mut self.values)?.into())
             }
             (Preferences::Charger(wish), Reading::Charger(state)) => charger::bid(state, wish, outlook),
             (Preferences::HeatPump(wish), Reading::HeatPump(state)) => {
-                Ok(heat_pump::curve(state, wish, outlook)?.into())
+                Ok(heat_pump::curve(state, wish, outlook, &mut self.values)?.into())
             }
             (Preferences::Generator(_), Reading::Generator(state)) => {
                 Ok(generator::curve(state, &mut self.memory)?.into())
@@ -181,7 +149,10 @@ fn watt_hours(energy: Millijoule) -> f64 {
 pub(crate) mod testing {
     //! What the agents' tests share: an outlook in round figures.
 
+    use super::ladder::PriceRange;
     use super::*;
+    use market::interval::{Interval, UnixSeconds};
+    use market::units::PicoEurPerWh;
 
     /// A price in EUR/MWh.
     pub fn price(eur_per_mwh: f64) -> PicoEurPerWh {
@@ -194,7 +165,9 @@ pub(crate) mod testing {
             interval: Interval::default(),
             interval_s: 3_600,
             read_at: UnixSeconds(0),
-            prices: prices_eur_per_mwh.iter().map(|p| price(*p)).collect(),
+            price: None,
+            prices: prices_eur_per_mwh.iter().map(|p| PriceQuantiles::certain(price(*p))).collect(),
+            hourly_persistence: 0.0,
             range: PriceRange { min: price(-500.0), max: price(4_000.0) },
         }
     }

@@ -61,15 +61,6 @@ pub struct Band {
     pub penalty_pico_per_wh: f64,
 }
 
-/// One step of the horizon.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
-    /// Price expected.
-    pub price_pico_per_wh: f64,
-    /// Hours of it in which power can flow.
-    pub hours: f64,
-}
-
 impl Store {
     /// Most energy that `hours` can bring into store.
     pub fn intake_wh(&self, hours: f64) -> f64 {
@@ -100,14 +91,57 @@ impl Value {
         Self { start_wh: least_wh, slopes: vec![Slope { value_pico_per_wh, length_wh }] }
     }
 
-    /// The value at the start of `steps`, where `self` is the value after them.
-    pub fn before(mut self, store: &Store, steps: &[Step]) -> Self {
-        for step in steps.iter().rev() {
-            self.penalise(store);
-            self.trade(store, step);
-            self.let_pass(store);
-        }
+    /// The value at the start of a step at this price, in which power can flow for `hours`, where
+    /// `self` is the value after it.
+    pub fn before(mut self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
+        self.penalise(store);
+        self.trade(store, price_pico_per_wh, hours);
+        self.let_pass(store);
         self
+    }
+
+    /// The same from `least_wh` to `most_wh` in `cells` equal parts: as it was at their bounds, straight in
+    /// between, hence nowhere above what it was.
+    pub fn in_cells(&self, least_wh: f64, most_wh: f64, cells: usize) -> Self {
+        let length_wh = (most_wh - least_wh) / cells as f64;
+        if length_wh <= 0.0 {
+            return Self::flat(least_wh, most_wh, 0.0);
+        }
+        let mut slopes = Vec::with_capacity(cells);
+        let mut runs = self.slopes.iter();
+        let (mut run, mut end_wh) = (runs.next(), self.start_wh);
+        end_wh += run.map_or(0.0, |run| run.length_wh);
+        let mut at_wh = least_wh;
+        for cell in 1..=cells {
+            let bound_wh = if cell == cells { most_wh } else { least_wh + length_wh * cell as f64 };
+            let mut worth = 0.0;
+            while let Some(slope) = run {
+                let last = runs.len() == 0;
+                let upto_wh = if last { bound_wh } else { bound_wh.min(end_wh) };
+                worth += slope.value_pico_per_wh * (upto_wh - at_wh).max(0.0);
+                at_wh = at_wh.max(upto_wh);
+                if at_wh >= bound_wh || last {
+                    break;
+                }
+                run = runs.next();
+                end_wh += run.map_or(0.0, |run| run.length_wh);
+            }
+            slopes.push(Slope { value_pico_per_wh: worth / length_wh, length_wh });
+        }
+        Self { start_wh: least_wh, slopes }
+    }
+
+    /// The weighted mean of values in the same cells.
+    pub fn mean(values: &[Value], weights: &[f64]) -> Self {
+        let Some(first) = values.first() else { return Self::flat(0.0, 0.0, 0.0) };
+        let mut mean = first.clone();
+        for (place, slope) in mean.slopes.iter_mut().enumerate() {
+            let part = |(value, weight): (&Value, &f64)| {
+                value.slopes.get(place).map_or(0.0, |slope| slope.value_pico_per_wh * weight)
+            };
+            slope.value_pico_per_wh = values.iter().zip(weights).map(part).sum();
+        }
+        mean
     }
 
     /// `self` with the penalty of `store`'s band, as it counts at a step's end.
@@ -132,10 +166,9 @@ impl Value {
     ///
     /// Where a negative price would make buying and selling at once pay (losses are then earned),
     /// the two become one slope: the concave hull, which is what taking turns within the step earns.
-    fn trade(&mut self, store: &Store, step: &Step) {
-        let (intake_wh, outtake_wh) = (store.intake_wh(step.hours), store.outtake_wh(step.hours));
-        let (mut buy, mut sell) =
-            (store.buying(step.price_pico_per_wh), store.selling(step.price_pico_per_wh));
+    fn trade(&mut self, store: &Store, price_pico_per_wh: f64, hours: f64) {
+        let (intake_wh, outtake_wh) = (store.intake_wh(hours), store.outtake_wh(hours));
+        let (mut buy, mut sell) = (store.buying(price_pico_per_wh), store.selling(price_pico_per_wh));
         if buy < sell && outtake_wh > 0.0 {
             buy = (buy * intake_wh + sell * outtake_wh) / (intake_wh + outtake_wh);
             sell = buy;
@@ -245,8 +278,8 @@ mod tests {
             .fold(f64::NEG_INFINITY, f64::max)
     }
 
-    fn steps(prices: &[f64]) -> Vec<Step> {
-        prices.iter().map(|price| Step { price_pico_per_wh: *price, hours: 1.0 }).collect()
+    fn before(value: Value, store: &Store, prices: &[f64]) -> Value {
+        prices.iter().rev().fold(value, |after, price| after.before(store, *price, 1.0))
     }
 
     proptest! {
@@ -258,7 +291,7 @@ mod tests {
             terminal in 0.0f64..100.0,
         ) {
             let store = battery(efficiency, wear);
-            let value = Value::flat(0.0, 6.0, terminal).before(&store, &steps(&prices));
+            let value = before(Value::flat(0.0, 6.0, terminal), &store, &prices);
             for energy in 0..6 {
                 let expected = brute(&store, &prices, terminal, energy + 1)
                     - brute(&store, &prices, terminal, energy);
@@ -281,7 +314,7 @@ mod tests {
         ) {
             let band = Some(Band { low_wh: 1.5, high_wh: 4.0, penalty_pico_per_wh });
             let store = Store { retention, gain_wh, band, ..battery(efficiency, 0.0) };
-            let value = Value::flat(0.0, 6.0, 30.0).before(&store, &steps(&prices));
+            let value = before(Value::flat(0.0, 6.0, 30.0), &store, &prices);
             let slopes = value.between(0.0, 6.0);
             prop_assert!(slopes.windows(2).all(|w| w[0].value_pico_per_wh >= w[1].value_pico_per_wh));
             let covered: f64 = slopes.iter().map(|slope| slope.length_wh).sum();
@@ -290,7 +323,7 @@ mod tests {
     }
 
     fn check(store: Store, prices: &[f64], terminal: f64, expected: &[(f64, f64)]) {
-        let value = Value::flat(store.least_wh, store.most_wh, terminal).before(&store, &steps(prices));
+        let value = before(Value::flat(store.least_wh, store.most_wh, terminal), &store, prices);
         let slopes: Vec<(f64, f64)> = value
             .between(store.least_wh, store.most_wh)
             .iter()

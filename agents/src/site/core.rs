@@ -12,7 +12,7 @@ use super::tag::About;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::ladder::PriceRange;
 use crate::device::preferences::Preferences;
-use crate::device::{DeviceAgent, Outlook, Reading};
+use crate::device::{DeviceAgent, Outlook, PriceQuantiles, Reading};
 use hw_adapters::device::MeterState;
 use ledger::block::verifier::Verifier;
 use market::interval::{Interval, UnixSeconds};
@@ -296,14 +296,16 @@ impl SiteCore {
         let mut prices = Vec::with_capacity(*horizon);
         let mut at = parameters.next(interval);
         while let Some(price) = self.forecast.get(&at).filter(|_| prices.len() < *horizon) {
-            prices.push(*price);
+            prices.push(PriceQuantiles::certain(*price));
             at = parameters.next(at);
         }
         Outlook {
             interval,
             interval_s: parameters.interval_s,
             read_at: self.asked.map_or(interval.start(), |(_, at)| at),
+            price: self.forecast.get(&interval).copied().map(PriceQuantiles::certain),
             prices,
+            hourly_persistence: 0.0,
             range: self.price_range(),
         }
     }

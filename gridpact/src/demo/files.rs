@@ -187,6 +187,7 @@ impl Plan<'_> {
                 party: keys,
                 process,
             }),
+            Role::Forecaster => return None,
         })
     }
 

@@ -73,6 +73,12 @@ impl Body {
                 demand.buses.iter().try_for_each(|(at, _)| text("characters of bus name", &at.bus))
             }
             Body::Forecast(forecast) => at_most("prices", forecast.prices.len(), MAX_FORECAST),
+            Body::QuantileForecast(forecast) => {
+                at_most("thousandths of persistence", forecast.persistence_permille.into(), 1_000)?;
+                at_most("prices", forecast.prices.len(), MAX_FORECAST)?;
+                at_most("loads", forecast.loads.len(), MAX_FORECAST)?;
+                at_most("parts of PV", forecast.pv_ppm.len(), MAX_FORECAST)
+            }
             Body::Submit(entry) => check_entry(entry),
             Body::Firm(firm) => {
                 text("characters of bus name", &firm.bus.bus)?;

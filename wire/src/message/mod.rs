@@ -6,6 +6,7 @@ mod bid;
 mod bounds;
 mod clock;
 mod firm;
+mod forecast;
 mod metering;
 mod right;
 mod rounds;
@@ -18,6 +19,7 @@ pub use bounds::{
 };
 pub use clock::Tick;
 pub use firm::{BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
+pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
 pub use right::Addressing;
 pub use rounds::{Award, BusPrice, Demand, DemandAt, FinalDemand, PriceQuestion, MAX_TICKS_PER_QUESTION};
@@ -54,6 +56,8 @@ pub enum Body {
     Supply(Supply),
     /// TSO interface to all: price forecast.
     Forecast(Forecast),
+    /// Forecaster to all: prices, load and sun expected, with quantiles.
+    QuantileForecast(QuantileForecast),
     /// Anyone with the right to it, to the validators: an entry for the ledger.
     Submit(crate::entry::Entry),
     /// Validator to validators: a consensus message in the ledger crate's own encoding.
@@ -82,6 +86,7 @@ impl Body {
             Body::FinalDemand(_) => "final-demand",
             Body::Supply(_) => "supply",
             Body::Forecast(_) => "forecast",
+            Body::QuantileForecast(_) => "quantile-forecast",
             Body::Submit(_) => "submit",
             Body::Consensus(_) => "consensus",
             Body::Block(_) => "block",

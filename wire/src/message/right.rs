@@ -26,6 +26,7 @@ impl Body {
             }
             Body::PriceQuestion(_) | Body::Award(_) => role == Role::Dso,
             Body::Supply(_) | Body::Forecast(_) => role == Role::Tso,
+            Body::QuantileForecast(_) => role == Role::Forecaster,
             // Which entry whom allows is the ledger's to say; a timekeeper has no account to act for.
             Body::Submit(_) => role != Role::Timekeeper,
             Body::Consensus(_) | Body::Block(_) => role == Role::Validator,
@@ -41,7 +42,7 @@ impl Body {
             | Body::Firm(_)
             | Body::SetpointReport(_)
             | Body::MeterReading(_) => Addressing::One,
-            Body::Tick(_) | Body::Forecast(_) | Body::Block(_) => Addressing::All,
+            Body::Tick(_) | Body::Forecast(_) | Body::QuantileForecast(_) | Body::Block(_) => Addressing::All,
             Body::BidsCommitted(_)
             | Body::PriceQuestion(_)
             | Body::Demand(_)

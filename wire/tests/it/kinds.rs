@@ -14,7 +14,7 @@ use wire::hash::Hash32;
 use wire::message::{
     Ack, Award, BidsCommitted, Body, BusAward, BusPrice, Demand, DemandAt, DeviceFault, FinalDemand, Firm,
     Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading, PathStep, PriceQuestion,
-    SetpointReport, Supply, Tick, Verdict,
+    QuantileForecast, Quantiles, SetpointReport, Supply, Tick, Verdict,
 };
 use wire::party::Role;
 
@@ -39,7 +39,15 @@ fn up_to_the_gate() -> Vec<(Role, Body)> {
     let points = [(0, -5), (0, 5), (9, 5)];
     let points = points.map(|(p, w)| Breakpoint { price: PicoEurPerWh(p), power: Milliwatt(w) });
     let curve = SupplyCurve::new(points.to_vec()).unwrap();
+    let expected = QuantileForecast {
+        first: INTERVAL,
+        persistence_permille: 900,
+        prices: vec![Quantiles::new(PicoEurPerWh(-5), PicoEurPerWh(0), PicoEurPerWh(1 << 40)).unwrap()],
+        loads: vec![],
+        pv_ppm: vec![Quantiles::certain(1_000_000)],
+    };
     vec![
+        (Role::Forecaster, Body::QuantileForecast(expected)),
         (Role::Timekeeper, Body::Tick(Tick { now: UnixSeconds(-1) })),
         (Role::Tso, Body::Ack(Ack { of, verdict: Verdict::Refused("zu spät".into()) })),
         (Role::Site, bid()),
@@ -121,7 +129,7 @@ fn after_the_decision() -> Vec<(Role, Body)> {
 fn every_kind_of_message_opens_to_what_was_signed() {
     let messages = [up_to_the_gate(), rounds(), ledger(), after_the_decision()].concat();
     let kinds: BTreeSet<&str> = messages.iter().map(|(_, body)| body.kind()).collect();
-    assert_eq!(kinds.len(), 16, "a kind is missing here: {kinds:?}");
+    assert_eq!(kinds.len(), 17, "a kind is missing here: {kinds:?}");
     for (role, body) in messages {
         let addressed = body.addressing() != wire::message::Addressing::All;
         let recipient = addressed.then(|| party(Role::Dso));
