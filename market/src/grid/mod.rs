@@ -6,5 +6,11 @@
 //! Feeders whose lines limit real power only are cleared exactly, in integers, by
 //! [`crate::clearing`].
 
+pub mod check;
+pub mod error;
 pub mod problem;
 pub mod solution;
+pub mod solve;
+
+pub use error::GridError;
+pub use solve::clear;

@@ -1,0 +1,98 @@
+//! How much of a stretch is taken: a quantity between two bounds, each with its multiplier.
+
+use super::model::Stretch;
+use super::pair::reach;
+
+/// One stretch within the iteration.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Choice {
+    /// What is taken.
+    pub taken: f64,
+    /// What is left; kept by itself so that it stays exact where it is small.
+    pub left: f64,
+    /// Multiplier of taking nothing.
+    pub low: f64,
+    /// Multiplier of taking all.
+    pub high: f64,
+    /// One over the second derivative.
+    pub give: f64,
+    step: f64,
+    low_step: f64,
+    high_step: f64,
+    low_second: f64,
+    high_second: f64,
+}
+
+impl Choice {
+    /// The choice that is best at `price` when the logarithmic barrier weighs `product`, for a
+    /// stretch taken as flat.
+    pub(super) fn start(stretch: &Stretch, price: f64, product: f64) -> Self {
+        let gain = (stretch.cost + stretch.slope * stretch.width / 2.0 + price) * stretch.width;
+        // Root of `g x^2 - (g w + 2 m) x + m w` inside the stretch, written without cancellation.
+        let root = gain.hypot(2.0 * product);
+        let fraction = if gain > 0.0 {
+            2.0 * product / (gain + 2.0 * product + root)
+        } else {
+            1.0 - 2.0 * product / (2.0 * product - gain + root)
+        };
+        let fraction = fraction.clamp(1e-3, 1.0 - 1e-3);
+        let taken = stretch.width * fraction;
+        let left = stretch.width - taken;
+        Self { taken, left, low: product / taken, high: product / left, ..Self::default() }
+    }
+
+    /// Forgets the last step and takes the barrier's second derivative.
+    pub(super) fn prepare(&mut self, stretch: &Stretch) {
+        self.give = 1.0 / (stretch.slope + self.low / self.taken + self.high / self.left);
+        self.low_second = 0.0;
+        self.high_second = 0.0;
+    }
+
+    /// How much of the stationarity condition at `price` is not met yet.
+    pub(super) fn stationarity(&self, stretch: &Stretch, price: f64) -> f64 {
+        stretch.cost + stretch.slope * self.taken + price - self.low + self.high
+    }
+
+    /// The step at an unchanged `price`, before it is multiplied by [`Choice::give`].
+    pub(super) fn pull(&self, stretch: &Stretch, price: f64, target: f64) -> f64 {
+        (target - self.low_second) / self.taken
+            - (target - self.high_second) / self.left
+            - (stretch.cost + stretch.slope * self.taken + price)
+    }
+
+    /// Takes the step that follows from a pull and a change of price together.
+    pub(super) fn recover(&mut self, pull: f64, target: f64) {
+        self.step = pull * self.give;
+        self.low_step = (target - self.low_second - self.low * self.step) / self.taken - self.low;
+        self.high_step = (target - self.high_second + self.high * self.step) / self.left - self.high;
+    }
+
+    /// Makes the present step the prediction to be corrected.
+    pub(super) fn predict(&mut self) {
+        self.low_second = self.step * self.low_step;
+        self.high_second = -self.step * self.high_step;
+    }
+
+    /// Longest step that keeps all four positive.
+    pub(super) fn reach(&self) -> f64 {
+        let taken = reach(self.taken, self.step).min(reach(self.left, -self.step));
+        taken.min(reach(self.low, self.low_step)).min(reach(self.high, self.high_step))
+    }
+
+    /// Both products' coefficients of no, one and two powers of the step's length, added.
+    pub(super) fn products(&self) -> [f64; 3] {
+        [
+            self.taken * self.low + self.left * self.high,
+            self.taken * self.low_step + self.low * self.step + self.left * self.high_step
+                - self.high * self.step,
+            self.step * (self.low_step - self.high_step),
+        ]
+    }
+
+    pub(super) fn advance(&mut self, length: f64) {
+        self.taken += length * self.step;
+        self.left -= length * self.step;
+        self.low += length * self.low_step;
+        self.high += length * self.high_step;
+    }
+}

@@ -1,0 +1,98 @@
+//! A limit's slack and its multiplier, the pair an interior point keeps positive and drives to zero
+//! in product.
+//!
+//! The limit is `g(u) + slack = 0` with `g` convex. A small multiple of the multiplier's *change* is
+//! let into that equation (a proximal point in the dual, Rockafellar 1976; Friedlander and Orban
+//! 2012), which bounds the step where a limit is met exactly by load that cannot move. It vanishes
+//! as the iterates settle, so the solution is not moved by it.
+
+/// How far below the product's scale the proximal term lies.
+const PROXIMITY: f64 = 1e-11;
+
+/// One limit within the iteration.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pair {
+    /// How far the limit is from being met exactly.
+    pub slack: f64,
+    /// Its multiplier.
+    pub dual: f64,
+    /// `g(u) + slack`
+    residual: f64,
+    /// Product of the predicted steps: what the corrector makes up for.
+    second: f64,
+    inverse: f64,
+    slack_step: f64,
+    dual_step: f64,
+}
+
+impl Pair {
+    /// A pair whose product is `product`, with a slack not below `least`.
+    pub(super) fn start(slack: f64, least: f64, product: f64) -> Self {
+        let slack = slack.max(least);
+        Self { slack, dual: product / slack, ..Self::default() }
+    }
+
+    /// Takes the present value of `g`; forgets the last step.
+    pub(super) fn prepare(&mut self, value: f64) {
+        self.residual = value + self.slack;
+        self.second = 0.0;
+        self.inverse = 1.0 / (self.slack + PROXIMITY * self.dual);
+    }
+
+    pub(super) fn residual(&self) -> f64 {
+        self.residual
+    }
+
+    /// Second derivative along the limit's gradient.
+    pub(super) fn weight(&self) -> f64 {
+        self.dual * self.inverse
+    }
+
+    /// The multiplier that the next step leads to if the limited quantity stays.
+    pub(super) fn force(&self, target: f64) -> f64 {
+        self.dual + self.change(target, 0.0)
+    }
+
+    fn change(&self, target: f64, moved: f64) -> f64 {
+        let product = target - self.second - self.slack * self.dual;
+        (product + self.dual * (self.residual + moved)) * self.inverse
+    }
+
+    /// Takes the step that follows from the limited quantity's `moved`.
+    pub(super) fn recover(&mut self, target: f64, moved: f64) {
+        self.dual_step = self.change(target, moved);
+        self.slack_step = PROXIMITY * self.dual_step - self.residual - moved;
+    }
+
+    /// Makes the present step the prediction to be corrected; `curvature` is what `g` rises beyond
+    /// its gradient along it.
+    pub(super) fn predict(&mut self, curvature: f64) {
+        self.second = self.slack_step * self.dual_step;
+        self.residual += curvature;
+    }
+
+    /// Longest step that keeps both from turning negative.
+    pub(super) fn reach(&self) -> f64 {
+        reach(self.slack, self.slack_step).min(reach(self.dual, self.dual_step))
+    }
+
+    /// The product's coefficients of no, one and two powers of the step's length.
+    pub(super) fn products(&self) -> [f64; 3] {
+        let linear = self.slack * self.dual_step + self.dual * self.slack_step;
+        [self.slack * self.dual, linear, self.slack_step * self.dual_step]
+    }
+
+    pub(super) fn advance(&mut self, length: f64) {
+        self.slack += length * self.slack_step;
+        self.dual += length * self.dual_step;
+    }
+}
+
+/// Longest step from a positive `value` that does not turn it negative.
+pub(super) fn reach(value: f64, step: f64) -> f64 {
+    if step < 0.0 {
+        -value / step
+    } else {
+        f64::INFINITY
+    }
+}
