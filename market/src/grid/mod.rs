@@ -6,9 +6,11 @@
 //! Feeders whose lines limit real power only are cleared exactly, in integers, by
 //! [`crate::clearing`].
 
+pub mod certificate;
 pub mod check;
 pub mod error;
 pub mod problem;
+pub mod rounding;
 pub mod solution;
 pub mod solve;
 

@@ -5,6 +5,7 @@
 mod auction;
 mod cases;
 mod certificate;
+mod certified;
 mod corners;
 mod engine;
 mod feeders;
