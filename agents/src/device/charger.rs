@@ -61,7 +61,10 @@ pub fn bid(
     let hours = left_h.min(outlook.hours());
     let span = Span { prices: outlook.level_prices(), hours, step_hours: outlook.hours() };
     let offer = offer(after, &store, 0.0, &span);
-    let (rungs, block) = with_block(offer.rungs, state.power_min);
+    let cant_wait_wh = needed_wh - store.intake_wh(left_h - hours);
+    let unmet = pico_per_wh(wish.unmet_eur_per_mwh);
+    let rungs = worth_at_least(offer.rungs, unmet, cant_wait_wh / outlook.hours());
+    let (rungs, block) = with_block(rungs, state.power_min);
     Ok(DeviceBid { curve: curve_of(0.0, &rungs, outlook.range)?, block })
 }
 
@@ -79,6 +82,21 @@ fn steps_until(left_h: f64, outlook: &Outlook) -> Vec<LevelStep> {
     }
     steps.retain(|step| step.hours > 0.0);
     steps
+}
+
+/// The first `width_w` raised to a worth. What can't wait is worth what its lack costs; where prices are
+/// uncertain the store's division into cells blurs how much that is.
+fn worth_at_least(rungs: Vec<Rung>, worth_pico_per_wh: f64, width_w: f64) -> Vec<Rung> {
+    let mut raised = Vec::with_capacity(rungs.len() + 1);
+    let mut left_w = width_w;
+    for rung in rungs {
+        let within_w = left_w.clamp(0.0, rung.width_w);
+        left_w -= within_w;
+        let worth = rung.worth_pico_per_wh.max(worth_pico_per_wh);
+        raised.push(Rung { worth_pico_per_wh: worth, width_w: within_w });
+        raised.push(Rung { width_w: rung.width_w - within_w, ..rung });
+    }
+    raised
 }
 
 /// The first `least` of power taken together at its mean worth.

@@ -146,6 +146,9 @@ fn watt_hours(energy: Millijoule) -> f64 {
 }
 
 #[cfg(test)]
+mod days;
+
+#[cfg(test)]
 pub(crate) mod testing {
     //! What the agents' tests share: an outlook in round figures.
 
