@@ -90,6 +90,9 @@ pub struct Line {
     pub p_min_kw: Option<f64>,
     #[serde(default)]
     pub s_max_kva: Option<f64>,
+    /// A transformer's ratio off its middle tap: voltage behind it over voltage before it.
+    #[serde(default)]
+    pub tap_ratio: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,10 +105,20 @@ pub struct Site {
     pub q: Reactive,
     #[serde(default)]
     pub emission_t_per_mwh: Option<f64>,
-    #[serde(default, rename = "reserve_up")]
-    _reserve_up: Option<IgnoredAny>,
+    #[serde(default)]
+    pub reserve_up: Option<Reserve>,
+    #[serde(default)]
+    pub reserve_down: Option<Reserve>,
     #[serde(default)]
     pub profile: Option<IgnoredAny>,
+}
+
+/// Power a site can keep ready, at a price in EUR/MW,h.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reserve {
+    pub max_kw: f64,
+    pub price: f64,
 }
 
 /// A site's reactive power, in kvar.
@@ -156,4 +169,9 @@ pub struct Policy {
     pub loss_price: Option<f64>,
     #[serde(default)]
     pub reserve_up_kw: Option<f64>,
+    #[serde(default)]
+    pub reserve_down_kw: Option<f64>,
+    /// EUR/h for each node and p.u.^4 of the squared voltage's squared distance from 1.
+    #[serde(default)]
+    pub voltage_deviation_price: Option<f64>,
 }

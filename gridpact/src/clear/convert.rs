@@ -1,8 +1,8 @@
 //! From a case's kilowatts and EUR/MWh to the market's integers.
 
 use super::case::{Case, Corner, Line, OneOrMany};
+use super::figures::clip;
 use super::refusal::Refusal;
-use super::support::clip;
 use market::clearing::book::Book;
 use market::clearing::Infeasible;
 use market::curve::{Breakpoint, FlexCurve};
@@ -69,7 +69,7 @@ fn figures(infeasible: &Infeasible) -> (Milliwatt, Milliwatt) {
     (*needed, *allowed)
 }
 
-/// Converts a case that [`super::support`] let pass.
+/// Converts a case whose figures were checked.
 pub fn convert(case: &Case, room: Room) -> Result<Converted, Refusal> {
     let supply_points = case.tso.curve.as_deref();
     let supply_points = supply_points.ok_or_else(|| Refusal::invalid("tso.curve", "it is missing"))?;

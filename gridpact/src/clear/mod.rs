@@ -1,32 +1,38 @@
 //! `gridpact clear`: clears one market case, or the orders of a file, and prints the result as JSON.
 //!
-//! Reading and printing happen here; what a case means in [`convert`], what is not built yet in
-//! [`support`] and [`relaxed`]. No result is printed whose certificate was not checked.
+//! Reading and printing happen here; what a case means in [`convert`] (in integers) and [`problem`] (with
+//! the whole grid). [`exact`] clears in integers where nothing but limits of real power bears on the
+//! outcome. No result is printed whose certificate was not checked.
 
 mod case;
+mod certified;
 mod convert;
+mod correction;
+mod exact;
+mod figures;
 mod objective;
 mod orders;
+mod problem;
 mod refusal;
-mod relaxed;
 mod result;
-mod support;
 #[cfg(test)]
 mod tests;
+mod unmet;
 
 pub use orders::clear_orders;
 pub use refusal::Refusal;
 
 use clap::Args;
 use convert::{convert, Converted, Room};
-use market::certificate::{check, PartyDemand};
-use market::clearing::{engine, Clearing, Infeasible, PriceRange};
-use market::units::Milliwatt;
+use market::feeder::Tree;
+use market::grid::solution::GridSolution;
+use problem::Posed;
 use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use unmet::Unmet;
 
 /// Most bytes of a file.
 const FILE_LIMIT: u64 = 256 << 20;
@@ -36,14 +42,23 @@ const FILE_LIMIT: u64 = 256 << 20;
 #[command(after_help = "\
 Examples:
   gridpact clear case.json               one case in the schema market-case/1
+  gridpact clear --ac case.json          the same, then an AC power flow of it, and a correction by that
   gridpact clear --orders orders.json    double auctions and demand curves on a price grid
 
-Exit codes: 0 cleared, 2 infeasible (the result names the limit that can't be met), 1 not a valid case
-or not supported (standard error says what and where).")]
+With --ac the result gains `ac`: the AC power flow of the dispatch, how far the linear model's voltages
+and losses are from it before and after the correction, and each pass; and `corrected`: the clearing
+whose AC voltages keep the case's limits.
+
+Exit codes: 0 cleared, 2 infeasible, or not to be corrected so that AC voltages keep their limits (the
+result names the limit that can't be met), 1 not a valid case or not supported (standard error says what
+and where).")]
 pub struct ClearArgs {
     /// A market case, schema market-case/1
     #[arg(required_unless_present = "orders", conflicts_with = "orders")]
     pub file: Option<PathBuf>,
+    /// Run the AC power flow on the dispatch, and clear again until its voltages keep their limits
+    #[arg(long, conflicts_with = "orders")]
+    pub ac: bool,
     /// Buy and sell orders, or demand curves, instead of a market case
     #[arg(long, value_name = "FILE")]
     pub orders: Option<PathBuf>,
@@ -54,7 +69,8 @@ pub struct ClearArgs {
 pub enum Outcome {
     /// Cleared: the result.
     Optimal(Value),
-    /// No dispatch keeps every limit: the result, and in words the limit that can't be met.
+    /// No dispatch keeps every limit, or none is known whose AC voltages do: the result, and in words the
+    /// limit that can't be met.
     Infeasible(Value, String),
 }
 
@@ -62,7 +78,7 @@ pub enum Outcome {
 pub fn run(args: ClearArgs) -> ExitCode {
     let outcome = match (&args.file, &args.orders) {
         (_, Some(path)) => read(path).and_then(|bytes| clear_orders(&bytes)).map(Outcome::Optimal),
-        (Some(path), None) => read(path).and_then(|bytes| clear_case(&bytes)),
+        (Some(path), None) => read(path).and_then(|bytes| clear_case(&bytes, args.ac)),
         (None, None) => Err(Refusal::invalid("arguments", "no file is named")),
     };
     match outcome {
@@ -93,68 +109,44 @@ fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-/// Clears one case, given as JSON.
+/// Clears one case, given as JSON; with `ac`, also runs the AC power flow and corrects by it.
 ///
 /// # Errors
-/// [`Refusal`] where it is not a valid case, or asks for what is not built.
-pub fn clear_case(bytes: &[u8]) -> Result<Outcome, Refusal> {
+/// [`Refusal`] where it is not a valid case, asks for what is not built, or nothing certified was found.
+pub fn clear_case(bytes: &[u8], ac: bool) -> Result<Outcome, Refusal> {
     let case: case::Case = serde_json::from_slice(bytes)?;
-    support::check_supported(&case)?;
-    support::check_figures(&case)?;
-    let mut converted = convert(&case, Room::NONE)?;
-    let mut cleared = engine(&converted);
-    if let Some(room) = cleared.as_ref().err().and_then(|limit| converted.room_for(limit)) {
-        converted = convert(&case, room)?;
-        cleared = engine(&converted);
-    }
-    match cleared {
-        Ok(clearing) => {
-            let allocations = certified(&converted, &clearing)?;
-            Ok(Outcome::Optimal(result::optimal(&case, &converted, &clearing, &allocations)?))
-        }
-        Err(limit) => Ok(Outcome::Infeasible(
-            result::infeasible(&case, &converted, &limit),
-            in_words(&converted, &limit),
-        )),
-    }
-}
-
-fn engine(converted: &Converted) -> Result<Clearing, Infeasible> {
-    let Converted { feeder, tree, supply, book, .. } = converted;
-    engine::clear(feeder, tree, supply, book, PriceRange::WIDEST)
-}
-
-/// Each site's share, once the whole has passed its certificate.
-fn certified(converted: &Converted, clearing: &Clearing) -> Result<Vec<Milliwatt>, Refusal> {
-    let shares = converted.book.split(clearing).unwrap_or_default();
-    let mut allocations = vec![Milliwatt::ZERO; converted.curves.len()];
-    for (site, share) in converted.order.iter().zip(shares) {
-        allocations[*site] = share;
-    }
-    let party = |(site, allocation): (usize, &Milliwatt)| {
-        let bus = converted.bus_of[site];
-        let range = converted.curves[site].demand_at(clearing.prices[bus]);
-        PartyDemand { bus, range, allocation: *allocation }
+    figures::check_schema(&case)?;
+    figures::check_figures(&case)?;
+    let converted = convert(&case, Room::NONE)?;
+    let tree = converted.tree.clone();
+    let posed = problem::pose(&case, &tree, &converted.bus_of)?;
+    let solution = match solve(&case, converted, &posed, &tree)? {
+        Ok(solution) => solution,
+        Err(unmet) => return Ok(Outcome::Infeasible(unmet.result(&case), unmet.in_words())),
     };
-    let parties: Vec<_> = allocations.iter().enumerate().map(party).collect();
-    check(&converted.feeder, &converted.tree, &converted.supply, clearing, &parties)?;
-    Ok(allocations)
+    let result = result::optimal(&case, &tree, &posed, &solution);
+    match ac {
+        true => correction::correct(&case, &tree, &posed, solution, result),
+        false => Ok(Outcome::Optimal(result)),
+    }
 }
 
-fn in_words(converted: &Converted, limit: &Infeasible) -> String {
-    let (needed, allowed) = converted.limit_kw(limit);
-    match limit {
-        Infeasible::LineMax { line, .. } => {
-            format!("line {line:?}: at least {needed} kW must flow, and p_max_kw is {allowed}")
+/// In integers where that suffices, else with the whole grid.
+fn solve(
+    case: &case::Case,
+    converted: Converted,
+    posed: &Posed,
+    tree: &Tree,
+) -> Result<Result<GridSolution, Unmet>, Refusal> {
+    if exact::suits(&posed.problem) {
+        match exact::clear(case, converted, &posed.problem)? {
+            Ok(None) => {}
+            Ok(Some(solution)) => return Ok(Ok(solution)),
+            Err(unmet) => return Ok(Err(unmet)),
         }
-        Infeasible::LineMin { line, .. } => {
-            format!("line {line:?}: at most {needed} kW can flow, and p_min_kw is {allowed}")
-        }
-        Infeasible::SupplyMax { .. } => {
-            format!("tso: at least {needed} kW must be imported, and at most {allowed} kW may be")
-        }
-        Infeasible::SupplyMin { .. } => {
-            format!("tso: at most {needed} kW can be imported, and at least {allowed} kW must be")
-        }
+    }
+    match certified::clear(&posed.problem) {
+        Ok(solution) => Ok(Ok(solution)),
+        Err(refusal) => Unmet::of_grid(case, tree, refusal).map(Err),
     }
 }

@@ -1,25 +1,49 @@
 //! The objective of a dispatch in EUR/h, from the case's own figures: what import costs, with its
-//! carbon, and reactive power, less the use of what sites take.
+//! carbon, losses, reactive power and reserve, less the use of what sites take.
 
 use super::case::{Case, Corner, OneOrMany, Reactive};
+use market::grid::problem::Network;
+use market::grid::solution::GridSolution;
 
 /// The objective, minimised; see the schema's page.
-pub fn eur_per_h(case: &Case, import_kw: f64, site_kw: &[f64], site_kvar: &[f64]) -> f64 {
-    let carbon_price = case.policy.carbon_price.unwrap_or(0.0);
+pub fn eur_per_h(case: &Case, network: &Network, solution: &GridSolution) -> f64 {
+    let policy = &case.policy;
+    let carbon_price = policy.carbon_price.unwrap_or(0.0);
     let emission = match case.tso.emission_t_per_mwh {
         Some(OneOrMany::One(emission)) => emission,
         _ => 0.0,
     };
     let curve = case.tso.curve.as_deref().unwrap_or_default();
+    let import_kw = solution.import_kw;
     let mut milli = area(curve, import_kw) - area(curve, 0.0) + carbon_price * emission * import_kw;
-    for ((site, kw), kvar) in case.sites.iter().zip(site_kw).zip(site_kvar) {
-        milli -= use_of(&site.curve, *kw) + carbon_price * site.emission_t_per_mwh.unwrap_or(0.0) * kw;
+    for (site, award) in case.sites.iter().zip(&solution.awards) {
+        let carbon = carbon_price * site.emission_t_per_mwh.unwrap_or(0.0);
+        milli -= use_of(&site.curve, award.power_kw) + carbon * award.power_kw;
         if let Reactive::Range { cost_eur_per_mvarh2, .. } = site.q {
-            milli += cost_eur_per_mvarh2 * kvar * kvar / 1e3;
+            milli += cost_eur_per_mvarh2 * award.reactive_kvar * award.reactive_kvar / 1e3;
         }
+        milli += site.reserve_up.map_or(0.0, |reserve| reserve.price * award.reserve_up_kw);
+        milli += site.reserve_down.map_or(0.0, |reserve| reserve.price * award.reserve_down_kw);
     }
+    milli += policy.loss_price.unwrap_or(0.0) * loss_kw(network, solution);
+    milli += 1e3 * policy.voltage_deviation_price.unwrap_or(0.0) * deviation(solution);
     // Not minus nothing.
     milli / 1e3 + 0.0
+}
+
+/// Losses at 1 p.u., `r (P^2 + Q^2)`.
+fn loss_kw(network: &Network, solution: &GridSolution) -> f64 {
+    let lines = network.branches.iter().zip(&solution.flows).skip(1);
+    let loss = |(branch, flow): (&market::grid::problem::Branch, &market::grid::solution::BranchFlow)| {
+        branch.resistance_pu_per_kva
+            * (flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar)
+    };
+    lines.map(loss).sum()
+}
+
+/// Sum of `(V - 1)^2` over all nodes but the root, whose voltage is given.
+fn deviation(solution: &GridSolution) -> f64 {
+    solution.voltage_square_pu.iter().skip(1).map(|square| (square - 1.0) * (square - 1.0)).sum()
 }
 
 /// Area below a curve whose power rises, from its first power to `kw`.

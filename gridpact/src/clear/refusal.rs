@@ -1,6 +1,9 @@
 //! Why a file is not cleared.
 
 use market::certificate::CertificateError;
+use market::grid::rounding::RoundingError;
+use market::grid::GridError;
+use market::powerflow::PowerFlowError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -42,9 +45,18 @@ pub enum Refusal {
         /// What it asks for.
         feature: String,
     },
+    /// No clearing was found.
+    #[error("not cleared: {0}")]
+    NotCleared(GridError),
+    /// The dispatch has no AC power flow.
+    #[error("the dispatch has no AC power flow: {0}")]
+    NoFlow(#[from] PowerFlowError),
     /// The clearing did not pass its own check, and is not shown.
     #[error("the clearing found does not pass its certificate, so it is withheld: {0}")]
     Uncertified(#[from] CertificateError),
+    /// The same for a clearing with the whole grid.
+    #[error("the clearing found can't be published, so it is withheld: {0}")]
+    Unpublished(#[from] RoundingError),
 }
 
 impl Refusal {

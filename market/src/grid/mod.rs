@@ -6,8 +6,10 @@
 //! Feeders whose lines limit real power only are cleared exactly, in integers, by
 //! [`crate::clearing`].
 
+pub mod ac;
 pub mod certificate;
 pub mod check;
+pub mod dlmp;
 pub mod error;
 pub mod problem;
 pub mod rounding;

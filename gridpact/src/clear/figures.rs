@@ -1,21 +1,19 @@
-//! What of the schema is not built, refused before anything is computed; and figures that are no
-//! figures.
+//! Figures that make no sense, refused before anything is computed; and what one interval's clearing
+//! does not know.
 
 use super::case::{Case, OneOrMany, Reactive, SCHEMA};
 use super::refusal::Refusal;
 
-/// Refuses what would otherwise be cleared wrongly.
-pub fn check_supported(case: &Case) -> Result<(), Refusal> {
+/// Refuses other schemas and models, and what needs several intervals.
+pub fn check_schema(case: &Case) -> Result<(), Refusal> {
     if case.schema != SCHEMA {
         let reason = format!("{:?} is not {SCHEMA:?}", clip(&case.schema));
         return Err(Refusal::invalid("schema", reason));
     }
-    let unsupported = |place: &str, feature: &str| Err(Refusal::unsupported(place, feature));
-    match case.model.as_str() {
-        "lindistflow" => {}
-        "branchflow_socp" => return unsupported("model", "branch flow with losses in the balance"),
-        other => return Err(Refusal::invalid("model", format!("{:?} is no known model", clip(other)))),
+    if !["lindistflow", "branchflow_socp"].contains(&case.model.as_str()) {
+        return Err(Refusal::invalid("model", format!("{:?} is no known model", clip(&case.model))));
     }
+    let unsupported = |place: &str, feature: &str| Err(Refusal::unsupported(place, feature));
     if case.intervals.is_some_and(|n| n != 1) || case.tso.curves.is_some() {
         return unsupported("intervals", "several intervals");
     }
@@ -31,17 +29,11 @@ pub fn check_supported(case: &Case) -> Result<(), Refusal> {
     if let Some(i) = case.sites.iter().position(|site| site.profile.is_some()) {
         return unsupported(&format!("sites[{i}].profile"), "several intervals");
     }
-    if case.policy.loss_price.is_some_and(|price| price != 0.0) {
-        return unsupported("policy.loss_price", "priced losses");
-    }
-    if case.policy.reserve_up_kw.is_some_and(|power| power != 0.0) {
-        return unsupported("policy.reserve_up_kw", "reserve");
-    }
     Ok(())
 }
 
-/// Checks the figures that the market's own types do not: those clearing shifts prices by, and those
-/// of voltage and reactive power.
+/// Checks the figures that the market's own types do not: those of voltage, reactive power, reserve
+/// and policy.
 pub fn check_figures(case: &Case) -> Result<(), Refusal> {
     let positive = |place: &str, figure: Option<f64>| match figure {
         Some(figure) if !(figure > 0.0 && figure < 1e12) => {
@@ -60,7 +52,9 @@ pub fn check_figures(case: &Case) -> Result<(), Refusal> {
             return Err(Refusal::invalid(format!("nodes[{i}]"), "v_min_pu lies above v_max_pu"));
         }
     }
+    check_policy(case)?;
     for (i, line) in case.lines.iter().enumerate() {
+        positive(&format!("lines[{i}].tap_ratio"), line.tap_ratio)?;
         let figures =
             [("r_ohm", line.r_ohm), ("x_ohm", line.x_ohm), ("r_pu", line.r_pu), ("x_pu", line.x_pu)];
         for (key, figure) in figures.into_iter().chain([("s_max_kva", line.s_max_kva)]) {
@@ -70,7 +64,32 @@ pub fn check_figures(case: &Case) -> Result<(), Refusal> {
             }
         }
     }
-    case.sites.iter().enumerate().try_for_each(|(i, site)| check_reactive(i, &site.q))
+    for (i, site) in case.sites.iter().enumerate() {
+        check_reactive(i, &site.q)?;
+        for (key, reserve) in [("reserve_up", site.reserve_up), ("reserve_down", site.reserve_down)] {
+            let Some(reserve) = reserve else { continue };
+            not_negative(&format!("sites[{i}].{key}.max_kw"), Some(reserve.max_kw))?;
+            not_negative(&format!("sites[{i}].{key}.price"), Some(reserve.price))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_policy(case: &Case) -> Result<(), Refusal> {
+    let policy = &case.policy;
+    not_negative("policy.loss_price", policy.loss_price)?;
+    not_negative("policy.reserve_up_kw", policy.reserve_up_kw)?;
+    not_negative("policy.reserve_down_kw", policy.reserve_down_kw)?;
+    not_negative("policy.voltage_deviation_price", policy.voltage_deviation_price)
+}
+
+fn not_negative(place: &str, figure: Option<f64>) -> Result<(), Refusal> {
+    match figure {
+        Some(figure) if !(0.0..=1e9).contains(&figure) => {
+            Err(Refusal::invalid(place, format!("{figure} is not from 0 to 1e9")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_reactive(site: usize, q: &Reactive) -> Result<(), Refusal> {
