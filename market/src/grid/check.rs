@@ -131,7 +131,7 @@ fn offer(index: usize, offer: &Offer) -> Result<(), GridError> {
         None => Ok(()),
         Some(reserve) => {
             within("reserve of offer", index, reserve.max_kw, (0.0, POWER_BOUND_KW))?;
-            within("reserve price of offer", index, reserve.price, (-PRICE_BOUND, PRICE_BOUND))
+            within("reserve price of offer", index, reserve.price, (0.0, PRICE_BOUND))
         }
     };
     reserve(&offer.reserve_up)?;

@@ -107,12 +107,6 @@ pub enum GridError {
         /// Index of the first piece out of order.
         piece: usize,
     },
-    /// Something this solver does not clear yet.
-    #[error("{what} is not cleared here")]
-    Unsupported {
-        /// What.
-        what: &'static str,
-    },
     /// No dispatch meets every limit; of the limits that must give way, the one that must most.
     #[error("place {place}: {limit}: {needed} needed, {allowed} allowed")]
     Infeasible {

@@ -3,22 +3,31 @@
 //! passes over places and pieces.
 
 mod choice;
+mod line;
 mod matrix;
 mod model;
+mod newton;
 mod pair;
 mod point;
 mod report;
+mod reserve;
+mod standby;
 mod tree;
+mod unmet;
 
 use super::check::check;
 use super::error::GridError;
-use super::problem::{GridProblem, Losses};
+use super::problem::GridProblem;
 use super::solution::GridSolution;
 use model::Model;
-use point::{Point, Residuals};
+use newton::Residuals;
+use point::{Give, Point};
 
 /// Most iterations.
 const MAX_ITERATIONS: usize = 100;
+
+/// Iterations without progress after which no more is expected.
+const PATIENCE: usize = 15;
 
 /// Relative residual at which the iteration ends at once.
 const AIM: f64 = 1e-12;
@@ -32,42 +41,46 @@ const TOLERATED: f64 = 1e-8;
 /// An unsound figure, a limit that cannot be met, or no result within the iterations.
 pub fn clear(problem: &GridProblem) -> Result<GridSolution, GridError> {
     check(problem)?;
-    if problem.network.losses == Losses::Carried {
-        return Err(GridError::Unsupported { what: "losses in the balance" });
-    }
-    if problem.objective.reserve_up_kw > 0.0 || problem.objective.reserve_down_kw > 0.0 {
-        return Err(GridError::Unsupported { what: "reserve" });
-    }
     let model = Model::new(problem);
-    let mut point = Point::start(&model, model.opening_price(), 1e-2);
-    let worth = model.worth();
-    let mut worst = f64::INFINITY;
-    for iterations in 0..MAX_ITERATIONS {
-        let Some(residuals) = step(&mut point) else {
-            return Err(GridError::NotConverged { iterations, residual: worst });
+    let mut point = Point::start(&model, model.opening_price(), 1e-2, Give::default());
+    let (iterations, residual) = iterate(&mut point);
+    if residual <= TOLERATED {
+        return Ok(report::solution(problem, &point));
+    }
+    Err(match unmet::limit(&model) {
+        Some(unmet) => unmet,
+        None => GridError::NotConverged { iterations, residual },
+    })
+}
+
+/// Iterates until nothing is left to do or to hope for. Gives how many iterations that took, and the
+/// largest relative residual left.
+fn iterate(point: &mut Point) -> (usize, f64) {
+    let worth = point.model.worth();
+    let (mut best, mut found) = (f64::INFINITY, 0);
+    for iteration in 0..MAX_ITERATIONS {
+        let Some(residuals) = step(point) else {
+            return (iteration, f64::INFINITY);
         };
-        worst = residuals.primal.max(residuals.dual).max(residuals.gap / worth);
-        if worst <= AIM {
-            break;
+        let worst = residuals.primal.max(residuals.dual).max(residuals.gap / worth);
+        if worst < 0.9 * best {
+            (best, found) = (worst, iteration);
+        }
+        if worst <= AIM || worst.is_nan() || iteration - found >= PATIENCE {
+            return (iteration, worst);
         }
     }
-    if worst <= TOLERATED {
-        Ok(report::solution(problem, &point))
-    } else {
-        Err(GridError::NotConverged { iterations: MAX_ITERATIONS, residual: worst })
-    }
+    (MAX_ITERATIONS, best)
 }
 
 /// One predictor and corrector. Gives what was left before it; nothing where the system is singular.
 fn step(point: &mut Point) -> Option<Residuals> {
     let mut residuals = point.prepare()?;
-    let count = point.products() as f64;
-    let primal = point.solve(0.0).primal;
-    residuals.primal = residuals.primal.max(primal);
+    residuals.primal = residuals.primal.max(point.solve(0.0));
     let (reach, [now, linear, square]) = point.reach();
     let length = reach.min(1.0);
     let after = (now + length * (linear + length * square)).max(0.0);
-    let target = (after / now).powi(3) * now / count;
+    let target = (after / now).powi(3) * now / residuals.count as f64;
     point.predict();
     point.solve(target);
     let length = (point.reach().0 * 0.995).min(1.0);
@@ -78,7 +91,9 @@ fn step(point: &mut Point) -> Option<Residuals> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::problem::{Branch, Network, Objective, Offer, Piece, Reactive, Supply, VoltageBand};
+    use crate::grid::problem::{
+        Branch, Losses, Network, Objective, Offer, Piece, Reactive, Supply, VoltageBand,
+    };
 
     /// A line of 1e-4 p.u. per kVA from a supply at 50 EUR/MWh to a load of 10 kW that is worth 100
     /// to 0 EUR/MWh.

@@ -2,7 +2,7 @@
 //! everything that is chosen a stretch from zero to its width.
 
 use crate::grid::error::Limit;
-use crate::grid::problem::{Branch, GridProblem, Losses, Offer, Piece, Reactive, VoltageBand};
+use crate::grid::problem::{Branch, GridProblem, Losses, Offer, Piece, Reactive, ReserveOffer, VoltageBand};
 use std::ops::Range;
 
 /// Something chosen between 0 and `width`, at a marginal cost rising from `cost` by `slope` a unit.
@@ -28,6 +28,17 @@ pub(super) struct Party {
     pub real: Range<usize>,
     /// Its stretch of reactive power.
     pub vars: Option<usize>,
+    /// Its reserve up and down.
+    pub reserve: [Option<Cover>; 2],
+}
+
+/// A party's reserve and what covers it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cover {
+    /// The stretch of what stands ready.
+    pub stretch: usize,
+    /// Which of the covers it is.
+    pub pair: usize,
 }
 
 /// A limit at a place or on the line that feeds it.
@@ -46,6 +57,8 @@ pub(super) struct Line {
     pub ratio: f64,
     /// Cost of `P^2 + Q^2`.
     pub loss_cost: f64,
+    /// Cost of the squared current, where nothing else keeps it from growing.
+    pub current_cost: f64,
 }
 
 /// The problem, scaled.
@@ -70,7 +83,16 @@ pub(super) struct Model {
     pub root_square: f64,
     /// Cost of `(V - 1)^2` at each place.
     pub deviation: f64,
+    /// Whether losses are in the balance.
+    pub carried: bool,
+    /// Reserve up and down that must stand ready.
+    pub reserve: [f64; 2],
+    /// How many covers of reserve there are.
+    pub covers: usize,
 }
+
+/// A cost of squared current, in units of price, that lies below every tolerance.
+const IDLE_CURRENT_COST: f64 = 1e-7;
 
 /// The largest power any one figure of an offer stands for.
 fn power_unit(problem: &GridProblem) -> f64 {
@@ -120,6 +142,10 @@ impl Model {
             import_min: problem.supply.import_min_kw / power_unit,
             root_square: network.root_voltage_square_pu,
             deviation: problem.objective.voltage_deviation_price * 1e3 / (power_unit * price_unit),
+            carried: network.losses == Losses::Carried,
+            reserve: [problem.objective.reserve_up_kw, problem.objective.reserve_down_kw]
+                .map(|reserve| reserve / power_unit),
+            covers: 0,
         };
         let loss_price = problem.objective.loss_price / price_unit;
         for (place, branch) in network.branches.iter().enumerate() {
@@ -149,10 +175,13 @@ impl Model {
     fn line(&mut self, branch: &Branch, loss_price: f64) {
         let resistance = branch.resistance_pu_per_kva * self.power_unit;
         let reactance = branch.reactance_pu_per_kva * self.power_unit;
+        // Losses price the current of every line with resistance. Without, nothing may.
+        let idle = resistance < 1e-3 * reactance.abs();
         self.lines.push(Line {
             impedance: [resistance, reactance],
             ratio: branch.ratio_square,
             loss_cost: loss_price * resistance,
+            current_cost: if idle { IDLE_CURRENT_COST * reactance.abs() } else { 0.0 },
         });
     }
 
@@ -207,7 +236,20 @@ impl Model {
                 min_kvar / self.power_unit
             }
         };
-        self.parties.push(Party { offer: index, power, reactive, tan_phi: tan, real, vars });
+        let reserve = [self.cover(&real, 0, offer.reserve_up), self.cover(&real, 1, offer.reserve_down)];
+        self.parties.push(Party { offer: index, power, reactive, tan_phi: tan, real, vars, reserve });
+    }
+
+    /// A reserve that is asked for and can be given.
+    fn cover(&mut self, real: &Range<usize>, kind: usize, reserve: Option<ReserveOffer>) -> Option<Cover> {
+        let offered = reserve.filter(|reserve| reserve.max_kw > 0.0)?;
+        if real.is_empty() || self.reserve[kind] == 0.0 {
+            return None;
+        }
+        let cover = Cover { stretch: self.stretches.len(), pair: self.covers };
+        self.stretch(offered.max_kw, offered.price, 0.0);
+        self.covers += 1;
+        Some(cover)
     }
 
     fn stretch(&mut self, width_kw: f64, cost: f64, rise: f64) {

@@ -1,12 +1,13 @@
 //! A limit's slack and its multiplier, the pair an interior point keeps positive and drives to zero
 //! in product.
 //!
-//! The limit is `g(u) + slack = 0` with `g` convex. A small multiple of the multiplier's *change* is
-//! let into that equation (a proximal point in the dual, Rockafellar 1976; Friedlander and Orban
-//! 2012), which bounds the step where a limit is met exactly by load that cannot move. It vanishes
-//! as the iterates settle, so the solution is not moved by it.
+//! The limit is `g(u) + slack = give * dual` with `g` convex and a `give` of zero, save where a
+//! problem without solution is asked which limits must give way. A small multiple of the
+//! multiplier's *change* is let into that equation (a proximal point in the dual, Rockafellar 1976;
+//! Friedlander and Orban 2012), which bounds the step where a limit is met exactly by load that
+//! cannot move. It vanishes as the iterates settle, so the solution is not moved by it.
 
-/// How far below the product's scale the proximal term lies.
+/// How much of the multiplier's change is let into the limit's equation.
 const PROXIMITY: f64 = 1e-11;
 
 /// One limit within the iteration.
@@ -16,7 +17,9 @@ pub(super) struct Pair {
     pub slack: f64,
     /// Its multiplier.
     pub dual: f64,
-    /// `g(u) + slack`
+    /// How far a unit of the multiplier moves the limit.
+    pub give: f64,
+    /// What the limit's equation lacks.
     residual: f64,
     /// Product of the predicted steps: what the corrector makes up for.
     second: f64,
@@ -27,16 +30,16 @@ pub(super) struct Pair {
 
 impl Pair {
     /// A pair whose product is `product`, with a slack not below `least`.
-    pub(super) fn start(slack: f64, least: f64, product: f64) -> Self {
+    pub(super) fn start(slack: f64, least: f64, product: f64, give: f64) -> Self {
         let slack = slack.max(least);
-        Self { slack, dual: product / slack, ..Self::default() }
+        Self { slack, dual: product / slack, give, ..Self::default() }
     }
 
     /// Takes the present value of `g`; forgets the last step.
     pub(super) fn prepare(&mut self, value: f64) {
-        self.residual = value + self.slack;
+        self.residual = value + self.slack - self.give * self.dual;
         self.second = 0.0;
-        self.inverse = 1.0 / (self.slack + PROXIMITY * self.dual);
+        self.inverse = 1.0 / (self.slack + (self.give + PROXIMITY) * self.dual);
     }
 
     pub(super) fn residual(&self) -> f64 {
@@ -53,7 +56,8 @@ impl Pair {
         self.dual + self.change(target, 0.0)
     }
 
-    fn change(&self, target: f64, moved: f64) -> f64 {
+    /// The multiplier's step if the limited quantity moves by `moved`.
+    pub(super) fn change(&self, target: f64, moved: f64) -> f64 {
         let product = target - self.second - self.slack * self.dual;
         (product + self.dual * (self.residual + moved)) * self.inverse
     }
@@ -61,7 +65,13 @@ impl Pair {
     /// Takes the step that follows from the limited quantity's `moved`.
     pub(super) fn recover(&mut self, target: f64, moved: f64) {
         self.dual_step = self.change(target, moved);
-        self.slack_step = PROXIMITY * self.dual_step - self.residual - moved;
+        self.slack_step = (self.give + PROXIMITY) * self.dual_step - self.residual - moved;
+    }
+
+    /// Takes a multiplier's step that is known otherwise, as exactly as it is known.
+    pub(super) fn accept(&mut self, target: f64, dual_step: f64) {
+        self.dual_step = dual_step;
+        self.slack_step = (target - self.second - self.slack * dual_step) / self.dual - self.slack;
     }
 
     /// Makes the present step the prediction to be corrected; `curvature` is what `g` rises beyond

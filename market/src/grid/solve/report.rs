@@ -3,7 +3,7 @@
 //! Flows and voltages are added up again from what the offers were given, so that they fit the
 //! awards to the last bit of arithmetic; prices and multipliers are the iteration's.
 
-use super::model::{Model, Party};
+use super::model::{Cover, Model, Party};
 use super::point::Point;
 use crate::grid::error::Limit;
 use crate::grid::problem::{GridProblem, Objective, Piece, Reactive};
@@ -23,7 +23,9 @@ pub(super) fn solution(problem: &GridProblem, point: &Point) -> GridSolution {
         flows[offer.place].reactive_kvar += award.reactive_kvar;
     }
     for place in (1..flows.len()).rev() {
-        let (flow, parent) = (flows[place], model.parent[place]);
+        let parent = model.parent[place];
+        let flow = sent(point, place, flows[place]);
+        flows[place] = flow;
         flows[parent].power_kw += flow.power_kw;
         flows[parent].reactive_kvar += flow.reactive_kvar;
     }
@@ -44,16 +46,30 @@ pub(super) fn solution(problem: &GridProblem, point: &Point) -> GridSolution {
         prices: point.nodes.iter().map(|node| node.price[0] * unit).collect(),
         reactive_prices: point.nodes.iter().map(|node| node.price[1] * unit).collect(),
         duals: (0..model.parent.len()).map(|place| duals(point, place)).collect(),
-        reserve_up_price: 0.0,
-        reserve_down_price: 0.0,
+        reserve_up_price: point.required[0].map_or(0.0, |required| required.dual * unit),
+        reserve_down_price: point.required[1].map_or(0.0, |required| required.dual * unit),
         objective_eur_per_h: 0.0,
     };
     solution.objective_eur_per_h = objective(problem, &solution);
     solution
 }
 
+/// What a line sends for what it delivers.
+fn sent(point: &Point, place: usize, delivered: BranchFlow) -> BranchFlow {
+    let current = point.nodes[place].current * point.model.power_unit;
+    let [r, x] = point.model.lines[place].impedance;
+    let (loss_kw, loss_kvar) = (r * current, x * current);
+    BranchFlow {
+        power_kw: delivered.power_kw + loss_kw,
+        reactive_kvar: delivered.reactive_kvar + loss_kvar,
+        loss_kw,
+        loss_kvar,
+    }
+}
+
 fn award(problem: &GridProblem, point: &Point, party: &Party) -> OfferAward {
     let offer = &problem.offers[party.offer];
+    let ready = |cover: Option<Cover>| cover.map_or(0.0, |cover| point.choices[cover.stretch].taken);
     let taken = |index: usize| {
         let choice = &point.choices[index];
         // The smaller of the two is the exact one.
@@ -71,7 +87,12 @@ fn award(problem: &GridProblem, point: &Point, party: &Party) -> OfferAward {
         Reactive::Proportional { tan_phi } => tan_phi * power_kw,
         Reactive::Range { min_kvar, .. } => min_kvar + party.vars.map_or(0.0, taken) * unit,
     };
-    OfferAward { power_kw, reactive_kvar, ..OfferAward::default() }
+    OfferAward {
+        power_kw,
+        reactive_kvar,
+        reserve_up_kw: ready(party.reserve[0]) * unit,
+        reserve_down_kw: ready(party.reserve[1]) * unit,
+    }
 }
 
 fn duals(point: &Point, place: usize) -> PlaceDuals {
@@ -125,5 +146,9 @@ pub(super) fn objective(problem: &GridProblem, solution: &GridSolution) -> f64 {
     };
     cost += loss_price * places.clone().map(lost).sum::<f64>();
     let deviation = places.map(|place| (solution.voltage_square_pu[place] - 1.0).powi(2)).sum::<f64>();
+    for (offer, award) in problem.offers.iter().zip(&solution.awards) {
+        cost += offer.reserve_up.map_or(0.0, |reserve| reserve.price * award.reserve_up_kw);
+        cost += offer.reserve_down.map_or(0.0, |reserve| reserve.price * award.reserve_down_kw);
+    }
     cost / 1e3 + voltage_deviation_price * deviation
 }

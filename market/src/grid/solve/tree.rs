@@ -11,8 +11,9 @@
 //! p  = A^T p' + N y + c      y', p' at the receiving end
 //! ```
 //!
-//! so `y' = W (A y + M s + b)` with `W = (1 - M S)^-1`, which exists because power answers prices
-//! downwards and costs are convex.
+//! so `y' = W (A y + M s + b)` and `p' = W^T (S (A y + b) + s)` with `W = (1 - M S)^-1`, which exists
+//! because power answers prices downwards and costs are convex. Written so, and not as `S y' + s`,
+//! `p'` stays exact where a full line holds back parties that answer steeply.
 
 use super::matrix::{add, inverse, product, sum, times, transpose, Mat3, Vec3, ZERO};
 
@@ -50,7 +51,7 @@ pub(super) struct Answer {
 }
 
 /// The eliminated system.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     parent: Vec<usize>,
     /// `S` by place.
@@ -58,6 +59,9 @@ pub(super) struct Tree {
     transfer: Vec<Transfer>,
     /// `W` by place.
     inner: Vec<Mat3>,
+    /// `S W` by place: what lies beyond the line, seen from before it.
+    outer: Vec<Mat3>,
+    /// `s` by place, and later `p'` and `y'` at unchanged efforts before the line.
     constant: Vec<Vec3>,
     moved: Vec<Vec3>,
 }
@@ -71,6 +75,7 @@ impl Tree {
             response: vec![ZERO; places],
             transfer: vec![open; places],
             inner: vec![ZERO; places],
+            outer: vec![ZERO; places],
             constant: vec![[0.0; 3]; places],
             moved: vec![[0.0; 3]; places],
         }
@@ -89,13 +94,15 @@ impl Tree {
                 figures[row] += 1.0;
             }
             let inner = inverse(&inner)?;
-            let passed = product(&product(&response, &inner), &transfer.through);
+            let outer = product(&response, &inner);
+            let passed = product(&outer, &transfer.through);
             let up = sum(&product(&transpose(&transfer.through), &passed), &transfer.shunt);
             let parent = self.parent[place];
             self.response[parent] = sum(&self.response[parent], &up);
             self.response[place] = response;
             self.transfer[place] = transfer;
             self.inner[place] = inner;
+            self.outer[place] = outer;
         }
         let own = at(0).0;
         self.response[0] = sum(&self.response[0], &own);
@@ -109,13 +116,15 @@ impl Tree {
         }
         for place in (1..self.parent.len()).rev() {
             let (constant, transfer) = (self.constant[place], &self.transfer[place]);
-            let moved = add(times(&transfer.series, constant), loads[place].effort);
-            let inner = times(&self.inner[place], moved);
-            let received = add(times(&self.response[place], inner), constant);
+            let effort = loads[place].effort;
+            let received =
+                add(times(&self.outer[place], effort), times(&transpose(&self.inner[place]), constant));
             let sent = times(&transpose(&transfer.through), received);
             let parent = self.parent[place];
             self.constant[parent] = add(self.constant[parent], add(sent, loads[place].response));
-            self.moved[place] = moved;
+            let moved = add(times(&transfer.series, constant), effort);
+            self.moved[place] = times(&self.inner[place], moved);
+            self.constant[place] = received;
         }
         self.constant[0]
     }
@@ -127,9 +136,9 @@ impl Tree {
         for place in 1..self.parent.len() {
             let above = answers[self.parent[place]].effort;
             let transfer = &self.transfer[place];
-            let pushed = add(times(&transfer.through, above), self.moved[place]);
-            let effort = times(&self.inner[place], pushed);
-            let received = add(times(&self.response[place], effort), self.constant[place]);
+            let pushed = times(&transfer.through, above);
+            let effort = add(times(&self.inner[place], pushed), self.moved[place]);
+            let received = add(times(&self.outer[place], pushed), self.constant[place]);
             let sent = times(&transpose(&transfer.through), received);
             let sent = add(add(sent, times(&transfer.shunt, above)), loads[place].response);
             answers[place] = Answer { effort, received, sent };
