@@ -7,6 +7,8 @@ pub mod clock;
 pub mod core;
 pub mod device;
 pub mod dso;
+pub mod forecast;
+pub mod forecaster;
 pub mod metrics;
 pub mod roster;
 pub mod shell;
