@@ -34,6 +34,9 @@ pub enum RosterError {
     /// The feeder is no tree.
     #[error("the genesis's feeder: {0}")]
     Feeder(#[from] FeederError),
+    /// The price limits are no range of prices.
+    #[error("the genesis's lowest price lies above its highest, or one of them out of bounds")]
+    PriceRange,
     /// The genesis has no encoding, so the ledger no identity.
     #[error("the genesis: {0}")]
     Encoding(#[from] CborError),

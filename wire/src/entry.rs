@@ -33,6 +33,8 @@ pub enum Entry {
 pub struct ClearingEntry {
     /// Which interval.
     pub interval: Interval,
+    /// Rounds of questions and answers it took.
+    pub rounds: u32,
     /// Net import at the grid supply point.
     pub import: Milliwatt,
     /// Price at each bus, in the order of the feeder's buses.

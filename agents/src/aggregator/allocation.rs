@@ -98,12 +98,13 @@ impl Allocated {
         Ok(Self { buses, allocations, bus_of, tree: SumTree::build(&leaves) })
     }
 
-    /// What is said to the DSO: the evidence the clearing's certificate rests on.
-    pub fn final_demand(&self, fixed: &FixedBids) -> FinalDemand {
+    /// What is said to the DSO, after `rounds`: the evidence the clearing's certificate rests on.
+    pub fn final_demand(&self, fixed: &FixedBids, rounds: u32) -> FinalDemand {
         let root = self.tree.root();
         FinalDemand {
             interval: fixed.interval,
             bids_root: fixed.root,
+            rounds,
             allocations_root: root.hash,
             import: root.import,
             export: root.export,

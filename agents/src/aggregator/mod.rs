@@ -1,6 +1,7 @@
 //! The aggregator: sums its sites' curves, commits to them, answers prices, and settles what was delivered.
 
 pub mod allocation;
+pub mod answer;
 pub mod bids;
 pub mod core;
 pub mod delivery;

@@ -1,5 +1,4 @@
-//! After the gate has closed: the bids an interval is cleared on, fixed under a Merkle root, and their
-//! sums at the prices the DSO asks about. Curves stay here.
+//! After the gate has closed: the bids an interval is cleared on, fixed under a Merkle root.
 
 use super::bids::StandingBid;
 use crate::roster::SiteEntry;
@@ -10,7 +9,7 @@ use std::collections::BTreeMap;
 use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::salted_bid_hash;
-use wire::message::{BidsCommitted, DemandAt};
+use wire::message::BidsCommitted;
 use wire::party::{Id, PartyId};
 
 /// One bid that can no longer change.
@@ -74,18 +73,6 @@ impl FixedBids {
     pub fn commitment(&self) -> BidsCommitted {
         let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
         BidsCommitted { interval: self.interval, bids_root: self.root, bid_count }
-    }
-
-    /// Demand at every bus, in order of bus, at every tick; none where a sum leaves 64 bits.
-    pub fn demand(&self, ticks: &[PicoEurPerWh]) -> Option<Vec<DemandAt>> {
-        self.places
-            .iter()
-            .map(|(bus, places)| {
-                let powers: Option<Vec<Milliwatt>> =
-                    ticks.iter().map(|tick| self.power_at(places, *tick)).collect();
-                Some(DemandAt { bus: bus.clone(), powers: powers? })
-            })
-            .collect()
     }
 
     /// Demand of the sites at `places`, at one tick.

@@ -1,9 +1,9 @@
 //! One interval at the aggregator, from gate closure until its delivery is on the ledger.
 
 use super::allocation::Allocated;
+use super::answer::answer;
 use super::delivery::Readings;
 use super::rounds::FixedBids;
-use crate::dso::MAX_ROUNDS;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
@@ -24,8 +24,8 @@ const RESUBMIT_MS: u64 = 150_000;
 pub(super) struct Trading {
     /// The bids it is cleared on.
     pub fixed: FixedBids,
-    /// Prices asked so far, by round.
-    asked: BTreeMap<u32, Vec<PicoEurPerWh>>,
+    /// What was asked so far, by round.
+    asked: BTreeMap<u32, PriceQuestion>,
     allocated: Option<(Award, Allocated)>,
     decided: bool,
     /// Meter readings so far.
@@ -75,8 +75,8 @@ impl Trading {
         }
     }
 
-    /// Answers the DSO's question. Every round is answered at one set of prices only: answering without
-    /// end would give the curves away.
+    /// Answers the DSO's question. Every round has one question only: answering without end would give
+    /// the curves away.
     ///
     /// # Errors
     /// In words, why the question is none.
@@ -85,21 +85,12 @@ impl Trading {
         parameters: &MarketParameters,
         question: &PriceQuestion,
     ) -> Result<Demand, String> {
-        let (lowest, highest) = (parameters.price_min, parameters.price_max.next());
-        let PriceQuestion { interval, round, ticks } = question;
-        if !(1..=MAX_ROUNDS).contains(round) {
-            return Err(format!("round {round} is none of 1 to {MAX_ROUNDS}"));
-        }
-        let rising = ticks.windows(2).all(|pair| pair[0] < pair[1]);
-        let bounded = ticks.iter().all(|tick| (lowest..=highest).contains(tick));
-        if ticks.is_empty() || !rising || !bounded {
-            return Err("the prices asked are none, not increasing, or out of bounds".to_owned());
-        }
-        let first = self.asked.entry(*round).or_insert_with(|| ticks.clone());
-        if first != ticks {
+        let buses = answer(parameters, &self.fixed, question).map_err(|error| error.to_string())?;
+        let PriceQuestion { interval, round, .. } = question;
+        let first = self.asked.entry(*round).or_insert_with(|| question.clone());
+        if first != question {
             return Err(format!("round {round} was asked before, at other prices"));
         }
-        let buses = self.fixed.demand(ticks).ok_or("the demand leaves 64 bits")?;
         Ok(Demand { interval: *interval, round: *round, buses })
     }
 
@@ -119,7 +110,8 @@ impl Trading {
                 &self.allocated.insert((award.clone(), allocated)).1
             }
         };
-        Ok(allocated.final_demand(&self.fixed))
+        let rounds = self.asked.keys().last().copied().unwrap_or(0);
+        Ok(allocated.final_demand(&self.fixed, rounds))
     }
 
     /// Whether it waits for its clearing to be decided.

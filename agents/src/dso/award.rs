@@ -47,8 +47,8 @@ pub fn apportion(
 ) -> Result<BTreeMap<PartyId, Part>, ApportionError> {
     let mut at_bus: BTreeMap<usize, Vec<(&PartyId, &String, DemandRange)>> = BTreeMap::new();
     for (aggregator, buses) in aggregators {
-        for (own, (bus, (place, _))) in buses.iter().enumerate() {
-            let range = answers.range(aggregator, own, clearing.prices[*place]).ok_or_else(|| {
+        for (bus, (place, _)) in buses {
+            let range = answers.range(aggregator, bus, clearing.prices[*place]).ok_or_else(|| {
                 ApportionError::NotAsked { bus: bus.clone(), aggregator: aggregator.clone() }
             })?;
             at_bus.entry(*place).or_default().push((aggregator, bus, range));
@@ -79,6 +79,14 @@ pub enum FinalError {
     /// Not the bids committed before the first question.
     #[error("the final demand is over other bids than were committed")]
     OtherBids,
+    /// It says it was asked in other rounds.
+    #[error("the final demand says it was last asked in round {said}, and it was in round {asked}")]
+    OtherRounds {
+        /// What it says.
+        said: u32,
+        /// The last round in which it was asked.
+        asked: u32,
+    },
     /// Prices, allocations or ranges differ from award and answers.
     #[error("the final demand at {bus} is not what was awarded and answered before")]
     Differs {
@@ -95,13 +103,22 @@ pub enum FinalError {
     },
 }
 
-/// Checks a final demand against what its aggregator committed to, answered and was awarded.
+/// Checks a final demand against what its aggregator committed to, answered (the last time in round
+/// `asked`) and was awarded.
 ///
 /// # Errors
 /// [`FinalError`] names the first difference.
-pub fn check_final(bids_root: &Hash32, part: &Part, demand: &FinalDemand) -> Result<(), FinalError> {
+pub fn check_final(
+    bids_root: &Hash32,
+    asked: u32,
+    part: &Part,
+    demand: &FinalDemand,
+) -> Result<(), FinalError> {
     if demand.bids_root != *bids_root {
         return Err(FinalError::OtherBids);
+    }
+    if demand.rounds != asked {
+        return Err(FinalError::OtherRounds { said: demand.rounds, asked });
     }
     if demand.buses != *part {
         let differs = part.iter().zip(&demand.buses).find(|(ours, theirs)| ours != theirs);

@@ -5,26 +5,22 @@ use super::answers::Buses;
 use super::award::{apportion, award, check_final};
 use super::measurement::{Cleared, Measurement};
 use super::problem::{Grid, Problem};
+use super::question::questions;
 use super::session::{Session, Stage};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::roster::{self, RosterError};
 use ledger::genesis::Genesis;
 use market::certificate::{self, PartyDemand};
-use market::clearing::sampled::{first_question, Outcome};
-use market::clearing::{Clearing, Infeasible};
+use market::clearing::sampled::{Outcome, Question, RoundsError};
+use market::clearing::{Clearing, PriceRange};
 use market::interval::Interval;
 use market::parameters::MarketParameters;
-use market::units::PicoEurPerWh;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::message::{Body, Demand, FinalDemand, PriceQuestion, Verdict};
 use wire::party::{PartyId, Role};
-
-/// Most rounds of one interval. Five settle the widest price range while up to eight windows are open;
-/// more windows share a question's ticks and take a few more.
-pub const MAX_ROUNDS: u32 = 8;
 
 /// Intervals remembered after their start.
 const KEPT_INTERVALS: i64 = 8;
@@ -48,7 +44,7 @@ pub enum DsoReport {
         /// After which round.
         round: u32,
         /// What came out.
-        outcome: Result<Outcome, Infeasible>,
+        outcome: Result<Outcome, RoundsError>,
     },
 }
 
@@ -85,8 +81,10 @@ impl DsoCore {
             let lost = || RosterError::UnknownBus { aggregator: aggregator.clone() };
             aggregators.insert(aggregator.clone(), placed.ok_or_else(lost)?);
         }
+        let MarketParameters { price_min, price_max, .. } = genesis.parameters;
+        let range = PriceRange::new(price_min, price_max).ok_or(RosterError::PriceRange)?;
         Ok(Self {
-            grid: Arc::new(Grid { feeder: genesis.feeder.clone(), tree }),
+            grid: Arc::new(Grid { feeder: genesis.feeder.clone(), tree, range }),
             parameters: genesis.parameters,
             tso: roster::only(genesis, Role::Tso)?,
             validators: roster::parties(genesis, Role::Validator),
@@ -172,11 +170,12 @@ impl DsoCore {
         let session = self.sessions.get_mut(&demand.interval).ok_or_else(late)?;
         let buses = self.aggregators.get(sender).ok_or_else(late)?;
         // An answer to an earlier round, or given twice, is old news and no fault.
-        let Stage::Asking { ticks, answered } = &mut session.stage else { return Ok(()) };
+        let Stage::Asking { asked, answered } = &mut session.stage else { return Ok(()) };
         if demand.round != session.rounds || answered.contains(sender) {
             return Ok(());
         }
-        session.answers.take(sender, buses, ticks, &demand.buses).map_err(|error| error.to_string())?;
+        let question = asked.get(sender).ok_or_else(late)?;
+        session.answers.take(sender, buses, question, &demand.buses).map_err(|error| error.to_string())?;
         answered.insert(sender.clone());
         Ok(())
     }
@@ -192,7 +191,8 @@ impl DsoCore {
         let Stage::Awarded { parts, finals, .. } = &mut session.stage else { return Ok(()) };
         let committed = session.commitments.get(sender).ok_or_else(late)?;
         let part = parts.get(sender).ok_or_else(late)?;
-        check_final(&committed.bids_root, part, demand).map_err(|error| error.to_string())?;
+        let asked = session.asked_last.get(sender).copied().unwrap_or(0);
+        check_final(&committed.bids_root, asked, part, demand).map_err(|error| error.to_string())?;
         finals.entry(sender.clone()).or_insert_with(|| raw.clone());
         Ok(())
     }
@@ -206,9 +206,8 @@ impl DsoCore {
         match &session.stage {
             Stage::Gathering => {
                 let Some((supply, _)) = &session.supply else { return Vec::new() };
-                let (min, max) = (self.parameters.price_min, self.parameters.price_max);
-                let ticks = first_question(supply, min, max);
-                self.ask(now, interval, ticks)
+                let question = self.grid.first_question(supply);
+                self.ask(now, interval, &question)
             }
             Stage::Asking { .. } => self.solve(now, interval),
             Stage::Awarded { .. } => self.submit(now, interval),
@@ -216,36 +215,36 @@ impl DsoCore {
         }
     }
 
-    fn ask(&mut self, now: Now, interval: Interval, ticks: Vec<PicoEurPerWh>) -> Effects {
+    fn ask(&mut self, now: Now, interval: Interval, question: &Question) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
-        if session.rounds >= MAX_ROUNDS {
-            let why = format!("not cleared after {MAX_ROUNDS} rounds");
-            return vec![fail(session, interval, "too-many-rounds", why, now)];
-        }
         session.rounds += 1;
-        let round = session.rounds;
-        session.enter(Stage::Asking { ticks: ticks.clone(), answered: Default::default() }, now.real_ms);
-        let question = Body::PriceQuestion(PriceQuestion { interval, round, ticks });
-        self.aggregators.keys().map(|a| to_one(a, interval, question.clone())).collect()
+        let asked = questions(&self.aggregators, interval, session.rounds, question);
+        session.asked_last.extend(asked.keys().map(|aggregator| (aggregator.clone(), session.rounds)));
+        let send = |(a, question): (&PartyId, &PriceQuestion)| {
+            to_one(a, interval, Body::PriceQuestion(question.clone()))
+        };
+        let questions: Effects = asked.iter().map(send).collect();
+        session.enter(Stage::Asking { asked, answered: Default::default() }, now.real_ms);
+        // Without anyone to ask there is nothing to wait for.
+        if questions.is_empty() {
+            self.solve(now, interval)
+        } else {
+            questions
+        }
     }
 
     fn solve(&mut self, now: Now, interval: Interval) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
         let Some((supply, _)) = &session.supply else { return Vec::new() };
-        match session.answers.sum(&self.aggregators, self.grid.feeder.buses.len()) {
-            Err(error) => vec![fail(session, interval, "demand-unsound", error.to_string(), now)],
-            Ok(samples) => {
-                let problem = Problem {
-                    grid: self.grid.clone(),
-                    interval,
-                    round: session.rounds,
-                    supply: supply.clone(),
-                    samples,
-                };
-                session.enter(Stage::Solving, now.real_ms);
-                vec![Effect::Own(DsoAct::Solve(Box::new(problem)))]
-            }
-        }
+        let problem = Problem {
+            grid: self.grid.clone(),
+            interval,
+            round: session.rounds,
+            supply: supply.clone(),
+            parties: session.answers.parties(&self.aggregators),
+        };
+        session.enter(Stage::Solving, now.real_ms);
+        vec![Effect::Own(DsoAct::Solve(Box::new(problem)))]
     }
 
     fn on_solved(
@@ -253,15 +252,15 @@ impl DsoCore {
         now: Now,
         interval: Interval,
         round: u32,
-        outcome: Result<Outcome, Infeasible>,
+        outcome: Result<Outcome, RoundsError>,
     ) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
         if !matches!(session.stage, Stage::Solving) || session.rounds != round {
             return Vec::new();
         }
         match outcome {
-            Err(infeasible) => vec![fail(session, interval, "infeasible", infeasible.to_string(), now)],
-            Ok(Outcome::Ask(ticks)) => self.ask(now, interval, ticks),
+            Err(error) => vec![fail(session, interval, event(&error), error.to_string(), now)],
+            Ok(Outcome::Ask(question)) => self.ask(now, interval, &question),
             Ok(Outcome::Cleared(clearing)) => self.award(now, interval, clearing),
         }
     }
@@ -299,12 +298,13 @@ impl DsoCore {
                 })
             })
             .collect();
-        let Grid { feeder, tree } = &*self.grid;
+        let Grid { feeder, tree, .. } = &*self.grid;
         if let Err(error) = certificate::check(feeder, tree, supply, clearing, &parties) {
             return vec![fail(session, interval, "certificate-fails", error.to_string(), now)];
         }
         let entry = ClearingEntry {
             interval,
+            rounds: session.rounds,
             import: clearing.import,
             prices: clearing.prices.clone(),
             flows: clearing.flows.clone(),
@@ -376,6 +376,15 @@ fn to_one(recipient: &PartyId, interval: Interval, body: Body) -> Effect<DsoAct>
         recipient: Some(recipient.clone()),
         acknowledged_by: vec![recipient.clone()],
         tag: 0,
+    }
+}
+
+/// A word for a clearing that failed.
+fn event(error: &RoundsError) -> &'static str {
+    match error {
+        RoundsError::Infeasible(_) => "infeasible",
+        RoundsError::Unanswered { .. } | RoundsError::TooLarge => "demand-unsound",
+        RoundsError::NotCleared { .. } => "too-many-rounds",
     }
 }
 

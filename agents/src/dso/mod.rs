@@ -5,8 +5,9 @@ pub mod award;
 pub mod core;
 pub mod measurement;
 pub mod problem;
+pub mod question;
 mod session;
 mod shell;
 
-pub use self::core::{DsoCore, MAX_ROUNDS};
+pub use self::core::DsoCore;
 pub use self::shell::{start, DsoOptions};

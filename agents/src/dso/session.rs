@@ -5,10 +5,9 @@ use super::answers::Answers;
 use super::award::Part;
 use market::clearing::Clearing;
 use market::supply::SupplyCurve;
-use market::units::PicoEurPerWh;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::SignedEnvelope;
-use wire::message::{BidsCommitted, Supply};
+use wire::message::{BidsCommitted, PriceQuestion, Supply};
 use wire::party::PartyId;
 
 /// One interval.
@@ -21,6 +20,8 @@ pub(super) struct Session {
     pub answers: Answers,
     /// Rounds asked so far.
     pub rounds: u32,
+    /// The last round in which each aggregator was asked.
+    pub asked_last: BTreeMap<PartyId, u32>,
     /// How far it has come.
     pub stage: Stage,
     /// Real time at which the first thing was heard of it.
@@ -35,8 +36,8 @@ pub(super) enum Stage {
     Gathering,
     /// A question is out.
     Asking {
-        /// Prices asked.
-        ticks: Vec<PicoEurPerWh>,
+        /// What each aggregator was asked. Who is not among them need not answer.
+        asked: BTreeMap<PartyId, PriceQuestion>,
         /// Who has answered.
         answered: BTreeSet<PartyId>,
     },
@@ -89,6 +90,7 @@ impl Session {
             supply: None,
             answers: Answers::default(),
             rounds: 0,
+            asked_last: BTreeMap::new(),
             stage: Stage::Gathering,
             began_ms: real_ms,
             stage_began_ms: real_ms,
@@ -152,7 +154,7 @@ impl Session {
                 missing.extend(self.supply.is_none().then(|| tso.to_string()));
                 missing
             }
-            Stage::Asking { answered, .. } => silent(&|a| answered.contains(a)),
+            Stage::Asking { asked, answered } => silent(&|a| answered.contains(a) || !asked.contains_key(a)),
             Stage::Awarded { finals, .. } => silent(&|a| finals.contains_key(a)),
             _ => Vec::new(),
         }

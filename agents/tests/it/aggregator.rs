@@ -6,12 +6,15 @@ use crate::world::{self, party, Plan, CONNECTION, FIRST};
 use agents::aggregator::core::{AggregatorAct, AggregatorReport};
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::core::Effect;
-use agents::dso::MAX_ROUNDS;
+use market::clearing::sampled::MAX_ROUNDS;
 use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
 use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
-use wire::message::{Award, Bid, Body, BusPrice, DemandAt, MeterReading, PriceQuestion, SetpointReport};
+use wire::message::{
+    Award, Bid, Body, BusPrice, BusQuestion, Corner, DemandAt, MeterReading, PriceQuestion, PriceWindow,
+    SetpointReport,
+};
 use wire::party::{PartyId, Role};
 
 const GATE: i64 = FIRST.0 .0 - 120;
@@ -47,9 +50,19 @@ fn said(who: PartyId, body: Body) -> Cue<AggregatorReport> {
     Cue::Said(who, body)
 }
 
+/// Asks b2 and b3 about these ticks, in one window from the first to the last.
 fn question(round: u32, ticks: &[i64]) -> Body {
-    let ticks = ticks.iter().copied().map(PicoEurPerWh).collect();
-    Body::PriceQuestion(PriceQuestion { interval: FIRST, round, ticks })
+    let ticks: Vec<PicoEurPerWh> = ticks.iter().copied().map(PicoEurPerWh).collect();
+    let (from, to) = (ticks.first().copied().unwrap_or_default(), ticks.last().copied().unwrap_or_default());
+    let at = |bus: &str| BusQuestion { bus: bus.to_owned(), windows: vec![0] };
+    let windows = vec![PriceWindow { from, to, ticks }];
+    Body::PriceQuestion(PriceQuestion { interval: FIRST, round, windows, buses: vec![at("b2"), at("b3")] })
+}
+
+fn spoilt(spoil: impl FnOnce(&mut PriceQuestion)) -> Body {
+    let Body::PriceQuestion(mut question) = question(2, &[5, 6]) else { panic!() };
+    spoil(&mut question);
+    Body::PriceQuestion(question)
 }
 
 fn award(allocations: [i64; 2]) -> Body {
@@ -96,19 +109,36 @@ fn rounds_are_answered_within_bounds_and_the_same_twice() {
     let ticks = [99_999_999, 100_000_000, 100_000_001];
     let effects = stage.step(GATE, 0, said(dso(), question(1, &ticks)));
     let Some(Effect::Send { body: Body::Demand(demand), .. }) = effects.last() else { panic!("{effects:?}") };
-    let at = |bus: &str, powers: [i64; 3]| DemandAt {
+    let at = |bus: &str, powers: [i64; 3], corners: Vec<Corner>| DemandAt {
         bus: bus.to_owned(),
         powers: powers.map(Milliwatt).to_vec(),
+        corners,
     };
+    let corner = Corner { price: PicoEurPerWh(ticks[1]), at: Milliwatt(5), above: Milliwatt(0) };
     // The silent site's bus is answered for as well.
-    assert_eq!(demand.buses, [at("b2", [5, 5, 0]), at("b3", [0, 0, 0])]);
+    assert_eq!(demand.buses, [at("b2", [5, 5, 0], vec![corner]), at("b3", [0, 0, 0], Vec::new())]);
     stage.check(GATE, 0, said(dso(), question(1, &ticks)), "accepted; demand to dso/d");
     let other = "refused: round 1 was asked before, at other prices";
     stage.check(GATE, 0, said(dso(), question(1, &[1, 2])), other);
-    let none = "refused: the prices asked are none, not increasing, or out of bounds";
+    // Over so wide a stretch corners would be curves.
+    let effects = stage.step(GATE, 0, said(dso(), question(4, &[99_999_999, 170_312_502])));
+    let Some(Effect::Send { body: Body::Demand(demand), .. }) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(demand.buses[0].corners, []);
+    let none = "refused: the prices asked in window 0 are none, not increasing, or out of bounds";
     stage.check(GATE, 0, said(dso(), question(2, &[])), none);
     stage.check(GATE, 0, said(dso(), question(2, &[2, 2])), none);
     stage.check(GATE, 0, said(dso(), question(2, &[0, 4_000_000_002])), none);
+    stage.check(GATE, 0, said(dso(), spoilt(|q| q.windows[0].from = PicoEurPerWh(6))), none);
+    let bus = |name: &str| format!("refused: {name} is none of our buses, or not asked in order of name");
+    stage.check(GATE, 0, said(dso(), spoilt(|q| q.buses[1].bus = "b1".to_owned())), &bus("b1"));
+    stage.check(GATE, 0, said(dso(), spoilt(|q| q.buses[0].bus = "b1".to_owned())), &bus("b1"));
+    let window = "refused: b2 is asked about a window that is not there, or not in order";
+    stage.check(GATE, 0, said(dso(), spoilt(|q| q.buses[0].windows = vec![1])), window);
+    let twice = spoilt(|q| {
+        q.windows.push(q.windows[0].clone());
+        q.buses[0].windows = vec![1, 1];
+    });
+    stage.check(GATE, 0, said(dso(), twice), window);
     let many = format!("refused: round {} is none of 1 to {MAX_ROUNDS}", MAX_ROUNDS + 1);
     stage.check(GATE, 0, said(dso(), question(MAX_ROUNDS + 1, &[0])), &many);
 }

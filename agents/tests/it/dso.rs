@@ -7,11 +7,14 @@ use agents::core::Effect;
 use agents::dso::core::{DsoAct, DsoReport};
 use agents::dso::measurement::Measurement;
 use agents::dso::DsoCore;
+use market::clearing::sampled::MAX_ROUNDS;
 use market::share::Demand as DemandRange;
 use market::units::{Milliwatt, PicoEurPerWh};
 use wire::entry::Entry;
 use wire::hash::Hash32;
-use wire::message::{BidsCommitted, Body, BusPrice, Demand, DemandAt, FinalDemand, PriceQuestion};
+use wire::message::{
+    BidsCommitted, Body, BusPrice, BusQuestion, Corner, Demand, DemandAt, FinalDemand, PriceQuestion,
+};
 use wire::party::{PartyId, Role};
 
 const GATE: i64 = FIRST.0 .0 - 120;
@@ -48,27 +51,48 @@ fn power_at(power: i64, worth: i64, tick: PicoEurPerWh) -> Milliwatt {
 }
 
 fn demand(question: &PriceQuestion, power: i64, worth: i64) -> Body {
-    let powers: Vec<Milliwatt> = question.ticks.iter().map(|tick| power_at(power, worth, *tick)).collect();
-    let at = |bus: &str| DemandAt { bus: bus.to_owned(), powers: powers.clone() };
-    Body::Demand(Demand { interval: FIRST, round: question.round, buses: vec![at("b2"), at("b3")] })
+    let at = |asked: &BusQuestion| {
+        let (mut powers, mut corners) = (Vec::new(), Vec::new());
+        for place in &asked.windows {
+            let window = &question.windows[*place as usize];
+            powers.extend(window.ticks.iter().map(|tick| power_at(power, worth, *tick)));
+            if question.round > 1 && window.from.0 <= worth && worth < window.to.0 {
+                let (price, at, above) = (PicoEurPerWh(worth), Milliwatt(power), Milliwatt(0));
+                corners.push(Corner { price, at, above });
+            }
+        }
+        DemandAt { bus: asked.bus.clone(), powers, corners }
+    };
+    let buses = question.buses.iter().map(at).collect();
+    Body::Demand(Demand { interval: FIRST, round: question.round, buses })
 }
 
 /// The awards to a1 and a2.
 type Awards = Vec<(PartyId, Vec<BusPrice>)>;
 
-/// Plays the rounds until awards come, a1's sites taking 5 mW and a2's 3 mW up to `worths`.
+/// Plays the rounds until awards come, a1's sites taking 5 mW and a2's 3 mW up to `worths`. Who is not
+/// asked is not waited for.
 fn rounds(stage: &mut Stage<DsoCore>, first: Vec<Effect<DsoAct>>, worths: [i64; 2]) -> (Awards, u32) {
     let mut effects = first;
-    for _ in 0..8 {
-        let question = effects.iter().find_map(|effect| match effect {
-            Effect::Send { body: Body::PriceQuestion(question), .. } => Some(question.clone()),
+    for round in 1..=MAX_ROUNDS {
+        let asked = effects.iter().filter_map(|effect| match effect {
+            Effect::Send { body: Body::PriceQuestion(question), recipient, .. } => {
+                Some((recipient.clone().unwrap(), question.clone()))
+            }
             _ => None,
         });
-        let Some(question) = question else { panic!("no question: {effects:?}") };
-        let (a1, a2) = (demand(&question, 5, worths[0]), demand(&question, 3, worths[1]));
-        stage.check(GATE, 0, said(aggregator("a1"), a1.clone()), "accepted");
-        stage.check(GATE, 0, said(aggregator("a1"), a1), "accepted");
-        effects = stage.step(GATE, 0, said(aggregator("a2"), a2));
+        let mut answers: Vec<(PartyId, Body)> = asked
+            .map(|(who, question)| {
+                let (power, worth) = if who.id.as_str() == "a1" { (5, worths[0]) } else { (3, worths[1]) };
+                (who, demand(&question, power, worth))
+            })
+            .collect();
+        let Some((last, answer)) = answers.pop() else { panic!("no question: {effects:?}") };
+        for (who, answer) in answers {
+            stage.check(GATE, 0, said(who.clone(), answer.clone()), "accepted");
+            stage.check(GATE, 0, said(who, answer), "accepted");
+        }
+        effects = stage.step(GATE, 0, said(last, answer));
         let Some(Effect::Own(DsoAct::Solve(problem))) = effects.last() else { panic!("{effects:?}") };
         let solved = problem.solve();
         effects = stage.step(GATE, 0, Cue::Report(solved));
@@ -82,13 +106,13 @@ fn rounds(stage: &mut Stage<DsoCore>, first: Vec<Effect<DsoAct>>, worths: [i64; 
             })
             .collect();
         if !awards.is_empty() {
-            return (awards, question.round);
+            return (awards, round);
         }
     }
-    panic!("no award in eight rounds")
+    panic!("no award in {MAX_ROUNDS} rounds")
 }
 
-fn final_demand(buses: &[BusPrice], power: i64, worth: i64, root: u8) -> Body {
+fn final_demand(buses: &[BusPrice], rounds: u32, (power, worth): (i64, i64), root: u8) -> Body {
     let range = |at: &BusPrice| DemandRange {
         low: power_at(power, worth, at.price.next()),
         high: power_at(power, worth, at.price),
@@ -96,6 +120,7 @@ fn final_demand(buses: &[BusPrice], power: i64, worth: i64, root: u8) -> Body {
     Body::FinalDemand(FinalDemand {
         interval: FIRST,
         bids_root: Hash32([root; 32]),
+        rounds,
         allocations_root: Hash32([9; 32]),
         import: buses.iter().map(|at| at.allocation).sum(),
         export: Milliwatt::ZERO,
@@ -131,7 +156,7 @@ fn a_line_that_binds_sets_a_local_price_and_shares_the_step() {
             (aggregator("a2"), vec![at("b2", 150_000_000, 1), at("b3", PRICE, 3)]),
         ]
     );
-    assert!(rounds <= 5, "{rounds}");
+    assert_eq!(rounds, 2);
 }
 
 #[test]
@@ -144,21 +169,24 @@ fn an_uncongested_interval_takes_one_round() {
 #[test]
 fn final_demands_must_be_what_was_answered_and_awarded() {
     let worths = [200_000_000, 150_000_000];
-    let (mut stage, awards, _) = awarded(worths);
+    let (mut stage, awards, rounds) = awarded(worths);
     let (a1, a2) = (&awards[0].1, &awards[1].1);
     let mut more = a1.clone();
     more[1].allocation = Milliwatt(4);
     let other = "refused: the final demand at b3 is not what was awarded and answered before";
-    stage.check(GATE, 10, said(aggregator("a1"), final_demand(&more, 5, worths[0], 1)), other);
+    stage.check(GATE, 10, said(aggregator("a1"), final_demand(&more, rounds, (5, worths[0]), 1)), other);
     let bids = "refused: the final demand is over other bids than were committed";
-    stage.check(GATE, 10, said(aggregator("a1"), final_demand(a1, 5, worths[0], 2)), bids);
-    let Body::FinalDemand(mut sums) = final_demand(a1, 5, worths[0], 1) else { panic!() };
+    stage.check(GATE, 10, said(aggregator("a1"), final_demand(a1, rounds, (5, worths[0]), 2)), bids);
+    let early = "refused: the final demand says it was last asked in round 1, and it was in round 2";
+    let first = final_demand(a1, 1, (5, worths[0]), 1);
+    stage.check(GATE, 10, said(aggregator("a1"), first), early);
+    let Body::FinalDemand(mut sums) = final_demand(a1, rounds, (5, worths[0]), 1) else { panic!() };
     sums.export = Milliwatt(1);
     let sites = "refused: the final demand's sites take 9 together, and its buses 10";
     stage.check(GATE, 10, said(aggregator("a1"), Body::FinalDemand(sums)), sites);
 
-    stage.check(GATE, 10, said(aggregator("a1"), final_demand(a1, 5, worths[0], 1)), "accepted");
-    let effects = stage.step(GATE, 10, said(aggregator("a2"), final_demand(a2, 3, worths[1], 2)));
+    stage.check(GATE, 10, said(aggregator("a1"), final_demand(a1, rounds, (5, worths[0]), 1)), "accepted");
+    let effects = stage.step(GATE, 10, said(aggregator("a2"), final_demand(a2, rounds, (3, worths[1]), 2)));
     let Some(Effect::Send { body: Body::Submit(entry), acknowledged_by, .. }) = effects.last() else {
         panic!("{effects:?}")
     };
@@ -196,7 +224,7 @@ fn what_is_wrong_is_refused_with_its_reason() {
     let Some(Effect::Send { body: Body::PriceQuestion(question), .. }) = effects.last() else { panic!() };
     let Body::Demand(mut short) = demand(question, 5, PRICE) else { panic!() };
     short.buses.pop();
-    let buses = "refused: the demand names 1 buses, and not the 2 of this aggregator in order of name";
+    let buses = "refused: the demand names 1 buses, and not the 2 asked in order of name";
     stage.check(GATE, 0, said(aggregator("a1"), Body::Demand(short)), buses);
     let beyond = "refused: the demand at b2 reaches 10000001 mW, and its connections carry 10000000 mW";
     stage.check(GATE, 0, said(aggregator("a1"), demand(question, 10_000_001, PRICE)), beyond);

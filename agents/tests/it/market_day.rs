@@ -11,10 +11,11 @@ use agents::aggregator::delivery::ReadingsFile;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::dso::core::{DsoAct, DsoReport};
 use agents::dso::measurement::Measurement;
-use agents::dso::{DsoCore, MAX_ROUNDS};
+use agents::dso::DsoCore;
 use agents::timekeeper::{Pace, TimekeeperCore};
 use agents::tso::{ImportTerms, TsoCore};
 use ledger::genesis::Genesis;
+use market::clearing::sampled::MAX_ROUNDS;
 use market::interval::Interval;
 use market::units::{Milliwatt, PicoEurPerWh};
 use sha2::{Digest, Sha256};
@@ -173,6 +174,7 @@ fn a_congested_line_gets_a_price_of_its_own() {
     let spreads = spreads(&played);
     assert!(spreads.iter().filter(|spread| **spread > 0).count() >= 4, "{spreads:?}");
     let rounds = played.rounds.borrow();
+    assert_eq!(rounds.len(), 8);
     assert!(rounds.iter().all(|rounds| *rounds <= MAX_ROUNDS), "{rounds:?}");
 }
 

@@ -136,6 +136,7 @@ pub fn clearing(interval: Interval, price: PicoEurPerWh) -> Entry {
     let nothing = SignedEnvelope { topic: String::new(), bytes: Vec::new().into() };
     Entry::Clearing(ClearingEntry {
         interval,
+        rounds: 1,
         import: Milliwatt::ZERO,
         prices: vec![price; 4],
         flows: vec![Milliwatt::ZERO; 3],

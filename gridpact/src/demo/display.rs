@@ -32,7 +32,7 @@ impl Display {
         });
         let display = Self { bar, first, limit, aggregators, next: first };
         display.say(
-            " time    import EUR/MWh   local EUR/MWh     import kW   sites  delivered/committed kWh  final",
+            " time    import EUR/MWh   local EUR/MWh     import kW   sites  delivered/committed kWh  rounds   final",
         );
         display
     }
@@ -71,7 +71,7 @@ impl Display {
         };
         let finality = account.finality_ms.map_or("-".to_owned(), |ms| format!("{ms} ms"));
         format!(
-            " {time}   {:>14.2}   {:>6.1}..{:<6.1} {:>6.1}/{:<6.1}   {:>4}   {:>10.2}/{:<10.2}  {:>6}",
+            " {time}   {:>14.2}   {:>6.1}..{:<6.1} {:>6.1}/{:<6.1}   {:>4}   {:>10.2}/{:<10.2}  {:>6}  {:>6}",
             root.eur_per_mwh(),
             low.eur_per_mwh(),
             high.eur_per_mwh(),
@@ -80,6 +80,7 @@ impl Display {
             account.commitments,
             account.delivered.kwh(),
             account.committed.kwh(),
+            account.rounds,
             finality,
         )
     }
@@ -118,6 +119,7 @@ mod tests {
         let mut account = IntervalAccount::default();
         account.prices = Some([PicoEurPerWh(50_000_000), PicoEurPerWh(40_000_000), PicoEurPerWh(60_000_000)]);
         account.import = Milliwatt(12_300_000);
+        account.rounds = 2;
         account.commitments = 3;
         account.committed = Millijoule::from_wh(4_000.0).unwrap();
         account.delivered = Millijoule::from_wh(3_900.0).unwrap();
@@ -140,7 +142,7 @@ mod tests {
         check(&mut display, &[1, 0], 0);
         let lines = check(&mut display, &[2, 1], 1);
         let words: Vec<&str> = lines[0].split_whitespace().collect();
-        assert_eq!(words, ["00:00", "50.00", "40.0..60.0", "12.3/150.0", "3", "3.90/4.00", "17", "ms"]);
+        assert_eq!(words, ["00:00", "50.00", "40.0..60.0", "12.3/150.0", "3", "3.90/4.00", "2", "17", "ms"]);
         check(&mut display, &[2, 1], 0);
         check(&mut display, &[2, 1, 2], 2);
         check(&mut display, &[2, 2, 2], 0);

@@ -245,6 +245,7 @@ impl Demo {
             uncoordinated: self.uncoordinated()?,
             paid_eur,
             paid_sum_nano_eur,
+            rounds: each(|account| account.prices.map(|_| u64::from(account.rounds))),
             round_ms: each(|account| account.round_ms),
             finality_ms: each(|account| account.finality_ms),
             setpoints: accounts.iter().map(|(_, account)| account.setpoints).sum(),

@@ -28,6 +28,8 @@ pub struct Report {
     pub paid_eur: BTreeMap<&'static str, f64>,
     /// Sum of all payments, in nano-euro.
     pub paid_sum_nano_eur: i64,
+    /// Rounds between DSO and aggregators that a clearing took.
+    pub rounds: Option<Spread>,
     /// From gate closure to setpoints written and read back, in milliseconds of real time, the pause of
     /// simulated time in between included.
     pub round_ms: Option<Spread>,
@@ -65,6 +67,8 @@ pub struct IntervalReport {
     pub local_price_min_eur_per_mwh: f64,
     /// Highest local price.
     pub local_price_max_eur_per_mwh: f64,
+    /// Rounds between DSO and aggregators that its clearing took.
+    pub rounds: u32,
     /// Net import cleared.
     pub import_kw: f64,
     /// Sites with a commitment.
@@ -93,6 +97,7 @@ impl IntervalReport {
             import_price_eur_per_mwh: root.eur_per_mwh(),
             local_price_min_eur_per_mwh: low.eur_per_mwh(),
             local_price_max_eur_per_mwh: high.eur_per_mwh(),
+            rounds: account.rounds,
             import_kw: account.import.kw(),
             commitments: account.commitments,
             readings: account.readings,
@@ -165,11 +170,12 @@ impl fmt::Display for Report {
         }
         writeln!(f, "{:<42}{:>12.4}  EUR", "sum", self.paid_sum_nano_eur as f64 / 1e9)?;
         let spread = |spread: Option<Spread>| match spread {
-            Some(Spread { median, p90, max }) => format!("median {median}, 90 % {p90}, most {max} ms"),
+            Some(Spread { median, p90, max }) => format!("median {median}, 90 % {p90}, most {max}"),
             None => "-".to_owned(),
         };
-        writeln!(f, "\ngate closure to setpoints written          {}", spread(self.round_ms))?;
-        writeln!(f, "submission to final block                  {}", spread(self.finality_ms))?;
+        writeln!(f, "\nrounds between DSO and aggregators         {}", spread(self.rounds))?;
+        writeln!(f, "gate closure to setpoints written          {} ms", spread(self.round_ms))?;
+        writeln!(f, "submission to final block                  {} ms", spread(self.finality_ms))?;
         writeln!(
             f,
             "setpoints written and read back            {}, not taken {}",

@@ -66,6 +66,7 @@ fn eight_intervals_are_played_settled_and_verified() {
         assert!(account.cleared, "{account:?}");
         assert_eq!(account.commitments, 15, "{account:?}");
         assert_eq!(account.readings, 15, "{account:?}");
+        assert!((1..=5).contains(&account.rounds), "{account:?}");
         assert!(account.finality_ms.is_some() && account.round_ms.is_some(), "{account:?}");
     }
     assert_eq!(report.paid_sum_nano_eur, 0);

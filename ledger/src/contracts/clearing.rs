@@ -6,6 +6,7 @@ use super::rules::{AggregatorRule, Rules};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::certificate::{self, CertificateError, PartyDemand};
+use market::clearing::sampled::MAX_ROUNDS;
 use market::clearing::Clearing;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
@@ -67,6 +68,16 @@ pub enum ClearingRefusal {
         /// What is wrong.
         reason: &'static str,
     },
+    /// More rounds than a clearing may take, or not as many as its aggregators say.
+    #[error(
+        "{stated} rounds, and the aggregators were last asked in round {asked}; {MAX_ROUNDS} are allowed"
+    )]
+    Rounds {
+        /// Rounds the clearing says it took.
+        stated: u32,
+        /// The last round in which an aggregator says it was asked.
+        asked: u32,
+    },
     /// A price outside the market's limits.
     #[error("the price {price} is outside the market's limits")]
     Price {
@@ -87,7 +98,8 @@ impl ClearingRefusal {
             ClearingRefusal::Evidence { .. }
             | ClearingRefusal::OtherEvidence { .. }
             | ClearingRefusal::Demands { .. }
-            | ClearingRefusal::Demand { .. } => "evidence",
+            | ClearingRefusal::Demand { .. }
+            | ClearingRefusal::Rounds { .. } => "evidence",
             ClearingRefusal::Price { .. } | ClearingRefusal::Certificate(_) => "certificate",
         }
     }
@@ -102,6 +114,7 @@ pub(super) fn execute(rules: &Rules, state: &State, entry: &ClearingEntry) -> Re
     }
     let supply = open_supply(rules, entry)?;
     let demands = open_demands(rules, entry)?;
+    check_rounds(entry.rounds, &demands)?;
     let mut parties = Vec::new();
     let mut awards = BTreeMap::new();
     for (aggregator, demand) in &demands {
@@ -169,6 +182,15 @@ fn open_demands(rules: &Rules, entry: &ClearingEntry) -> Result<Vec<(Id, FinalDe
         }
     }
     Ok(demands)
+}
+
+/// Rounds are counted by those who were asked.
+fn check_rounds(stated: u32, demands: &[(Id, FinalDemand)]) -> Result<(), ClearingRefusal> {
+    let asked = demands.iter().map(|(_, demand)| demand.rounds).max().unwrap_or(0);
+    if stated != asked || !(1..=MAX_ROUNDS).contains(&stated) {
+        return Err(ClearingRefusal::Rounds { stated, asked });
+    }
+    Ok(())
 }
 
 /// Checks what one aggregator says against its sites and the clearing's prices, and adds its

@@ -47,6 +47,16 @@ fn a_clearing_holds_only_with_its_evidence() {
     check_clearing(|draft| draft.demands[1].0 = party(Role::Aggregator, "agg-1"), Err("evidence"));
     check_clearing(|draft| drop(draft.demands[0].1.buses.pop()), Err("evidence"));
     check_clearing(|draft| draft.entry.prices.truncate(2), Err("evidence"));
+    check_clearing(|draft| draft.entry.rounds = 2, Err("evidence"));
+    check_clearing(|draft| draft.demands[1].1.rounds = 2, Ok(()));
+    check_clearing(|draft| draft.demands[1].1.rounds = 4, Err("evidence"));
+    for (rounds, expected) in [(0, Err("evidence")), (5, Ok(())), (6, Err("evidence"))] {
+        let all = |draft: &mut Draft| {
+            draft.entry.rounds = rounds;
+            draft.demands.iter_mut().for_each(|(_, demand)| demand.rounds = rounds);
+        };
+        check_clearing(all, expected);
+    }
     check_clearing(|draft| draft.demands[0].1.buses[1].0.bus = "grid".to_owned(), Err("evidence"));
     check_clearing(|draft| draft.demands[0].1.import += Milliwatt(1), Err("evidence"));
     // Import and export raised together keep their difference, and are the tree's to refuse later.

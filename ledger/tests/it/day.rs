@@ -55,6 +55,7 @@ fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> Fin
     FinalDemand {
         interval: INTERVAL,
         bids_root: Hash32::of("test bids", &[]),
+        rounds: 3,
         allocations_root: root.hash,
         import: root.import,
         export: root.export,
@@ -72,6 +73,7 @@ pub fn draft(world: &World) -> Draft {
     Draft {
         entry: ClearingEntry {
             interval: INTERVAL,
+            rounds: 3,
             import: kw(5.5),
             prices: [50.0, 80.0, 50.0].map(eur_per_mwh).to_vec(),
             flows: [4.0, 1.5].map(kw).to_vec(),

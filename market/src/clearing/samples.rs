@@ -1,178 +1,133 @@
-//! Demand as aggregators answered it: at the ticks asked, bus by bus, merged over the rounds.
+//! What is known of one party's demand from its answers: exact at the ticks it answered, and between
+//! them no more than at the tick before and no less than at the tick after.
 
+use super::bound::Bound;
 use crate::units::{Milliwatt, PicoEurPerWh};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Most ticks one interval's rounds may ask together.
-pub const MAX_TICKS: usize = 16_384;
+/// Most samples kept of one party at one bus over an interval's rounds.
+pub const MAX_SAMPLES: usize = 524_288;
 
-/// Largest sum of magnitudes over all buses at one tick, so that no sum up the tree overflows.
-const SUM_BOUND: i64 = i64::MAX / 8;
+/// Demand at one tick: [`crate::curve::FlexCurve::power_at`], summed over a party's sites at a bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sample {
+    /// The tick.
+    pub tick: PicoEurPerWh,
+    /// The demand.
+    pub power: Milliwatt,
+}
 
 /// Why an answer is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SamplesError {
-    /// Ticks must rise strictly.
-    #[error("the ticks asked do not rise at index {index}")]
-    Order {
-        /// Place of the tick that is not above the one before it.
-        index: usize,
-    },
-    /// More than [`MAX_TICKS`] in all.
-    #[error("{count} ticks, more than the {MAX_TICKS} allowed")]
+    /// More than [`MAX_SAMPLES`] in all.
+    #[error("{count} samples, more than the {MAX_SAMPLES} allowed")]
     TooMany {
-        /// Ticks there would be.
+        /// Samples there would be.
         count: usize,
     },
-    /// As many buses must answer every time.
-    #[error("{buses} buses answered, not {expected}")]
-    Buses {
-        /// Buses in this answer.
-        buses: usize,
-        /// Buses there are.
-        expected: usize,
-    },
-    /// A bus answered more or fewer prices than were asked.
-    #[error("bus {bus}: {count} powers for {expected} ticks")]
-    Incomplete {
-        /// Index of the bus.
-        bus: usize,
-        /// Powers answered.
-        count: usize,
-        /// Ticks asked.
-        expected: usize,
-    },
-    /// A tick already known was answered differently.
-    #[error("bus {bus}: answered differently than before at {tick}")]
+    /// One tick was answered in two ways.
+    #[error("two answers for {tick}")]
     Contradiction {
-        /// Index of the bus.
-        bus: usize,
         /// The tick.
         tick: PicoEurPerWh,
     },
     /// Demand must not increase with price.
-    #[error("bus {bus}: demand increases with price at {tick}")]
+    #[error("demand increases with price at {tick}")]
     Increases {
-        /// Index of the bus.
-        bus: usize,
         /// The higher of the two ticks.
         tick: PicoEurPerWh,
     },
-    /// Powers too large to be added.
-    #[error("the powers at {tick} are too large to be added")]
-    TooLarge {
-        /// The tick.
-        tick: PicoEurPerWh,
-    },
 }
 
-/// Demand by bus at sorted ticks. Whatever it holds is complete and non-increasing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One party's answers at one bus. Whatever it holds is non-increasing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Samples {
-    ticks: Vec<PicoEurPerWh>,
-    by_bus: Vec<Vec<Milliwatt>>,
+    known: Vec<Sample>,
 }
 
 impl Samples {
-    /// No ticks yet, for `buses` buses.
-    pub fn new(buses: usize) -> Self {
-        Self { ticks: Vec::new(), by_bus: vec![Vec::new(); buses] }
+    /// What is known, in order of tick.
+    pub fn known(&self) -> &[Sample] {
+        &self.known
     }
 
-    /// Every tick known, rising.
-    pub fn ticks(&self) -> &[PicoEurPerWh] {
-        &self.ticks
-    }
-
-    /// Demand by bus, one power for each of [`Self::ticks`].
-    pub fn demand_by_bus(&self) -> &[Vec<Milliwatt>] {
-        &self.by_bus
-    }
-
-    /// Adds one round's answers: for each bus, in the feeder's order, one power for each tick asked.
+    /// Adds what was answered, in any order.
     ///
     /// # Errors
-    /// Where the answers are incomplete, contradict earlier ones, increase with price or are too
-    /// large; nothing is kept of them then.
-    pub fn merge(&mut self, ticks: &[PicoEurPerWh], by_bus: &[Vec<Milliwatt>]) -> Result<(), SamplesError> {
-        if let Some(index) = ticks.windows(2).position(|pair| pair[1] <= pair[0]) {
-            return Err(SamplesError::Order { index: index + 1 });
+    /// Where the answers contradict each other or earlier ones, increase with price or are too many;
+    /// nothing is kept of them then.
+    pub fn learn(&mut self, answers: impl IntoIterator<Item = Sample>) -> Result<(), SamplesError> {
+        let mut all = self.known.clone();
+        all.extend(answers);
+        all.sort_unstable();
+        all.dedup();
+        if all.len() > MAX_SAMPLES {
+            return Err(SamplesError::TooMany { count: all.len() });
         }
-        if by_bus.len() != self.by_bus.len() {
-            return Err(SamplesError::Buses { buses: by_bus.len(), expected: self.by_bus.len() });
-        }
-        for (bus, powers) in by_bus.iter().enumerate() {
-            if powers.len() != ticks.len() {
-                let (count, expected) = (powers.len(), ticks.len());
-                return Err(SamplesError::Incomplete { bus, count, expected });
+        for pair in all.windows(2) {
+            let tick = pair[1].tick;
+            if pair[0].tick == tick {
+                return Err(SamplesError::Contradiction { tick });
+            }
+            if pair[0].power < pair[1].power {
+                return Err(SamplesError::Increases { tick });
             }
         }
-        check_sums(ticks, by_bus)?;
-        let order = Order::of(&self.ticks, ticks)?;
-        let mut merged = Vec::with_capacity(by_bus.len());
-        for (bus, (known, new)) in self.by_bus.iter().zip(by_bus).enumerate() {
-            merged.push(order.merge(bus, known, new)?);
-        }
-        self.ticks = order.ticks;
-        self.by_bus = merged;
+        self.known = all;
         Ok(())
     }
-}
 
-fn check_sums(ticks: &[PicoEurPerWh], by_bus: &[Vec<Milliwatt>]) -> Result<(), SamplesError> {
-    for (i, tick) in ticks.iter().enumerate() {
-        let sum: i128 = by_bus.iter().map(|powers| (powers[i].0 as i128).abs()).sum();
-        if sum > SUM_BOUND as i128 {
-            return Err(SamplesError::TooLarge { tick: *tick });
-        }
-    }
-    Ok(())
-}
-
-/// The merged ticks, and where each comes from.
-struct Order {
-    ticks: Vec<PicoEurPerWh>,
-    /// Index among the known ticks, index among the new ones.
-    from: Vec<(Option<usize>, Option<usize>)>,
-}
-
-impl Order {
-    fn of(known: &[PicoEurPerWh], new: &[PicoEurPerWh]) -> Result<Self, SamplesError> {
-        let mut order = Order { ticks: Vec::new(), from: Vec::new() };
-        let (mut i, mut j) = (0, 0);
-        while i < known.len() || j < new.len() {
-            let a = known.get(i).filter(|a| new.get(j).is_none_or(|b| *a <= b));
-            let b = new.get(j).filter(|b| known.get(i).is_none_or(|a| *b <= a));
-            order.from.push((a.map(|_| i), b.map(|_| j)));
-            order.ticks.extend(a.or(b));
-            i += usize::from(a.is_some());
-            j += usize::from(b.is_some());
-        }
-        match order.ticks.len() {
-            count if count > MAX_TICKS => Err(SamplesError::TooMany { count }),
-            _ => Ok(order),
-        }
+    /// Demand at a tick, where the answers leave nothing open.
+    pub fn at(&self, tick: PicoEurPerWh) -> Option<Milliwatt> {
+        let next = self.known.partition_point(|known| known.tick < tick);
+        let (before, after) = self.around(next, tick)?;
+        (before.power == after.power).then_some(after.power)
     }
 
-    fn merge(
-        &self,
-        bus: usize,
-        known: &[Milliwatt],
-        new: &[Milliwatt],
-    ) -> Result<Vec<Milliwatt>, SamplesError> {
-        let mut powers: Vec<Milliwatt> = Vec::with_capacity(self.ticks.len());
-        for (tick, (i, j)) in self.ticks.iter().zip(&self.from) {
-            let (a, b) = (i.map(|i| known[i]), j.map(|j| new[j]));
-            if matches!((a, b), (Some(a), Some(b)) if a != b) {
-                return Err(SamplesError::Contradiction { bus, tick: *tick });
+    /// Whether demand was answered at both ends of the ticks from `first` to `last`.
+    pub(crate) fn span(&self, first: i64, last: i64) -> bool {
+        self.known.first().is_some_and(|known| known.tick.0 <= first)
+            && self.known.last().is_some_and(|known| known.tick.0 >= last)
+    }
+
+    /// Adds the bounds of this demand at each of the rising `ticks`, all within its [`Self::span`].
+    pub(crate) fn add_bounds(&self, ticks: &[i64], sums: &mut [Bound]) {
+        self.walk(ticks, |i, before, after| {
+            sums[i] = sums[i].plus(Bound { low: after.power.0, high: before.power.0 });
+        });
+    }
+
+    /// Adds, at each of the rising `ticks`, what this demand would be if it fell evenly from answer to
+    /// answer.
+    pub(crate) fn add_guess(&self, ticks: &[i64], sums: &mut [Bound]) {
+        self.walk(ticks, |i, before, after| {
+            let run = (after.tick.0 - before.tick.0).max(1) as i128;
+            let fall = (before.power.0 - after.power.0) as i128;
+            let guess = after.power.0 + (fall * (after.tick.0 - ticks[i]) as i128 / run) as i64;
+            sums[i] = sums[i].plus(Bound::exact(guess));
+        });
+    }
+
+    /// Gives for each tick the answers around it, twice the same where it was answered itself.
+    fn walk(&self, ticks: &[i64], mut visit: impl FnMut(usize, Sample, Sample)) {
+        let mut next = 0;
+        for (i, tick) in ticks.iter().enumerate() {
+            while self.known.get(next).is_some_and(|known| known.tick.0 < *tick) {
+                next += 1;
             }
-            let power = a.or(b).unwrap_or_default();
-            if powers.last().is_some_and(|last| power > *last) {
-                return Err(SamplesError::Increases { bus, tick: *tick });
+            if let Some((before, after)) = self.around(next, PicoEurPerWh(*tick)) {
+                visit(i, before, after);
             }
-            powers.push(power);
         }
-        Ok(powers)
+    }
+
+    /// `next` is the place of the first answer at `tick` or above.
+    fn around(&self, next: usize, tick: PicoEurPerWh) -> Option<(Sample, Sample)> {
+        let after = *self.known.get(next)?;
+        let before = if after.tick == tick { after } else { *self.known.get(next.checked_sub(1)?)? };
+        Some((before, after))
     }
 }
 
@@ -180,36 +135,52 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn ticks(ticks: &[i64]) -> Vec<PicoEurPerWh> {
-        ticks.iter().copied().map(PicoEurPerWh).collect()
+    fn samples(answers: &[(i64, i64)]) -> Vec<Sample> {
+        let sample =
+            |(tick, power): &(i64, i64)| Sample { tick: PicoEurPerWh(*tick), power: Milliwatt(*power) };
+        answers.iter().map(sample).collect()
     }
-    fn powers(powers: &[i64]) -> Vec<Milliwatt> {
-        powers.iter().copied().map(Milliwatt).collect()
-    }
-    fn check(rounds: &[(&[i64], &[&[i64]])], expected: Result<&[i64], SamplesError>) {
-        let mut samples = Samples::new(1);
-        let mut outcome = Ok(());
-        for (asked, answers) in rounds {
-            let answers: Vec<_> = answers.iter().map(|a| powers(a)).collect();
-            outcome = outcome.and(samples.merge(&ticks(asked), &answers));
-        }
-        let got = outcome.map(|()| samples.demand_by_bus()[0].clone());
-        assert_eq!(got, expected.map(powers));
+
+    fn check(rounds: &[&[(i64, i64)]], expected: Result<&[(i64, i64)], SamplesError>) {
+        let mut known = Samples::default();
+        let result = rounds.iter().try_for_each(|answers| known.learn(samples(answers)));
+        assert_eq!(result.map(|()| known.known()), expected.map(samples).as_deref().map_err(Clone::clone));
     }
 
     #[test]
     fn rounds_merge_in_order_of_price() {
-        check(&[(&[0, 10], &[&[9, 1]]), (&[3, 10, 12], &[&[5, 1, 0]])], Ok(&[9, 5, 1, 0]));
+        check(&[&[(0, 9), (8, 1)], &[(7, 2), (3, 5), (0, 9)]], Ok(&[(0, 9), (3, 5), (7, 2), (8, 1)]));
+        check(&[&[]], Ok(&[]));
     }
 
     #[test]
-    fn an_answer_that_is_none_is_refused_by_name() {
-        let tick = PicoEurPerWh(5);
-        check(&[(&[5, 5], &[&[1, 1]])], Err(SamplesError::Order { index: 1 }));
-        check(&[(&[5], &[])], Err(SamplesError::Buses { buses: 0, expected: 1 }));
-        check(&[(&[5, 6], &[&[1]])], Err(SamplesError::Incomplete { bus: 0, count: 1, expected: 2 }));
-        check(&[(&[0], &[&[1]]), (&[5], &[&[2]])], Err(SamplesError::Increases { bus: 0, tick }));
-        check(&[(&[5], &[&[1]]), (&[5], &[&[2]])], Err(SamplesError::Contradiction { bus: 0, tick }));
-        check(&[(&[5], &[&[i64::MIN]])], Err(SamplesError::TooLarge { tick }));
+    fn what_is_no_answer_is_refused_by_name() {
+        let tick = PicoEurPerWh(3);
+        check(&[&[(3, 5)], &[(3, 6)]], Err(SamplesError::Contradiction { tick }));
+        check(&[&[(0, 5), (3, 6)]], Err(SamplesError::Increases { tick }));
+        check(&[&[(0, 5), (9, 4)], &[(3, 6)]], Err(SamplesError::Increases { tick }));
+    }
+
+    #[test]
+    fn between_equal_answers_nothing_is_left_open() {
+        let mut known = Samples::default();
+        known.learn(samples(&[(5, 7), (9, 7), (12, 3)])).unwrap();
+        let at = |tick| known.at(PicoEurPerWh(tick)).map(|power| power.0);
+        assert_eq!([4, 5, 6, 9, 10, 12, 13].map(at), [None, Some(7), Some(7), Some(7), None, Some(3), None]);
+    }
+
+    #[test]
+    fn bounds_and_guesses_lie_between_the_answers_around_them() {
+        let mut known = Samples::default();
+        known.learn(samples(&[(0, 10), (4, 2), (5, 2)])).unwrap();
+        let ticks = [0, 1, 3, 4, 5];
+        let (mut bounds, mut guesses) = ([Bound::exact(100); 5], [Bound::exact(0); 5]);
+        known.add_bounds(&ticks, &mut bounds);
+        known.add_guess(&ticks, &mut guesses);
+        assert_eq!(
+            bounds.map(|b| (b.low, b.high)),
+            [(110, 110), (102, 110), (102, 110), (102, 102), (102, 102)]
+        );
+        assert_eq!(guesses.map(|b| b.low), [10, 8, 4, 2, 2]);
     }
 }

@@ -53,46 +53,69 @@ pub fn falling(price: i64, power: i64, steps: &[(i64, i64)]) -> Vec<Breakpoint> 
     points
 }
 
-fn curve() -> impl Strategy<Value = FlexCurve> {
-    let step = (prop_oneof![Just(0i64), 1..40i64], prop_oneof![Just(0i64), 1..15i64]);
-    (-60..60i64, -20..30i64, prop::collection::vec(step, 0..5))
-        .prop_map(|(price, power, steps)| FlexCurve::new(falling(price, power, &steps)).unwrap())
+/// Sizes of the figures in a random market.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    price: i64,
+    rise: i64,
+    power: i64,
 }
 
-fn supply() -> impl Strategy<Value = SupplyCurve> {
-    let step = (prop_oneof![Just(0i64), 1..40i64], prop_oneof![Just(0i64), 1..60i64]);
-    (-60..60i64, -80..20i64, prop::collection::vec(step, 0..5)).prop_map(|(price, power, steps)| {
+fn curve(scale: Scale) -> impl Strategy<Value = FlexCurve> {
+    let step = (prop_oneof![Just(0i64), 1..40 * scale.rise], prop_oneof![Just(0i64), 1..15 * scale.power]);
+    let start = (-60 * scale.price..60 * scale.price, -20 * scale.power..30 * scale.power);
+    (start, prop::collection::vec(step, 0..5))
+        .prop_map(|((price, power), steps)| FlexCurve::new(falling(price, power, &steps)).unwrap())
+}
+
+fn supply(scale: Scale) -> impl Strategy<Value = SupplyCurve> {
+    let step = (prop_oneof![Just(0i64), 1..40 * scale.rise], prop_oneof![Just(0i64), 1..60 * scale.power]);
+    let start = (-60 * scale.price..60 * scale.price, -80 * scale.power..20 * scale.power);
+    (start, prop::collection::vec(step, 0..5)).prop_map(|((price, power), steps)| {
         let mirrored = falling(price, -power, &steps);
         let points = mirrored.into_iter().map(|p| Breakpoint { price: p.price, power: -p.power });
         SupplyCurve::new(points.collect()).unwrap()
     })
 }
 
-fn limits() -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
+fn limits(scale: Scale) -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
+    let times = move |limit: i64| Some(limit * scale.power);
     prop_oneof![
         3 => Just((None, None)),
-        3 => (0..25i64).prop_map(|p| (Some(-p), Some(p))),
-        1 => (-10..15i64).prop_map(|p| (None, Some(p))),
-        1 => (-15..10i64).prop_map(|p| (Some(p), None)),
-        1 => (-8..8i64, 0..3i64).prop_map(|(p, width)| (Some(p), Some(p + width))),
+        3 => (0..25i64).prop_map(move |p| (times(-p), times(p))),
+        1 => (-10..15i64).prop_map(move |p| (None, times(p))),
+        1 => (-15..10i64).prop_map(move |p| (times(p), None)),
+        1 => (-8..8i64, 0..3i64).prop_map(move |(p, width)| (times(p), times(p + width))),
     ]
 }
 
 /// Any small market.
 pub fn market() -> impl Strategy<Value = Market> {
-    let lines = prop::collection::vec((any::<prop::sample::Index>(), limits()), 0..8);
-    (lines, prop::collection::vec((any::<prop::sample::Index>(), curve()), 0..14), supply()).prop_map(
-        |(lines, parties, supply)| {
-            let lines: Vec<_> = lines
-                .iter()
-                .enumerate()
-                .map(|(i, (parent, (least, most)))| (parent.index(i + 1), *least, *most))
-                .collect();
-            let feeder = feeder(&lines);
-            let tree = feeder.tree().unwrap();
-            let buses = feeder.buses.len();
-            let parties = parties.into_iter().map(|(bus, curve)| (bus.index(buses), curve)).collect();
-            Market { feeder, tree, supply, parties }
-        },
-    )
+    scaled(Scale { price: 1, rise: 1, power: 1 })
+}
+
+/// A market of figures of any size: prices far apart or close together, powers from milliwatts to
+/// megawatts.
+pub fn wide_market() -> impl Strategy<Value = Market> {
+    let size = |most: u32| (0..=most).prop_map(|digits| 10i64.pow(digits));
+    (size(9), size(9), size(9))
+        .prop_map(|(price, rise, power)| Scale { price, rise, power })
+        .prop_flat_map(scaled)
+}
+
+fn scaled(scale: Scale) -> impl Strategy<Value = Market> {
+    let lines = prop::collection::vec((any::<prop::sample::Index>(), limits(scale)), 0..8);
+    let parties = prop::collection::vec((any::<prop::sample::Index>(), curve(scale)), 0..14);
+    (lines, parties, supply(scale)).prop_map(|(lines, parties, supply)| {
+        let lines: Vec<_> = lines
+            .iter()
+            .enumerate()
+            .map(|(i, (parent, (least, most)))| (parent.index(i + 1), *least, *most))
+            .collect();
+        let feeder = feeder(&lines);
+        let tree = feeder.tree().unwrap();
+        let buses = feeder.buses.len();
+        let parties = parties.into_iter().map(|(bus, curve)| (bus.index(buses), curve)).collect();
+        Market { feeder, tree, supply, parties }
+    })
 }

@@ -1,6 +1,6 @@
 //! Bounds on what a message may hold, checked right after decoding and before sending.
 
-use super::{Body, Verdict, MAX_FORECAST, MAX_TICKS_PER_QUESTION};
+use super::{Body, Demand, PriceQuestion, Verdict, MAX_CORNERS, MAX_FORECAST, MAX_TICKS_PER_QUESTION};
 use crate::entry::Entry;
 use thiserror::Error;
 
@@ -56,14 +56,8 @@ impl Body {
                 Verdict::Accepted => Ok(()),
                 Verdict::Refused(reason) => text("characters of reason", reason),
             },
-            Body::PriceQuestion(question) => at_most("ticks", question.ticks.len(), MAX_TICKS_PER_QUESTION),
-            Body::Demand(demand) => {
-                at_most("buses", demand.buses.len(), MAX_BUSES_PER_MESSAGE)?;
-                demand.buses.iter().try_for_each(|at| {
-                    text("characters of bus name", &at.bus)?;
-                    at_most("powers", at.powers.len(), MAX_TICKS_PER_QUESTION)
-                })
-            }
+            Body::PriceQuestion(question) => check_question(question),
+            Body::Demand(demand) => check_demand(demand),
             Body::Award(award) => {
                 at_most("buses", award.buses.len(), MAX_BUSES_PER_MESSAGE)?;
                 award.buses.iter().try_for_each(|at| text("characters of bus name", &at.bus))
@@ -102,6 +96,26 @@ impl Body {
     }
 }
 
+fn check_question(question: &PriceQuestion) -> Result<(), BoundsError> {
+    // No window without a tick, so that windows are bounded with them.
+    let ticks = question.windows.iter().map(|window| window.ticks.len().max(1)).sum();
+    at_most("ticks", ticks, MAX_TICKS_PER_QUESTION)?;
+    at_most("buses", question.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+    question.buses.iter().try_for_each(|asked| {
+        text("characters of bus name", &asked.bus)?;
+        at_most("windows", asked.windows.len(), question.windows.len())
+    })
+}
+
+fn check_demand(demand: &Demand) -> Result<(), BoundsError> {
+    at_most("buses", demand.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+    demand.buses.iter().try_for_each(|at| {
+        text("characters of bus name", &at.bus)?;
+        at_most("powers", at.powers.len(), MAX_TICKS_PER_QUESTION)?;
+        at_most("corners", at.corners.len(), MAX_CORNERS)
+    })
+}
+
 fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
     match entry {
         Entry::Clearing(clearing) => {
@@ -117,7 +131,7 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{DeviceFault, Forecast, ForecastPrice, PriceQuestion, SetpointReport};
+    use crate::message::{BusQuestion, DeviceFault, Forecast, ForecastPrice, PriceWindow, SetpointReport};
     use market::interval::Interval;
     use market::units::PicoEurPerWh;
 
@@ -126,8 +140,14 @@ mod tests {
     }
 
     fn question(ticks: usize) -> Body {
-        let ticks = vec![PicoEurPerWh::ZERO; ticks];
-        Body::PriceQuestion(PriceQuestion { interval: Interval::default(), round: 1, ticks })
+        let (from, to) = (PicoEurPerWh::ZERO, PicoEurPerWh::ZERO);
+        let windows = vec![PriceWindow { from, to, ticks: vec![PicoEurPerWh::ZERO; ticks] }];
+        Body::PriceQuestion(PriceQuestion {
+            interval: Interval::default(),
+            round: 1,
+            windows,
+            buses: Vec::new(),
+        })
     }
 
     fn fault(reason: &str) -> Body {
@@ -140,6 +160,9 @@ mod tests {
     fn a_message_holds_as_much_as_it_may_and_no_more() {
         check(question(MAX_TICKS_PER_QUESTION), None);
         check(question(MAX_TICKS_PER_QUESTION + 1), Some("ticks"));
+        let Body::PriceQuestion(mut twice) = question(1) else { panic!() };
+        twice.buses.push(BusQuestion { bus: "b".to_owned(), windows: vec![0, 0] });
+        check(Body::PriceQuestion(twice), Some("windows"));
         check(fault(&"é".repeat(MAX_TEXT_CHARS)), None);
         check(fault(&"é".repeat(MAX_TEXT_CHARS + 1)), Some("characters of reason"));
         let price = ForecastPrice { interval: Interval::default(), price: PicoEurPerWh::ZERO };

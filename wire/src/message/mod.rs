@@ -22,7 +22,10 @@ pub use firm::{BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
 pub use right::Addressing;
-pub use rounds::{Award, BusPrice, Demand, DemandAt, FinalDemand, PriceQuestion, MAX_TICKS_PER_QUESTION};
+pub use rounds::{
+    Award, BusPrice, BusQuestion, Corner, Demand, DemandAt, FinalDemand, PriceQuestion, PriceWindow,
+    MAX_CORNERS, MAX_TICKS_PER_QUESTION,
+};
 pub use supply::{Forecast, ForecastPrice, Supply, MAX_FORECAST};
 
 use serde::{Deserialize, Serialize};

@@ -12,9 +12,9 @@ use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDeliv
 use wire::envelope::open;
 use wire::hash::Hash32;
 use wire::message::{
-    Ack, Award, BidsCommitted, Body, BusAward, BusPrice, Demand, DemandAt, DeviceFault, FinalDemand, Firm,
-    Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading, PathStep, PriceQuestion,
-    QuantileForecast, Quantiles, SetpointReport, Supply, Tick, Verdict,
+    Ack, Award, BidsCommitted, Body, BusAward, BusPrice, BusQuestion, Corner, Demand, DemandAt, DeviceFault,
+    FinalDemand, Firm, Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading, PathStep,
+    PriceQuestion, PriceWindow, QuantileForecast, Quantiles, SetpointReport, Supply, Tick, Verdict,
 };
 use wire::party::Role;
 
@@ -62,17 +62,29 @@ fn up_to_the_gate() -> Vec<(Role, Body)> {
 
 fn rounds() -> Vec<(Role, Body)> {
     let ticks = vec![PicoEurPerWh(-1), PicoEurPerWh(24), PicoEurPerWh(1 << 40)];
-    let at = DemandAt { bus: "b".into(), powers: vec![Milliwatt(2), Milliwatt(-1)] };
+    let question = PriceQuestion {
+        interval: INTERVAL,
+        round: 5,
+        windows: vec![PriceWindow { from: ticks[0], to: ticks[2], ticks }],
+        buses: vec![BusQuestion { bus: "b".into(), windows: vec![0] }],
+    };
+    let corner = Corner { price: PicoEurPerWh(7), at: Milliwatt(2), above: Milliwatt(-1) };
+    let at = DemandAt {
+        bus: "b".into(),
+        powers: vec![Milliwatt(2), Milliwatt(-1), Milliwatt(-1)],
+        corners: vec![corner],
+    };
     let final_demand = FinalDemand {
         interval: INTERVAL,
         bids_root: HASH,
+        rounds: 5,
         allocations_root: HASH,
         import: Milliwatt(1),
         export: Milliwatt(2),
         buses: vec![(bus_price(), range())],
     };
     vec![
-        (Role::Dso, Body::PriceQuestion(PriceQuestion { interval: INTERVAL, round: 5, ticks })),
+        (Role::Dso, Body::PriceQuestion(question)),
         (Role::Aggregator, Body::Demand(Demand { interval: INTERVAL, round: 5, buses: vec![at] })),
         (Role::Dso, Body::Award(Award { interval: INTERVAL, buses: vec![bus_price()] })),
         (Role::Aggregator, Body::FinalDemand(final_demand)),
@@ -82,6 +94,7 @@ fn rounds() -> Vec<(Role, Body)> {
 fn ledger() -> Vec<(Role, Body)> {
     let clearing = ClearingEntry {
         interval: INTERVAL,
+        rounds: 2,
         import: Milliwatt(1),
         prices: vec![PicoEurPerWh(1)],
         flows: vec![],

@@ -177,6 +177,7 @@ impl World {
         let demand = FinalDemand {
             interval,
             bids_root: Hash32([5; 32]),
+            rounds: 1,
             allocations_root: root.hash,
             import: root.import,
             export: root.export,
@@ -198,6 +199,7 @@ impl World {
         let demand = Body::FinalDemand(FinalDemand { interval, ..demand });
         ClearingEntry {
             interval,
+            rounds: 1,
             import,
             prices: vec![price, price],
             flows: vec![import],

@@ -19,6 +19,8 @@ use wire::message::{Body, MessageRef};
 pub struct IntervalAccount {
     /// Price at the grid supply point, lowest and highest local price; none until it is cleared.
     pub prices: Option<[PicoEurPerWh; 3]>,
+    /// Rounds between DSO and aggregators that its clearing took, as the aggregators signed them.
+    pub rounds: u32,
     /// Net import cleared.
     pub import: Milliwatt,
     /// From the DSO's submission of the clearing to the first copy of its decided block, in milliseconds
@@ -142,6 +144,7 @@ impl ObserverCore {
         let at_root = clearing.prices.get(self.root).copied().unwrap_or(lowest);
         let account = self.accounts.entry(clearing.interval).or_default();
         account.prices = Some([at_root, lowest, highest]);
+        account.rounds = clearing.rounds;
         account.import = clearing.import;
         account.finality_ms = Some(took_ms);
     }
