@@ -12,6 +12,7 @@ pub mod curve;
 pub mod curve_ops;
 pub mod feeder;
 pub mod grid;
+pub mod horizon;
 pub mod interval;
 pub mod parameters;
 pub mod powerflow;

@@ -9,6 +9,7 @@ mod certified;
 mod corners;
 mod engine;
 mod feeders;
+mod horizon;
 mod nodal;
 mod powerflow;
 mod reference;

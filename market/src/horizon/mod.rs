@@ -1,0 +1,83 @@
+//! Day-ahead clearing: many coupled intervals on one feeder, with storage and deferrable orders that the
+//! market itself schedules, in floating point and to a tolerance.
+//!
+//! [`problem`] says what is cleared, [`clearing`] what comes out. The optimum is found by an interior
+//! point in which every order eliminates its own variables; limits of the feeder join as they are passed.
+//! Nobody need trust it: what comes out carries every multiplier.
+
+mod boxes;
+pub mod certificate;
+mod cholesky;
+pub mod clearing;
+mod deferrable;
+pub mod error;
+mod interior;
+mod limits;
+mod model;
+mod newton;
+mod outcome;
+mod prices;
+pub mod problem;
+mod rows;
+mod storage;
+mod validate;
+mod worth;
+
+use clearing::HorizonClearing;
+use error::{HorizonError, Unmet};
+pub use interior::Stalled;
+use limits::LimitKind;
+use model::{Model, Purpose};
+use problem::HorizonProblem;
+pub use validate::{MAX_INTERVALS, MAX_PLACES};
+
+/// Scaled power by which limits are passed in all, above which they can't be met.
+const EXCESS: f64 = 1e-6;
+
+/// Clears all intervals together.
+///
+/// # Errors
+/// [`HorizonError`] where the problem makes no sense, can't be met, or is not solved to the tolerance.
+pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> {
+    validate::validate(problem)?;
+    let mut model = Model::new(problem, Purpose::Optimum);
+    match interior::solve(&mut model) {
+        Ok(()) => Ok(outcome::clearing(&model)),
+        Err(stalled) => Err(unmet(problem).map_or(HorizonError::Stalled(stalled), HorizonError::Infeasible)),
+    }
+}
+
+/// The limit that can't be met, if there is one: found by passing as little of them as possible.
+fn unmet(problem: &HorizonProblem) -> Option<Unmet> {
+    let mut model = Model::new(problem, Purpose::LeastExcess);
+    interior::solve(&mut model).ok()?;
+    let power = model.scale.power;
+    let mut worst = (EXCESS, None);
+    let mut consider = |excess: f64, unmet: Unmet| {
+        if excess > worst.0 {
+            worst = (excess, Some(unmet));
+        }
+    };
+    for (interval, first) in model.firsts.supplies.iter().enumerate() {
+        let first = first + problem.supplies[interval].pieces.len();
+        let (more, less) = (model.boxes.value[first], model.boxes.value[first + 1]);
+        consider(more, Unmet::SupplyMax { interval, excess_kw: more * power });
+        consider(less, Unmet::SupplyMin { interval, excess_kw: less * power });
+    }
+    for equation in &model.equations {
+        let (Some(limit), Some(excess)) = (model.limits[equation.pattern], equation.excess) else {
+            continue;
+        };
+        let (place, interval, excess) = (limit.place, equation.interval, model.boxes.value[excess]);
+        let excess_kw = excess * power;
+        let excess_square_pu = excess_kw * model.patterns[equation.pattern].unit;
+        let unmet = match limit.kind {
+            LimitKind::PowerMax => Unmet::PowerMax { place, interval, excess_kw },
+            LimitKind::PowerMin => Unmet::PowerMin { place, interval, excess_kw },
+            LimitKind::VoltageMin => Unmet::VoltageMin { place, interval, excess_square_pu },
+            LimitKind::VoltageMax => Unmet::VoltageMax { place, interval, excess_square_pu },
+        };
+        consider(excess, unmet);
+    }
+    worst.1
+}

@@ -1,0 +1,194 @@
+//! One Newton step of the interior point. Every party's own variables are eliminated, so that what is
+//! left is a dense system in the multipliers of the equations: how what is taken answers prices, summed
+//! by place and seen through the equations' patterns.
+
+use super::boxes::{Step, Target};
+use super::cholesky::{Factor, Symmetric};
+use super::model::{Model, Taken};
+
+/// Rounds of refinement of the equations' multipliers against their residual.
+const REFINEMENTS: usize = 2;
+
+/// The model at its present point, factorised.
+pub struct Newton<'m, 'p> {
+    model: &'m Model<'p>,
+    mobility: Vec<f64>,
+    gradient: Vec<f64>,
+    shortfalls: Vec<f64>,
+    storage_shortfalls: Vec<Vec<f64>>,
+    deferrable_shortfalls: Vec<f64>,
+    factor: Factor,
+}
+
+/// A step of everything.
+pub struct Direction {
+    pub boxes: Step,
+    pub multipliers: Vec<f64>,
+    pub storage_values: Vec<Vec<f64>>,
+    pub deferrable_values: Vec<f64>,
+}
+
+/// How what is taken at the places falls when prices rise.
+struct Response {
+    /// Within an interval, by place and interval: real by real, real by reactive, reactive by reactive.
+    real: Vec<f64>,
+    mixed: Vec<f64>,
+    reactive: Vec<f64>,
+    /// Between intervals, for places with orders that tie them: place, and a full square.
+    tied: Vec<(usize, Vec<f64>)>,
+}
+
+impl<'m, 'p> Newton<'m, 'p> {
+    pub fn new(model: &'m Model<'p>) -> Self {
+        let mobility = model.boxes.mobility();
+        let factor = system(model, &mobility).factorise();
+        Self {
+            model,
+            gradient: model.gradient(),
+            shortfalls: model.shortfalls(),
+            storage_shortfalls: model.storages.iter().map(|s| s.shortfall(&model.boxes)).collect(),
+            deferrable_shortfalls: model.deferrables.iter().map(|d| d.shortfall(&model.boxes)).collect(),
+            mobility,
+            factor,
+        }
+    }
+
+    /// The step that drives the products to a target.
+    pub fn direction(&self, target: &Target) -> Direction {
+        let model = self.model;
+        let pull = model.boxes.pull(&self.gradient, target);
+        let mut multipliers = vec![0.0; model.equations.len()];
+        let mut moved = self.answer(&multipliers, &pull);
+        for _ in 0..=REFINEMENTS {
+            let left = model.left_sides(&model.taken(&moved.0), &moved.0);
+            let over: Vec<f64> = left.iter().zip(&self.shortfalls).map(|(left, lack)| left - lack).collect();
+            let change = self.factor.solve(&over);
+            multipliers.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
+            moved = self.answer(&multipliers, &pull);
+        }
+        let (value, storage_values, deferrable_values) = moved;
+        Direction {
+            boxes: model.boxes.complete(value, target),
+            multipliers,
+            storage_values,
+            deferrable_values,
+        }
+    }
+
+    /// What every variable does when the equations' multipliers move.
+    fn answer(&self, multipliers: &[f64], pull: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>, Vec<f64>) {
+        let (model, intervals) = (self.model, self.model.intervals());
+        let prices = model.prices(multipliers);
+        let here = |place: usize| &prices.real[place * intervals..(place + 1) * intervals];
+        let mut step = vec![0.0; pull.len()];
+        for (i, link) in model.links.iter().enumerate() {
+            let at = model.at(link.place, link.interval);
+            let price = link.real * prices.real[at] + link.reactive * prices.reactive[at];
+            step[i] = self.mobility[i] * (pull[i] - price);
+        }
+        for (equation, multiplier) in model.equations.iter().zip(multipliers) {
+            if let Some(slack) = equation.slack {
+                step[slack] = self.mobility[slack] * (pull[slack] - multiplier);
+            }
+            if let Some(excess) = equation.excess {
+                step[excess] = self.mobility[excess] * (pull[excess] + multiplier);
+            }
+        }
+        let storages = model.storages.iter().zip(&self.storage_shortfalls);
+        let storage_values = storages
+            .map(|(s, lacking)| s.ladder(&self.mobility).step(here(s.place), pull, lacking, &mut step))
+            .collect();
+        let deferrables = model.deferrables.iter().zip(&self.deferrable_shortfalls);
+        let deferrable_values = deferrables
+            .map(|(d, lacking)| d.step(&self.mobility, here(d.place), pull, *lacking, &mut step))
+            .collect();
+        (step, storage_values, deferrable_values)
+    }
+}
+
+/// The matrix of the system in the equations' multipliers.
+fn system(model: &Model, mobility: &[f64]) -> Symmetric {
+    let response = Response::new(model, mobility);
+    let mut system = Symmetric::zero(model.equations.len());
+    add_within_intervals(model, &response, &mut system);
+    for (place, square) in &response.tied {
+        add_between_intervals(model, *place, square, &mut system);
+    }
+    for (i, equation) in model.equations.iter().enumerate() {
+        for slack in [equation.slack, equation.excess].into_iter().flatten() {
+            system.row_mut(i)[i] += mobility[slack];
+        }
+    }
+    system
+}
+
+fn add_within_intervals(model: &Model, response: &Response, system: &mut Symmetric) {
+    let mut by_interval = vec![Vec::new(); model.intervals()];
+    for (i, equation) in model.equations.iter().enumerate() {
+        by_interval[equation.interval].push((i, &model.patterns[equation.pattern]));
+    }
+    for (interval, equations) in by_interval.iter().enumerate() {
+        for (k, (i, own)) in equations.iter().enumerate() {
+            let row = system.row_mut(*i);
+            for (j, other) in &equations[..=k] {
+                let mut sum = 0.0;
+                for place in 0..model.places() {
+                    let at = model.at(place, interval);
+                    let (p, q) = (own.real[place], own.reactive[place]);
+                    sum += other.real[place] * (p * response.real[at] + q * response.mixed[at])
+                        + other.reactive[place] * (p * response.mixed[at] + q * response.reactive[at]);
+                }
+                row[*j] += sum;
+            }
+        }
+    }
+}
+
+fn add_between_intervals(model: &Model, place: usize, square: &[f64], system: &mut Symmetric) {
+    let seen = |(i, equation): (usize, &super::model::Equation)| {
+        let weight = model.patterns[equation.pattern].real[place];
+        (weight != 0.0).then_some((i, equation.interval, weight))
+    };
+    let seen: Vec<(usize, usize, f64)> = model.equations.iter().enumerate().filter_map(seen).collect();
+    let intervals = model.intervals();
+    for (k, (i, interval, weight)) in seen.iter().enumerate() {
+        let answers = &square[interval * intervals..(interval + 1) * intervals];
+        let row = system.row_mut(*i);
+        for (j, other, other_weight) in &seen[..=k] {
+            row[*j] += weight * other_weight * answers[*other];
+        }
+    }
+}
+
+impl Response {
+    fn new(model: &Model, mobility: &[f64]) -> Self {
+        let intervals = model.intervals();
+        let Taken { real, reactive } = Taken::nothing(model.base.real.len());
+        let mut response = Self { mixed: real.clone(), real, reactive, tied: Vec::new() };
+        for (link, mobility) in model.links.iter().zip(mobility) {
+            let at = model.at(link.place, link.interval);
+            response.real[at] += link.real * link.real * mobility;
+            response.mixed[at] += link.real * link.reactive * mobility;
+            response.reactive[at] += link.reactive * link.reactive * mobility;
+        }
+        let mut squares = vec![Vec::new(); model.places()];
+        let places = model.storages.iter().map(|s| s.place).chain(model.deferrables.iter().map(|d| d.place));
+        places.for_each(|place| squares[place].resize(intervals * intervals, 0.0));
+        for storage in &model.storages {
+            storage.ladder(mobility).add_response(&mut squares[storage.place]);
+        }
+        for order in &model.deferrables {
+            order.add_response(mobility, &mut squares[order.place], intervals);
+        }
+        for (place, mut square) in squares.into_iter().enumerate() {
+            if square.is_empty() {
+                continue;
+            }
+            for j in 1..intervals {
+                (0..j).for_each(|i| square[i * intervals + j] = square[j * intervals + i]);
+            }
+            response.tied.push((place, square));
+        }
+        response
+    }
+}
