@@ -1,16 +1,19 @@
 //! The interior point: predictor and corrector (Mehrotra, SIAM J. Optim. 2(4), 1992) on a convex
 //! quadratic program, with limits of the feeder joining on the way.
 
-use super::boxes::Target;
-use super::model::Model;
+use super::boxes::{Boxes, Target};
+use super::model::{Model, Purpose};
 use super::newton::{Direction, Newton};
 use thiserror::Error;
+
+/// Steps without a better point after which none is expected.
+const PATIENCE: usize = 15;
 
 /// Most steps.
 const MAX_STEPS: usize = 200;
 
 /// Relative gap at which no more is to be gained.
-const GAP: f64 = 1e-11;
+const GAP: f64 = 1e-10;
 
 /// Relative gap that will do where rounding allows no less.
 const GAP_ACCEPTED: f64 = 1e-8;
@@ -35,6 +38,9 @@ const SHORTEST_STEP: f64 = 1e-9;
 
 /// Products are raised to so much when limits join a point already near its optimum.
 const PRODUCT_TO_JOIN: f64 = 1e-3;
+
+/// The same where excess is sought, whose costs of 1 must be far from decided then.
+const PRODUCT_TO_JOIN_EXCESS: f64 = 1e-1;
 
 /// The interior point came to no end.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
@@ -91,6 +97,16 @@ impl Distance {
         Self { product: if count > 0.0 { sum / count } else { 0.0 }, gap: sum / turnover, residual }
     }
 
+    /// The larger of gap and residual, each by what is aimed at; less is better.
+    fn score(&self) -> f64 {
+        let score = (self.gap / GAP).max(self.residual / RESIDUAL);
+        if self.gap.is_finite() && self.residual.is_finite() {
+            score
+        } else {
+            f64::INFINITY
+        }
+    }
+
     fn within(&self, gap: f64, residual: f64) -> bool {
         self.gap <= gap && self.residual <= residual
     }
@@ -98,31 +114,81 @@ impl Distance {
 
 /// Moves the model's point to an optimum that keeps every limit of the feeder.
 pub fn solve(model: &mut Model) -> Result<(), Stalled> {
-    let mut stuck = false;
+    let mut best: Option<(Distance, Point)> = None;
+    let mut since = 0;
     for steps in 0..MAX_STEPS {
         let distance = Distance::of(model);
-        let good_enough = stuck && distance.within(GAP_ACCEPTED, RESIDUAL_ACCEPTED);
-        let optimal = good_enough || distance.within(GAP, RESIDUAL);
-        if stuck && !good_enough {
-            return Err(Stalled { steps, gap: distance.gap, residual: distance.residual });
+        if distance.gap < GAP_TO_JOIN && join(model, &distance) {
+            (best, since) = (None, 0);
+        } else if distance.within(GAP, RESIDUAL) {
+            return Ok(());
+        } else if best.as_ref().is_none_or(|(best, _)| distance.score() < best.score()) {
+            (best, since) = (Some((distance, Point::of(model))), 0);
+        } else {
+            since += 1;
         }
-        if optimal || distance.gap < GAP_TO_JOIN {
-            let product = distance.product.max(if optimal { PRODUCT_TO_JOIN } else { 0.0 });
-            let joined = model.join(EXCESS, product);
-            if joined == 0 && optimal {
-                return Ok(());
-            }
-            if joined > 0 && optimal {
-                model.boxes.recentre(PRODUCT_TO_JOIN);
-            }
+        if advance(model) < SHORTEST_STEP || since > PATIENCE {
+            return settle(model, best, steps);
         }
-        stuck = advance(model) < SHORTEST_STEP;
     }
-    let distance = Distance::of(model);
-    if distance.within(GAP_ACCEPTED, RESIDUAL_ACCEPTED) && model.join(EXCESS, distance.product) == 0 {
+    settle(model, best, MAX_STEPS)
+}
+
+/// Lets limits join that are passed; whether there were any.
+fn join(model: &mut Model, distance: &Distance) -> bool {
+    let product = distance.product.max(match model.purpose {
+        Purpose::Optimum => PRODUCT_TO_JOIN,
+        Purpose::LeastExcess => PRODUCT_TO_JOIN_EXCESS,
+    });
+    let joined = model.join(EXCESS, product) > 0;
+    if joined {
+        model.boxes.recentre(product);
+    }
+    joined
+}
+
+/// Goes back to the best point there was, if it will do.
+fn settle(model: &mut Model, best: Option<(Distance, Point)>, steps: usize) -> Result<(), Stalled> {
+    let Some((distance, point)) = best else {
+        return Err(Stalled { steps, gap: f64::INFINITY, residual: f64::INFINITY });
+    };
+    point.restore(model);
+    if distance.within(GAP_ACCEPTED, RESIDUAL_ACCEPTED) {
         return Ok(());
     }
-    Err(Stalled { steps: MAX_STEPS, gap: distance.gap, residual: distance.residual })
+    Err(Stalled { steps, gap: distance.gap, residual: distance.residual })
+}
+
+/// What moves of a model.
+struct Point {
+    boxes: Boxes,
+    multipliers: Vec<f64>,
+    storage_values: Vec<Vec<f64>>,
+    deferrable_values: Vec<f64>,
+}
+
+impl Point {
+    fn of(model: &Model) -> Self {
+        Self {
+            boxes: model.boxes.clone(),
+            multipliers: model.equations.iter().map(|equation| equation.multiplier).collect(),
+            storage_values: model.storages.iter().map(|storage| storage.values.clone()).collect(),
+            deferrable_values: model.deferrables.iter().map(|order| order.value).collect(),
+        }
+    }
+
+    fn restore(self, model: &mut Model) {
+        model.boxes = self.boxes;
+        for (equation, multiplier) in model.equations.iter_mut().zip(self.multipliers) {
+            equation.multiplier = multiplier;
+        }
+        for (storage, values) in model.storages.iter_mut().zip(self.storage_values) {
+            storage.values = values;
+        }
+        for (order, value) in model.deferrables.iter_mut().zip(self.deferrable_values) {
+            order.value = value;
+        }
+    }
 }
 
 /// Makes one step; which part of it was taken.

@@ -102,9 +102,18 @@ fn storage(model: &Model, order: &StorageOrder, block: &StorageBlock, prices: &[
     let bounded = |values: &[f64], most: f64| -> Vec<f64> {
         values.iter().map(|value| (value * model.scale.power).clamp(0.0, most)).collect()
     };
+    let mut charge_kw = bounded(charge, order.charge_max_kw);
+    let mut discharge_kw = bounded(discharge, order.discharge_max_kw);
+    if order.charge_efficiency * order.discharge_efficiency == 1.0 {
+        // Without losses only the difference matters, and what goes in and out at once only wears.
+        for (charge, discharge) in charge_kw.iter_mut().zip(&mut discharge_kw) {
+            let both = charge.min(*discharge);
+            (*charge, *discharge) = (*charge - both, *discharge - both);
+        }
+    }
     let mut schedule = StorageSchedule {
-        charge_kw: bounded(charge, order.charge_max_kw),
-        discharge_kw: bounded(discharge, order.discharge_max_kw),
+        charge_kw,
+        discharge_kw,
         stored_values: block.values.iter().map(|value| value * model.scale.price).collect(),
         ..StorageSchedule::default()
     };

@@ -42,7 +42,7 @@ impl Model<'_> {
                 let pattern = self.pattern(passed.limit);
                 let excess = passed.excess / self.patterns[pattern].unit / self.scale.power;
                 if excess > tolerance && !self.joined.contains_key(&(passed.limit, interval)) {
-                    self.add_limit(passed.limit, interval, excess.max(SLACK_LEAST), product);
+                    self.add_limit(passed.limit, interval, excess, product);
                     joined += 1;
                 }
             }
@@ -59,13 +59,17 @@ impl Model<'_> {
         self.patterns.len() - 1
     }
 
-    fn add_limit(&mut self, limit: Limit, interval: usize, slack: f64, product: f64) {
+    fn add_limit(&mut self, limit: Limit, interval: usize, passed_by: f64, product: f64) {
         let pattern = self.pattern(limit);
         self.joined.insert((limit, interval), self.equations.len());
         let unlimited = f64::INFINITY;
-        let excess = match self.purpose {
-            Purpose::Optimum => None,
-            Purpose::LeastExcess => Some(self.boxes.push(unlimited, (1.0, 0.0), slack, product)),
+        let (slack, excess) = match self.purpose {
+            Purpose::Optimum => (passed_by.max(SLACK_LEAST), None),
+            // Where excess is sought, it starts as it is, and the equation holds.
+            Purpose::LeastExcess => {
+                let start = passed_by + SLACK_LEAST;
+                (SLACK_LEAST, Some(self.boxes.push(unlimited, (1.0, 0.0), start, product)))
+            }
         };
         let slack = self.boxes.push(unlimited, (0.0, 0.0), slack, product);
         let multiplier = self.boxes.low[slack];
