@@ -159,22 +159,20 @@ fn settled(bands: &[VoltageBand], pass: &Pass, shifts: &[f64], missed: &[f64]) -
 /// How far the clearing lies from its AC power flow, and that from the problem's limits.
 fn gap(problem: &GridProblem, shifts: &[f64], solution: &GridSolution, flow: &RadialFlow) -> Gap {
     let mut gap = Gap::default();
-    let places = flow.voltage_pu.len();
-    for place in 0..places {
-        let voltage = flow.voltage_pu[place];
-        let square = solution.voltage_square_pu[place];
+    let places = flow.voltage_pu.len() as f64;
+    let model = solution.voltage_square_pu.iter().zip(shifts);
+    for ((square, shift), voltage) in model.zip(&flow.voltage_pu) {
         let error = (square.max(0.0).sqrt() - voltage).abs();
-        let shifted_error = ((square - shifts[place]).max(0.0).sqrt() - voltage).abs();
+        let shifted_error = ((square - shift).max(0.0).sqrt() - voltage).abs();
         gap.voltage_max_pu = gap.voltage_max_pu.max(error);
+        gap.voltage_mean_pu += error / places;
         gap.shifted_voltage_max_pu = gap.shifted_voltage_max_pu.max(shifted_error);
-        gap.voltage_mean_pu += error / places as f64;
-        if place == 0 {
-            continue;
-        }
-        let band = &problem.network.bands[place];
+    }
+    for (place, ac) in flow.flows.iter().enumerate().skip(1) {
+        let (band, voltage) = (&problem.network.bands[place], flow.voltage_pu[place]);
         gap.below_min_pu = gap.below_min_pu.max(band.min_square_pu.max(0.0).sqrt() - voltage);
         gap.above_max_pu = gap.above_max_pu.max(voltage - band.max_square_pu.max(0.0).sqrt());
-        let (model, ac) = (&solution.flows[place], &flow.flows[place]);
+        let model = &solution.flows[place];
         let loss_kw = match problem.network.losses {
             Losses::Carried => model.loss_kw,
             Losses::Neglected => {
@@ -187,4 +185,67 @@ fn gap(problem: &GridProblem, shifts: &[f64], solution: &GridSolution, flow: &Ra
         gap.line_power_max_kw = gap.line_power_max_kw.max((model.power_kw - ac.power_kw).abs());
     }
     gap
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clear;
+    use super::super::sample::{chain, loaded};
+    use super::*;
+
+    fn corrected(problem: &GridProblem) -> Correction<super::super::GridError> {
+        correct(problem, clear(problem).unwrap(), clear).unwrap()
+    }
+
+    #[test]
+    fn a_lower_limit_the_model_thought_kept_is_kept_in_the_end() {
+        let mut problem = loaded();
+        problem.network.bands[3].min_square_pu = 0.96 * 0.96;
+        let correction = corrected(&problem);
+        let (first, last) = (&correction.passes[0], correction.passes.last().unwrap());
+        assert_eq!(correction.ending, Ending::Kept);
+        assert!(first.gap.below_min_pu > 1e-4, "{:?}", first.gap);
+        assert!(last.gap.below_min_pu <= TOLERANCE_PU, "{:?}", last.gap);
+        assert!(last.gap.shifted_voltage_max_pu < 0.05 * first.gap.voltage_max_pu, "{:?}", last.gap);
+        assert!(correction.passes.len() <= 4);
+    }
+
+    #[test]
+    fn an_upper_limit_the_model_held_too_early_lets_more_through() {
+        let mut problem = chain();
+        problem.network.bands[3].max_square_pu = 1.03 * 1.03;
+        let correction = corrected(&problem);
+        let (first, last) = (&correction.passes[0], correction.passes.last().unwrap());
+        assert_eq!(correction.ending, Ending::Kept);
+        // The generators export more, at less cost, and reach the limit.
+        assert!(last.solution.import_kw < first.solution.import_kw - 10.0);
+        assert!((last.flow.voltage_pu[3] - 1.03).abs() < 2.0 * TOLERANCE_PU, "{:?}", last.flow);
+    }
+
+    #[test]
+    fn without_a_limit_that_binds_nothing_is_cleared_again() {
+        let correction = corrected(&loaded());
+        assert_eq!((correction.passes.len(), correction.ending), (1, Ending::Kept));
+    }
+
+    #[test]
+    fn a_limit_that_only_the_model_can_keep_is_not_passed_over() {
+        let mut problem = loaded();
+        problem.offers.iter_mut().for_each(|offer| offer.pieces.clear());
+        let free = clear(&problem).unwrap();
+        // What the model says is exactly allowed; the AC voltage is lower.
+        problem.network.bands[3].min_square_pu = free.voltage_square_pu[3] - 1e-9;
+        let correction = corrected(&problem);
+        assert!(matches!(correction.ending, Ending::Refused(_)), "{:?}", correction.ending);
+    }
+
+    #[test]
+    fn a_dispatch_no_feeder_can_carry_has_no_flow() {
+        let mut problem = loaded();
+        problem.offers[2].power_min_kw = 1e5;
+        problem.offers[2].pieces.clear();
+        problem.supply.pieces[0].width_kw = 1e6;
+        let error = correct(&problem, clear(&problem).unwrap(), clear).unwrap_err();
+        assert!(matches!(error, PowerFlowError::Diverged { .. }));
+    }
 }

@@ -196,3 +196,82 @@ impl Line {
         1.0 - self.impedance_square() * self.current_square / self.sending_square
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::clear;
+    use super::super::problem::{Losses, Reactive};
+    use super::super::sample::{chain, loaded};
+    use super::*;
+
+    fn check(problem: &GridProblem) -> Vec<PlaceParts> {
+        let solution = clear(problem).unwrap();
+        let parts = parts(problem, &solution);
+        let worth = worth(problem, &solution);
+        for (place, parts) in parts.iter().enumerate() {
+            assert!((parts.real.price() - solution.prices[place]).abs() < 1e-9);
+            assert!((parts.reactive.price() - solution.reactive_prices[place]).abs() < 1e-9);
+            if place == 0 {
+                continue;
+            }
+            // What multipliers and flows make it, before anything is put where it is missing.
+            let parent = problem.network.parent[place];
+            let added = added(problem, &solution, place, worth[place]);
+            let (from, to) = (solution.prices[parent], solution.prices[place]);
+            assert!((from + added.real.price() - to).abs() < 1e-5, "{place}: {from} {added:?} {to}");
+            let (from, to) = (solution.reactive_prices[parent], solution.reactive_prices[place]);
+            assert!((from + added.reactive.price() - to).abs() < 1e-5, "{place}: {from} {added:?} {to}");
+        }
+        parts
+    }
+
+    #[test]
+    fn a_voltage_limit_lowers_prices_towards_the_generator_that_presses_on_it() {
+        // Figures of the reference case v03_voltvar_relief, solved by Clarabel, PIQP and HiGHS.
+        let mut problem = chain();
+        for band in &mut problem.network.bands[1..] {
+            (band.min_square_pu, band.max_square_pu) = (0.95 * 0.95, 1.05 * 1.05);
+        }
+        for branch in &mut problem.network.branches {
+            branch.resistance_pu_per_kva = 0.007487103464282773 / 1e3;
+            branch.reactance_pu_per_kva = 0.0056153275982120795 / 1e3;
+        }
+        problem.offers[2].reactive =
+            Reactive::Range { min_kvar: -1500.0, max_kvar: 1500.0, cost_eur_per_mvar2_h: 2.0 };
+        let parts = check(&problem);
+        let expected = [(0.0, 0.0), (-2.526317, -1.894738), (-5.052634, -3.789475), (-7.578951, -5.684213)];
+        for (parts, (real, reactive)) in parts.iter().zip(expected) {
+            assert!((parts.real.voltage - real).abs() < 1e-5, "{parts:?}");
+            assert!((parts.reactive.voltage - reactive).abs() < 1e-5, "{parts:?}");
+            assert!((parts.real.energy - 45.0).abs() < 1e-6);
+            assert_eq!((parts.real.loss, parts.real.congestion), (0.0, 0.0));
+        }
+    }
+
+    #[test]
+    fn each_cause_has_its_part() {
+        let mut problem = loaded();
+        problem.network.branches[1].power_max_kw = 950.0;
+        problem.network.branches[2].apparent_max_kva = 640.0;
+        problem.network.branches[3].ratio_square = 1.02;
+        problem.network.bands[3].min_square_pu = 0.985;
+        problem.objective.loss_price = 60.0;
+        problem.objective.voltage_deviation_price = 10.0;
+        let parts = check(&problem);
+        let [_, first, second, third] = parts[..] else { panic!("{parts:?}") };
+        assert!(first.real.congestion > 1.0 && first.reactive.congestion.abs() < 1e-6, "{first:?}");
+        assert!(second.reactive.congestion > 0.1, "{second:?}");
+        assert!(third.real.loss > 0.1 && third.real.voltage > 0.01, "{third:?}");
+    }
+
+    #[test]
+    fn losses_in_the_balance_are_priced_where_they_arise() {
+        let mut problem = loaded();
+        problem.network.losses = Losses::Carried;
+        problem.network.bands[3].min_square_pu = 0.97 * 0.97;
+        let parts = check(&problem);
+        assert!(parts[3].real.loss > parts[1].real.loss && parts[1].real.loss > 0.0);
+        assert!(parts[3].real.voltage > 0.1);
+        assert_eq!(parts[3].real.congestion, 0.0);
+    }
+}

@@ -13,6 +13,8 @@ pub mod dlmp;
 pub mod error;
 pub mod problem;
 pub mod rounding;
+#[cfg(test)]
+mod sample;
 pub mod solution;
 pub mod solve;
 
