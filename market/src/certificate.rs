@@ -12,10 +12,12 @@ use crate::feeder::{Feeder, Tree};
 use crate::share::Demand;
 use crate::supply::SupplyCurve;
 use crate::units::{Milliwatt, PicoEurPerWh, PRICE_BOUND};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What one party (an aggregator, or a single site) asks for at its bus's price, and was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PartyDemand {
     /// Index of its bus in [`Feeder::buses`].
     pub bus: usize,

@@ -5,8 +5,9 @@
 //! Flows and the import are summed up again from what was given, to the milliwatt. A multiplier is
 //! dropped where its limit does not bind: an interior-point method leaves a trace of each.
 
-use super::certificate::{self, kw, Answer, CertificateError, GridClearing, LineFlow, Multipliers};
-use super::certificate::{kvar, reactive_range, voltages, PartyDemand, Terms, Tolerances};
+use super::certificate::{self, congestion_may_stand, kvar, kw, reactive_range, voltages, Expected};
+use super::certificate::{Answer, CertificateError, GridClearing, LineFlow, Multipliers, PartyDemand};
+use super::certificate::{Terms, Tolerances};
 use super::problem::{GridProblem, Losses, Network, Supply};
 use super::solution::{GridSolution, OfferAward};
 use crate::curve::{Breakpoint, CurveError};
@@ -42,6 +43,17 @@ pub enum RoundingError {
     /// The supply is no curve in ticks and milliwatts.
     #[error("the supply cannot be published: {0}")]
     Supply(#[from] CurveError),
+    /// The solution loses more on a line than its current makes: more losses are worth having there,
+    /// and no dispatch of a real line was found.
+    #[error("line to place {place}: {claimed} are lost on it, and its current makes {made}")]
+    LossesWelcome {
+        /// The place it feeds.
+        place: usize,
+        /// What the solution loses.
+        claimed: Milliwatt,
+        /// What its current makes.
+        made: Milliwatt,
+    },
     /// The rounded clearing is refused: the solution was not accurate enough, or not optimal.
     #[error("the certificate does not hold: {0}")]
     Certificate(#[from] CertificateError),
@@ -57,7 +69,7 @@ pub fn certified(
     solution: &GridSolution,
     tolerances: Tolerances,
 ) -> Result<Published, RoundingError> {
-    let published = publish(problem, solution, &tolerances)?;
+    let published = publish(problem, solution, tolerances)?;
     let (network, objective, supply) = (&problem.network, &problem.objective, &published.supply);
     let terms = Terms { network, supply, objective, tolerances };
     certificate::check(&terms, &published.clearing, &published.parties)?;
@@ -71,7 +83,7 @@ pub fn certified(
 pub fn publish(
     problem: &GridProblem,
     solution: &GridSolution,
-    tolerances: &Tolerances,
+    tolerances: Tolerances,
 ) -> Result<Published, RoundingError> {
     let places = problem.network.parent.len();
     let by_place = [
@@ -81,6 +93,7 @@ pub fn publish(
         solution.reactive_prices.len(),
         solution.flows.len(),
         solution.duals.len(),
+        solution.voltage_square_pu.len(),
     ];
     let tree = (1..places).all(|place| problem.network.parent[place] < place);
     let stands = problem.offers.iter().all(|offer| offer.place < places);
@@ -90,17 +103,40 @@ pub fn publish(
     if solution.awards.len() != problem.offers.len() {
         return Err(RoundingError::Shape);
     }
-    let mut clearing = prices(problem, solution, tolerances)?;
-    let parties = parties(problem, solution, &clearing, tolerances)?;
+    let mut clearing = prices(problem, solution, &tolerances)?;
+    let parties = parties(problem, solution, &clearing, &tolerances)?;
     let mut taken = vec![LineFlow::default(); places];
     for party in &parties {
         taken[party.place].power += party.allocation;
         taken[party.place].reactive += party.reactive_allocation;
     }
-    let import = flows(&problem.network, solution, &taken, &mut clearing.flows)?;
+    let import = flows(&problem.network, solution, &taken, &tolerances, &mut clearing.flows)?;
     (clearing.import, clearing.import_reactive) = (import.power, import.reactive);
-    clearing.multipliers = multipliers(&problem.network, solution, &clearing.flows, tolerances)?;
-    Ok(Published { clearing, parties, supply: published_supply(&problem.supply)? })
+    clearing.multipliers = multipliers(&problem.network, solution, &clearing.flows, &tolerances)?;
+    let supply = published_supply(&problem.supply)?;
+    let (network, objective) = (&problem.network, &problem.objective);
+    explain(&Terms { network, supply: &supply, objective, tolerances }, &mut clearing)?;
+    Ok(Published { clearing, parties, supply })
+}
+
+/// Lets the limit of real power explain what is left of a price's step where that limit binds. Its
+/// multiplier appears nowhere else, so that it takes up what rounding and the solver leave.
+fn explain(terms: &Terms<'_>, clearing: &mut GridClearing) -> Result<(), RoundingError> {
+    let squares = voltages(terms.network, &clearing.flows);
+    let mut congestion: Vec<PicoEurPerWh> = clearing.multipliers.iter().map(|m| m.congestion).collect();
+    certificate::walk(terms, clearing, &squares, |place, expected| {
+        let left = (clearing.prices[place].eur_per_mwh() - expected.price) * 1e6;
+        let worth = congestion[place].0.saturating_add(left.round() as i64);
+        let branch = &terms.network.branches[place];
+        let binds = congestion[place] != PicoEurPerWh::ZERO;
+        if !binds || !congestion_may_stand(branch, clearing.flows[place], worth, &terms.tolerances) {
+            return Ok(expected);
+        }
+        congestion[place] = PicoEurPerWh(worth);
+        Ok(Expected { price: clearing.prices[place].eur_per_mwh(), ..expected })
+    })?;
+    clearing.multipliers.iter_mut().zip(congestion).for_each(|(m, worth)| m.congestion = worth);
+    Ok(())
 }
 
 fn ticks(figures: &[f64], what: &'static str) -> Result<Vec<PicoEurPerWh>, RoundingError> {
@@ -215,12 +251,14 @@ fn flows(
     network: &Network,
     solution: &GridSolution,
     taken: &[LineFlow],
+    tolerances: &Tolerances,
     flows: &mut [LineFlow],
 ) -> Result<LineFlow, RoundingError> {
-    let mut lost: Vec<(f64, f64)> = match network.losses {
-        Losses::Neglected => return sum_up(network, taken, None, flows),
-        Losses::Carried => solution.flows.iter().map(|flow| (flow.loss_kw, flow.loss_kvar)).collect(),
-    };
+    if network.losses == Losses::Neglected {
+        return sum_up(network, taken, None, flows);
+    }
+    check_losses(network, solution, tolerances)?;
+    let mut lost: Vec<(f64, f64)> = solution.flows.iter().map(|f| (f.loss_kw, f.loss_kvar)).collect();
     let mut import = sum_up(network, taken, Some(&lost), flows)?;
     for _ in 0..LOSS_PASSES {
         let squares = voltages(network, flows);
@@ -240,6 +278,31 @@ fn flows(
         }
     }
     Ok(import)
+}
+
+/// A solver relaxes what a line loses to at least what its current makes.
+fn check_losses(
+    network: &Network,
+    solution: &GridSolution,
+    tolerances: &Tolerances,
+) -> Result<(), RoundingError> {
+    for (place, flow) in solution.flows.iter().enumerate().skip(1) {
+        let sent = solution.voltage_square_pu[network.parent[place]];
+        let current = (flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar) / sent;
+        let branch = &network.branches[place];
+        let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
+        let size = flow.power_kw.abs().max(flow.reactive_kvar.abs());
+        let over = (flow.loss_kw - r * current).abs().max((flow.loss_kvar - x * current).abs());
+        if over > 10.0 * tolerances.power_kw(size) {
+            let milliwatt = |kw: f64| {
+                let out = RoundingError::OutOfBounds { what: "the loss of the line to place", index: place };
+                Milliwatt::from_kw(kw).ok_or(out)
+            };
+            let (claimed, made) = (milliwatt(flow.loss_kw)?, milliwatt(r * current)?);
+            return Err(RoundingError::LossesWelcome { place, claimed, made });
+        }
+    }
+    Ok(())
 }
 
 fn sum_up(
@@ -279,7 +342,7 @@ fn multipliers(
         let out = || RoundingError::OutOfBounds { what: "a multiplier at place", index: place };
         let tick = |price: f64| PicoEurPerWh::from_eur_per_mwh(price).ok_or_else(out);
         let congestion = tick(duals.power_max - duals.power_min)?;
-        if certificate::congestion_may_stand(branch, *flow, congestion.0, tolerances) {
+        if congestion_may_stand(branch, *flow, congestion.0, tolerances) {
             multipliers[place].congestion = congestion;
         }
         let apparent = tick(duals.apparent)?;

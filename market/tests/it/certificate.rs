@@ -9,7 +9,7 @@ use market::units::{Milliwatt, PicoEurPerWh};
 use proptest::prelude::*;
 
 /// Each party's demand at its bus's price and its share of the bus's allocation.
-fn parties(market: &Market, clearing: &Clearing) -> Vec<PartyDemand> {
+pub fn parties(market: &Market, clearing: &Clearing) -> Vec<PartyDemand> {
     let mut parties: Vec<PartyDemand> = market
         .parties
         .iter()
@@ -27,7 +27,11 @@ fn parties(market: &Market, clearing: &Clearing) -> Vec<PartyDemand> {
     parties
 }
 
-fn verdict(market: &Market, clearing: &Clearing, parties: &[PartyDemand]) -> Result<(), CertificateError> {
+pub fn verdict(
+    market: &Market,
+    clearing: &Clearing,
+    parties: &[PartyDemand],
+) -> Result<(), CertificateError> {
     check(&market.feeder, &market.tree, &market.supply, clearing, parties)
 }
 

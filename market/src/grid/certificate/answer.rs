@@ -30,7 +30,7 @@ impl Answer {
             Some(reserve) => standby(&reserve, end, answered).map(Some),
             None => Some(None),
         };
-        let range = self.range(offer, answered, tolerances)?;
+        let range = self.range(offer, ends, answered, tolerances)?;
         let (least_reactive, _) = reactive_range(&reactive, range.low, self.reactive_price, tolerances);
         Some(PartyDemand {
             place: offer.place,
@@ -53,14 +53,22 @@ impl Answer {
         self.price.0.checked_add(part).map(PicoEurPerWh)
     }
 
-    fn range(&self, offer: &Offer, answered: PicoEurPerWh, tolerances: &Tolerances) -> Option<Demand> {
+    fn range(
+        &self,
+        offer: &Offer,
+        ends: (f64, f64),
+        answered: PicoEurPerWh,
+        tolerances: &Tolerances,
+    ) -> Option<Demand> {
         let worth = self.standby_worth(offer);
         let tolerance = tolerances.price_eur_per_mwh();
         let price = answered.eur_per_mwh();
         let low = (worth.taken(offer, price + tolerance, false) * 1e6).floor();
         let high = (worth.taken(offer, price - tolerance, true) * 1e6).ceil();
         let bounded = |figure: f64| Milliwatt::from_kw(figure / 1e6);
-        Some(Demand { low: bounded(low)?, high: bounded(high)? })
+        // Rounding outward must not lead beyond the ends that reserve is measured from.
+        let (least, most) = (Milliwatt::from_kw(ends.0)?, Milliwatt::from_kw(ends.1)?);
+        Some(Demand { low: bounded(low)?.max(least), high: bounded(high)?.min(most) })
     }
 
     /// A kilowatt taken is worth more where it lets one more stand ready to be taken off, and less

@@ -32,6 +32,7 @@ pub use answer::{reactive_range, Answer};
 pub use error::CertificateError;
 pub use party::{PartyDemand, ReactiveTerms, Standby};
 pub(super) use physics::{apparent_may_stand, congestion_may_stand, kvar, kw, voltage_may_stand, voltages};
+pub(super) use prices::{walk, Expected};
 pub use terms::{Terms, Tolerances};
 
 use crate::units::{Millivar, Milliwatt, NanoEurPerHourPu, PicoEurPerWh, POWER_BOUND, PRICE_BOUND};

@@ -14,11 +14,11 @@ struct Worth {
     current: f64,
 }
 
-/// What follows for one place's prices.
+/// What follows for one place's prices, in EUR/MWh and EUR/Mvarh.
 #[derive(Clone, Copy, Default)]
-struct Expected {
-    price: f64,
-    reactive: f64,
+pub(in crate::grid) struct Expected {
+    pub(in crate::grid) price: f64,
+    pub(in crate::grid) reactive: f64,
 }
 
 fn eur(price: PicoEurPerWh) -> f64 {
@@ -81,6 +81,23 @@ pub(super) fn check(
     clearing: &GridClearing,
     squares: &[f64],
 ) -> Result<(), CertificateError> {
+    walk(terms, clearing, squares, |place, expected| {
+        check_place(terms, clearing, place, expected)?;
+        Ok(expected)
+    })
+}
+
+/// Goes down the tree with what follows for each place's prices. What `visit` makes of it is what
+/// the prices below follow from.
+///
+/// # Errors
+/// Where more losses would be worth having, and `visit`'s.
+pub(in crate::grid) fn walk(
+    terms: &Terms<'_>,
+    clearing: &GridClearing,
+    squares: &[f64],
+    mut visit: impl FnMut(usize, Expected) -> Result<Expected, CertificateError>,
+) -> Result<(), CertificateError> {
     let worths = worths(terms, clearing, squares)?;
     let mut expected = vec![Expected::default(); squares.len()];
     expected[0].price = eur(clearing.prices[0]);
@@ -97,8 +114,7 @@ pub(super) fn check(
             price: near.price + eur(multipliers.congestion) + 2.0 * r * voltage + per_flow * p,
             reactive: near.reactive + 2.0 * x * voltage + per_flow * q,
         };
-        expected[place] = with_apparent(terms, clearing, place, far);
-        check_place(terms, clearing, place, expected[place])?;
+        expected[place] = visit(place, with_apparent(terms, clearing, place, far))?;
     }
     Ok(())
 }

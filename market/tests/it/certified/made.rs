@@ -141,7 +141,7 @@ fn ancestors(network: &Network, place: usize) -> impl Iterator<Item = usize> + '
 
 /// What is taken at and below each place, plus the losses on the way where they are carried: found
 /// by going round until they no longer change.
-fn flows(network: &Network, parties: &[PartyDemand]) -> (Vec<LineFlow>, LineFlow) {
+pub fn flows(network: &Network, parties: &[PartyDemand]) -> (Vec<LineFlow>, LineFlow) {
     let places = network.parent.len();
     let mut lost = vec![(0i64, 0i64); places];
     loop {
@@ -191,7 +191,7 @@ fn current(network: &Network, flows: &[LineFlow], squares: &[f64], place: usize)
     size * size / squares[network.parent[place]]
 }
 
-fn squares(network: &Network, flows: &[LineFlow]) -> Vec<f64> {
+pub fn squares(network: &Network, flows: &[LineFlow]) -> Vec<f64> {
     let mut squares = vec![network.root_voltage_square_pu];
     for place in 1..flows.len() {
         let Branch { resistance_pu_per_kva: r, reactance_pu_per_kva: x, ratio_square, .. } =

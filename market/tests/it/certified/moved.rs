@@ -16,7 +16,7 @@ const WATT: i64 = 1_000;
 const PRICE_TOLERANCE: i64 = 1_000;
 
 /// Every number below a value, by the path to it.
-fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+pub fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Number(_) => found.push(path.to_owned()),
         Value::Array(items) => {
@@ -30,13 +30,13 @@ fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 /// The path without its indices: what kind of figure this is.
-fn kind(path: &str) -> String {
+pub fn kind(path: &str) -> String {
     let names = path.split('/').filter(|part| !part.is_empty() && part.parse::<usize>().is_err());
     names.collect::<Vec<_>>().join(".")
 }
 
 /// What index stands in the path.
-fn index(path: &str) -> usize {
+pub fn index(path: &str) -> usize {
     path.split('/').find_map(|part| part.parse().ok()).unwrap_or(0)
 }
 
@@ -45,7 +45,7 @@ fn beyond(random: &mut Random, least: i64) -> i64 {
     random.sign() * more(random, least)
 }
 
-fn more(random: &mut Random, least: i64) -> i64 {
+pub fn more(random: &mut Random, least: i64) -> i64 {
     least + random.between(1, 1 + least) * [0, 1, 100, 10_000][random.between(0, 3) as usize] + 1
 }
 
