@@ -1,5 +1,5 @@
-//! Clears a million sites of eight breakpoints and compares with one plain read of the same
-//! breakpoints, in one run on one core: `cargo bench -p market`.
+//! Clears a million sites of eight breakpoints, every site's dispatch included, and compares with
+//! one plain read of the same breakpoints, in one run, on one core and on two: `cargo bench -p market`.
 
 use market::clearing::book::Book;
 use market::clearing::{engine, Clearing, PriceRange};
@@ -7,6 +7,7 @@ use market::curve::Breakpoint;
 use market::feeder::{Feeder, Line};
 use market::supply::SupplyCurve;
 use market::units::{Milliwatt, PicoEurPerWh};
+use rayon::prelude::*;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -73,6 +74,12 @@ fn time<T>(run: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), result)
 }
 
+/// Sums every price and power on as many cores as the pool has.
+fn read(plain: &[(i64, i64)]) -> i64 {
+    let sum = |part: &[(i64, i64)]| part.iter().fold(0i64, |sum, (price, power)| sum + price + power);
+    plain.par_chunks(plain.len().div_ceil(rayon::current_num_threads())).map(sum).sum()
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut random = Random(20_260_101);
     let mut book = Book::new(BUSES);
@@ -94,29 +101,32 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("no limit binds, import price rising", None, &rising),
         ("limits bind, import price rising", Some(200_000_000_000), &rising),
     ];
-    for (name, limit, supply) in scenes {
-        let feeder = feeder(limit);
-        let tree = feeder.tree()?;
-        let (mut read, mut taken, mut outcome) = (Duration::MAX, Duration::MAX, None);
-        for _ in 0..RUNS {
-            let sum = || plain.iter().fold(0i64, |sum, (price, power)| sum + price + power);
-            read = read.min(time(sum).0);
-            let (run, cleared) = time(|| engine::clear(&feeder, &tree, supply, &book, range));
-            taken = taken.min(run);
-            outcome = Some(cleared?);
+    for cores in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build()?;
+        for (name, limit, supply) in scenes {
+            let feeder = feeder(limit);
+            let tree = feeder.tree()?;
+            let (mut plainly, mut taken, mut outcome) = (Duration::MAX, Duration::MAX, None);
+            for _ in 0..RUNS {
+                plainly = plainly.min(pool.install(|| time(|| read(&plain)).0));
+                let run = || time(|| engine::dispatch(&feeder, &tree, supply, &book, range));
+                let (run, cleared) = pool.install(run);
+                taken = taken.min(run);
+                outcome = Some(cleared?.clearing);
+            }
+            let clearing: Clearing = outcome.ok_or("nothing ran")?;
+            let mut prices = clearing.prices.clone();
+            prices.sort_unstable();
+            prices.dedup();
+            println!(
+                "{cores} cores, {name}: plain read {:.1} ms, cleared in {:.1} ms, ratio {:.1}; {} different prices, import {:.0} kW",
+                plainly.as_secs_f64() * 1e3,
+                taken.as_secs_f64() * 1e3,
+                taken.as_secs_f64() / plainly.as_secs_f64(),
+                prices.len(),
+                clearing.import.kw(),
+            );
         }
-        let clearing: Clearing = outcome.ok_or("nothing ran")?;
-        let mut prices = clearing.prices.clone();
-        prices.sort_unstable();
-        prices.dedup();
-        println!(
-            "{name}: plain read {:.1} ms, cleared in {:.1} ms, ratio {:.1}; {} different prices, import {:.0} kW",
-            read.as_secs_f64() * 1e3,
-            taken.as_secs_f64() * 1e3,
-            taken.as_secs_f64() / read.as_secs_f64(),
-            prices.len(),
-            clearing.import.kw(),
-        );
     }
     Ok(())
 }

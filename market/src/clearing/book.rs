@@ -1,5 +1,6 @@
 //! Many sites' curves in a few flat arrays, bus by bus: what [`super::engine`] reads.
 
+use super::piece::Piece;
 use crate::clearing::Clearing;
 use crate::curve::Breakpoint;
 use crate::share::{split, Demand};
@@ -29,13 +30,19 @@ pub enum BookError {
     TooLarge,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    count: u32,
+}
+
 /// Curves by site, in order of bus, without an allocation for each.
 #[derive(Clone, Debug)]
 pub struct Book {
-    pub(crate) prices: Vec<i64>,
-    pub(crate) powers: Vec<i64>,
-    /// For each site, where its breakpoints end; they begin where the site's before it do.
-    ends: Vec<usize>,
+    prices: Vec<i64>,
+    powers: Vec<i64>,
+    /// For each site, where its breakpoints begin and how many they are.
+    spans: Vec<Span>,
     /// For each bus, how many sites stand at it and before it.
     sites_to: Vec<usize>,
     /// For each bus, the most and the least its sites take together at any price.
@@ -44,7 +51,7 @@ pub struct Book {
     price_span: Option<(i64, i64)>,
     magnitude: i64,
     /// The longest fall from one breakpoint to the next.
-    pub(crate) fall_max: i64,
+    fall_max: i64,
 }
 
 impl Book {
@@ -53,7 +60,7 @@ impl Book {
         Self {
             prices: Vec::new(),
             powers: Vec::new(),
-            ends: Vec::new(),
+            spans: Vec::new(),
             sites_to: Vec::new(),
             ends_of_bus: vec![(0, 0); buses],
             price_span: None,
@@ -79,6 +86,9 @@ impl Book {
         if !points.windows(2).all(falls) {
             return Err(BookError::NoCurve);
         }
+        let (start, count) = (u32::try_from(self.prices.len()), u32::try_from(points.len()));
+        let (Ok(start), Ok(count)) = (start, count) else { return Err(BookError::TooLarge) };
+        let span = Span { start, count };
         let magnitude = first.power.0.unsigned_abs().max(last.power.0.unsigned_abs());
         let magnitude = i64::try_from(magnitude).ok().and_then(|m| self.magnitude.checked_add(m));
         self.magnitude = magnitude.filter(|m| *m <= SUM_BOUND).ok_or(BookError::TooLarge)?;
@@ -89,17 +99,17 @@ impl Book {
         *ends = (ends.0 + first.power.0, ends.1 + last.power.0);
         let (low, high) = self.price_span.unwrap_or((first.price.0, last.price.0));
         self.price_span = Some((low.min(first.price.0), high.max(last.price.0)));
-        self.sites_to.resize(bus + 1, self.ends.len());
+        self.sites_to.resize(bus + 1, self.spans.len());
         self.sites_to[bus] += 1;
         self.prices.extend(points.iter().map(|p| p.price.0));
         self.powers.extend(points.iter().map(|p| p.power.0));
-        self.ends.push(self.prices.len());
+        self.spans.push(span);
         Ok(())
     }
 
     /// Sites in the book.
     pub fn sites(&self) -> usize {
-        self.ends.len()
+        self.spans.len()
     }
 
     /// Breakpoints in the book.
@@ -114,13 +124,21 @@ impl Book {
 
     /// The sites at a bus.
     pub(crate) fn sites_at(&self, bus: usize) -> Range<usize> {
-        let to = |bus: usize| self.sites_to.get(bus).copied().unwrap_or(self.ends.len());
+        let to = |bus: usize| self.sites_to.get(bus).copied().unwrap_or(self.spans.len());
         (if bus == 0 { 0 } else { to(bus - 1) })..to(bus)
     }
 
-    /// A site's breakpoints.
-    pub(crate) fn points_of(&self, site: usize) -> Range<usize> {
-        (if site == 0 { 0 } else { self.ends[site - 1] })..self.ends[site]
+    /// A site's breakpoints: their prices and their powers, at least one of each.
+    #[inline]
+    pub(crate) fn curve(&self, site: usize) -> (&[i64], &[i64]) {
+        let Span { start, count } = self.spans[site];
+        let span = start as usize..start as usize + count as usize;
+        (&self.prices[span.clone()], &self.powers[span])
+    }
+
+    /// The longest fall from one breakpoint to the next.
+    pub(crate) fn fall_max(&self) -> i64 {
+        self.fall_max
     }
 
     /// Lowest and highest price of any breakpoint.
@@ -147,18 +165,34 @@ impl Book {
 
     /// A site's power at a tick; as [`crate::curve::FlexCurve::power_at`].
     pub(crate) fn power_at(&self, site: usize, tick: i64) -> i64 {
-        let points = self.points_of(site);
-        let (prices, powers) = (&self.prices[points.clone()], &self.powers[points]);
-        let next = prices.partition_point(|p| *p < tick);
+        let (prices, powers) = self.curve(site);
+        let next = below(prices, tick);
         if next == 0 {
             return powers[0];
         }
         if next == prices.len() {
             return powers[next - 1];
         }
-        let fall = (powers[next - 1] - powers[next]) as i128;
-        let (to_go, run) = ((prices[next] - tick) as i128, (prices[next] - prices[next - 1]) as i128);
-        powers[next] + (fall * to_go / run) as i64
+        powers[next] + between(prices, powers, next).at(tick)
+    }
+
+    /// A site's power just above a price, and by how much more it takes at the price.
+    #[inline]
+    pub(crate) fn step_at(&self, site: usize, price: i64) -> (i64, i64) {
+        let (prices, powers) = self.curve(site);
+        let next = below(prices, price);
+        if next == prices.len() {
+            return (powers[next - 1], 0);
+        }
+        if prices[next] == price {
+            let (low, high) = (self.power_at(site, price + 1), self.power_at(site, price));
+            return (low, high - low);
+        }
+        if next == 0 {
+            return (powers[0], 0);
+        }
+        let (at, step) = between(prices, powers, next).step(price);
+        (powers[next] + at - step, step)
     }
 
     /// Splits a clearing's allocations over the sites, in the order they were added. None where the
@@ -171,4 +205,15 @@ impl Book {
         }
         (allocations.len() == self.sites()).then_some(allocations)
     }
+}
+
+/// The stretch that ends at a breakpoint other than the first.
+fn between(prices: &[i64], powers: &[i64], next: usize) -> Piece {
+    Piece::between(prices[next - 1], prices[next], powers[next - 1] - powers[next])
+}
+
+/// How many of the prices, which rise, lie below a tick.
+#[inline]
+pub(crate) fn below(prices: &[i64], tick: i64) -> usize {
+    prices.partition_point(|price| *price < tick)
 }

@@ -1,34 +1,44 @@
 //! Clearing many sites whose curves are at hand, in a [`Book`].
 //!
-//! Curves are never merged. A look at one site in many guesses each bus's window of prices; one
-//! pass over all of them keeps the few pieces of curves that fall within it; and rounds on those
-//! alone, 65 prices at a time and summed up the tree, narrow it to a tick, the last of them exactly.
-//! Only where the guess was wrong (or there are few sites) is every curve bounded at 65 prices that
-//! span them all. The outcome is the same, figure for figure, as that of [`super::sampled`] or of a
-//! bisection over the whole tree.
+//! Curves are never merged. A few samples of the sites guess each bus's window of prices; one pass
+//! over all of them sums what lies outside it, and the curves that are straight within it as one
+//! line, and keeps the few pieces left; rounds on those alone, 65 prices at a time and summed up the
+//! tree, narrow the window to some ticks; and a second pass takes the exact sums where a straight line
+//! puts the price, which nearly always is where it lies, and every site's dispatch with them. Only where the guess
+//! was wrong (or there are few sites) is every curve bounded at 65 prices that span them all. The
+//! outcome is the same, figure for figure, as that of [`super::sampled`] or of a bisection over the
+//! whole tree, on however many cores.
 
 use super::allocate::{allocate, Missing};
 use super::book::Book;
 use super::bound::{Bound, Grid};
+use super::guess::guess;
 use super::levels::{sum_up, Grounds};
 use super::locate::{locate, Gap, Located};
-use super::pieces::{Edges, Pieces, PARTS};
+use super::pieces::Pieces;
+use super::slopes::{Edges, PARTS};
 use super::survey::{ends, survey, window_of, windows, Effort, Market, ROUND_CELLS};
+use super::sweep::{batches, each, Sweep};
 use super::{Clearing, Infeasible, PriceRange};
 use crate::feeder::{Feeder, Tree};
 use crate::supply::SupplyCurve;
+use crate::units::Milliwatt;
 
-/// Evaluations of a piece at a tick that are cheaper done than avoided.
-const CHEAP: usize = 4_000_000;
-
-/// Sites looked at for a guess; books of fewer are bounded whole at once.
-const GUESS_SITES: usize = 65_536;
-
-/// Sites of a single bus looked at for a guess, where it has as many.
-const GUESS_SITES_OF_BUS: usize = 128;
+/// What a book of usual size is worth looking at.
+const EFFORT: Effort = Effort { guess_sites: 4_096, guess_sites_of_bus: 16, cheap: 400_000 };
 
 /// Supply breakpoints asked exactly in one round.
-const SUPPLY_TICKS: usize = 8;
+const SUPPLY_PRICES: usize = 8;
+
+/// A clearing and what every site takes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// Prices, allocations by bus and flows.
+    pub clearing: Clearing,
+    /// What each site takes, in the book's order: its bus's allocation, split by
+    /// [`crate::share::split`].
+    pub sites: Vec<Milliwatt>,
+}
 
 /// Clears the sites of a book.
 ///
@@ -41,8 +51,24 @@ pub fn clear(
     book: &Book,
     range: PriceRange,
 ) -> Result<Clearing, Infeasible> {
-    let effort = Effort { guess_sites: GUESS_SITES, guess_sites_of_bus: GUESS_SITES_OF_BUS, cheap: CHEAP };
-    clear_within(&Grounds { feeder, tree, supply }, book, range, effort)
+    Ok(clear_within(&Grounds { feeder, tree, supply }, book, range, EFFORT)?.0)
+}
+
+/// Clears the sites of a book and dispatches each.
+///
+/// # Errors
+/// As [`clear`].
+pub fn dispatch(
+    feeder: &Feeder,
+    tree: &Tree,
+    supply: &SupplyCurve,
+    book: &Book,
+    range: PriceRange,
+) -> Result<Dispatch, Infeasible> {
+    let (clearing, sweep) = clear_within(&Grounds { feeder, tree, supply }, book, range, EFFORT)?;
+    let prices: Vec<i64> = clearing.prices.iter().map(|price| price.0).collect();
+    let sites = sweep.split(book, &prices, &clearing.allocations);
+    Ok(Dispatch { clearing, sites })
 }
 
 fn clear_within(
@@ -50,36 +76,23 @@ fn clear_within(
     book: &Book,
     range: PriceRange,
     effort: Effort,
-) -> Result<Clearing, Infeasible> {
+) -> Result<(Clearing, Sweep), Infeasible> {
     let market = Market { grounds, book, range, effort };
-    match market.guessed()? {
-        Some((rounds, demand)) => rounds.run(&market, demand, true),
-        None => {
-            let (rounds, demand) = market.surveyed()?;
-            rounds.run(&market, demand, false)
+    if let Some(windows) = guess(&market)? {
+        let rounds = Rounds::new(&market, &windows);
+        if let Some(demand) = rounds.bounded(book, &ends(&market), &windows) {
+            return rounds.run(&market, demand, true);
         }
     }
+    let (rounds, demand) = market.surveyed()?;
+    rounds.run(&market, demand, false)
 }
 
 impl Market<'_> {
-    /// Rounds begun on windows guessed from a few sites, with bounds across them. None where there
-    /// are too few sites for a guess to pay.
-    fn guessed(&self) -> Result<Option<(Rounds, Grid)>, Infeasible> {
-        let stride = self.book.sites() / self.effort.guess_sites.max(1);
-        if stride < 2 {
-            return Ok(None);
-        }
-        let Some((survey, edges)) = survey(self, stride) else { return Ok(None) };
-        let windows = windows(self.grounds, &survey, 1 << edges.shift)?;
-        let rounds = Rounds::new(self, &windows);
-        let demand = rounds.bounded(self.book, &ends(self), &windows);
-        Ok(demand.map(|demand| (rounds, demand)))
-    }
-
     /// Rounds begun on windows known for sure, from every site.
     fn surveyed(&self) -> Result<(Rounds, Grid), Infeasible> {
-        let demand = match survey(self, 1) {
-            Some((survey, _)) => survey,
+        let demand = match survey(self) {
+            Some(survey) => survey,
             None => ends(self),
         };
         let windows = windows(self.grounds, &demand, 0)?;
@@ -91,17 +104,23 @@ impl Market<'_> {
 struct Rounds {
     /// By bus.
     pieces: Vec<Pieces>,
+    /// What was last asked exactly.
+    sweep: Sweep,
     /// Sum of the gaps' widths when they were last divided by bounds, to notice when that no longer helps.
     width: i128,
-    /// Rounds asked near the interpolated price since one divided gaps evenly.
+    /// Rounds asked at the interpolated price since one divided gaps evenly.
     guesses: usize,
-    cheap: usize,
 }
 
 impl Rounds {
     fn new(market: &Market<'_>, windows: &[(i64, i64)]) -> Self {
-        let pieces = windows.iter().enumerate().map(|(bus, window)| Pieces::of(market.book, bus, *window));
-        Self { pieces: pieces.collect(), width: i128::MAX, guesses: 0, cheap: market.effort.cheap }
+        let book = market.book;
+        let mut pieces: Vec<_> = windows.iter().map(|window| Pieces::of(book, 0..0, *window)).collect();
+        let found = each(book, batches(book, windows.len()), |(bus, sites)| {
+            (bus, Pieces::of(book, sites, windows[bus]))
+        });
+        found.into_iter().for_each(|(bus, found)| pieces[bus].merge(found));
+        Self { pieces, sweep: Sweep::new(book, windows.len()), width: i128::MAX, guesses: 0 }
     }
 
     /// Narrows until every price is known; from a survey of everything where windows were `guessed`
@@ -111,7 +130,7 @@ impl Rounds {
         market: &Market<'_>,
         mut demand: Grid,
         mut guessed: bool,
-    ) -> Result<Clearing, Infeasible> {
+    ) -> Result<(Clearing, Sweep), Infeasible> {
         let grounds = market.grounds;
         loop {
             let levels = sum_up(grounds, &demand)?;
@@ -119,11 +138,11 @@ impl Rounds {
             let mut asked = Vec::new();
             if located.windows.iter().all(|w| w.low == w.high) {
                 match allocate(grounds, &demand, &levels, &located.windows) {
-                    Ok(clearing) => return Ok(clearing),
-                    Err(Missing(ticks)) => asked = ticks,
+                    Ok(clearing) => return Ok((clearing, self.sweep)),
+                    Err(Missing(ticks)) => asked.extend(ticks.first()),
                 }
             }
-            if !self.holds(grounds.tree, &located) && guessed {
+            if !self.holds(market, &located) && guessed {
                 (self, demand) = market.surveyed()?;
                 guessed = false;
                 continue;
@@ -131,13 +150,13 @@ impl Rounds {
             self.narrow(market, &located);
             demand =
                 demand.within(&located.windows.iter().map(|w| (w.ask_from, w.ask_to)).collect::<Vec<_>>());
-            demand = self.next(grounds, market.book, &demand, &located, asked);
+            demand = self.next(market, &demand, &located, asked);
         }
     }
 
     /// Whether every bus's window lies within the one its pieces were kept for.
-    fn holds(&self, tree: &Tree, located: &Located) -> bool {
-        tree.place.iter().zip(&self.pieces).all(|(place, pieces)| {
+    fn holds(&self, market: &Market<'_>, located: &Located) -> bool {
+        market.grounds.tree.place.iter().zip(&self.pieces).all(|(place, pieces)| {
             let ((from, to), (kept_from, kept_to)) = (window_of(located, *place), pieces.window());
             kept_from <= from && to <= kept_to
         })
@@ -149,7 +168,7 @@ impl Rounds {
             let (from, to) = window_of(located, *place);
             let (kept_from, kept_to) = self.pieces[bus].window();
             if from < kept_from || to > kept_to {
-                self.pieces[bus] = Pieces::of(market.book, bus, (from, to));
+                self.pieces[bus] = Pieces::of(market.book, market.book.sites_at(bus), (from, to));
             } else if (to - from) < (kept_to - kept_from) / 4 {
                 // Reading the pieces again pays once it drops or straightens many of them.
                 self.pieces[bus].narrow((from, to));
@@ -157,42 +176,32 @@ impl Rounds {
         }
     }
 
-    /// One round: asks what narrows the gaps most for its cost. `asked` are ticks needed anyway.
-    fn next(
-        &mut self,
-        grounds: &Grounds<'_>,
-        book: &Book,
-        demand: &Grid,
-        located: &Located,
-        asked: Vec<i64>,
-    ) -> Grid {
-        let pieces: usize = self.pieces.iter().map(Pieces::len).sum();
-        let cheap = pieces.saturating_mul(PARTS) <= self.cheap;
-        let mut ticks = asked;
-        supply_ticks(grounds, &located.gaps, &mut ticks);
+    /// One round: asks what narrows the gaps most for its cost. `asked` are prices needed anyway.
+    fn next(&mut self, market: &Market<'_>, demand: &Grid, located: &Located, asked: Vec<i64>) -> Grid {
+        let grounds = market.grounds;
+        let mut prices = asked;
+        supply_prices(grounds, &located.gaps, &mut prices);
         let width = located.gaps.iter().map(|gap| (gap.right - gap.left) as i128).sum();
-        if !cheap && width < self.width / 4 && !(1..=4).contains(&ticks.len()) {
+        if width < self.width / 4 && !(1..=2).contains(&prices.len()) {
             self.width = width;
             let windows: Vec<_> = grounds.tree.place.iter().map(|place| window_of(located, *place)).collect();
-            if let Some(grid) = self.bounded(book, demand, &windows) {
+            if let Some(grid) = self.bounded(market.book, demand, &windows) {
                 return grid;
             }
         }
-        let cells = ROUND_CELLS / self.pieces.len().max(1) / located.gaps.len().max(1);
-        let parts = if cheap { PARTS.min(cells).max(2) } else { 8 };
-        let even = cheap || self.guesses % 2 == 1;
+        let sites = market.book.sites().max(1);
+        let parts = (market.effort.cheap / sites / located.gaps.len().max(1)).clamp(8, PARTS);
         self.guesses += 1;
         for gap in &located.gaps {
-            if even {
-                divide(gap, parts, &mut ticks);
-            } else {
-                guess(gap, &mut ticks);
+            if self.guesses.is_multiple_of(2) {
+                divide(gap, parts, &mut prices);
+            } else if !prices.iter().any(|price| (gap.left..gap.right).contains(price)) {
+                prices.push(guess_in(gap));
             }
         }
-        for window in located.windows.iter().filter(|window| window.low == window.high) {
-            ticks.extend([window.low, window.low + 1]);
-        }
-        self.exact(grounds, demand, located, ticks)
+        let settled = located.windows.iter().filter(|window| window.low == window.high);
+        prices.extend(settled.map(|window| window.low));
+        self.exact(market, demand, located, prices)
     }
 
     /// A round of bounds at 65 edges of each bus's window. None where figures or feeder are too large
@@ -205,15 +214,12 @@ impl Rounds {
             return None;
         }
         let edges_of = |(from, to): (i64, i64)| Edges::over(book, from, to);
-        let ticks_of = |edges: Edges, (_, to): (i64, i64)| {
-            (0..=PARTS).map(move |edge| edges.tick(edge)).take_while(move |tick| *tick <= to)
-        };
         let edges: Option<Vec<_>> = different.iter().map(|window| edges_of(*window)).collect();
-        let all = different.iter().zip(edges?).flat_map(|(window, edges)| ticks_of(edges, *window));
+        let all = different.iter().zip(edges?).flat_map(|(window, edges)| edges.ticks_to(window.1));
         let mut grid = demand.widened(all.collect());
         for (bus, window) in windows.iter().enumerate() {
             let edges = edges_of(*window)?;
-            for (tick, bound) in ticks_of(edges, *window).zip(self.pieces[bus].within(edges)) {
+            for (tick, bound) in edges.ticks_to(window.1).zip(self.pieces[bus].within(edges)) {
                 grid.learn(bus, tick, bound);
             }
         }
@@ -221,18 +227,26 @@ impl Rounds {
         Some(grid)
     }
 
-    /// A round of exact demand at `ticks`, of each bus at those that lie in its window.
-    fn exact(&self, grounds: &Grounds<'_>, demand: &Grid, located: &Located, mut ticks: Vec<i64>) -> Grid {
-        ticks.sort_unstable();
-        ticks.dedup();
-        let mut grid = demand.widened(ticks.clone());
-        for (bus, place) in grounds.tree.place.iter().enumerate() {
-            let (from, to) = window_of(located, *place);
-            let first = ticks.partition_point(|tick| *tick < from);
-            let last = ticks.partition_point(|tick| *tick <= to);
-            let here = &ticks[first..last.max(first)];
-            for (tick, power) in here.iter().zip(self.pieces[bus].exact(here)) {
-                grid.learn(bus, *tick, Bound::exact(power));
+    /// A round of exact demand at `prices` and the ticks above them, of each bus at those that lie in
+    /// its window and are not known yet.
+    fn exact(&mut self, market: &Market<'_>, demand: &Grid, located: &Located, mut prices: Vec<i64>) -> Grid {
+        prices.sort_unstable();
+        prices.dedup();
+        let mut grid = demand.widened(prices.iter().flat_map(|price| [*price, price + 1]).collect());
+        let places = &market.grounds.tree.place;
+        let windows: Vec<_> = places.iter().map(|place| window_of(located, *place)).collect();
+        for price in prices {
+            let open = |bus: usize| {
+                let (from, to) = windows[bus];
+                let known = |tick: i64| demand.at(bus, tick).known().is_some();
+                (from <= price && price < to && !(known(price) && known(price + 1))).then_some(price)
+            };
+            let open: Vec<_> = (0..windows.len()).map(open).collect();
+            for (bus, taken) in self.sweep.look(market.book, &open).into_iter().enumerate() {
+                if let Some(taken) = taken {
+                    grid.learn(bus, price, Bound::exact(taken.high.0));
+                    grid.learn(bus, price + 1, Bound::exact(taken.low.0));
+                }
             }
         }
         grid.tighten();
@@ -240,33 +254,32 @@ impl Rounds {
     }
 }
 
-fn divide(gap: &Gap, parts: usize, ticks: &mut Vec<i64>) {
+/// Evenly spaced prices of a gap.
+fn divide(gap: &Gap, parts: usize, prices: &mut Vec<i64>) {
     let width = (gap.right - gap.left) as i128;
     let parts = (parts as i128).min(width);
-    ticks.extend((1..parts).map(|k| gap.left + (width * k / parts) as i64));
+    prices.extend((1..parts).map(|k| gap.left + (width * k / parts) as i64));
 }
 
-/// The four ticks around where a straight line through the gap's ends puts the price.
-fn guess(gap: &Gap, ticks: &mut Vec<i64>) {
+/// Where a straight line through the gap's ends puts the price.
+fn guess_in(gap: &Gap) -> i64 {
     let (width, above) = ((gap.right - gap.left) as i128, gap.above.max(0) as i128);
     let fall = (above + gap.below.max(0) as i128).max(1);
-    let middle = gap.left + (width * above / fall) as i64;
-    ticks.extend((middle - 1..=middle + 2).filter(|tick| gap.left < *tick && *tick < gap.right));
+    (gap.left + (width * above / fall) as i64).min(gap.right - 1)
 }
 
-/// Where the supply has a step, demand and supply together fall in one tick: that tick and the next.
-fn supply_ticks(grounds: &Grounds<'_>, gaps: &[Gap], ticks: &mut Vec<i64>) {
+/// Prices at which the supply has a step, so that demand and supply together fall in one tick.
+fn supply_prices(grounds: &Grounds<'_>, gaps: &[Gap], prices: &mut Vec<i64>) {
     let points = grounds.supply.mirrored().points();
     for gap in gaps {
         let first = points.partition_point(|p| p.price.0 < gap.left);
         let last = points.partition_point(|p| p.price.0 < gap.right);
         let within = &points[first..last.max(first)];
-        let every = within.len().div_ceil(SUPPLY_TICKS).max(1);
-        for point in within.iter().skip(every / 2).step_by(every) {
-            let pair = [point.price.0, point.price.0 + 1];
-            ticks.extend(pair.iter().filter(|tick| gap.left < **tick && **tick < gap.right));
-        }
+        let every = within.len().div_ceil(SUPPLY_PRICES).max(1);
+        prices.extend(within.iter().skip(every / 2).step_by(every).map(|point| point.price.0));
     }
+    prices.sort_unstable();
+    prices.dedup();
 }
 
 #[cfg(test)]
@@ -334,12 +347,18 @@ mod tests {
             let end = PicoEurPerWh(3_000_000_000);
             let range = PriceRange::new(-end, end).unwrap();
             let clear = |guess_sites, cheap| {
-                clear_within(&grounds, &book, range, Effort { guess_sites, guess_sites_of_bus: 1, cheap })
+                let effort = Effort { guess_sites, guess_sites_of_bus: 1, cheap };
+                clear_within(&grounds, &book, range, effort).map(|(clearing, _)| clearing)
             };
-            let exact = clear(usize::MAX, usize::MAX);
-            prop_assert_eq!(&clear(usize::MAX, 0), &exact);
+            let exact = clear(0, usize::MAX);
+            prop_assert_eq!(&clear(0, 0), &exact);
             // A guess from a few sites, mostly wrong.
-            prop_assert_eq!(&clear(4, 0), &exact);
+            prop_assert_eq!(&clear(2, 0), &exact);
+            if let Ok(exact) = exact {
+                let dispatch = dispatch(&feeder, &tree, &supply, &book, range).unwrap();
+                prop_assert_eq!(&dispatch.clearing, &exact);
+                prop_assert_eq!(dispatch.sites, book.split(&exact).unwrap());
+            }
         }
     }
 }

@@ -20,12 +20,16 @@ pub mod book;
 mod bound;
 pub mod corners;
 pub mod engine;
+mod guess;
 mod levels;
 mod locate;
+mod piece;
 mod pieces;
 pub mod sampled;
 pub mod samples;
+mod slopes;
 mod survey;
+mod sweep;
 
 use crate::units::{Milliwatt, PicoEurPerWh, PRICE_BOUND};
 use serde::{Deserialize, Serialize};

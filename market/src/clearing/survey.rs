@@ -1,11 +1,12 @@
-//! A first look at a book: every bus's demand at 65 prices that span it all, from every site or from
-//! a few, and the window of prices that leaves each bus.
+//! A look at a whole book: every bus's demand at 65 prices that span it all, and the window of prices
+//! that leaves each bus.
 
 use super::book::Book;
 use super::bound::{Bound, Grid};
 use super::levels::{sum_up, Grounds};
 use super::locate::{locate, Located, Window};
-use super::pieces::{within, Edges, PARTS};
+use super::slopes::{Edges, Slopes, PARTS};
+use super::sweep::{batches, each};
 use super::{Infeasible, PriceRange};
 
 /// Bounds (bus by tick) that one round may add, so that a feeder of very many buses is divided less
@@ -15,9 +16,11 @@ pub(super) const ROUND_CELLS: usize = 4_000_000;
 /// How much to look at before looking closely.
 #[derive(Clone, Copy)]
 pub(super) struct Effort {
+    /// Sites in one sample for a guess; none for no guess.
     pub guess_sites: usize,
+    /// Sites of a single bus in one sample, where it has as many.
     pub guess_sites_of_bus: usize,
-    /// Evaluations of a piece at a tick that are cheaper done than avoided.
+    /// Looks at a site that are cheaper taken than avoided.
     pub cheap: usize,
 }
 
@@ -41,10 +44,10 @@ pub(super) fn ends(market: &Market<'_>) -> Grid {
     grid
 }
 
-/// Demand at 65 prices that span every breakpoint: bounds, or with `stride` above one a guess from
-/// every so many sites. None where figures or feeder are too large for it.
-pub(super) fn survey(market: &Market<'_>, stride: usize) -> Option<(Grid, Edges)> {
-    let Market { book, range, effort, .. } = market;
+/// Demand within bounds at 65 prices that span every breakpoint. None where figures or feeder are
+/// too large for it.
+pub(super) fn survey(market: &Market<'_>) -> Option<Grid> {
+    let Market { book, range, .. } = market;
     let ends = ends(market);
     let (first, last) = (range.min().0, range.max().0 + 1);
     let (low, high) = book.price_span()?;
@@ -53,21 +56,25 @@ pub(super) fn survey(market: &Market<'_>, stride: usize) -> Option<(Grid, Edges)
         return None;
     }
     let mut grid = ends.widened((0..=PARTS).map(|edge| edges.tick(edge)).collect());
-    for bus in 0..ends.rows() {
-        let all = book.sites_at(bus).len();
-        let stride = stride.min(all / effort.guess_sites_of_bus.max(1)).max(1);
-        let (bounds, looked) = within(book, bus, edges, stride);
-        let (most, least) = (ends.row(bus)[0].high, ends.row(bus)[1].low);
-        for (edge, mut bound) in bounds.into_iter().enumerate() {
-            if looked < all {
-                let guess = bound.middle() as i128 * all as i128 / looked as i128;
-                bound = Bound::exact(guess.clamp(least as i128, most as i128) as i64);
-            }
+    let batches = batches(book, ends.rows());
+    let surveyed = each(book, batches, |(bus, sites)| (bus, bounds(book, sites, edges)));
+    let mut by_bus = vec![[Bound::default(); PARTS + 1]; ends.rows()];
+    for (bus, bounds) in surveyed {
+        by_bus[bus].iter_mut().zip(bounds).for_each(|(sum, bound)| *sum = sum.plus(bound));
+    }
+    for (bus, bounds) in by_bus.into_iter().enumerate() {
+        for (edge, bound) in bounds.into_iter().enumerate() {
             grid.learn(bus, edges.tick(edge), bound);
         }
     }
     grid.tighten();
-    Some((grid, edges))
+    Some(grid)
+}
+
+fn bounds(book: &Book, sites: std::ops::Range<usize>, edges: Edges) -> [Bound; PARTS + 1] {
+    let mut slopes = Slopes::new(edges);
+    let base = sites.map(|site| slopes.add_curve(book.curve(site).0, book.curve(site).1)).sum();
+    slopes.sums(base)
 }
 
 /// Where each bus's demand matters, by bus, and `margin` ticks more.
