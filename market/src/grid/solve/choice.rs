@@ -3,6 +3,9 @@
 use super::model::Stretch;
 use super::pair::reach;
 
+/// How much of a step adds to the price asked for.
+const PROXIMITY: f64 = 1e-7;
+
 /// One stretch within the iteration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Choice {
@@ -43,7 +46,7 @@ impl Choice {
 
     /// Forgets the last step and takes the barrier's second derivative.
     pub(super) fn prepare(&mut self, stretch: &Stretch) {
-        self.give = 1.0 / (stretch.slope + self.low / self.taken + self.high / self.left);
+        self.give = 1.0 / (PROXIMITY + stretch.slope + self.low / self.taken + self.high / self.left);
         self.low_second = 0.0;
         self.high_second = 0.0;
     }
@@ -67,10 +70,10 @@ impl Choice {
         self.high_step = (target - self.high_second + self.high * self.step) / self.left - self.high;
     }
 
-    /// Makes the present step the prediction to be corrected.
-    pub(super) fn predict(&mut self) {
-        self.low_second = self.step * self.low_step;
-        self.high_second = -self.step * self.high_step;
+    /// Makes `share` of the products the present step leaves what the next one corrects.
+    pub(super) fn predict(&mut self, share: f64) {
+        self.low_second = share * self.step * self.low_step;
+        self.high_second = -share * self.step * self.high_step;
     }
 
     /// Longest step that keeps all four positive.

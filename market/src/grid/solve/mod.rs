@@ -3,6 +3,7 @@
 //! passes over places and pieces.
 
 mod choice;
+mod iterate;
 mod line;
 mod matrix;
 mod model;
@@ -19,21 +20,9 @@ use super::check::check;
 use super::error::GridError;
 use super::problem::GridProblem;
 use super::solution::GridSolution;
+use iterate::{iterate, TOLERATED};
 use model::Model;
-use newton::Residuals;
 use point::{Give, Point};
-
-/// Most iterations.
-const MAX_ITERATIONS: usize = 100;
-
-/// Iterations without progress after which no more is expected.
-const PATIENCE: usize = 15;
-
-/// Relative residual at which the iteration ends at once.
-const AIM: f64 = 1e-12;
-
-/// Relative residual that is tolerated where no further progress is made.
-const TOLERATED: f64 = 1e-8;
 
 /// Clears one interval.
 ///
@@ -51,41 +40,6 @@ pub fn clear(problem: &GridProblem) -> Result<GridSolution, GridError> {
         Some(unmet) => unmet,
         None => GridError::NotConverged { iterations, residual },
     })
-}
-
-/// Iterates until nothing is left to do or to hope for. Gives how many iterations that took, and the
-/// largest relative residual left.
-fn iterate(point: &mut Point) -> (usize, f64) {
-    let worth = point.model.worth();
-    let (mut best, mut found) = (f64::INFINITY, 0);
-    for iteration in 0..MAX_ITERATIONS {
-        let Some(residuals) = step(point) else {
-            return (iteration, f64::INFINITY);
-        };
-        let worst = residuals.primal.max(residuals.dual).max(residuals.gap / worth);
-        if worst < 0.9 * best {
-            (best, found) = (worst, iteration);
-        }
-        if worst <= AIM || worst.is_nan() || iteration - found >= PATIENCE {
-            return (iteration, worst);
-        }
-    }
-    (MAX_ITERATIONS, best)
-}
-
-/// One predictor and corrector. Gives what was left before it; nothing where the system is singular.
-fn step(point: &mut Point) -> Option<Residuals> {
-    let mut residuals = point.prepare()?;
-    residuals.primal = residuals.primal.max(point.solve(0.0));
-    let (reach, [now, linear, square]) = point.reach();
-    let length = reach.min(1.0);
-    let after = (now + length * (linear + length * square)).max(0.0);
-    let target = (after / now).powi(3) * now / residuals.count as f64;
-    point.predict();
-    point.solve(target);
-    let length = (point.reach().0 * 0.995).min(1.0);
-    point.advance(length);
-    Some(residuals)
 }
 
 #[cfg(test)]

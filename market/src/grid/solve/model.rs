@@ -167,11 +167,6 @@ impl Model {
         self.stretches[..self.supply.end].get(middle).map_or(0.0, |s| s.cost + s.slope * s.width / 2.0)
     }
 
-    /// What the whole market is worth about: the scale for its gap.
-    pub(super) fn worth(&self) -> f64 {
-        self.stretches.iter().map(|s| s.width * (s.cost.abs() + s.slope * s.width)).sum::<f64>() + 1.0
-    }
-
     fn line(&mut self, branch: &Branch, loss_price: f64) {
         let resistance = branch.resistance_pu_per_kva * self.power_unit;
         let reactance = branch.reactance_pu_per_kva * self.power_unit;

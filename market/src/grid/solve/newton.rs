@@ -19,8 +19,27 @@ pub(super) struct Residuals {
     pub dual: f64,
     /// Sum of all products of slack and multiplier.
     pub gap: f64,
+    /// The largest of them.
+    pub product: f64,
     /// How many products there are.
     pub count: usize,
+}
+
+impl Residuals {
+    /// Mean product.
+    pub(super) fn mean(&self) -> f64 {
+        self.gap / self.count.max(1) as f64
+    }
+
+    /// The largest of all, not a number where one is not.
+    pub(super) fn worst(&self) -> f64 {
+        let sum = self.primal + self.dual + self.gap;
+        if sum.is_finite() {
+            self.primal.max(self.dual).max(self.product)
+        } else {
+            f64::NAN
+        }
+    }
 }
 
 /// How the limited quantity of a bound moves with flow and voltage at its place.
@@ -39,19 +58,19 @@ fn largest(figures: &[f64]) -> f64 {
 }
 
 impl Point<'_> {
-    /// Takes stock: how far the point is from a solution, and the step's system. Gives nothing where
-    /// the system is singular.
+    /// Takes stock: how far the point is from a solution, the step's system, and its right-hand side
+    /// for products of zero. Gives nothing where the system is singular.
     pub(super) fn prepare(&mut self) -> Option<Residuals> {
         let model = self.model;
         for (choice, stretch) in self.choices.iter_mut().zip(&model.stretches) {
             choice.prepare(stretch);
         }
         self.prepare_pairs();
-        let (gap, count) = self.products();
+        let (gap, product, count) = self.products();
         let dual = self.push(|pair| pair.dual).max(self.choices_residual());
-        let primal = self.limits_residual();
         self.factor()?;
-        Some(Residuals { primal, dual, gap, count })
+        let primal = self.limits_residual().max(self.load(0.0));
+        Some(Residuals { primal, dual, gap, product, count })
     }
 
     fn prepare_pairs(&mut self) {
@@ -236,7 +255,7 @@ impl Point<'_> {
     }
 
     /// The right-hand side for one target. Gives the largest residual of balances and voltages.
-    fn load(&mut self, target: f64) -> f64 {
+    pub(super) fn load(&mut self, target: f64) -> f64 {
         let model = self.model;
         self.push(|pair| pair.force(target));
         let mut worst = 0f64;
@@ -295,10 +314,9 @@ impl Point<'_> {
         choice.give * choice.pull(&self.model.stretches[index], price, target)
     }
 
-    /// Finds the step towards `target`, the product of every slack and its multiplier. Gives the
-    /// largest residual of balances and voltages.
-    pub(super) fn solve(&mut self, target: f64) -> f64 {
-        let residual = self.load(target);
+    /// Finds the step towards `target`, the product of every slack and its multiplier, for which the
+    /// right-hand side was taken.
+    pub(super) fn solve(&mut self, target: f64) {
         let drawn = self.system.tree.up(&self.system.loads);
         let price = -self.nodes[0].price[0];
         let supply = self.model.supply.clone();
@@ -308,7 +326,6 @@ impl Point<'_> {
         system.tree.down([root, 0.0, 0.0], &system.loads, &mut system.answers);
         let reserve = self.solve_reserve(target);
         self.recover(target, reserve);
-        residual
     }
 
     fn recover(&mut self, target: f64, reserve: [f64; 2]) {
@@ -356,15 +373,17 @@ impl Point<'_> {
         self.currents[place].recover(target, needed - passed.current);
     }
 
-    /// Makes the present step the prediction that the next [`Point::solve`] corrects.
-    pub(super) fn predict(&mut self) {
+    /// Makes the present step the prediction that the next step corrects: `share` of what it leaves of
+    /// the products, and `kept` of what limits lack.
+    pub(super) fn predict(&mut self, share: f64, kept: f64) {
         let model = self.model;
         for place in 1..model.parent.len() {
             let [p, q, _] = self.system.answers[place].sent;
             for index in model.first_bound[place]..model.first_bound[place + 1] {
                 let bound = &model.bounds[index];
                 let curved = bound.limit == Limit::Apparent;
-                self.pairs[index].predict(if curved { (p * p + q * q) / (2.0 * bound.bound) } else { 0.0 });
+                let curvature = if curved { (p * p + q * q) / (2.0 * bound.bound) } else { 0.0 };
+                self.pairs[index].predict(share, kept, share * share * curvature);
             }
             if model.carried {
                 let parent = model.parent[place];
@@ -372,11 +391,11 @@ impl Point<'_> {
                 let flow = self.nodes[place].flow;
                 // Half the second derivative of (P^2 + Q^2) / V along the step.
                 let bent = [p - flow[0] * change / square, q - flow[1] * change / square];
-                self.currents[place].predict(needed_current(bent, square));
+                self.currents[place].predict(share, kept, share * share * needed_current(bent, square));
             }
         }
-        self.covers.iter_mut().for_each(|pair| pair.predict(0.0));
-        self.required.iter_mut().flatten().for_each(|pair| pair.predict(0.0));
-        self.choices.iter_mut().for_each(super::choice::Choice::predict);
+        self.covers.iter_mut().for_each(|pair| pair.predict(share, kept, 0.0));
+        self.required.iter_mut().flatten().for_each(|pair| pair.predict(share, kept, 0.0));
+        self.choices.iter_mut().for_each(|choice| choice.predict(share));
     }
 }

@@ -8,7 +8,7 @@
 //! cannot move. It vanishes as the iterates settle, so the solution is not moved by it.
 
 /// How much of the multiplier's change is let into the limit's equation.
-const PROXIMITY: f64 = 1e-11;
+const PROXIMITY: f64 = 1e-6;
 
 /// One limit within the iteration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,11 +74,11 @@ impl Pair {
         self.slack_step = (target - self.second - self.slack * dual_step) / self.dual - self.slack;
     }
 
-    /// Makes the present step the prediction to be corrected; `curvature` is what `g` rises beyond
-    /// its gradient along it.
-    pub(super) fn predict(&mut self, curvature: f64) {
-        self.second = self.slack_step * self.dual_step;
-        self.residual += curvature;
+    /// Makes the present step the prediction to be corrected: `share` of the product it leaves, `kept`
+    /// of what the limit's equation lacks, and `curvature`, what `g` rises beyond its gradient.
+    pub(super) fn predict(&mut self, share: f64, kept: f64, curvature: f64) {
+        self.second = share * self.slack_step * self.dual_step;
+        self.residual = kept * self.residual + curvature;
     }
 
     /// Longest step that keeps both from turning negative.

@@ -121,20 +121,21 @@ impl<'a> Point<'a> {
         for place in (1..model.parent.len()).rev() {
             let drawn = self.drawn(place);
             let node = &mut self.nodes[place];
-            let received = [node.flow[0] + drawn[0], node.flow[1] + drawn[1]];
-            node.flow = received;
-            if model.carried {
-                let [r, x] = model.lines[place].impedance;
-                node.current = needed_current(received, model.root_square);
-                node.flow = [received[0] + r * node.current, received[1] + x * node.current];
-            }
+            node.flow = [node.flow[0] + drawn[0], node.flow[1] + drawn[1]];
             let flow = node.flow;
             let parent = &mut self.nodes[model.parent[place]].flow;
             *parent = [parent[0] + flow[0], parent[1] + flow[1]];
         }
         self.nodes[0].flow = [0.0; 2];
         for place in 1..model.parent.len() {
-            self.nodes[place].square += self.square_residual(place);
+            let square = self.nodes[place].square + self.square_residual(place);
+            // Losses are left out at first; a current needs a voltage.
+            let least = if model.carried { model.root_square / 4.0 } else { f64::NEG_INFINITY };
+            self.nodes[place].square = square.max(least);
+            if model.carried {
+                let above = self.nodes[model.parent[place]].square;
+                self.nodes[place].current = needed_current(self.nodes[place].flow, above);
+            }
         }
     }
 
@@ -246,11 +247,15 @@ impl<'a> Point<'a> {
         (reach, sums)
     }
 
-    /// Sum of all products of slack and multiplier, and how many they are.
-    pub(super) fn products(&self) -> (f64, usize) {
-        let pairs: f64 = self.all_pairs().map(|pair| pair.products()[0]).sum();
-        let choices: f64 = self.choices.iter().map(|choice| choice.products()[0]).sum();
-        (pairs + choices, self.all_pairs().count() + 2 * self.choices.len())
+    /// Sum and largest of all products of slack and multiplier, and how many they are.
+    pub(super) fn products(&self) -> (f64, f64, usize) {
+        let pairs = self.all_pairs().map(|pair| pair.slack * pair.dual);
+        let taken = self.choices.iter().map(|choice| choice.taken * choice.low);
+        let left = self.choices.iter().map(|choice| choice.left * choice.high);
+        let all = pairs.chain(taken).chain(left);
+        all.fold((0.0, 0.0, 0), |(sum, most, count), product| {
+            (sum + product, f64::max(most, product), count + 1)
+        })
     }
 
     /// Largest of what the limits' equations lack.
@@ -277,6 +282,30 @@ impl<'a> Point<'a> {
         self.nodes[0].drop = 0.0;
         self.all_pairs_mut().for_each(|pair| pair.advance(length));
         self.choices.iter_mut().for_each(|choice| choice.advance(length));
+    }
+}
+
+/// What of a point makes it up.
+pub(super) struct Kept {
+    nodes: Vec<Node>,
+    choices: Vec<Choice>,
+    pairs: Vec<Pair>,
+    required: [Option<Pair>; 2],
+}
+
+impl Point<'_> {
+    /// What can be restored later.
+    pub(super) fn keep(&self) -> Kept {
+        let (nodes, choices) = (self.nodes.clone(), self.choices.clone());
+        Kept { nodes, choices, pairs: self.pairs.clone(), required: self.required }
+    }
+
+    /// Brings back what the solution is read from.
+    pub(super) fn restore(&mut self, kept: Kept) {
+        self.nodes = kept.nodes;
+        self.choices = kept.choices;
+        self.pairs = kept.pairs;
+        self.required = kept.required;
     }
 }
 

@@ -33,9 +33,10 @@ pub(super) fn solution(problem: &GridProblem, point: &Point) -> GridSolution {
     let mut voltage_square_pu = vec![problem.network.root_voltage_square_pu; flows.len()];
     for place in 1..flows.len() {
         let (branch, flow) = (&problem.network.branches[place], &flows[place]);
-        let fall =
-            branch.resistance_pu_per_kva * flow.power_kw + branch.reactance_pu_per_kva * flow.reactive_kvar;
-        voltage_square_pu[place] = branch.ratio_square * voltage_square_pu[model.parent[place]] - 2.0 * fall;
+        let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
+        // Losses of `r l` lift the voltage at the end by `(r^2 + x^2) l`.
+        let fall = r * (2.0 * flow.power_kw - flow.loss_kw) + x * (2.0 * flow.reactive_kvar - flow.loss_kvar);
+        voltage_square_pu[place] = branch.ratio_square * voltage_square_pu[model.parent[place]] - fall;
     }
     let mut solution = GridSolution {
         import_kw: import.power_kw,

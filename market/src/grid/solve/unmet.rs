@@ -3,7 +3,7 @@
 //! Nobody's value counts now: every limit may give way at a cost rising with the square of its
 //! violation, and the dispatch that costs least says where limits must give way, and by how much.
 
-use super::iterate;
+use super::iterate::iterate;
 use super::model::{Bound, Model};
 use super::point::{Give, Point};
 use crate::grid::error::{GridError, Limit};
