@@ -1,6 +1,7 @@
 //! The command line: what can be said to the program, and the help that teaches it.
 
 use crate::clear::ClearArgs;
+use crate::forecast::ForecastArgs;
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Start the roles that configuration files name, until Ctrl-C
     Run(RunArgs),
+    /// Say how good forecasts are, held against persistence
+    Forecast(ForecastArgs),
     /// Look after a ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -151,6 +154,8 @@ mod tests {
         check("gridpact demo --intervals 97", false);
         check("gridpact demo --speed 0", false);
         check("gridpact demo --speed fast", false);
+        check("gridpact forecast", true);
+        check("gridpact forecast week.csv --interval-s 300 --json", true);
         check("gridpact clear case.json", true);
         check("gridpact clear", false);
         check("gridpact run", false);

@@ -5,6 +5,7 @@ pub mod clear;
 pub mod cli;
 pub mod configuration;
 pub mod demo;
+pub mod forecast;
 pub mod logging;
 pub mod neighbourhood;
 pub mod run;

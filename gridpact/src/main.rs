@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Command::Demo(args) => demo(args, cli.log_format),
+        Command::Forecast(args) => done(gridpact::forecast::run(&args, &mut std::io::stdout())),
         Command::Run(args) => {
             if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {
                 return failed(error);

@@ -85,14 +85,12 @@ impl LevelValues {
 
     /// By the level before a change that leaves the level as it is with the probability `stays`, and
     /// else draws it anew.
-    pub fn expected(self, stays: f64) -> Self {
-        if self.by_level.len() == 1 {
-            return self;
+    pub fn expected(mut self, stays: f64) -> Self {
+        if self.by_level.len() > 1 {
+            let overall = Value::mean(&self.by_level, &WEIGHTS);
+            self.by_level.iter_mut().for_each(|value| value.approach(&overall, 1.0 - stays));
         }
-        let overall = Value::mean(&self.by_level, &WEIGHTS);
-        let kept = [stays, 1.0 - stays];
-        let by_level = self.by_level.into_iter().map(|value| Value::mean(&[value, overall.clone()], &kept));
-        Self { by_level: by_level.collect() }
+        self
     }
 
     fn before_step(self, store: &Store, step: &LevelStep) -> Self {
@@ -101,13 +99,13 @@ impl LevelValues {
             let value = self.by_level.into_iter().map(|after| after.before(store, price, step.hours));
             return Self { by_level: value.collect() };
         }
-        let after = |level: usize| self.by_level.get(level).or(self.by_level.first()).cloned();
-        let prices = step.prices_pico_per_wh.iter().enumerate();
-        let by_level = prices.filter_map(|(level, price)| {
-            let value = after(level)?.before(store, *price, step.hours);
-            Some(value.in_cells(store.least_wh, store.most_wh, CELLS))
-        });
-        Self { by_level: by_level.collect() }
+        let mut after = self.by_level;
+        if after.len() == 1 {
+            after = vec![after.remove(0); LEVELS];
+        }
+        let by_level = after.into_iter().zip(step.prices_pico_per_wh);
+        let before = |(after, price): (Value, f64)| after.before_in_cells(store, price, step.hours, CELLS);
+        Self { by_level: by_level.map(before).collect() }
     }
 
     /// Adds the penalty of `store`'s band, as it counts at a step's end.

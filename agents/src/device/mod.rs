@@ -112,6 +112,11 @@ impl DeviceAgent {
         self.memory.limited = limited;
     }
 
+    /// What the sun is expected to do from the reading to the interval bid for.
+    pub fn expect_sun(&mut self, sun: Option<generator::Sun>) {
+        self.memory.sun = sun;
+    }
+
     /// The curve for the interval of `outlook`.
     ///
     /// # Errors
@@ -125,8 +130,8 @@ impl DeviceAgent {
             (Preferences::HeatPump(wish), Reading::HeatPump(state)) => {
                 Ok(heat_pump::curve(state, wish, outlook, &mut self.values)?.into())
             }
-            (Preferences::Generator(_), Reading::Generator(state)) => {
-                Ok(generator::curve(state, &mut self.memory)?.into())
+            (Preferences::Generator(wish), Reading::Generator(state)) => {
+                Ok(generator::curve(state, wish, &mut self.memory)?.into())
             }
             _ => Err(AgentError::OtherKind),
         }

@@ -69,10 +69,25 @@ pub struct HeatPumpPreferences {
     pub discomfort_eur_per_kelvin_hour: f64,
 }
 
-/// Nothing is to be chosen for a generator: it feeds in unless the price is negative.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What the owner wants of a generator, which feeds in unless the price is negative.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GeneratorPreferences {}
+pub struct GeneratorPreferences {
+    /// Which quantile of the sun's forecast is promised, in percent, 10 to 90. Where feeding in too little
+    /// costs as much as too much, the median is best; the dearer too little is, the lower.
+    #[serde(default = "quantile_percent")]
+    pub quantile_percent: f64,
+}
+
+impl Default for GeneratorPreferences {
+    fn default() -> Self {
+        Self { quantile_percent: quantile_percent() }
+    }
+}
+
+fn quantile_percent() -> f64 {
+    50.0
+}
 
 fn unmet_eur_per_mwh() -> f64 {
     1_000.0
@@ -121,7 +136,9 @@ impl Preferences {
                 ((0.0..=1e6).contains(&wish.unmet_eur_per_mwh), "unmet_eur_per_mwh must lie in 0..=1000000"),
             ],
             Preferences::HeatPump(wish) => &heat_pump_rules(wish),
-            Preferences::Generator(_) => &[],
+            Preferences::Generator(wish) => {
+                &[((10.0..=90.0).contains(&wish.quantile_percent), "quantile_percent must lie in 10..=90")]
+            }
         };
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(PreferenceError::Figure { rule }),

@@ -9,6 +9,9 @@
 //! Here floating point is allowed: a bid is one party's own judgement and need not come out the
 //! same to the bit on another machine. What leaves the agent is integers.
 
+/// Slopes that a step adds: a purchase, a sale and the cuts at a band's edges. Room is left for them.
+const ADDED_BY_STEP: usize = 4;
+
 /// A run of stored energy with one marginal value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slope {
@@ -93,21 +96,32 @@ impl Value {
 
     /// The value at the start of a step at this price, in which power can flow for `hours`, where
     /// `self` is the value after it.
-    pub fn before(mut self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
+    pub fn before(self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
+        let beyond_bounds = self.unbounded_before(store, price_pico_per_wh, hours);
+        let slopes = beyond_bounds.between(store.least_wh, store.most_wh);
+        Self { start_wh: store.least_wh, slopes }
+    }
+
+    /// The same in `cells` equal parts of the store: as it is at their bounds, straight in between, hence
+    /// nowhere above what it is.
+    pub fn before_in_cells(self, store: &Store, price_pico_per_wh: f64, hours: f64, cells: usize) -> Self {
+        let beyond_bounds = self.unbounded_before(store, price_pico_per_wh, hours);
+        beyond_bounds.in_cells(store.least_wh, store.most_wh, cells)
+    }
+
+    fn unbounded_before(mut self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
         self.penalise(store);
         self.trade(store, price_pico_per_wh, hours);
         self.let_pass(store);
         self
     }
 
-    /// The same from `least_wh` to `most_wh` in `cells` equal parts: as it was at their bounds, straight in
-    /// between, hence nowhere above what it was.
-    pub fn in_cells(&self, least_wh: f64, most_wh: f64, cells: usize) -> Self {
+    fn in_cells(&self, least_wh: f64, most_wh: f64, cells: usize) -> Self {
         let length_wh = (most_wh - least_wh) / cells as f64;
         if length_wh <= 0.0 {
             return Self::flat(least_wh, most_wh, 0.0);
         }
-        let mut slopes = Vec::with_capacity(cells);
+        let mut slopes = Vec::with_capacity(cells + ADDED_BY_STEP);
         let mut runs = self.slopes.iter();
         let (mut run, mut end_wh) = (runs.next(), self.start_wh);
         end_wh += run.map_or(0.0, |run| run.length_wh);
@@ -134,14 +148,21 @@ impl Value {
     /// The weighted mean of values in the same cells.
     pub fn mean(values: &[Value], weights: &[f64]) -> Self {
         let Some(first) = values.first() else { return Self::flat(0.0, 0.0, 0.0) };
-        let mut mean = first.clone();
-        for (place, slope) in mean.slopes.iter_mut().enumerate() {
-            let part = |(value, weight): (&Value, &f64)| {
-                value.slopes.get(place).map_or(0.0, |slope| slope.value_pico_per_wh * weight)
-            };
-            slope.value_pico_per_wh = values.iter().zip(weights).map(part).sum();
+        let mut mean = Self { start_wh: first.start_wh, slopes: first.slopes.clone() };
+        mean.slopes.iter_mut().for_each(|slope| slope.value_pico_per_wh = 0.0);
+        for (value, weight) in values.iter().zip(weights) {
+            for (sum, slope) in mean.slopes.iter_mut().zip(&value.slopes) {
+                sum.value_pico_per_wh += slope.value_pico_per_wh * weight;
+            }
         }
         mean
+    }
+
+    /// Moves by `part` of the way towards another value in the same cells.
+    pub fn approach(&mut self, other: &Value, part: f64) {
+        for (own, other) in self.slopes.iter_mut().zip(&other.slopes) {
+            own.value_pico_per_wh += (other.value_pico_per_wh - own.value_pico_per_wh) * part;
+        }
     }
 
     /// `self` with the penalty of `store`'s band, as it counts at a step's end.
@@ -178,15 +199,13 @@ impl Value {
         self.insert(Slope { value_pico_per_wh: sell, length_wh: outtake_wh });
     }
 
-    /// One step's standing loss and gain, back to the bounds of the store.
+    /// One step's standing loss and gain.
     fn let_pass(&mut self, store: &Store) {
         self.start_wh = (self.start_wh - store.gain_wh) / store.retention;
         for slope in &mut self.slopes {
             slope.value_pico_per_wh *= store.retention;
             slope.length_wh /= store.retention;
         }
-        self.slopes = self.between(store.least_wh, store.most_wh);
-        self.start_wh = store.least_wh;
     }
 
     /// The marginal values from `from_wh` to `to_wh`, in order of energy, so falling. Beyond its

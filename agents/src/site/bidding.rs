@@ -1,6 +1,7 @@
 //! A site's bid: its devices' curves and its base load, added and kept within its connection.
 
-use crate::device::{base_load, DeviceAgent, DeviceBid, Outlook, Reading};
+use crate::device::base_load::{self, BaseLoad};
+use crate::device::{DeviceAgent, DeviceBid, Outlook, Reading};
 use market::curve::{CurveError, FlexCurve};
 use market::curve_ops::{clamp, sum};
 use market::interval::Interval;
@@ -33,7 +34,7 @@ pub type LeftOut = (usize, String);
 pub fn make_bid(
     agents: &mut [DeviceAgent],
     readings: &[Result<Reading, String>],
-    base_load: Milliwatt,
+    base_load: impl Into<BaseLoad>,
     connection: Milliwatt,
     outlook: &Outlook,
 ) -> Result<(OwnBid, Vec<LeftOut>), CurveError> {
@@ -50,7 +51,7 @@ pub fn make_bid(
             Err(reason) => left_out.push((place, reason)),
         }
     }
-    let base = base_load::curve(base_load, outlook.range)?;
+    let base = base_load::curve(&base_load.into(), outlook.range)?;
     let total = sum(std::iter::once(&base).chain(devices.iter().flatten().map(|bid| &bid.curve)))?;
     let curve = clamp(&total, -connection, connection)?;
     Ok((OwnBid { interval: outlook.interval, curve, base, devices, envelope: None }, left_out))
@@ -86,7 +87,7 @@ mod tests {
         expected: &[(f64, f64)],
         left_out: &[usize],
     ) {
-        let agent = || DeviceAgent::new(Preferences::Generator(GeneratorPreferences {}));
+        let agent = || DeviceAgent::new(Preferences::Generator(GeneratorPreferences::default()));
         let mut agents: Vec<DeviceAgent> = readings.iter().map(|_| agent()).collect();
         let limit = Milliwatt(connection_w * 1_000);
         let base = Milliwatt(base_w * 1_000);

@@ -3,6 +3,7 @@
 
 use super::act::{SiteAction, SiteReport};
 use super::bidding::{base_load, make_bid, OwnBid};
+use super::expectations::{Expectations, Occasion};
 use super::firm::check_firm;
 use super::metering::Metering;
 use super::plan::{plan, Allocation, Rules};
@@ -10,14 +11,15 @@ use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::device::base_load::{BaseLoad, Tariff};
 use crate::device::ladder::PriceRange;
 use crate::device::preferences::Preferences;
-use crate::device::{DeviceAgent, Outlook, PriceQuantiles, Reading};
+use crate::device::{DeviceAgent, Reading};
 use hw_adapters::device::MeterState;
 use ledger::block::verifier::Verifier;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::Milliwatt;
 use std::collections::BTreeMap;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
@@ -43,6 +45,8 @@ pub struct SiteConfig {
     pub verifier: Verifier,
     /// Each device's name and preferences.
     pub devices: Vec<(String, Preferences)>,
+    /// What of the base load answers prices, where its owner has opted in.
+    pub tariff: Option<Tariff>,
     /// Most intervals to look ahead.
     pub horizon: usize,
     /// After this many intervals without a firm price devices go back to their own default.
@@ -58,7 +62,7 @@ pub struct SiteCore {
     agents: Vec<DeviceAgent>,
     here: Option<Interval>,
     asked: Option<(Interval, UnixSeconds)>,
-    forecast: BTreeMap<Interval, PicoEurPerWh>,
+    expectations: Expectations,
     base_load: Option<Milliwatt>,
     bids: BTreeMap<Interval, OwnBid>,
     firm: BTreeMap<Interval, (Allocation, Orders)>,
@@ -109,7 +113,7 @@ impl SiteCore {
             agents,
             here: None,
             asked: None,
-            forecast: BTreeMap::new(),
+            expectations: Expectations::default(),
             base_load: None,
             bids: BTreeMap::new(),
             firm: BTreeMap::new(),
@@ -146,7 +150,7 @@ impl SiteCore {
 
     /// An interval begins: its firm price's setpoints, or what is safe without one.
     fn enter(&mut self, here: Interval, out: &mut Effects) {
-        self.forecast.retain(|interval, _| *interval >= here);
+        self.expectations.forget_before(here);
         self.firm.retain(|interval, _| *interval >= here);
         while self.bids.len() > BIDS_KEPT {
             self.bids.pop_first();
@@ -185,9 +189,8 @@ impl SiteCore {
 
     fn hear(&mut self, message: Incoming, out: &mut Effects) {
         match message.body {
-            Body::Forecast(forecast) => {
-                self.forecast = forecast.prices.iter().map(|at| (at.interval, at.price)).collect();
-            }
+            Body::Forecast(forecast) => self.expectations.announce(&forecast),
+            Body::QuantileForecast(forecast) => self.expectations.expect(forecast),
             Body::Firm(firm) => self.believe(message.id, &firm, out),
             _ => {}
         }
@@ -273,7 +276,12 @@ impl SiteCore {
         let Some(base) = self.base_load else {
             return note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
         };
-        let outlook = self.outlook(interval);
+        let occasion = self.occasion(interval);
+        let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
+        let sun = self.expectations.sun(&occasion, &self.config.parameters);
+        self.agents.iter_mut().for_each(|agent| agent.expect_sun(sun));
+        let answers = self.config.tariff.as_ref().and_then(|tariff| tariff.at(interval.start()));
+        let base = BaseLoad { power: base, answers };
         match make_bid(&mut self.agents, devices, base, self.config.standing.connection, &outlook) {
             Ok((own, left_out)) => {
                 for (place, reason) in left_out {
@@ -291,23 +299,9 @@ impl SiteCore {
         }
     }
 
-    fn outlook(&self, interval: Interval) -> Outlook {
-        let SiteConfig { parameters, horizon, .. } = &self.config;
-        let mut prices = Vec::with_capacity(*horizon);
-        let mut at = parameters.next(interval);
-        while let Some(price) = self.forecast.get(&at).filter(|_| prices.len() < *horizon) {
-            prices.push(PriceQuantiles::certain(*price));
-            at = parameters.next(at);
-        }
-        Outlook {
-            interval,
-            interval_s: parameters.interval_s,
-            read_at: self.asked.map_or(interval.start(), |(_, at)| at),
-            price: self.forecast.get(&interval).copied().map(PriceQuantiles::certain),
-            prices,
-            hourly_persistence: 0.0,
-            range: self.price_range(),
-        }
+    fn occasion(&self, interval: Interval) -> Occasion {
+        let read_at = self.asked.map_or(interval.start(), |(_, at)| at);
+        Occasion { interval, read_at, horizon: self.config.horizon }
     }
 
     fn price_range(&self) -> PriceRange {

@@ -1,11 +1,12 @@
 //! The site controller: one customer's connection point, its devices and its meter.
 //!
-//! Everything that decides is pure: [`core`] keeps the time-line, and asks [`bidding`], [`firm`],
-//! [`plan`], [`schedule`] and [`metering`]. [`shell`] reads and writes devices.
+//! Everything that decides is pure: [`core`] keeps the time-line, and asks [`expectations`],
+//! [`bidding`], [`firm`], [`plan`], [`schedule`] and [`metering`]. [`shell`] reads and writes devices.
 
 pub mod act;
 pub mod bidding;
 pub mod core;
+pub mod expectations;
 pub mod firm;
 mod lane;
 pub mod metering;

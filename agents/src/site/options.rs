@@ -1,5 +1,6 @@
 //! What a site is configured with, and whether it fits together.
 
+use crate::device::base_load::Tariff;
 use crate::device::preferences::Preferences;
 use hw_adapters::config::DeviceConfig;
 use hw_adapters::device::Device;
@@ -20,6 +21,9 @@ pub struct SiteOptions {
     /// Everything else that can be read and set.
     #[serde(default)]
     pub devices: Vec<SiteDevice>,
+    /// The base load's time-of-use tariff, where its owner has opted in to answer prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tariff: Option<Tariff>,
     /// Most intervals to look ahead, as far as prices are forecast.
     #[serde(default = "horizon")]
     pub horizon: usize,
@@ -67,6 +71,9 @@ impl SiteOptions {
         }
         if self.devices.len() > MAX_DEVICES {
             return Err(format!("{} devices, more than the {MAX_DEVICES} allowed", self.devices.len()));
+        }
+        if let Some(tariff) = &self.tariff {
+            tariff.validate().map_err(|e| format!("tariff: {e}"))?;
         }
         let mut names = BTreeSet::from([self.meter.name()]);
         for SiteDevice { config, preferences } in &self.devices {
@@ -117,6 +124,11 @@ mod tests {
         check(&format!("horizon = 1000\n{METER}"), Err("horizon"));
         check(&format!("answer_within_ms = 1\n{METER}"), Err("answer_within_ms"));
         check(&format!("{METER}{}", BATTERY.replace("0.9", "1.9")), Err("efficiency"));
+        let tariff = "[tariff]\nopt_in_percent = 20.0\n\
+            windows = [{ from = '17:00', until = '20:00', price_eur_per_mwh = 300.0 }]\n";
+        check(&format!("{METER}{tariff}"), Ok(()));
+        check(&format!("{METER}{}", tariff.replace("20.0", "200.0")), Err("opt_in_percent"));
+        check(&format!("{METER}{}", tariff.replace("'20:00'", "'24:00'")), Err("24:00"));
         check(BATTERY, Err("meter"));
     }
 }

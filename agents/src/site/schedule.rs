@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_generator_is_limited_only_below_what_it_could_give() {
-        let wish = Preferences::Generator(GeneratorPreferences {});
+        let wish = Preferences::Generator(GeneratorPreferences::default());
         check_setpoint(&wish, &[(0, 0), (0, -500)], -500, Setpoint::OwnDefault);
         check_setpoint(&wish, &[(0, 0), (0, -500)], -499, Setpoint::Power(Milliwatt(-499)));
         let held = Setpoint::Power(Milliwatt(-500));

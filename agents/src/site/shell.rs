@@ -57,6 +57,7 @@ pub async fn start(
         parameters: genesis.parameters,
         verifier: Verifier::new(genesis).map_err(RosterError::from)?,
         devices,
+        tariff: options.tariff,
         horizon: options.horizon,
         patience: options.patience,
     });
@@ -65,7 +66,10 @@ pub async fn start(
         ordered: None,
     };
     let connection = Connection {
-        subscriptions: vec![genesis.network.filter_broadcast(Role::Tso, "forecast")],
+        subscriptions: vec![
+            genesis.network.filter_broadcast(Role::Tso, "forecast"),
+            genesis.network.filter_broadcast(Role::Forecaster, "quantile-forecast"),
+        ],
         queue: QUEUE,
     };
     shell::start(common, core, performer, connection)

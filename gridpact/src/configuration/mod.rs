@@ -8,7 +8,8 @@ pub mod roles;
 use config::{Config, Environment, File, FileFormat};
 use party::ProcessKeys;
 use roles::{
-    AggregatorFile, BrokerFile, DsoFile, RoleWord, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
+    ValidatorFile,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub enum RoleFile {
     Broker(BrokerFile),
     /// The timekeeper.
     Timekeeper(TimekeeperFile),
+    /// A forecaster.
+    Forecaster(ForecasterFile),
 }
 
 /// Why a file configures no role.
@@ -89,6 +92,7 @@ fn role_of(read: Config) -> Result<RoleFile, config::ConfigError> {
         RoleWord::Validator => RoleFile::Validator(read.try_deserialize()?),
         RoleWord::Broker => RoleFile::Broker(read.try_deserialize()?),
         RoleWord::Timekeeper => RoleFile::Timekeeper(read.try_deserialize()?),
+        RoleWord::Forecaster => RoleFile::Forecaster(read.try_deserialize()?),
     })
 }
 
@@ -103,6 +107,7 @@ impl RoleFile {
             RoleFile::Validator(file) => &file.process,
             RoleFile::Broker(file) => &file.process,
             RoleFile::Timekeeper(file) => &file.process,
+            RoleFile::Forecaster(file) => &file.process,
         }
     }
 
@@ -118,6 +123,10 @@ impl RoleFile {
             }
             RoleFile::Validator(file) => Some(&mut file.party),
             RoleFile::Timekeeper(file) => Some(&mut file.party),
+            RoleFile::Forecaster(file) => {
+                file.observations = directory.join(&file.observations);
+                Some(&mut file.party)
+            }
             RoleFile::Broker(_) => None,
         };
         if let Some(party) = party {

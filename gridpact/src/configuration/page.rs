@@ -2,7 +2,9 @@
 //! that what the page says is what the program takes.
 
 use super::party::{PartyKeys, ProcessKeys};
-use super::roles::{AggregatorFile, BrokerFile, DsoFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
+use super::roles::{
+    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+};
 use schemars::{schema_for, Schema};
 use serde_json::Value;
 use std::fmt::Write;
@@ -33,6 +35,7 @@ pub fn render() -> String {
     section(&mut page, "`role = \"validator\"`", "", &schema_for!(ValidatorFile));
     section(&mut page, "`role = \"broker\"`", "", &schema_for!(BrokerFile));
     section(&mut page, "`role = \"timekeeper\"`", "", &schema_for!(TimekeeperFile));
+    section(&mut page, "`role = \"forecaster\"`", "", &schema_for!(ForecasterFile));
     page
 }
 

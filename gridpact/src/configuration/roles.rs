@@ -25,6 +25,8 @@ pub enum RoleWord {
     Broker,
     /// The source of simulated time.
     Timekeeper,
+    /// The source of forecasts.
+    Forecaster,
 }
 
 /// A site controller: one customer's connection point and the devices behind it.
@@ -164,4 +166,30 @@ pub struct TimekeeperFile {
 
 fn phase_limit_ms() -> u64 {
     30_000
+}
+
+/// A forecaster: publishes price, load and PV with quantiles each interval, and scores what it published.
+/// A market may have none: sites then expect the prices that the TSO interface announces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForecasterFile {
+    /// Which role this file configures.
+    pub role: RoleWord,
+    /// What was measured: CSV with the columns interval_start_utc (RFC 3339), load_kw, pv_fraction (part of
+    /// the nameplate) and price_eur_per_mwh, in order of time; fields may be empty. It is read anew each
+    /// interval, so whatever measures may append to it; rows of times to come are not looked at.
+    pub observations: PathBuf,
+    /// Intervals forecast.
+    #[serde(default = "forecast_horizon")]
+    pub horizon: usize,
+    /// Who it is.
+    pub party: PartyKeys,
+    /// What its process shows.
+    #[serde(default)]
+    pub process: ProcessKeys,
+}
+
+/// Two days of quarter-hours.
+fn forecast_horizon() -> usize {
+    192
 }

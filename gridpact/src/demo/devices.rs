@@ -143,7 +143,7 @@ impl Reached<'_> {
         }
         let meter = DeviceConfig::SunSpecMeter(modbus("meter", self.servers.meter.address()));
         let answer_within_ms = 2 * ANSWER_WITHIN_MS;
-        Ok(SiteOptions { meter, devices, horizon: 96, patience: 2, answer_within_ms })
+        Ok(SiteOptions { meter, devices, tariff: None, horizon: 96, patience: 2, answer_within_ms })
     }
 }
 

@@ -5,14 +5,17 @@ use super::roster::Member;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
-    AggregatorFile, BrokerFile, DsoFile, RoleWord, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
+    ValidatorFile,
 };
 use crate::configuration::RoleFile;
-use crate::neighbourhood::day::INTERVAL_S;
+use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
 use crate::neighbourhood::Neighbourhood;
+use crate::run::observation_file::{self, ObservationFileError};
 use crate::run::price_file::{self, rfc3339, PriceFileError};
 use agents::aggregator::AggregatorOptions;
 use agents::dso::DsoOptions;
+use agents::forecaster::Observation;
 use agents::site::options::SiteOptions;
 use ledger::genesis::Genesis;
 use market::units::Milliwatt;
@@ -52,6 +55,9 @@ pub enum FilesError {
     /// Prices can't be written.
     #[error(transparent)]
     Prices(#[from] PriceFileError),
+    /// Measurements can't be written.
+    #[error(transparent)]
+    Observations(#[from] ObservationFileError),
     /// The genesis has no JSON.
     #[error("writing the genesis as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -82,6 +88,8 @@ pub struct Plan<'a> {
     pub speed: u32,
     /// How often the day's prices are repeated.
     pub repeat: u32,
+    /// What was and will be measured, for the forecaster.
+    pub observations: &'a [Observation],
 }
 
 /// Makes an empty data directory: the one asked for, or the first free `gridpact-demo-N`.
@@ -131,6 +139,7 @@ impl Plan<'_> {
         };
         let prices: Vec<ForecastPrice> = neighbourhood.prices.iter().enumerate().map(price).collect();
         price_file::write(&self.directory.join("prices.csv"), &prices)?;
+        observation_file::write(&self.directory.join("observations.csv"), self.observations)?;
         let broker = BrokerFile {
             role: RoleWord::Broker,
             listen: self.broker,
@@ -187,7 +196,13 @@ impl Plan<'_> {
                 party: keys,
                 process,
             }),
-            Role::Forecaster => return None,
+            Role::Forecaster => RoleFile::Forecaster(ForecasterFile {
+                role: RoleWord::Forecaster,
+                observations: "../observations.csv".into(),
+                horizon: 2 * INTERVALS_PER_DAY,
+                party: keys,
+                process,
+            }),
         })
     }
 
@@ -258,7 +273,14 @@ mod tests {
             unit: 1,
             answer_within_ms: 1_000,
         });
-        SiteOptions { meter, devices: Vec::new(), horizon: 96, patience: 2, answer_within_ms: 1_000 }
+        SiteOptions {
+            meter,
+            devices: Vec::new(),
+            tariff: None,
+            horizon: 96,
+            patience: 2,
+            answer_within_ms: 1_000,
+        }
     }
 
     #[test]
@@ -278,6 +300,7 @@ mod tests {
             intervals: Some(8),
             speed: 720,
             repeat: 2,
+            observations: &[],
         };
         let files = plan.write(&genesis, &here, sites).unwrap();
         assert_eq!(files.len(), members.len() + 1);

@@ -56,7 +56,7 @@ mod tests {
             let members = roster::draw(&here).unwrap();
             let genesis = build(grid, &here, &members).unwrap();
             genesis.validate().unwrap();
-            assert_eq!(genesis.participants.len(), here.customers.len() + 9);
+            assert_eq!(genesis.participants.len(), here.customers.len() + 10);
         }
     }
 }

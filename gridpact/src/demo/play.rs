@@ -14,6 +14,7 @@ use super::{genesis, payments, specs};
 use crate::cli::DemoArgs;
 use crate::neighbourhood::dataset::Dataset;
 use crate::neighbourhood::day::{Day, INTERVAL_S};
+use crate::neighbourhood::measured::measured;
 use crate::neighbourhood::{Neighbourhood, NeighbourhoodError};
 use crate::run::running::{RunError, Running};
 use crate::run::start::Hooks;
@@ -129,6 +130,7 @@ impl Demo {
             intervals: (!args.serve).then_some(args.intervals),
             speed: args.speed,
             repeat: days(&args),
+            observations: &measured(args.grid, day, &dataset, days(&args))?,
         };
         let files = plan.write(&genesis, &neighbourhood, sites)?;
         Ok(Self { args, directory, neighbourhood, genesis, files, broker, world, _devices: devices })

@@ -62,6 +62,7 @@ pub fn draw(neighbourhood: &Neighbourhood) -> Result<Vec<Member>, RosterError> {
     for number in 1..=VALIDATORS {
         members.push(member(Role::Validator, format!("v{number}"), None)?);
     }
+    members.push(member(Role::Forecaster, "f1".to_owned(), None)?);
     members.push(member(Role::Timekeeper, "k1".to_owned(), None)?);
     Ok(members)
 }

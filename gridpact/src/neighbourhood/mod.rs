@@ -6,6 +6,7 @@ pub mod dataset;
 pub mod day;
 pub mod feeder;
 pub mod heat;
+pub mod measured;
 pub mod prices;
 pub mod profiles;
 pub mod simbench;

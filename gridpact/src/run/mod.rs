@@ -1,6 +1,7 @@
 //! `gridpact run`: starts the roles that configuration files name, and keeps them until told to stop.
 
 pub mod metrics_server;
+pub mod observation_file;
 pub mod party;
 pub mod price_file;
 pub mod process;

@@ -65,6 +65,9 @@ pub enum RoleError {
     /// Its prices can't be read.
     #[error("prices: {0}")]
     Prices(#[from] PriceFileError),
+    /// Its measurements can't be read.
+    #[error("observations: {0}")]
+    Observations(#[from] super::observation_file::ObservationFileError),
     /// A value that makes no sense.
     #[error("{key}: {reason}")]
     Value {

@@ -1,14 +1,16 @@
 //! From one role's file to that role at work.
 
+use super::observation_file;
 use super::party;
 use super::price_file;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
-use crate::configuration::roles::{SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
+use crate::configuration::roles::{ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
 use crate::configuration::RoleFile;
 use actix::Arbiter;
 use agents::aggregator::AggregatorOptions;
 use agents::dso::DsoOptions;
+use agents::forecaster::{ForecasterOptions, Observations};
 use agents::shell::{Common, RoleHandle, StartError};
 use agents::timekeeper::{Pace, Progress, TimekeeperOptions};
 use agents::tso::{ImportTerms, TsoOptions};
@@ -63,6 +65,11 @@ pub(super) async fn role(
             let common = party::open(Role::Tso, &file.party, metrics)?;
             let options = TsoOptions { terms: terms(&file, &common)? };
             on(arbiter, move || async move { agents::tso::start(&common, options) }).await?
+        }
+        RoleFile::Forecaster(file) => {
+            let common = party::open(Role::Forecaster, &file.party, metrics)?;
+            let options = forecaster(&file, &common)?;
+            on(arbiter, move || async move { agents::forecaster::start(&common, options) }).await?
         }
         RoleFile::Timekeeper(file) => {
             let common = party::open(Role::Timekeeper, &file.party, metrics)?;
@@ -126,6 +133,16 @@ fn terms(file: &TsoFile, common: &Common) -> Result<ImportTerms, RoleError> {
         import_max: power("import_max_kw", file.import_max_kw)?,
         slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),
     })
+}
+
+/// A file that can't be read now is an error; one that can't be read later is noted, and forecasts go on
+/// from what is known.
+fn forecaster(file: &ForecasterFile, common: &Common) -> Result<ForecasterOptions, RoleError> {
+    let interval_s = common.genesis.parameters.interval_s;
+    observation_file::read(&file.observations, interval_s)?;
+    let path = file.observations.clone();
+    let read = move || observation_file::read(&path, interval_s).map_err(|error| error.to_string());
+    Ok(ForecasterOptions { observations: Observations(Arc::new(read)), horizon: file.horizon })
 }
 
 fn pace(file: &TimekeeperFile) -> Result<Pace, RoleError> {

@@ -80,8 +80,9 @@ impl Site {
             verifier: Verifier::new(&world.genesis).unwrap(),
             devices: vec![
                 ("battery".into(), Preferences::Battery(battery)),
-                ("pv".into(), Preferences::Generator(GeneratorPreferences {})),
+                ("pv".into(), Preferences::Generator(GeneratorPreferences::default())),
             ],
+            tariff: None,
             horizon: 96,
             patience: 2,
         });

@@ -1,0 +1,165 @@
+//! What a site expects: a forecaster's quantiles while they are fresh, and otherwise the prices the TSO
+//! interface announced.
+
+use crate::device::generator::Sun;
+use crate::device::ladder::PriceRange;
+use crate::device::{Outlook, PriceQuantiles};
+use market::interval::{Interval, UnixSeconds};
+use market::parameters::MarketParameters;
+use market::units::PicoEurPerWh;
+use std::collections::BTreeMap;
+use wire::message::{Forecast, QuantileForecast, Quantiles};
+
+/// A forecast older than this, in seconds, and than two intervals, is stale: its sun is another hour's.
+const FRESH_S: i64 = 3_600;
+
+/// What was told of times to come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expectations {
+    announced: BTreeMap<Interval, PicoEurPerWh>,
+    forecast: Option<QuantileForecast>,
+}
+
+/// The bid an outlook is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Occasion {
+    /// The interval bid for.
+    pub interval: Interval,
+    /// When the devices were read.
+    pub read_at: UnixSeconds,
+    /// Most intervals to look ahead.
+    pub horizon: usize,
+}
+
+impl Expectations {
+    /// Takes the prices announced.
+    pub fn announce(&mut self, forecast: &Forecast) {
+        self.announced = forecast.prices.iter().map(|at| (at.interval, at.price)).collect();
+    }
+
+    /// Takes a forecaster's forecast; one older than that held came late.
+    pub fn expect(&mut self, forecast: QuantileForecast) {
+        if self.forecast.as_ref().is_none_or(|held| held.first <= forecast.first) {
+            self.forecast = Some(forecast);
+        }
+    }
+
+    /// Forgets what is over.
+    pub fn forget_before(&mut self, here: Interval) {
+        self.announced.retain(|interval, _| *interval >= here);
+    }
+
+    /// What to look ahead with when bidding.
+    pub fn outlook(&self, occasion: &Occasion, parameters: &MarketParameters) -> Outlook {
+        let Occasion { interval, read_at, horizon } = *occasion;
+        let fresh = self.fresh(interval, parameters);
+        let price = |at: Interval| -> Option<PriceQuantiles> {
+            let forecast = fresh.and_then(|forecast| value_at(forecast, &forecast.prices, at, parameters));
+            forecast.or_else(|| self.announced.get(&at).copied().map(Quantiles::certain))
+        };
+        let later = (1..=horizon).map(|ahead| interval.later(ahead as i64, parameters.interval_s));
+        Outlook {
+            interval,
+            interval_s: parameters.interval_s,
+            read_at,
+            price: price(interval),
+            prices: later.map_while(price).collect(),
+            hourly_persistence: fresh.map_or(0.0, |forecast| f64::from(forecast.persistence_permille) / 1e3),
+            range: PriceRange { min: parameters.price_min, max: parameters.price_max },
+        }
+    }
+
+    /// What the sun does between the reading and the interval bid for, where that is forecast.
+    pub fn sun(&self, occasion: &Occasion, parameters: &MarketParameters) -> Option<Sun> {
+        let forecast = self.fresh(occasion.interval, parameters)?;
+        let part = |at: Interval| value_at(forecast, &forecast.pv_ppm, at, parameters);
+        Some(Sun {
+            read_ppm: part(parameters.interval_at(occasion.read_at))?.median(),
+            expected_ppm: part(occasion.interval)?,
+        })
+    }
+
+    fn fresh(&self, interval: Interval, parameters: &MarketParameters) -> Option<&QuantileForecast> {
+        let oldest = interval.start().0 - FRESH_S.max(2 * parameters.interval_s);
+        self.forecast.as_ref().filter(|forecast| forecast.first.start().0 >= oldest)
+    }
+}
+
+fn value_at<T: Copy>(
+    forecast: &QuantileForecast,
+    values: &[T],
+    at: Interval,
+    parameters: &MarketParameters,
+) -> Option<T> {
+    let ahead_s = at.start().0 - forecast.first.start().0;
+    let place = usize::try_from(ahead_s).ok()? / usize::try_from(parameters.interval_s).ok()?.max(1);
+    values.get(place).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::parameters;
+    use wire::message::ForecastPrice;
+
+    fn interval(n: i64) -> Interval {
+        Interval(UnixSeconds(900 * n))
+    }
+
+    fn eur(eur: i64) -> PicoEurPerWh {
+        PicoEurPerWh(eur * 1_000_000)
+    }
+
+    /// 50 EUR/MWh announced for intervals 0 to 19; a forecaster says 60 give or take 10 for eight from `first`.
+    fn told(first: i64) -> Expectations {
+        let mut told = Expectations::default();
+        let at = |n| ForecastPrice { interval: interval(n), price: eur(50) };
+        told.announce(&Forecast { prices: (0..20).map(at).collect() });
+        told.expect(QuantileForecast {
+            first: interval(first),
+            persistence_permille: 900,
+            prices: vec![Quantiles::new(eur(50), eur(60), eur(70)).unwrap(); 8],
+            loads: Vec::new(),
+            pv_ppm: (0..8).map(|n| Quantiles::certain(100_000 * n)).collect(),
+        });
+        told
+    }
+
+    /// Bidding for interval `bid`: the medians expected for it and after, and the persistence.
+    fn check(told: &Expectations, bid: i64, expected: &[i64], persistence: f64) {
+        let occasion =
+            Occasion { interval: interval(bid), read_at: UnixSeconds(900 * bid - 600), horizon: 10 };
+        let outlook = told.outlook(&occasion, &parameters());
+        let all = outlook.price.iter().chain(&outlook.prices).map(|price| price.median().0 / 1_000_000);
+        assert_eq!(all.collect::<Vec<_>>(), expected, "for {bid}");
+        assert_eq!(outlook.hourly_persistence, persistence);
+    }
+
+    #[test]
+    fn a_fresh_forecast_is_believed_as_far_as_it_goes_and_a_stale_one_not() {
+        check(&told(2), 3, &[60, 60, 60, 60, 60, 60, 60, 50, 50, 50, 50], 0.9);
+        check(&told(2), 6, &[60, 60, 60, 60, 50, 50, 50, 50, 50, 50, 50], 0.9);
+        check(&told(2), 7, &[50; 11], 0.0);
+        check(&Expectations::default(), 3, &[], 0.0);
+    }
+
+    #[test]
+    fn a_late_forecast_does_not_undo_a_newer_one() {
+        let mut told = told(2);
+        let older = QuantileForecast { first: interval(1), ..told.forecast.clone().unwrap() };
+        told.expect(older);
+        assert_eq!(told.forecast.unwrap().first, interval(2));
+    }
+
+    #[test]
+    fn the_sun_is_told_from_the_reading_to_the_interval() {
+        let sun = |read_s, bid| {
+            let occasion = Occasion { interval: interval(bid), read_at: UnixSeconds(read_s), horizon: 10 };
+            told(2).sun(&occasion, &parameters())
+        };
+        let expected = Sun { read_ppm: 0, expected_ppm: Quantiles::certain(100_000) };
+        assert_eq!(sun(2 * 900 + 300, 3), Some(expected));
+        assert_eq!(sun(900, 3), None);
+        assert_eq!(sun(9 * 900, 11), None);
+    }
+}
