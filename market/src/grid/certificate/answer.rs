@@ -178,9 +178,9 @@ pub fn reactive_range(
     match *terms {
         ReactiveTerms::Fixed { reactive } => (reactive, reactive),
         ReactiveTerms::Proportional { tan_phi_nano } => {
-            let exact = i128::from(tan_phi_nano) * i128::from(power.0) / 1_000_000_000;
-            let off = (tolerances.power_kw(exact as f64 / 1e6) * 1e6) as i128;
-            (narrowed(exact - off), narrowed(exact + off))
+            let exact = tan_phi_nano as f64 / 1e9 * power.0 as f64;
+            let off = tolerances.power_kw(exact / 1e6) * 1e6;
+            (Millivar((exact - off) as i64), Millivar((exact + off) as i64))
         }
         ReactiveTerms::Range { min, max, cost_micro_eur_per_mvar2_h } => {
             let cost = cost_micro_eur_per_mvar2_h as f64;
@@ -191,11 +191,6 @@ pub fn reactive_range(
             (low.max(min), high.min(max))
         }
     }
-}
-
-fn narrowed(figure: i128) -> Millivar {
-    let bound = i128::from(i64::MAX);
-    Millivar(figure.clamp(-bound, bound) as i64)
 }
 
 /// The reactive power that costs least at a price: where `price + 2 cost q` vanishes, within limits;

@@ -214,8 +214,8 @@ fn worse_moves(name: &str, seed: u64, kind: Kind) -> usize {
         let mut parties = published.parties.clone();
         let by = rearrange(&mut random, &mut parties);
         let moved = Dispatch::of(&problem, parties);
-        // What prices within their tolerance can hide.
-        let hidden = 1e-2 * Milliwatt(by).kw();
+        // What prices within their tolerance can hide, and losses rounded to milliwatts.
+        let hidden = 1e-2 * Milliwatt(by).kw() + 1e-2;
         if !moved.is_feasible(&problem) || moved.cost(&problem) < best + hidden {
             continue;
         }
@@ -237,7 +237,7 @@ fn what_the_solver_clears_is_certified_and_no_worse_dispatch_is() {
     for (name, kind) in KINDS {
         let worse: usize = (0..SEEDS).map(|seed| worse_moves(name, seed, kind)).sum();
         println!("{name}: {worse} worse dispatches refused");
-        assert!(worse > SEEDS as usize, "{name}: only {worse} moves were feasible and worse");
+        assert!(worse > 3 * SEEDS as usize, "{name}: only {worse} moves were feasible and worse");
     }
 }
 
