@@ -154,38 +154,47 @@ impl ForecasterCore {
         self.surprises.drain(..old);
     }
 
+    /// What is expected from `first` on; kept to be scored.
     fn forecast(&mut self, first: Interval) -> QuantileForecast {
         let prices = self.prices(first);
-        let loads = self.expect(Quantity::Load, first);
-        let pv = self.expect(Quantity::Pv, first);
+        let loads = self.told(Quantity::Load, first);
+        let pv = self.told(Quantity::Pv, first);
+        self.keep(Quantity::Price, first, &prices);
+        self.keep(Quantity::Load, first, &loads);
+        self.keep(Quantity::Pv, first, &pv);
         QuantileForecast {
             first,
             persistence_permille: (Quantity::Price.hourly_persistence() * 1e3) as u16,
-            prices,
+            prices: prices.iter().map_while(|q| in_order(*q, |price| PicoEurPerWh(price as i64))).collect(),
             loads: loads.iter().map_while(|q| in_order(*q, |load| Milliwatt(load as i64))).collect(),
             pv_ppm: pv.iter().map_while(|q| in_order(*q, |part| (part * 1e6) as u32)).collect(),
         }
     }
 
-    /// Quantiles from `first` on, none where nothing was ever measured; kept to be scored.
-    fn expect(&mut self, quantity: Quantity, first: Interval) -> Vec<[f64; 3]> {
+    fn keep(&mut self, quantity: Quantity, first: Interval, quantiles: &[[f64; 3]]) {
         let step = self.step_of(first);
-        let Some(Track { history, pending }) = self.tracks.get_mut(&quantity) else { return Vec::new() };
-        let Some(last) = history.values().last().copied() else { return Vec::new() };
+        let Some(Track { history, pending }) = self.tracks.get_mut(&quantity) else { return };
+        // Before anything was measured there is nothing to hold a forecast against.
+        if let Some(last) = history.values().last() {
+            pending.issue(step, quantiles, *last, history.per_day());
+        }
+    }
+
+    /// What the series tells from `first` on; nothing where none was ever measured, or not for a day.
+    fn told(&self, quantity: Quantity, first: Interval) -> Vec<[f64; 3]> {
+        let Some(Track { history, .. }) = self.tracks.get(&quantity) else { return Vec::new() };
         // The series may end some intervals ago; what lies before `first` is forecast and passed over.
-        let late = usize::try_from(step - history.next()).unwrap_or(0);
-        if late > history.per_day() {
+        let late = usize::try_from(self.step_of(first) - history.next()).unwrap_or(0);
+        if history.values().is_empty() || late > history.per_day() {
             return Vec::new();
         }
-        let quantiles = forecast(quantity, history, late + self.horizon).split_off(late);
-        pending.issue(step, &quantiles, last, history.per_day());
-        quantiles
+        forecast(quantity, history, late + self.horizon).split_off(late)
     }
 
     /// Where a price is announced it is expected, with the spread by which announced prices were missed
     /// before; beyond, what the series tells.
-    fn prices(&mut self, first: Interval) -> Vec<Quantiles<PicoEurPerWh>> {
-        let told = self.expect(Quantity::Price, first);
+    fn prices(&self, first: Interval) -> Vec<[f64; 3]> {
+        let told = self.told(Quantity::Price, first);
         let mut surprises = self.surprises.clone();
         surprises.sort_unstable_by(f64::total_cmp);
         let surprise = match surprises.len() {
@@ -195,7 +204,7 @@ impl ForecasterCore {
         let expected = |ahead: usize| {
             let interval = first.later(ahead as i64, self.parameters.interval_s);
             let announced = self.announced.get(&interval).map(|price| surprise.map(|by| price.0 as f64 + by));
-            in_order(announced.or_else(|| told.get(ahead).copied())?, |price| PicoEurPerWh(price as i64))
+            announced.or_else(|| told.get(ahead).copied())
         };
         (0..self.horizon).map_while(expected).collect()
     }
@@ -320,6 +329,18 @@ mod tests {
         let effects = core.step(now(210), Input::Own(Ok(rows(1_000))));
         let prices: Vec<i64> = said(&effects).unwrap().prices.iter().map(|price| price.median().0).collect();
         assert_eq!(prices, [50_000_000, 80_000_000, 50_000_000, 50_000_000]);
+    }
+
+    #[test]
+    fn what_is_scored_is_what_was_published() {
+        let mut core = ForecasterCore::new(parameters(), 4);
+        core.step(now(200), announced(200, &[50, 90]));
+        core.step(now(200), Input::Own(Ok(rows(200))));
+        core.step(now(202), Input::Poll);
+        let effects = core.step(now(202), Input::Own(Ok(rows(202))));
+        // Announced at 50 and 90 where 50 and 50 came: half of 40 is lost in the second interval.
+        let loss = shown(&effects, Quantity::Price).forecaster.mean().unwrap();
+        assert!((loss - 10e6).abs() < 1.0, "{loss}");
     }
 
     #[test]
