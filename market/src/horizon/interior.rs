@@ -36,11 +36,14 @@ const STEP: f64 = 0.995;
 /// Shortest step that gets anywhere.
 const SHORTEST_STEP: f64 = 1e-9;
 
-/// Products are raised to so much when limits join a point already near its optimum.
-const PRODUCT_TO_JOIN: f64 = 1e-3;
+/// Relative gap that a point goes back to when limits join, if it is nearer its optimum.
+const GAP_JOINED: f64 = 1e-2;
 
 /// The same where excess is sought, whose costs of 1 must be far from decided then.
-const PRODUCT_TO_JOIN_EXCESS: f64 = 1e-1;
+const GAP_JOINED_EXCESS: f64 = 10.0;
+
+/// Least product limits join with, where nothing else has any.
+const PRODUCT_LEAST: f64 = 1e-9;
 
 /// The interior point came to no end.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
@@ -136,10 +139,12 @@ pub fn solve(model: &mut Model) -> Result<(), Stalled> {
 
 /// Lets limits join that are passed; whether there were any.
 fn join(model: &mut Model, distance: &Distance) -> bool {
-    let product = distance.product.max(match model.purpose {
-        Purpose::Optimum => PRODUCT_TO_JOIN,
-        Purpose::LeastExcess => PRODUCT_TO_JOIN_EXCESS,
-    });
+    let gap = match model.purpose {
+        Purpose::Optimum => GAP_JOINED,
+        Purpose::LeastExcess => GAP_JOINED_EXCESS,
+    };
+    let raised = distance.product * (gap / distance.gap.max(f64::MIN_POSITIVE)).max(1.0);
+    let product = raised.clamp(PRODUCT_LEAST, 1.0);
     let joined = model.join(EXCESS, product) > 0;
     if joined {
         model.boxes.recentre(product);

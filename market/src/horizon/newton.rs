@@ -5,14 +5,16 @@
 use super::boxes::{Step, Target};
 use super::cholesky::{Factor, Symmetric};
 use super::model::{Model, Taken};
+use super::storage::{Given, Ladder};
 
 /// Rounds of refinement of the equations' multipliers against their residual.
-const REFINEMENTS: usize = 2;
+const REFINEMENTS: usize = 1;
 
 /// The model at its present point, factorised.
 pub struct Newton<'m, 'p> {
     model: &'m Model<'p>,
     mobility: Vec<f64>,
+    ladders: Vec<Ladder>,
     gradient: Vec<f64>,
     shortfalls: Vec<f64>,
     storage_shortfalls: Vec<Vec<f64>>,
@@ -41,7 +43,8 @@ struct Response {
 impl<'m, 'p> Newton<'m, 'p> {
     pub fn new(model: &'m Model<'p>) -> Self {
         let mobility = model.boxes.mobility();
-        let factor = system(model, &mobility).factorise();
+        let ladders: Vec<Ladder> = model.storages.iter().map(|storage| storage.ladder(&mobility)).collect();
+        let factor = system(model, &mobility, &ladders).factorise();
         Self {
             model,
             gradient: model.gradient(),
@@ -49,6 +52,7 @@ impl<'m, 'p> Newton<'m, 'p> {
             storage_shortfalls: model.storages.iter().map(|s| s.shortfall(&model.boxes)).collect(),
             deferrable_shortfalls: model.deferrables.iter().map(|d| d.shortfall(&model.boxes)).collect(),
             mobility,
+            ladders,
             factor,
         }
     }
@@ -94,9 +98,12 @@ impl<'m, 'p> Newton<'m, 'p> {
                 step[excess] = self.mobility[excess] * (pull[excess] + multiplier);
             }
         }
-        let storages = model.storages.iter().zip(&self.storage_shortfalls);
+        let storages = model.storages.iter().zip(&self.ladders).zip(&self.storage_shortfalls);
         let storage_values = storages
-            .map(|(s, lacking)| s.ladder(&self.mobility).step(here(s.place), pull, lacking, &mut step))
+            .map(|((block, ladder), lacking)| {
+                let given = Given { prices: here(block.place), pull, lacking };
+                ladder.step(block, &self.mobility, &given, &mut step)
+            })
             .collect();
         let deferrables = model.deferrables.iter().zip(&self.deferrable_shortfalls);
         let deferrable_values = deferrables
@@ -107,8 +114,8 @@ impl<'m, 'p> Newton<'m, 'p> {
 }
 
 /// The matrix of the system in the equations' multipliers.
-fn system(model: &Model, mobility: &[f64]) -> Symmetric {
-    let response = Response::new(model, mobility);
+fn system(model: &Model, mobility: &[f64], ladders: &[Ladder]) -> Symmetric {
+    let response = Response::new(model, mobility, ladders);
     let mut system = Symmetric::zero(model.equations.len());
     add_within_intervals(model, &response, &mut system);
     for (place, square) in &response.tied {
@@ -161,7 +168,7 @@ fn add_between_intervals(model: &Model, place: usize, square: &[f64], system: &m
 }
 
 impl Response {
-    fn new(model: &Model, mobility: &[f64]) -> Self {
+    fn new(model: &Model, mobility: &[f64], ladders: &[Ladder]) -> Self {
         let intervals = model.intervals();
         let Taken { real, reactive } = Taken::nothing(model.base.real.len());
         let mut response = Self { mixed: real.clone(), real, reactive, tied: Vec::new() };
@@ -174,8 +181,8 @@ impl Response {
         let mut squares = vec![Vec::new(); model.places()];
         let places = model.storages.iter().map(|s| s.place).chain(model.deferrables.iter().map(|d| d.place));
         places.for_each(|place| squares[place].resize(intervals * intervals, 0.0));
-        for storage in &model.storages {
-            storage.ladder(mobility).add_response(&mut squares[storage.place]);
+        for (block, ladder) in model.storages.iter().zip(ladders) {
+            ladder.add_response(block, mobility, &mut squares[block.place]);
         }
         for order in &model.deferrables {
             order.add_response(mobility, &mut squares[order.place], intervals);

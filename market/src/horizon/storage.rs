@@ -25,16 +25,14 @@ pub struct StorageBlock {
     pub values: Vec<f64>,
 }
 
-/// The ladder of one storage order at the present mobilities.
-pub struct Ladder<'a> {
-    block: &'a StorageBlock,
-    charge: &'a [f64],
-    discharge: &'a [f64],
-    energy: &'a [f64],
+/// The ladder of one storage order at the present mobilities, by interval.
+pub struct Ladder {
     /// Conductance to ground of each node.
     ground: Vec<f64>,
     /// Conductance that each node sees to its left.
     left: Vec<f64>,
+    /// One by the conductance that meets at each node, all but that from its right.
+    pivot: Vec<f64>,
 }
 
 impl StorageBlock {
@@ -74,15 +72,19 @@ impl StorageBlock {
     }
 
     /// The ladder at these mobilities of all variables.
-    pub fn ladder<'a>(&'a self, mobility: &'a [f64]) -> Ladder<'a> {
+    pub fn ladder(&self, mobility: &[f64]) -> Ladder {
         let [charge, discharge, energy] = self.columns(mobility);
         let (e, f) = (self.charge_efficiency, self.discharge_factor);
         let ground: Vec<f64> = charge.iter().zip(discharge).map(|(c, d)| e * e * c + f * f * d).collect();
-        let mut left = vec![0.0; ground.len()];
-        for i in 1..ground.len() {
-            left[i] = series(energy[i - 1], ground[i - 1] + left[i - 1]);
+        let (mut left, mut pivot) = (vec![0.0; ground.len()], vec![0.0; ground.len()]);
+        for i in 0..ground.len() {
+            if i > 0 {
+                left[i] = series(energy[i - 1], ground[i - 1] + left[i - 1]);
+            }
+            let all = ground[i] + energy[i] + left[i];
+            pivot[i] = if all > 0.0 { 1.0 / all } else { 0.0 };
         }
-        Ladder { block: self, charge, discharge, energy, ground, left }
+        Ladder { ground, left, pivot }
     }
 }
 
@@ -95,31 +97,23 @@ fn series(a: f64, b: f64) -> f64 {
     }
 }
 
-impl Ladder<'_> {
-    /// Conductance that meets at a node, all but that from its right.
-    fn pivot(&self, i: usize) -> f64 {
-        self.ground[i] + self.energy[i] + self.left[i]
-    }
-
-    /// How much power a unit of stored value calls for.
-    fn coupling(&self, i: usize) -> f64 {
-        self.block.charge_efficiency * self.charge[i] + self.block.discharge_factor * self.discharge[i]
-    }
-
+impl Ladder {
     /// Adds to a row-major square of intervals, at and below its diagonal, by how much net power falls
     /// in one interval when the price rises in another.
-    pub fn add_response(&self, response: &mut [f64]) {
+    pub fn add_response(&self, block: &StorageBlock, mobility: &[f64], response: &mut [f64]) {
         let t = self.ground.len();
-        let coupling: Vec<f64> = (0..t).map(|i| self.coupling(i)).collect();
-        let fall: Vec<f64> = (0..t).map(|i| self.energy[i] / self.pivot(i)).collect();
-        let apart = self.block.charge_efficiency - self.block.discharge_factor;
-        let mut right = self.energy[t - 1];
+        let [charge, discharge, energy] = block.columns(mobility);
+        let (e, f) = (block.charge_efficiency, block.discharge_factor);
+        // How much power a unit of stored value calls for.
+        let coupling: Vec<f64> = charge.iter().zip(discharge).map(|(c, d)| e * c + f * d).collect();
+        let fall: Vec<f64> = energy.iter().zip(&self.pivot).map(|(energy, pivot)| energy * pivot).collect();
+        let mut right = energy[t - 1];
         for j in (0..t).rev() {
             let (ground, ends) = (self.ground[j], self.left[j] + right);
             let all = ground + ends;
-            if all > 0.0 && ground > 0.0 {
+            if ground > 0.0 {
                 let row = &mut response[j * t..(j + 1) * t];
-                let both = self.charge[j] * self.discharge[j] / ground * apart * apart;
+                let both = charge[j] * discharge[j] / ground * (e - f) * (e - f);
                 row[j] += both + coupling[j] * (coupling[j] / ground) * (ends / all);
                 let mut worth = coupling[j] / all;
                 for i in (0..j).rev() {
@@ -128,38 +122,54 @@ impl Ladder<'_> {
                 }
             }
             if j > 0 {
-                right = series(self.energy[j - 1], all - self.left[j]);
+                right = series(energy[j - 1], ground + right);
             }
         }
     }
 
-    /// The step of its variables and of its stored values at a step of the prices, given what pulls its
-    /// variables and what its energies lack. The variables' part goes into `step`, a column of all.
-    pub fn step(&self, prices: &[f64], pull: &[f64], lacking: &[f64], step: &mut [f64]) -> Vec<f64> {
-        let (block, t) = (self.block, self.ground.len());
+    /// The step of a block's variables and of its stored values at a step of the prices, given what pulls
+    /// its variables and what its energies lack. The variables' part goes into `step`, a column of all.
+    pub fn step(&self, block: &StorageBlock, mobility: &[f64], given: &Given, step: &mut [f64]) -> Vec<f64> {
+        let t = self.ground.len();
         let (e, f) = (block.charge_efficiency, block.discharge_factor);
-        let [charge, discharge, energy] = block.columns(pull);
+        let [charge, discharge, energy] = block.columns(mobility);
+        let [charge_pull, discharge_pull, energy_pull] = block.columns(given.pull);
         let mut values = vec![0.0; t];
-        let mut carried = 0.0;
+        let (mut carried, mut before) = (0.0, 0.0);
         for i in 0..t {
-            let own = f * self.discharge[i] * (discharge[i] + prices[i])
-                - e * self.charge[i] * (charge[i] - prices[i]);
-            let before = if i > 0 { self.energy[i - 1] * energy[i - 1] } else { 0.0 };
-            values[i] = own + self.energy[i] * energy[i] - before - lacking[i] + carried;
-            carried = values[i] * self.energy[i] / self.pivot(i);
+            let price = given.prices[i];
+            let own =
+                f * discharge[i] * (discharge_pull[i] + price) - e * charge[i] * (charge_pull[i] - price);
+            let after = energy[i] * energy_pull[i];
+            values[i] = own + after - before - given.lacking[i] + carried;
+            carried = values[i] * energy[i] * self.pivot[i];
+            before = after;
         }
         let mut next = 0.0;
         for i in (0..t).rev() {
-            values[i] = (values[i] + self.energy[i] * next) / self.pivot(i);
+            values[i] = (values[i] + energy[i] * next) * self.pivot[i];
             next = values[i];
         }
         let own = &mut step[block.first..block.first + 3 * t];
+        let (own_charge, own) = own.split_at_mut(t);
+        let (own_discharge, own_energy) = own.split_at_mut(t);
         for i in 0..t {
-            own[i] = self.charge[i] * (charge[i] - prices[i] + e * values[i]);
-            own[t + i] = self.discharge[i] * (discharge[i] + prices[i] - f * values[i]);
+            let price = given.prices[i];
+            own_charge[i] = charge[i] * (charge_pull[i] - price + e * values[i]);
+            own_discharge[i] = discharge[i] * (discharge_pull[i] + price - f * values[i]);
             let after = values.get(i + 1).copied().unwrap_or(0.0);
-            own[2 * t + i] = self.energy[i] * (energy[i] - values[i] + after);
+            own_energy[i] = energy[i] * (energy_pull[i] - values[i] + after);
         }
         values
     }
+}
+
+/// What a block's step follows from.
+pub struct Given<'a> {
+    /// Step of the prices at its place.
+    pub prices: &'a [f64],
+    /// What pulls all variables.
+    pub pull: &'a [f64],
+    /// What its energies lack.
+    pub lacking: &'a [f64],
 }

@@ -1,5 +1,6 @@
 //! Clearing of several coupled intervals, from outside.
 
 mod case;
+mod orders;
 mod perturbed;
 mod reference;
