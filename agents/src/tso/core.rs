@@ -1,12 +1,18 @@
-//! The TSO interface's decisions: what import costs in each interval, and what it is expected to cost.
+//! The TSO interface's decisions: what import costs in each interval, and what it is expected to cost; from
+//! stated prices, or from the wholesale market, to which it also takes what was cleared.
 
-use crate::core::{Effect, Input, Nothing, Now, RoleCore};
+use super::question::{About, Question, TsoReport};
+use super::wholesale::{FeederAward, Wholesale};
+use crate::chain::Chain;
+use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use market::curve::{Breakpoint, CurveError};
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
 use market::units::{Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::entry::{ClearingEntry, Entry};
 use wire::message::{Body, Forecast, ForecastPrice, Supply, Verdict};
 use wire::party::PartyId;
 
@@ -35,7 +41,27 @@ pub struct TsoCore {
     terms: ImportTerms,
     forecast_at: Option<Interval>,
     supplied: Option<Interval>,
+    trading: Option<Trading>,
 }
+
+/// Where import comes from a wholesale market.
+struct Trading {
+    wholesale: Arc<Wholesale>,
+    chain: Chain,
+    /// Import last awarded, which is expected to be taken again.
+    import: Milliwatt,
+}
+
+/// What only the TSO interface's shell can do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TsoAct {
+    /// Put this to the wholesale market and report the answer.
+    Ask(Question),
+    /// Show this in metrics.
+    Show(FeederAward),
+}
+
+type Effects = Vec<Effect<TsoAct>>;
 
 const MILLIWATT_PER_MEGAWATT: i128 = 1_000_000_000;
 
@@ -43,10 +69,27 @@ impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
-        Self { parameters, dso, prices, terms, forecast_at: None, supplied: None }
+        Self { parameters, dso, prices, terms, forecast_at: None, supplied: None, trading: None }
     }
 
-    /// What import costs in `interval`; none where no price is known.
+    /// Sells to `dso` what the wholesale market sells, and takes awards there for what `chain` decides.
+    pub fn trading(parameters: MarketParameters, dso: PartyId, wholesale: Wholesale, chain: Chain) -> Self {
+        let terms = ImportTerms {
+            prices: Vec::new(),
+            import_min: wholesale.import_min,
+            import_max: wholesale.import_max,
+            slope_per_megawatt: None,
+        };
+        let trading = Trading { wholesale: Arc::new(wholesale), chain, import: Milliwatt::ZERO };
+        Self { trading: Some(trading), ..Self::new(parameters, dso, terms) }
+    }
+
+    /// Whether import comes from a wholesale market.
+    pub fn trades(&self) -> bool {
+        self.trading.is_some()
+    }
+
+    /// What import costs in `interval` by the stated prices; none where no price is known.
     ///
     /// # Errors
     /// As [`SupplyCurve::new`]: limits reversed, or a price or power out of bounds.
@@ -61,23 +104,74 @@ impl TsoCore {
         Some(SupplyCurve::new(vec![at(self.terms.import_min), at(self.terms.import_max)]))
     }
 
-    fn on_time(&mut self, now: Now) -> Vec<Effect<Nothing>> {
+    fn on_time(&mut self, now: Now) -> Effects {
         let mut effects = Vec::new();
         let here = self.parameters.interval_at(now.market);
         if self.forecast_at != Some(here) {
             self.forecast_at = Some(here);
+            effects.extend(self.expect(here));
             effects.extend(self.forecast(here));
         }
         let next = self.parameters.next(here);
         if now.market >= self.parameters.gate_closure(next) && self.supplied < Some(next) {
             self.supplied = Some(next);
-            effects.push(self.supply(next));
+            effects.push(match &self.trading {
+                None => self.supply(next),
+                Some(trading) => trading.ask(About::Supply(next)),
+            });
+        }
+        effects
+    }
+
+    /// Asks the wholesale market for the prices that a forecast from `from` on lacks.
+    fn expect(&self, from: Interval) -> Option<Effect<TsoAct>> {
+        let trading = self.trading.as_ref()?;
+        let ahead = (0..FORECAST_INTERVALS as i64).map(|i| from.later(i, self.parameters.interval_s));
+        let unknown: Vec<Interval> = ahead.filter(|at| !self.prices.contains_key(at)).collect();
+        (!unknown.is_empty()).then(|| trading.ask(About::Expected(unknown, trading.import)))
+    }
+
+    fn on_answer(&mut self, report: TsoReport) -> Effects {
+        match report {
+            TsoReport::Expected(prices) => {
+                self.prices.extend(prices.iter().map(|p| (p.interval, p.price)));
+                let from = self.forecast_at;
+                from.and_then(|from| self.forecast(from)).into_iter().collect()
+            }
+            TsoReport::Supply(interval, Ok(curve)) => vec![self.offer(interval, curve)],
+            TsoReport::Supply(_, Err(error)) | TsoReport::Award(Err(error)) => {
+                vec![Effect::Note { event: "no-auction", text: error.to_string() }]
+            }
+            TsoReport::Award(Ok(award)) => {
+                if let Some(trading) = &mut self.trading {
+                    trading.import = award.import;
+                }
+                let (import_kw, price) = (award.import.kw(), award.price.eur_per_mwh());
+                let text = format!("{}: {import_kw:.3} kW at {price:.3} EUR/MWh", award.interval);
+                vec![Effect::Note { event: "awarded", text }, Effect::Own(TsoAct::Show(award))]
+            }
+        }
+    }
+
+    /// Takes what a block has cleared to the wholesale market.
+    fn on_block(&mut self, bytes: &[u8]) -> Effects {
+        let Some(trading) = &mut self.trading else { return Vec::new() };
+        let decided = match trading.chain.take(bytes) {
+            Ok(Some(decided)) => decided,
+            Ok(None) => return Vec::new(),
+            Err(error) => return vec![Effect::Note { event: "bad-block", text: error.to_string() }],
+        };
+        let mut effects = Vec::new();
+        for (_, entry) in decided.entries() {
+            if let Entry::Clearing(ClearingEntry { interval, import, .. }) = entry {
+                effects.push(trading.ask(About::Award(*interval, *import)));
+            }
         }
         effects
     }
 
     /// The gapless run of prices from `from` on.
-    fn forecast(&self, from: Interval) -> Option<Effect<Nothing>> {
+    fn forecast(&self, from: Interval) -> Option<Effect<TsoAct>> {
         let mut prices = Vec::new();
         let mut interval = from;
         while let Some(price) = self.prices.get(&interval).filter(|_| prices.len() < FORECAST_INTERVALS) {
@@ -97,29 +191,40 @@ impl TsoCore {
         })
     }
 
-    fn supply(&self, interval: Interval) -> Effect<Nothing> {
+    fn supply(&self, interval: Interval) -> Effect<TsoAct> {
         let note = |text| Effect::Note { event: "no-supply", text };
         match self.curve(interval) {
             None => note(format!("{interval} has no day-ahead price, so nothing is offered for it")),
             Some(Err(error)) => note(format!("the import's curve for {interval}: {error}")),
-            Some(Ok(curve)) => Effect::Send {
-                body: Body::Supply(Supply { interval, curve }),
-                interval,
-                recipient: Some(self.dso.clone()),
-                acknowledged_by: vec![self.dso.clone()],
-                tag: 1,
-            },
+            Some(Ok(curve)) => self.offer(interval, curve),
+        }
+    }
+
+    fn offer(&self, interval: Interval, curve: SupplyCurve) -> Effect<TsoAct> {
+        Effect::Send {
+            body: Body::Supply(Supply { interval, curve }),
+            interval,
+            recipient: Some(self.dso.clone()),
+            acknowledged_by: vec![self.dso.clone()],
+            tag: 1,
         }
     }
 }
 
-impl RoleCore for TsoCore {
-    type Report = Nothing;
-    type Act = Nothing;
+impl Trading {
+    fn ask(&self, about: About) -> Effect<TsoAct> {
+        Effect::Own(TsoAct::Ask(Question { wholesale: self.wholesale.clone(), about }))
+    }
+}
 
-    fn step(&mut self, now: Now, input: Input<Nothing>) -> Vec<Effect<Nothing>> {
+impl RoleCore for TsoCore {
+    type Report = TsoReport;
+    type Act = TsoAct;
+
+    fn step(&mut self, now: Now, input: Input<TsoReport>) -> Effects {
         match input {
             Input::Poll => self.on_time(now),
+            Input::Message(Incoming { body: Body::Block(bytes), .. }) => self.on_block(&bytes),
             Input::Message(message) => vec![Effect::Acknowledge {
                 of: message.id,
                 verdict: Verdict::Refused(format!("a TSO interface takes no {}", message.body.kind())),
@@ -131,7 +236,7 @@ impl RoleCore for TsoCore {
                 }]
             }
             Input::Answered { .. } => Vec::new(),
-            Input::Own(never) => match never {},
+            Input::Own(report) => self.on_answer(report),
         }
     }
 }

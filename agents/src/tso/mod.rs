@@ -1,34 +1,64 @@
 //! The TSO interface: the import's price, day ahead and interval by interval.
 
 pub mod core;
+pub mod question;
+mod shell;
+pub mod wholesale;
 
-use crate::roster;
-use crate::shell::{self, Common, Connection, NoPerformer, RoleHandle, StartError};
+use self::shell::TsoPerformer;
+use crate::chain::Chain;
+use crate::roster::{self, RosterError};
+use crate::shell::{start as start_role, Common, Connection, RoleHandle, StartError};
 use market::interval::{Interval, UnixSeconds};
 use wire::party::Role;
 
 pub use self::core::{ImportTerms, TsoCore};
+pub use self::wholesale::Wholesale;
 
 /// Messages waiting for answers: one supply an interval.
 const QUEUE: usize = 64;
 
-/// What is particular to a TSO interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TsoOptions {
-    /// What import costs and how much of it there is.
-    pub terms: ImportTerms,
+/// What is particular to a TSO interface: where import comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TsoOptions {
+    /// Stated prices.
+    Terms(ImportTerms),
+    /// A wholesale market with everybody's curves but the feeder's.
+    Wholesale(Wholesale),
 }
 
 /// Starts the TSO interface on the current arbiter.
 ///
 /// # Errors
-/// Where the genesis has no DSO, the terms give no curve, or the link can't be made.
+/// Where the genesis has no DSO, the terms or the wholesale market give no curve, a metric is registered
+/// already, or the link can't be made.
 pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartError> {
-    let dso = roster::only(&common.genesis, Role::Dso)?;
-    let first = options.terms.prices.first().map_or(Interval(UnixSeconds(0)), |price| price.interval);
-    let core = TsoCore::new(common.genesis.parameters, dso, options.terms);
-    if let Some(Err(error)) = core.curve(first) {
-        return Err(StartError::Options { reason: format!("the TSO interface's terms: {error}") });
-    }
-    shell::start(common, core, NoPerformer, Connection { subscriptions: Vec::new(), queue: QUEUE })
+    let genesis = &common.genesis;
+    let dso = roster::only(genesis, Role::Dso)?;
+    let core = match options {
+        TsoOptions::Terms(terms) => {
+            let first = terms.prices.first().map_or(Interval(UnixSeconds(0)), |price| price.interval);
+            let core = TsoCore::new(genesis.parameters, dso, terms);
+            if let Some(Err(error)) = core.curve(first) {
+                return Err(StartError::Options { reason: format!("the TSO interface's terms: {error}") });
+            }
+            core
+        }
+        TsoOptions::Wholesale(wholesale) => {
+            wholesale.supply(Interval(UnixSeconds(0))).map_err(|error| StartError::Options {
+                reason: format!("the TSO interface's wholesale market: {error}"),
+            })?;
+            let chain = Chain::new(genesis).map_err(RosterError::from)?;
+            TsoCore::trading(genesis.parameters, dso, wholesale, chain)
+        }
+    };
+    let performer = TsoPerformer::register(&common.registry)?;
+    // Only who trades needs to know what was cleared.
+    let blocks = core.trades().then(|| genesis.network.filter_broadcast(Role::Validator, "block"));
+    start_role(
+        common,
+        core,
+        performer,
+        Connection { subscriptions: blocks.into_iter().collect(), queue: QUEUE },
+    )
 }

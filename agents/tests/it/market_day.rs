@@ -9,13 +9,19 @@ use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::core::{AggregatorAct, AggregatorReport};
 use agents::aggregator::delivery::ReadingsFile;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
+use agents::chain::Chain;
 use agents::dso::core::{DsoAct, DsoReport};
 use agents::dso::measurement::Measurement;
 use agents::dso::DsoCore;
 use agents::timekeeper::{Pace, TimekeeperCore};
-use agents::tso::{ImportTerms, TsoCore};
+use agents::tso::core::TsoAct;
+use agents::tso::question::TsoReport;
+use agents::tso::wholesale::{FeederAward, Trader};
+use agents::tso::{ImportTerms, TsoCore, Wholesale};
 use ledger::genesis::Genesis;
+use market::auction::nodal;
 use market::clearing::sampled::MAX_ROUNDS;
+use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
 use market::units::{Milliwatt, PicoEurPerWh};
 use sha2::{Digest, Sha256};
@@ -27,6 +33,7 @@ use wire::party::{PartyId, Role};
 
 type Files = Rc<RefCell<BTreeMap<(PartyId, Interval), Vec<u8>>>>;
 type Rounds = Rc<RefCell<Vec<u32>>>;
+type Awards = Rc<RefCell<BTreeMap<Interval, FeederAward>>>;
 
 /// What is played.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +43,8 @@ struct Day {
     intervals: u32,
     /// Every site leaves out one bid in so many; zero for none.
     silent_every: u32,
+    /// Whether import comes from a wholesale market instead of at stated prices.
+    wholesale: bool,
 }
 
 struct Scene {
@@ -45,6 +54,7 @@ struct Scene {
     firms: Firms,
     files: Files,
     rounds: Rounds,
+    awards: Awards,
 }
 
 fn interval(count: i64) -> Interval {
@@ -61,6 +71,29 @@ pub fn terms(intervals: u32) -> ImportTerms {
         import_min: Milliwatt(-1_000_000_000),
         import_max: Milliwatt(1_000_000_000),
         slope_per_megawatt: Some(PicoEurPerWh(1_000_000)),
+    }
+}
+
+/// Two units behind a line to the feeder's bus, and a dear one there, in reach of what the sites pay.
+fn wholesale() -> Wholesale {
+    let unit = |bus, price: i64, kw: i64| {
+        let point = |power| Breakpoint { price: PicoEurPerWh(price * 1_000_000), power };
+        let points = vec![point(Milliwatt::ZERO), point(Milliwatt(-kw * 1_000_000))];
+        Trader { bus, curve: FlexCurve::new(points).unwrap(), profile: vec![1.0, 0.5, 1.5] }
+    };
+    let line = nodal::Link {
+        id: "line".into(),
+        from: 0,
+        to: 1,
+        reactance: Some(0.2),
+        limit: Some(Milliwatt(6_000_000)),
+    };
+    Wholesale {
+        network: nodal::Network { buses: vec!["plants".into(), "feeder".into()], links: vec![line] },
+        bus: 1,
+        traders: vec![unit(0, 55, 4), unit(0, 65, 40), unit(1, 90, 1_000)],
+        import_min: Milliwatt::ZERO,
+        import_max: Milliwatt(500_000_000),
     }
 }
 
@@ -95,12 +128,24 @@ fn set_up(day: Day, seed: u64) -> Scene {
     };
     let dso = Played { core: DsoCore::new(&genesis, 30_000).unwrap(), perform };
     network.add(party(Role::Dso, "d"), blocks, Box::new(dso));
-    let tso = TsoCore::new(genesis.parameters, party(Role::Dso, "d"), terms(day.intervals));
-    network.add(
-        party(Role::Tso, "t"),
-        Vec::new(),
-        Box::new(Played { core: tso, perform: |act| match act {} }),
-    );
+    let awards = Awards::default();
+    let (taken, dso) = (awards.clone(), party(Role::Dso, "d"));
+    let tso = if day.wholesale {
+        TsoCore::trading(genesis.parameters, dso, wholesale(), Chain::new(&genesis).unwrap())
+    } else {
+        TsoCore::new(genesis.parameters, dso, terms(day.intervals))
+    };
+    let perform = move |act| -> Option<TsoReport> {
+        match act {
+            TsoAct::Ask(question) => Some(question.answer()),
+            TsoAct::Show(award) => {
+                taken.borrow_mut().insert(award.interval, award);
+                None
+            }
+        }
+    };
+    let blocks = vec![(Role::Validator, "block")];
+    network.add(party(Role::Tso, "t"), blocks, Box::new(Played { core: tso, perform }));
     for id in ["v1", "v2", "v3", "v4"] {
         let me = party(Role::Validator, id);
         let submit = [Role::Dso, Role::Aggregator].map(|role| (role, "submit")).to_vec();
@@ -115,7 +160,7 @@ fn set_up(day: Day, seed: u64) -> Scene {
     }
     let pace = Pace { first: FIRST, count: Some(day.intervals), speed: 900, phase_limit_ms: 60_000 };
     network.add_timekeeper(party(Role::Timekeeper, "k"), TimekeeperCore::new(&genesis, pace).unwrap());
-    Scene { genesis, network, assembly, firms, files, rounds }
+    Scene { genesis, network, assembly, firms, files, rounds, awards }
 }
 
 /// Plays the day and checks all of it: every interval cleared with a certificate that holds, every site's
@@ -163,14 +208,16 @@ fn spreads(played: &Scene) -> Vec<i64> {
 
 #[test]
 fn a_feeder_without_limits_clears_at_one_price() {
-    let played = check_day(Day { plan: WIDE, faults: GOOD, intervals: 6, silent_every: 0 }, 1);
+    let played =
+        check_day(Day { plan: WIDE, faults: GOOD, intervals: 6, silent_every: 0, wholesale: false }, 1);
     assert_eq!(spreads(&played), [0; 6]);
     assert_eq!(played.network.notes.iter().filter(|(_, event, _)| *event == "phase-limit").count(), 0);
 }
 
 #[test]
 fn a_congested_line_gets_a_price_of_its_own() {
-    let played = check_day(Day { plan: NARROW, faults: GOOD, intervals: 8, silent_every: 0 }, 2);
+    let played =
+        check_day(Day { plan: NARROW, faults: GOOD, intervals: 8, silent_every: 0, wholesale: false }, 2);
     let spreads = spreads(&played);
     assert!(spreads.iter().filter(|spread| **spread > 0).count() >= 4, "{spreads:?}");
     let rounds = played.rounds.borrow();
@@ -181,19 +228,39 @@ fn a_congested_line_gets_a_price_of_its_own() {
 #[test]
 fn a_network_that_loses_repeats_and_delays_changes_no_result() {
     for seed in 10..16 {
-        check_day(Day { plan: NARROW, faults: BAD, intervals: 5, silent_every: 0 }, seed);
+        check_day(Day { plan: NARROW, faults: BAD, intervals: 5, silent_every: 0, wholesale: false }, seed);
     }
 }
 
 #[test]
 fn silent_sites_are_cleared_on_their_forward_bids() {
-    let played = check_day(Day { plan: NARROW, faults: GOOD, intervals: 6, silent_every: 3 }, 3);
+    let played =
+        check_day(Day { plan: NARROW, faults: GOOD, intervals: 6, silent_every: 3, wholesale: false }, 3);
     assert!(played.network.notes.iter().any(|(_, event, _)| *event == "silent-sites"));
 }
 
 #[test]
+fn what_is_cleared_is_what_the_wholesale_market_awards() {
+    let day = Day { plan: WIDE, faults: GOOD, intervals: 6, silent_every: 0, wholesale: true };
+    let played = check_day(day, 5);
+    let recorded = inspect::recorded(&played.assembly.borrow().decided);
+    let root = played.genesis.feeder.buses.iter().position(|bus| *bus == played.genesis.feeder.root).unwrap();
+    for (interval, of) in &recorded {
+        let clearing = of.clearing.as_ref().unwrap();
+        let award = played.awards.borrow()[interval];
+        assert_eq!(award.import, clearing.import);
+        // Both prices are exact but where the feeder takes just what a unit or the line has left.
+        let supply = wholesale().supply(*interval).unwrap();
+        assert!(supply.import_at(clearing.prices[root]).contains(award.import), "{award:?}");
+        let near = |shift: i64| supply.import_at(PicoEurPerWh(award.price.0 + shift));
+        assert!(near(-4_000).low <= award.import && award.import <= near(4_000).high, "{award:?}");
+    }
+    assert_eq!(recorded.len(), 6);
+}
+
+#[test]
 fn without_an_aggregator_no_interval_clears_and_time_goes_on() {
-    let day = Day { plan: WIDE, faults: GOOD, intervals: 2, silent_every: 0 };
+    let day = Day { plan: WIDE, faults: GOOD, intervals: 2, silent_every: 0, wholesale: false };
     let mut played = set_up(day, 4);
     played.network.remove(&party(Role::Aggregator, "a2"));
     played.network.run_until(3_600_000, |network| network.progress.get().finished);

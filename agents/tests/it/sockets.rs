@@ -115,7 +115,7 @@ impl Market {
         let (dso, tso) = (party(Role::Dso, "d"), party(Role::Tso, "t"));
         let mut roles = vec![
             dso::start(&self.common(&dso), DsoOptions::default()).unwrap(),
-            tso::start(&self.common(&tso), TsoOptions { terms: terms(INTERVALS) }).unwrap(),
+            tso::start(&self.common(&tso), TsoOptions::Terms(terms(INTERVALS))).unwrap(),
         ];
         for id in ["a1", "a2"] {
             let common = self.common(&party(Role::Aggregator, id));

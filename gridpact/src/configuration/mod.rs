@@ -118,7 +118,9 @@ impl RoleFile {
             RoleFile::Aggregator(file) => Some(&mut file.party),
             RoleFile::Dso(file) => Some(&mut file.party),
             RoleFile::Tso(file) => {
-                file.prices = directory.join(&file.prices);
+                for path in file.prices.iter_mut().chain(&mut file.wholesale) {
+                    *path = directory.join(&*path);
+                }
                 Some(&mut file.party)
             }
             RoleFile::Validator(file) => Some(&mut file.party),

@@ -85,15 +85,21 @@ fn round_timeout_ms() -> u64 {
     agents::dso::DsoOptions::default().round_timeout_ms
 }
 
-/// The TSO interface: offers import and export at the day-ahead price.
+/// The TSO interface: offers import and export at stated prices, or at those of a wholesale market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TsoFile {
     /// Which role this file configures.
     pub role: RoleWord,
     /// Day-ahead prices: CSV with the columns interval_start_utc (RFC 3339) and price_eur_per_mwh, one
-    /// row an interval, without gaps.
-    pub prices: PathBuf,
+    /// row an interval, without gaps. Either this or wholesale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<PathBuf>,
+    /// A wholesale market on a transmission network: TOML with `feeder_bus`; for each `[[line]]` from, to,
+    /// reactance_pu (none where its flow can be chosen) and limit_mw; for each `[[trader]]` bus, curve (a list
+    /// of price in EUR/MWh and power in MW, negative where it delivers) and profile (factors over a day).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wholesale: Option<PathBuf>,
     /// How often the prices' whole span is repeated, for runs longer than it. 1 is once.
     #[serde(default = "once")]
     pub repeat: u32,

@@ -210,7 +210,8 @@ impl Plan<'_> {
         let most_kw = Milliwatt(transformer_millivoltampere).kw() * GRID_MULTIPLE;
         TsoFile {
             role: RoleWord::Tso,
-            prices: "../prices.csv".into(),
+            prices: Some("../prices.csv".into()),
+            wholesale: None,
             repeat: self.repeat,
             import_max_kw: most_kw,
             export_max_kw: most_kw,

@@ -7,6 +7,7 @@ pub mod price_file;
 pub mod process;
 pub mod running;
 pub mod start;
+mod wholesale_file;
 
 use crate::cli::RunArgs;
 use running::{RunError, Running};

@@ -5,6 +5,7 @@ use super::party::PartyOpenError;
 use super::price_file::PriceFileError;
 use super::process::ProcessMetrics;
 use super::start::{self, Hooks};
+use super::wholesale_file::WholesaleFileError;
 use crate::configuration::{self, ConfigurationError, RoleFile};
 use actix::Arbiter;
 use actix_web::dev::ServerHandle;
@@ -68,6 +69,9 @@ pub enum RoleError {
     /// Its measurements can't be read.
     #[error("observations: {0}")]
     Observations(#[from] super::observation_file::ObservationFileError),
+    /// Its wholesale market can't be read.
+    #[error("wholesale: {0}")]
+    Wholesale(#[from] WholesaleFileError),
     /// A value that makes no sense.
     #[error("{key}: {reason}")]
     Value {

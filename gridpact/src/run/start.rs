@@ -1,10 +1,9 @@
 //! From one role's file to that role at work.
 
-use super::observation_file;
 use super::party;
-use super::price_file;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
+use super::{observation_file, price_file, wholesale_file};
 use crate::configuration::roles::{ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
 use crate::configuration::RoleFile;
 use actix::Arbiter;
@@ -63,7 +62,7 @@ pub(super) async fn role(
         }
         RoleFile::Tso(file) => {
             let common = party::open(Role::Tso, &file.party, metrics)?;
-            let options = TsoOptions { terms: terms(&file, &common)? };
+            let options = import(&file, &common)?;
             on(arbiter, move || async move { agents::tso::start(&common, options) }).await?
         }
         RoleFile::Forecaster(file) => {
@@ -117,22 +116,30 @@ fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, 
     Ok(Started::Validator(ledger::validator::start(config)?))
 }
 
-fn terms(file: &TsoFile, common: &Common) -> Result<ImportTerms, RoleError> {
-    let interval_s = common.genesis.parameters.interval_s;
+/// Where a TSO interface's import comes from: one of the two its file can name.
+fn import(file: &TsoFile, common: &Common) -> Result<TsoOptions, RoleError> {
     let power = |key, power_kw: f64| {
         let power = Milliwatt::from_kw(power_kw).filter(|power| *power >= Milliwatt::ZERO);
         power.ok_or(RoleError::Value { key, reason: format!("{power_kw} kW is out of bounds") })
     };
+    let import_min = -power("export_max_kw", file.export_max_kw)?;
+    let import_max = power("import_max_kw", file.import_max_kw)?;
     let rise = file.price_rise_eur_per_mwh_per_mw;
     let rise = PicoEurPerWh::from_eur_per_mwh(rise).filter(|rise| *rise >= PicoEurPerWh::ZERO).ok_or(
         RoleError::Value { key: "price_rise_eur_per_mwh_per_mw", reason: format!("{rise} is out of bounds") },
     )?;
-    Ok(ImportTerms {
-        prices: price_file::read(&file.prices, interval_s, file.repeat)?,
-        import_min: -power("export_max_kw", file.export_max_kw)?,
-        import_max: power("import_max_kw", file.import_max_kw)?,
-        slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),
-    })
+    match (&file.prices, &file.wholesale) {
+        (Some(prices), None) => Ok(TsoOptions::Terms(ImportTerms {
+            prices: price_file::read(prices, common.genesis.parameters.interval_s, file.repeat)?,
+            import_min,
+            import_max,
+            slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),
+        })),
+        (None, Some(wholesale)) => {
+            Ok(TsoOptions::Wholesale(wholesale_file::read(wholesale, import_min, import_max)?))
+        }
+        _ => Err(RoleError::Value { key: "prices", reason: "give either prices or wholesale".to_owned() }),
+    }
 }
 
 /// A file that can't be read now is an error; one that can't be read later is noted, and forecasts go on
