@@ -27,20 +27,23 @@ pub fn suits(problem: &GridProblem) -> bool {
         objective.reserve_up_kw,
         objective.reserve_down_kw,
     ];
-    problem.network.losses == Losses::Neglected && priced.iter().all(|price| *price == 0.0)
+    priced.iter().all(|price| *price == 0.0)
 }
 
-/// Clears a case that [`suits`], if what is found keeps the problem's other limits; none if not.
+/// Clears a case, if nothing but limits of real power bears on its outcome; none if more does. A limit of
+/// real power that no dispatch meets is found in either case.
 ///
 /// # Errors
 /// [`Refusal`] where the result does not pass its certificate; in the inner result, the limit of real
 /// power that no dispatch meets.
 pub fn clear(
     case: &Case,
-    converted: Converted,
+    mut converted: Converted,
     problem: &GridProblem,
 ) -> Result<Result<Option<GridSolution>, Unmet>, Refusal> {
-    let mut converted = converted;
+    if problem.network.losses == Losses::Carried {
+        return Ok(Ok(None));
+    }
     let mut cleared = run(&converted);
     if let Some(room) = cleared.as_ref().err().and_then(|limit| converted.room_for(limit)) {
         converted = convert(case, room)?;
@@ -48,6 +51,7 @@ pub fn clear(
     }
     match cleared {
         Err(limit) => Ok(Err(Unmet::of_exact(&limit, converted.limit_kw(&limit)))),
+        Ok(_) if !suits(problem) => Ok(Ok(None)),
         Ok(clearing) => {
             let allocations = certified(&converted, &clearing)?;
             let solution = solution(case, &converted, &clearing, &allocations, problem);

@@ -11,6 +11,9 @@ use market::grid::problem::{
 /// Apparent power from which on a limit is none, as in the market's own figures.
 const UNLIMITED_KVA: f64 = 1e9;
 
+/// Largest impedance, in p.u. by the base in kVA.
+const MOST_PU_PER_KVA: f64 = 1e3;
+
 /// The problem, and whether the case gives the impedances that voltages and losses follow from.
 pub struct Posed {
     pub problem: GridProblem,
@@ -51,7 +54,12 @@ pub fn pose(case: &Case, tree: &Tree, bus_of: &[usize]) -> Result<Posed, Refusal
 /// them all, which must not matter.
 fn impedances(case: &Case) -> Result<Option<Vec<(f64, f64)>>, Refusal> {
     let known = |base: &Base| case.lines.iter().map(|line| per_kva(line, base)).collect();
-    let known: Option<Vec<_>> = case.base.as_ref().and_then(known);
+    let known: Option<Vec<(f64, f64)>> = case.base.as_ref().and_then(known);
+    let excessive = |(r, x): &(f64, f64)| !(r.abs() <= MOST_PU_PER_KVA && x.abs() <= MOST_PU_PER_KVA);
+    if let Some(line) = known.iter().flatten().position(excessive) {
+        let reason = format!("an impedance is beyond {MOST_PU_PER_KVA} p.u. for each kVA of the base");
+        return Err(Refusal::invalid(format!("lines[{line}]"), reason));
+    }
     let needs = |place: String, what: &str| {
         Err(Refusal::invalid(place, format!("{what} needs base and every line's r and x")))
     };

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod clear;
 mod configuration;
 mod demo;
 mod house;

@@ -1,0 +1,293 @@
+//! Judges a result by its case, knowing nothing of how it was cleared: physics, limits, and that prices
+//! and multipliers make everyone's share the best there is (Karush, Kuhn and Tucker; the problem is
+//! convex, so that suffices). In its own floating point, from the two JSON documents alone.
+
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Tolerance of prices in EUR/MWh.
+const PRICE: f64 = 5e-3;
+/// Tolerance of squared voltages, and of powers in proportion to the largest.
+const RELATIVE: f64 = 5e-6;
+
+/// What is wrong with a result that says it is optimal; nothing if it is.
+pub fn faults(case: &Value, result: &Value) -> Vec<String> {
+    let mut judge = Judge::new(case, result);
+    judge.sites();
+    judge.lines();
+    judge.supply();
+    judge.prices();
+    judge.faults
+}
+
+struct Line<'a> {
+    case: &'a Value,
+    id: &'a str,
+    parent: usize,
+    r: f64,
+    x: f64,
+    ratio_square: f64,
+    p: f64,
+    q: f64,
+}
+
+struct Judge<'a> {
+    case: &'a Value,
+    result: &'a Value,
+    nodes: Vec<&'a str>,
+    /// By node, parents first; none for the root, which is the first.
+    lines: Vec<Option<Line<'a>>>,
+    square: Vec<f64>,
+    tolerance_kw: f64,
+    faults: Vec<String>,
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn or(value: &Value, default: f64) -> f64 {
+    value.as_f64().unwrap_or(default)
+}
+
+fn corners(value: &Value) -> Vec<(f64, f64)> {
+    list(value).iter().map(|corner| (or(&corner[0], 0.0), or(&corner[1], 0.0))).collect()
+}
+
+/// Least and most a falling curve asks for at prices from `price - PRICE` to `price + PRICE`.
+fn asked(curve: &[(f64, f64)], price: f64) -> (f64, f64) {
+    let at = |price: f64, above: bool| {
+        let mut power = curve[0].1;
+        for pair in curve.windows(2) {
+            let ((from, high), (to, low)) = (pair[0], pair[1]);
+            if price > to || (above && price == to) {
+                power = low;
+            } else if price > from && to > from {
+                power = high + (low - high) * (price - from) / (to - from);
+            }
+        }
+        power
+    };
+    (at(price + PRICE, true), at(price - PRICE, false))
+}
+
+impl<'a> Judge<'a> {
+    fn new(case: &'a Value, result: &'a Value) -> Self {
+        let mut lines_to: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for line in list(&case["lines"]) {
+            lines_to.entry(text(&line["from"])).or_default().push(line);
+        }
+        let (mut nodes, mut lines) = (vec![text(&case["root"])], vec![None]);
+        let s_kva = or(&case["base"]["s_kva"], 1.0);
+        let per_ohm = s_kva / (or(&case["base"]["v_kv"], 1.0).powi(2) * 1e3);
+        let mut at = 0;
+        while at < nodes.len() {
+            for line in lines_to.get(nodes[at]).into_iter().flatten() {
+                let pu = |pu: &str, ohm: &str| or(&line[pu], or(&line[ohm], 0.0) * per_ohm) / s_kva;
+                let id = text(&line["id"]);
+                lines.push(Some(Line {
+                    case: line,
+                    id,
+                    parent: at,
+                    r: pu("r_pu", "r_ohm"),
+                    x: pu("x_pu", "x_ohm"),
+                    ratio_square: or(&line["tap_ratio"], 1.0).powi(2),
+                    p: or(&result["line_p_kw"][id], f64::NAN),
+                    q: or(&result["line_q_kvar"][id], f64::NAN),
+                }));
+                nodes.push(text(&line["to"]));
+            }
+            at += 1;
+        }
+        let powers = ["site_p_kw", "site_q_kvar", "line_p_kw", "line_q_kvar"];
+        let figures = powers.iter().flat_map(|key| result[key].as_object().into_iter().flatten());
+        let largest = figures.map(|(_, figure)| or(figure, 0.0).abs()).fold(0.0, f64::max);
+        let square = vec![or(&case["v_root_pu"], 1.0).powi(2); nodes.len()];
+        let tolerance_kw = 2e-3 + RELATIVE * largest;
+        Self { case, result, nodes, lines, square, tolerance_kw, faults: Vec::new() }
+    }
+
+    fn near(&mut self, what: &str, figure: f64, expected: f64, tolerance: f64) {
+        self.within(what, figure, (expected, expected), tolerance);
+    }
+
+    // A figure that is no number is within nothing.
+    fn within(&mut self, what: &str, figure: f64, (least, most): (f64, f64), tolerance: f64) {
+        let fits = figure >= least - tolerance && figure <= most + tolerance;
+        if !fits {
+            self.faults.push(format!("{what}: {figure} is not within {least} to {most}"));
+        }
+    }
+
+    fn carried(&self) -> bool {
+        self.case["model"] == "branchflow_socp"
+    }
+
+    /// Every site takes what it asks for at its price.
+    fn sites(&mut self) {
+        let carbon = or(&self.case["policy"]["carbon_price"], 0.0);
+        let reserve = ["reserve_up", "reserve_down"]
+            .map(|key| (key, or(&self.case["policy"][format!("{key}_kw")], 0.0)));
+        for site in list(&self.case["sites"]) {
+            let (id, node) = (text(&site["id"]), text(&site["node"]));
+            let p = or(&self.result["site_p_kw"][id], f64::NAN);
+            let q = or(&self.result["site_q_kvar"][id], f64::NAN);
+            let price = or(&self.result["node_price"][node], f64::NAN);
+            let q_price = or(&self.result["node_q_price"][node], f64::NAN);
+            let curve = corners(&site["curve"]);
+            let tan = match text(&site["q"]["mode"]) {
+                "tan" => or(&site["q"]["tan_phi"], 0.0),
+                _ => 0.0,
+            };
+            let effective = price + tan * q_price - carbon * or(&site["emission_t_per_mwh"], 0.0);
+            let ends = (curve[curve.len() - 1].1, curve[0].1);
+            let offers = reserve.iter().any(|(key, needed)| *needed > 0.0 && site[key].is_object());
+            let range = if offers { ends } else { asked(&curve, effective) };
+            self.within(&format!("site {id}"), p, range, self.tolerance_kw * (1.0 + tan.abs()));
+            match text(&site["q"]["mode"]) {
+                "fixed" => {
+                    self.near(&format!("q of {id}"), q, or(&site["q"]["q_kvar"], 0.0), self.tolerance_kw)
+                }
+                "tan" => self.near(&format!("q of {id}"), q, tan * p, self.tolerance_kw * (1.0 + tan.abs())),
+                "range" => self.range(id, &site["q"], q, q_price),
+                _ => self.near(&format!("q of {id}"), q, 0.0, self.tolerance_kw),
+            }
+        }
+    }
+
+    /// An inverter's reactive power costs least at its price.
+    fn range(&mut self, id: &str, terms: &Value, q: f64, q_price: f64) {
+        let (least, most) = (or(&terms["q_min_kvar"], 0.0), or(&terms["q_max_kvar"], 0.0));
+        let cost = or(&terms["cost_eur_per_mvarh2"], 0.0);
+        let best = |price: f64, free: f64| match cost > 0.0 {
+            true => (-price * 1e3 / (2.0 * cost)).clamp(least, most),
+            false if price > 0.0 => least,
+            false if price < 0.0 => most,
+            false => free,
+        };
+        let range = (best(q_price + PRICE, least), best(q_price - PRICE, most));
+        self.within(&format!("q of {id}"), q, range, self.tolerance_kw);
+    }
+
+    /// Flows are what is taken beyond them, and lines and voltages keep their limits.
+    fn lines(&mut self) {
+        let mut taken = vec![(0.0, 0.0); self.nodes.len()];
+        for site in list(&self.case["sites"]) {
+            let id = text(&site["id"]);
+            if let Some(place) = self.nodes.iter().position(|node| *node == text(&site["node"])) {
+                taken[place].0 += or(&self.result["site_p_kw"][id], f64::NAN);
+                taken[place].1 += or(&self.result["site_q_kvar"][id], f64::NAN);
+            }
+        }
+        self.voltages();
+        for place in (1..self.nodes.len()).rev() {
+            let line = self.lines[place].take().unwrap();
+            let apparent = line.p * line.p + line.q * line.q;
+            let current = match self.carried() {
+                true => apparent / (line.ratio_square * self.square[line.parent]),
+                false => 0.0,
+            };
+            let lossy = (taken[place].0 + line.r * current, taken[place].1 + line.x * current);
+            self.near(&format!("line {}", line.id), line.p, lossy.0, self.tolerance_kw);
+            self.near(&format!("q of line {}", line.id), line.q, lossy.1, self.tolerance_kw);
+            taken[line.parent].0 += line.p;
+            taken[line.parent].1 += line.q;
+            let limit = |key: &str, none: f64| or(&line.case[key], none);
+            let limits = (limit("p_min_kw", f64::NEG_INFINITY), limit("p_max_kw", f64::INFINITY));
+            self.within(&format!("line {}", line.id), line.p, limits, self.tolerance_kw);
+            let most = limit("s_max_kva", f64::INFINITY);
+            self.within(&format!("kVA of {}", line.id), apparent.sqrt(), (0.0, most), self.tolerance_kw);
+            self.lines[place] = Some(line);
+        }
+        let import = or(&self.result["import_kw"], f64::NAN);
+        self.near("import", import, taken[0].0, self.tolerance_kw);
+    }
+
+    fn voltages(&mut self) {
+        for place in 1..self.nodes.len() {
+            let line = self.lines[place].as_ref().unwrap();
+            let sending = line.ratio_square * self.square[line.parent];
+            let current = if self.carried() { (line.p * line.p + line.q * line.q) / sending } else { 0.0 };
+            let lift = (line.r * line.r + line.x * line.x) * current;
+            self.square[place] = sending - 2.0 * (line.r * line.p + line.x * line.q) + lift;
+            let node = list(&self.case["nodes"]).iter().find(|node| node["id"] == self.nodes[place]).unwrap();
+            let limits = (
+                node["v_min_pu"].as_f64().map_or(f64::NEG_INFINITY, |v| v * v),
+                node["v_max_pu"].as_f64().map_or(f64::INFINITY, |v| v * v),
+            );
+            self.within(&format!("voltage of {}", self.nodes[place]), self.square[place], limits, RELATIVE);
+        }
+    }
+
+    /// The import is what the supply delivers at the root's price.
+    fn supply(&mut self) {
+        let policy = &self.case["policy"];
+        let carbon = or(&policy["carbon_price"], 0.0) * or(&self.case["tso"]["emission_t_per_mwh"], 0.0);
+        let price = or(&self.result["node_price"][self.nodes[0]], f64::NAN) - carbon;
+        let mirrored: Vec<(f64, f64)> =
+            corners(&self.case["tso"]["curve"]).into_iter().map(|(price, kw)| (price, -kw)).collect();
+        let (low, high) = asked(&mirrored, price);
+        let import = or(&self.result["import_kw"], f64::NAN);
+        self.within("import", import, (-high, -low), self.tolerance_kw);
+    }
+
+    /// Prices follow from the root's and from multipliers, which only limits that bind have.
+    fn prices(&mut self) {
+        let policy = &self.case["policy"];
+        let (loss, deviation) = (or(&policy["loss_price"], 0.0), or(&policy["voltage_deviation_price"], 0.0));
+        let multiplier = |key: &str, name: &str| or(&self.result["multipliers"][key][name], 0.0);
+        let price = |place: usize| or(&self.result["node_price"][self.nodes[place]], f64::NAN);
+        let q_price = |place: usize| or(&self.result["node_q_price"][self.nodes[place]], f64::NAN);
+        let mut worth: Vec<f64> = (0..self.nodes.len())
+            .map(|place| {
+                let of = |key: &str| multiplier(key, self.nodes[place]);
+                of("v_min") - of("v_max") - 2e3 * deviation * (self.square[place] - 1.0)
+            })
+            .collect();
+        let mut found = Vec::new();
+        for place in (1..self.nodes.len()).rev() {
+            let line = self.lines[place].as_ref().unwrap();
+            let sending = line.ratio_square * self.square[line.parent];
+            let apparent = (line.p * line.p + line.q * line.q).sqrt();
+            let z = line.r * line.r + line.x * line.x;
+            let current_price = match self.carried() {
+                true => line.r * price(place) + line.x * q_price(place) - z * worth[place],
+                false => 0.0,
+            };
+            let saved = current_price * apparent * apparent / (sending * sending);
+            worth[line.parent] += line.ratio_square * (worth[place] + saved);
+            let along = multiplier("line_kva", line.id) / apparent.max(1e-9);
+            let (up, down) = (multiplier("line_max", line.id), multiplier("line_min", line.id));
+            let step = |flow: f64, impedance: f64| {
+                along * flow
+                    + 2.0 * impedance * worth[place]
+                    + 2.0 * (loss * line.r + current_price / sending) * flow
+            };
+            let expected = price(line.parent) + up - down + step(line.p, line.r);
+            let expected_q = q_price(line.parent) + step(line.q, line.x);
+            let most = or(&line.case["s_max_kva"], f64::INFINITY);
+            // A line that may carry nothing has a multiplier whose direction no flow shows.
+            if most > self.tolerance_kw {
+                found.push((format!("price of {}", self.nodes[place]), price(place), expected));
+                found.push((format!("q price of {}", self.nodes[place]), q_price(place), expected_q));
+            }
+            let slack = [
+                (up, or(&line.case["p_max_kw"], f64::INFINITY) - line.p),
+                (down, line.p - or(&line.case["p_min_kw"], f64::NEG_INFINITY)),
+                (multiplier("line_kva", line.id), most - apparent),
+            ];
+            for (multiplier, slack) in slack {
+                if multiplier > PRICE && slack.min(multiplier) > PRICE.max(self.tolerance_kw) {
+                    found.push((format!("multiplier of {} at slack {slack}", line.id), multiplier, 0.0));
+                }
+            }
+        }
+        for (what, figure, expected) in found {
+            self.near(&what, figure, expected, PRICE + 1e-6 * expected.abs());
+        }
+    }
+}

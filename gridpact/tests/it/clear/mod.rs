@@ -1,0 +1,27 @@
+//! `gridpact clear` on the reference cases carried with this crate and with the market's, and on hostile
+//! ones.
+
+mod fuzz;
+mod invent;
+mod judge;
+mod reference;
+
+use serde_json::Value;
+use std::path::Path;
+
+/// Every carried case, without what only describes it.
+fn cases() -> Vec<Value> {
+    let mut cases = Vec::new();
+    for folder in ["tests/cases", "../market/tests/cases/feeder", "../market/tests/cases/powerflow"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut paths: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        {
+            cases.push(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap());
+        }
+    }
+    assert!(cases.len() >= 20, "only {} cases are carried", cases.len());
+    cases
+}
