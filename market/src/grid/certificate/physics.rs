@@ -87,7 +87,14 @@ pub(super) fn check(
         let flow = clearing.flows[place];
         let branch = &network.branches[place];
         if terms.carries_losses() {
-            let current = current_square(network, flow, squares[network.parent[place]]);
+            let sent = squares[network.parent[place]];
+            // Below zero a line would give power instead of losing it.
+            let carries = sent > 0.0;
+            if !carries {
+                let place = network.parent[place];
+                return Err(CertificateError::Voltage { place, square_nano_pu: (sent * 1e9) as i64 });
+            }
+            let current = current_square(network, flow, sent);
             check_losses(place, branch, flow, (current, taken[place]), tolerances)?;
         }
         let multipliers = &clearing.multipliers[place];

@@ -51,9 +51,9 @@ fn worths(
             let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
             let lost = eur(clearing.prices[place]) * r + eur(clearing.reactive_prices[place]) * x;
             let gamma = lost - (r * r + x * x) * here;
-            // What a unit of squared current costs is compared as a price: along with the flow.
-            let per_power = 2.0 * gamma * flow_size(kw(flow.power), kvar(flow.reactive)) / squares[parent];
-            let costly = per_power >= -terms.tolerances.price_eur_per_mwh();
+            // As if every price were higher by its tolerance.
+            let size = r + if x < 0.0 { -x } else { x };
+            let costly = gamma >= -terms.tolerances.price_eur_per_mwh() * size;
             if !costly {
                 return Err(CertificateError::LossesWelcome { place });
             }
@@ -62,17 +62,6 @@ fn worths(
         }
     }
     Ok(worths)
-}
-
-/// The larger of two powers' sizes.
-fn flow_size(power: f64, reactive: f64) -> f64 {
-    let power = if power < 0.0 { -power } else { power };
-    let reactive = if reactive < 0.0 { -reactive } else { reactive };
-    if power < reactive {
-        reactive
-    } else {
-        power
-    }
 }
 
 /// Checks every price against what follows from the root's.

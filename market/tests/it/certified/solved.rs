@@ -1,7 +1,8 @@
 //! What the solver clears passes its certificate once rounded; a feasible but worse dispatch does
 //! not, whatever price is put to it.
 
-use super::made::{flows, squares};
+use super::made::{flows, squares, Made};
+use super::moved::move_all;
 use super::problems::{problem, Kind, KINDS};
 use super::random::Random;
 use market::grid::certificate::{check, Answer, CertificateError, GridClearing, LineFlow, PartyDemand};
@@ -10,6 +11,7 @@ use market::grid::problem::{GridProblem, Offer, Reactive};
 use market::grid::rounding::{certified, Published, RoundingError};
 use market::grid::{clear, GridError};
 use market::units::{Millivar, Milliwatt, PicoEurPerWh};
+use std::collections::BTreeMap;
 
 const SEEDS: u64 = 200;
 
@@ -270,4 +272,23 @@ fn prices_moved_by_more_than_the_tolerance_are_refused_even_if_all_answer_anew()
         }
     }
     assert!(refused > 500, "only {refused} cleared");
+}
+
+#[test]
+fn every_figure_of_what_the_solver_clears_matters() {
+    let mut refused = BTreeMap::new();
+    for (name, kind) in KINDS {
+        for seed in 0..25 {
+            let problem = problem(seed, kind);
+            let Some(Published { clearing, parties, supply }) = published(name, seed, &problem) else {
+                continue;
+            };
+            let (network, objective) = (problem.network, problem.objective);
+            let made = Made { network, objective, supply, clearing, parties };
+            move_all(&mut Random::new(seed), &made, &format!("{name}, seed {seed}"), &mut refused);
+        }
+    }
+    let count: usize = refused.values().sum();
+    println!("{count} refused: {refused:#?}");
+    assert!(count > 10_000);
 }
