@@ -212,3 +212,69 @@ fn cheapest_reactive(
         _ => max,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a load answers at 50 EUR/MWh that values 10 kW at 100 falling to 0 EUR/MWh, and stands
+    /// ready with so many kW at a price that pays 20 EUR/MW,h more than it asks.
+    fn check(up_kw: Option<f64>, down_kw: Option<f64>, expected_kw: f64) {
+        let reserve = |max_kw| ReserveOffer { max_kw, price: 10.0 };
+        let offer = Offer {
+            place: 0,
+            power_min_kw: 0.0,
+            pieces: vec![Piece { width_kw: 10.0, price_high: 100.0, price_low: 0.0 }],
+            reactive: Reactive::Fixed { reactive_kvar: 0.0 },
+            reserve_up: up_kw.map(reserve),
+            reserve_down: down_kw.map(reserve),
+        };
+        let price = |eur: i64| PicoEurPerWh(eur * 1_000_000);
+        let prices = Answer {
+            price: price(50),
+            reactive_price: price(0),
+            reserve_up_price: price(30),
+            reserve_down_price: price(30),
+        };
+        let exact = Tolerances { price: PicoEurPerWh::ZERO, ..Tolerances::default() };
+        let range = prices.of(&offer, &exact).unwrap().range;
+        let expected = Milliwatt::from_kw(expected_kw).unwrap();
+        assert!(range.low <= expected && expected <= range.high, "{range:?}, not {expected}");
+        assert!(range.step() <= Milliwatt(2), "{range:?}");
+    }
+
+    #[test]
+    fn standing_ready_shifts_what_is_asked_for() {
+        check(None, None, 5.0);
+        // Each kW up to the eighth is worth 20 EUR/MWh more: seven are worth 50.
+        check(Some(8.0), None, 7.0);
+        // Beyond the sixth nothing more stands ready, and the seventh is worth less than 50.
+        check(Some(6.0), None, 6.0);
+        // From the second kW on each takes room worth 20 EUR/MWh: three are worth 50.
+        check(None, Some(8.0), 3.0);
+        check(None, Some(6.0), 4.0);
+        // From the second to the eighth kW both cancel.
+        check(Some(8.0), Some(8.0), 5.0);
+        // Up to the third they are worth 20 more, from the ninth on 20 less.
+        check(Some(3.0), Some(1.0), 5.0);
+    }
+
+    #[test]
+    fn reactive_power_goes_where_it_costs_least() {
+        let terms = ReactiveTerms::Range {
+            min: Millivar(-3_000_000),
+            max: Millivar(3_000_000),
+            // 1,000 EUR/h per Mvar squared: at -4 EUR/Mvarh, 2 kvar.
+            cost_micro_eur_per_mvar2_h: 1_000_000_000,
+        };
+        let check = |price: i64, expected: i64| {
+            let exact = Tolerances { price: PicoEurPerWh::ZERO, ..Tolerances::default() };
+            let (low, high) = reactive_range(&terms, Milliwatt::ZERO, PicoEurPerWh(price), &exact);
+            assert!((low.0 - expected).abs() <= 1 && (high.0 - expected).abs() <= 1, "{low} to {high}");
+        };
+        check(-4_000_000, 2_000_000);
+        check(4_000_000, -2_000_000);
+        check(-40_000_000, 3_000_000);
+        check(40_000_000, -3_000_000);
+    }
+}
