@@ -43,9 +43,9 @@ pub struct Case {
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
-    pub storages: Vec<IgnoredAny>,
+    pub storages: Vec<StorageCase>,
     #[serde(default)]
-    pub deferrables: Vec<IgnoredAny>,
+    pub deferrables: Vec<DeferrableCase>,
 }
 
 fn lindistflow() -> String {
@@ -110,7 +110,7 @@ pub struct Site {
     #[serde(default)]
     pub reserve_down: Option<Reserve>,
     #[serde(default)]
-    pub profile: Option<IgnoredAny>,
+    pub profile: Option<Vec<f64>>,
 }
 
 /// Power a site can keep ready, at a price in EUR/MW,h.
@@ -119,6 +119,36 @@ pub struct Site {
 pub struct Reserve {
     pub max_kw: f64,
     pub price: f64,
+}
+
+/// A storage that the market schedules over several intervals.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageCase {
+    pub id: String,
+    pub node: String,
+    pub e_min_kwh: f64,
+    pub e_max_kwh: f64,
+    pub e0_kwh: f64,
+    pub e_end_min_kwh: f64,
+    pub p_ch_max_kw: f64,
+    pub p_dis_max_kw: f64,
+    pub eta_ch: f64,
+    pub eta_dis: f64,
+    #[serde(default)]
+    pub wear_eur_per_mwh: f64,
+}
+
+/// Energy due within a window of intervals.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeferrableCase {
+    pub id: String,
+    pub node: String,
+    pub energy_kwh: f64,
+    pub p_max_kw: f64,
+    pub t_start: usize,
+    pub t_end: usize,
 }
 
 /// A site's reactive power, in kvar.
@@ -147,7 +177,7 @@ pub struct Tso {
     #[serde(default)]
     pub curve: Option<Vec<Corner>>,
     #[serde(default)]
-    pub curves: Option<IgnoredAny>,
+    pub curves: Option<Vec<Vec<Corner>>>,
     #[serde(default)]
     pub emission_t_per_mwh: Option<OneOrMany>,
 }
@@ -157,7 +187,7 @@ pub struct Tso {
 #[serde(untagged)]
 pub enum OneOrMany {
     One(f64),
-    Many(#[expect(dead_code, reason = "only its form matters")] Vec<f64>),
+    Many(Vec<f64>),
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -45,7 +45,7 @@ impl Unmet {
     }
 
     /// From a limit at a place; squares of voltage become voltages.
-    fn of_place(case: &Case, tree: &Tree, limit: Limit, place: usize, figures: (f64, f64)) -> Self {
+    pub fn of_place(case: &Case, tree: &Tree, limit: Limit, place: usize, figures: (f64, f64)) -> Self {
         let line = || Some(case.lines[tree.line[place]].id.clone());
         let node = || Some(case.nodes[tree.order[place]].id.clone());
         let voltage = |square: f64| square.max(0.0).sqrt();
