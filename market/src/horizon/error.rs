@@ -39,13 +39,15 @@ pub enum HorizonError {
     /// Losses in the balance, which this clearing does not know.
     #[error("losses in the balance are not cleared over several intervals")]
     LossesCarried,
-    /// An apparent-power limit, which this clearing does not know.
-    #[error(
-        "the line to place {place} has an apparent-power limit, which is not cleared over several intervals"
-    )]
+    /// An apparent-power limit that would bind, which this clearing does not know.
+    #[error("interval {interval}: the line to place {place} would carry {apparent_kva} kVA, more than its most; an apparent-power limit that binds is not cleared over several intervals")]
     ApparentLimit {
         /// Place the line feeds.
         place: usize,
+        /// When.
+        interval: usize,
+        /// What it would carry.
+        apparent_kva: f64,
     },
     /// No dispatch keeps every limit.
     #[error("infeasible: {0}")]

@@ -42,9 +42,28 @@ pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> 
     validate::validate(problem)?;
     let mut model = Model::new(problem, Purpose::Optimum);
     match interior::solve(&mut model) {
-        Ok(()) => Ok(outcome::clearing(&model)),
+        Ok(()) => {
+            let clearing = outcome::clearing(&model);
+            within_apparent_limits(problem, &clearing)?;
+            Ok(clearing)
+        }
         Err(stalled) => Err(unmet(problem).map_or(HorizonError::Stalled(stalled), HorizonError::Infeasible)),
     }
+}
+
+/// Whether the limits of apparent power, which were left out, are kept: then leaving them out changed
+/// nothing.
+fn within_apparent_limits(problem: &HorizonProblem, clearing: &HorizonClearing) -> Result<(), HorizonError> {
+    for (interval, solution) in clearing.intervals.iter().enumerate() {
+        let lines = solution.flows.iter().zip(&problem.network.branches).enumerate().skip(1);
+        for (place, (flow, branch)) in lines {
+            let apparent_kva = flow.power_kw.hypot(flow.reactive_kvar);
+            if apparent_kva > branch.apparent_max_kva {
+                return Err(HorizonError::ApparentLimit { place, interval, apparent_kva });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The limit that can't be met, if there is one: found by passing as little of them as possible.

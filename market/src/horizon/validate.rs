@@ -113,9 +113,7 @@ fn network(network: &Network) -> Result<(), HorizonError> {
         figures.within("least power", power_min_kw, f64::NEG_INFINITY, BOUND)?;
         figures.within("most power", power_max_kw, -BOUND, f64::INFINITY)?;
         figures.range(("least power", "most power"), power_min_kw, power_max_kw)?;
-        if apparent_max_kva != f64::INFINITY {
-            return Err(HorizonError::ApparentLimit { place });
-        }
+        figures.within("most apparent power", apparent_max_kva, 0.0, f64::INFINITY)?;
         let VoltageBand { min_square_pu, max_square_pu } = network.bands[place];
         figures.within("least squared voltage", min_square_pu, f64::NEG_INFINITY, BOUND)?;
         figures.within("most squared voltage", max_square_pu, -BOUND, f64::INFINITY)?;

@@ -218,6 +218,10 @@ fn check_limits(
         let whose = Whose { index, interval };
         let (branch, band) = (&problem.network.branches[index], &problem.network.bands[index]);
         let (flow, square) = (solution.flows[index].power_kw, solution.voltage_square_pu[index]);
+        let reactive = solution.flows[index].reactive_kvar;
+        let most = branch.apparent_max_kva + tolerance.power_kw;
+        let squares = (0.0, most * most);
+        whose.within("squared apparent power", flow * flow + reactive * reactive, squares, 0.0)?;
         let power = (branch.power_min_kw, branch.power_max_kw);
         whose.within("flow", flow, power, tolerance.power_kw)?;
         let voltage = (band.min_square_pu, band.max_square_pu);

@@ -196,6 +196,7 @@ fn limits_met_exactly_are_met() {
     problem.network.branches[1].power_max_kw = 10.0;
     problem.network.branches[1].power_min_kw = 10.0;
     problem.network.bands[1].min_square_pu = 0.998;
+    problem.network.branches[1].apparent_max_kva = 10.1;
     problem.storages.push(StorageOrder { energy_start_kwh: 10.0, energy_end_min_kwh: 10.0, ..storage() });
     let clearing = cleared(&problem);
     close(&clearing.storages[0].energy_kwh, &[10.0, 10.0]);
@@ -216,7 +217,8 @@ fn what_makes_no_sense_is_refused() {
     check(&|p| p.offers[0].place = 2, "offer 0: place is 2, which does not exist");
     check(&|p| p.network.parent[1] = 1, "place 1: parent is 1, which does not come before");
     check(&|p| p.network.losses = Losses::Carried, "losses in the balance");
-    check(&|p| p.network.branches[1].apparent_max_kva = 5.0, "apparent-power limit");
+    check(&|p| p.network.branches[1].apparent_max_kva = 5.0, "kVA, more than its most");
+    check(&|p| p.network.branches[1].apparent_max_kva = f64::NAN, "most apparent power is NaN");
     check(&|p| p.network.branches[1].power_min_kw = 60.0, "which lies above the most");
     check(&|p| p.network.branches[1].resistance_pu_per_kva = f64::NAN, "resistance is NaN");
     check(&|p| p.supplies[0].pieces[0].price_low = 1e300, "price is 1");
