@@ -1,5 +1,5 @@
 //! From a solver's figures to the published ones: prices to ticks, power to milliwatts, multipliers
-//! to their units, so that the [certificate](super::certificate) can be checked by anyone.
+//! to their units, so that the [certificate] can be checked by anyone.
 //!
 //! Only what the solver decided is rounded: prices, multipliers, and what each offer was given.
 //! Flows and the import are summed up again from what was given, to the milliwatt. A multiplier is
