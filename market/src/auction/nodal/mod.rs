@@ -2,7 +2,7 @@
 //! one price for each bus, flows by Kirchhoff's laws in the usual lossless linear form (DC optimal
 //! power flow; Schweppe et al., Spot Pricing of Electricity, 1988).
 //!
-//! [`program`] finds prices, powers and angles by an interior-point solver in floating point; they are
+//! `program` finds prices, powers and angles by an interior-point solver in floating point; they are
 //! rounded here to ticks and milliwatts, and nothing leaves that [`check`] refuses.
 
 pub mod check;
