@@ -118,29 +118,29 @@ impl Value {
 
     fn in_cells(&self, least_wh: f64, most_wh: f64, cells: usize) -> Self {
         let length_wh = (most_wh - least_wh) / cells as f64;
-        if length_wh <= 0.0 {
+        let Some((last, runs)) = self.slopes.split_last().filter(|_| length_wh > 0.0) else {
             return Self::flat(least_wh, most_wh, 0.0);
-        }
+        };
         let mut slopes = Vec::with_capacity(cells + ADDED_BY_STEP);
-        let mut runs = self.slopes.iter();
-        let (mut run, mut end_wh) = (runs.next(), self.start_wh);
-        end_wh += run.map_or(0.0, |run| run.length_wh);
-        let mut at_wh = least_wh;
+        let mut runs = runs.iter();
+        // The last run goes on for ever.
+        let mut next = |end_wh: f64| match runs.next() {
+            Some(run) => (run.value_pico_per_wh, end_wh + run.length_wh),
+            None => (last.value_pico_per_wh, f64::INFINITY),
+        };
+        let (mut value_pico_per_wh, mut end_wh) = next(self.start_wh);
+        let (mut at_wh, each) = (least_wh, 1.0 / length_wh);
         for cell in 1..=cells {
-            let bound_wh = if cell == cells { most_wh } else { least_wh + length_wh * cell as f64 };
+            let bound_wh = least_wh + length_wh * cell as f64;
             let mut worth = 0.0;
-            while let Some(slope) = run {
-                let last = runs.len() == 0;
-                let upto_wh = if last { bound_wh } else { bound_wh.min(end_wh) };
-                worth += slope.value_pico_per_wh * (upto_wh - at_wh).max(0.0);
-                at_wh = at_wh.max(upto_wh);
-                if at_wh >= bound_wh || last {
-                    break;
-                }
-                run = runs.next();
-                end_wh += run.map_or(0.0, |run| run.length_wh);
+            while end_wh < bound_wh {
+                worth += value_pico_per_wh * (end_wh - at_wh).max(0.0);
+                at_wh = at_wh.max(end_wh);
+                (value_pico_per_wh, end_wh) = next(end_wh);
             }
-            slopes.push(Slope { value_pico_per_wh: worth / length_wh, length_wh });
+            worth += value_pico_per_wh * (bound_wh - at_wh);
+            at_wh = bound_wh;
+            slopes.push(Slope { value_pico_per_wh: worth * each, length_wh });
         }
         Self { start_wh: least_wh, slopes }
     }
@@ -202,6 +202,9 @@ impl Value {
     /// One step's standing loss and gain.
     fn let_pass(&mut self, store: &Store) {
         self.start_wh = (self.start_wh - store.gain_wh) / store.retention;
+        if store.retention == 1.0 {
+            return;
+        }
         for slope in &mut self.slopes {
             slope.value_pico_per_wh *= store.retention;
             slope.length_wh /= store.retention;
