@@ -4,6 +4,7 @@ use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
+use crate::simulate::SimulateArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub enum Command {
     Ledger(LedgerCommand),
     /// Clear one market case, or a file of orders, and print the result as JSON
     Clear(ClearArgs),
+    /// Play one day of very many sites in this process, with and without coordination
+    Simulate(SimulateArgs),
     /// Print docs/CONFIGURATION.md
     #[command(hide = true)]
     ConfigDoc,
@@ -158,6 +161,9 @@ mod tests {
         check("gridpact forecast week.csv --interval-s 300 --json", true);
         check("gridpact clear case.json", true);
         check("gridpact clear", false);
+        check("gridpact simulate --sites 100000 --scaling --seed 7 --threads 2", true);
+        check("gridpact simulate --sites 0", false);
+        check("gridpact simulate --intervals 289", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact ledger verify", false);

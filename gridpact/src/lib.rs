@@ -9,3 +9,4 @@ pub mod forecast;
 pub mod logging;
 pub mod neighbourhood;
 pub mod run;
+pub mod simulate;

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(error),
         },
+        Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Clear(args) => gridpact::clear::run(args),
         Command::ConfigDoc => {
             print!("{}", page::render());

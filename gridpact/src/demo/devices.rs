@@ -156,7 +156,8 @@ fn modbus(name: &str, address: SocketAddr) -> ModbusConfig {
     }
 }
 
-fn battery_wish(size: BatterySize) -> BatteryPreferences {
+/// What the owner of a battery of this size wants.
+pub fn battery_wish(size: BatterySize) -> BatteryPreferences {
     BatteryPreferences {
         reserve_percent: 0.0,
         wear_eur_per_mwh: BATTERY_WEAR_EUR_PER_MWH,
@@ -164,7 +165,11 @@ fn battery_wish(size: BatterySize) -> BatteryPreferences {
     }
 }
 
-fn charger_wish(size: &ChargerSize, midnight: UnixSeconds) -> Result<ChargerPreferences, PreferenceError> {
+/// What the driver wants at a charger, on the day that begins at `midnight`.
+///
+/// # Errors
+/// Where the departure is no time of day.
+pub fn charger_wish(size: &ChargerSize, midnight: UnixSeconds) -> Result<ChargerPreferences, PreferenceError> {
     let departure = size.stay.map_or(midnight, |stay| midnight.plus(stay.departure_s));
     let minute = departure.0.rem_euclid(86_400) / 60;
     let need = size.stay.map_or(Millijoule::ZERO, |stay| stay.energy_need);
@@ -175,7 +180,8 @@ fn charger_wish(size: &ChargerSize, midnight: UnixSeconds) -> Result<ChargerPref
     })
 }
 
-fn heat_pump_wish(house: &House) -> HeatPumpPreferences {
+/// What the residents of a house want.
+pub fn heat_pump_wish(house: &House) -> HeatPumpPreferences {
     HeatPumpPreferences {
         comfort_min_celsius: (house.set_millicelsius - house.hysteresis_millikelvin) as f64 / 1e3,
         comfort_max_celsius: COMFORT_MAX_CELSIUS,

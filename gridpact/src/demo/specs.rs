@@ -23,15 +23,7 @@ const CAR_BATTERY_MIN: Millijoule = Millijoule(3_600_000_000);
 /// One specification a customer, in their order, with cars for `days` days from the first.
 pub fn of(neighbourhood: &Neighbourhood, season: Season, days: i64) -> Vec<SiteSpec> {
     let start = neighbourhood.first.start();
-    let outdoor = Profile {
-        start,
-        step_s: INTERVAL_S,
-        values: Arc::new(
-            (0..DAY_S / INTERVAL_S)
-                .map(|interval| heat::outdoor_millicelsius(season, interval * INTERVAL_S) as f64 / 1e3)
-                .collect(),
-        ),
-    };
+    let outdoor = outdoor(season, start);
     let site = |customer: &Customer| SiteSpec {
         name: super::roster::site_id(customer.number),
         load: load(customer, start),
@@ -44,6 +36,16 @@ pub fn of(neighbourhood: &Neighbourhood, season: Season, days: i64) -> Vec<SiteS
             .map(|config| HeatPumpSpec { config, outdoor_celsius: outdoor.clone() }),
     };
     neighbourhood.customers.iter().map(site).collect()
+}
+
+/// Outdoor temperature of a season's day that begins at `start`, in degrees Celsius.
+pub fn outdoor(season: Season, start: UnixSeconds) -> Profile {
+    let celsius = |interval| heat::outdoor_millicelsius(season, interval * INTERVAL_S) as f64 / 1e3;
+    Profile {
+        start,
+        step_s: INTERVAL_S,
+        values: Arc::new((0..DAY_S / INTERVAL_S).map(celsius).collect()),
+    }
 }
 
 fn load(customer: &Customer, start: UnixSeconds) -> LoadSpec {
@@ -73,7 +75,8 @@ fn battery(size: BatterySize) -> BatterySpec {
     }
 }
 
-fn charger(size: &ChargerSize, start: UnixSeconds, days: i64) -> ChargerConfig {
+/// A charge point with its car's stay on each of so many days from `start` on.
+pub fn charger(size: &ChargerSize, start: UnixSeconds, days: i64) -> ChargerConfig {
     let of_day = |day: i64| {
         size.stay.map(|stay| CarStay {
             arrival: start.plus(day * DAY_S + stay.arrival_s),
