@@ -17,6 +17,7 @@ pub mod rounding;
 mod sample;
 pub mod solution;
 pub mod solve;
+pub mod zoom;
 
 pub use error::GridError;
 pub use solve::clear;

@@ -14,6 +14,7 @@ mod nodal;
 mod powerflow;
 mod reference;
 mod sampled;
+mod zoom;
 
 /// So many cases, and no file left behind: a failure prints its smallest case whole.
 pub fn cases(cases: u32) -> proptest::test_runner::Config {
