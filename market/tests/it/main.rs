@@ -9,6 +9,7 @@ mod certified;
 mod corners;
 mod engine;
 mod feeders;
+mod grid;
 mod horizon;
 mod nodal;
 mod powerflow;

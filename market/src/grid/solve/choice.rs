@@ -6,6 +6,12 @@ use super::pair::reach;
 /// How much of a step adds to the price asked for.
 const PROXIMITY: f64 = 1e-7;
 
+/// Least share of a stretch taken or left at the start.
+const INSIDE: f64 = 1e-6;
+
+/// Halvings to find the start of a steep stretch.
+const HALVINGS: usize = 40;
+
 /// One stretch within the iteration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Choice {
@@ -27,20 +33,17 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// The choice that is best at `price` when the logarithmic barrier weighs `product`, for a
-    /// stretch taken as flat.
+    /// The choice that is best at `price` when the logarithmic barrier weighs `product`; for a
+    /// stretch whose slope hardly counts beside the barrier, as if it were flat.
     pub(super) fn start(stretch: &Stretch, price: f64, product: f64) -> Self {
-        let gain = (stretch.cost + stretch.slope * stretch.width / 2.0 + price) * stretch.width;
-        // Root of `g x^2 - (g w + 2 m) x + m w` inside the stretch, written without cancellation.
-        let root = gain.hypot(2.0 * product);
-        let fraction = if gain > 0.0 {
-            2.0 * product / (gain + 2.0 * product + root)
+        let Stretch { width, cost, slope } = *stretch;
+        let fraction = if slope * width * width > product {
+            steep(stretch, price, product)
         } else {
-            1.0 - 2.0 * product / (2.0 * product - gain + root)
+            flat((cost + slope * width / 2.0 + price) * width, product)
         };
-        let fraction = fraction.clamp(1e-3, 1.0 - 1e-3);
-        let taken = stretch.width * fraction;
-        let left = stretch.width - taken;
+        let taken = width * fraction.clamp(INSIDE, 1.0 - INSIDE);
+        let left = width - taken;
         Self { taken, left, low: product / taken, high: product / left, ..Self::default() }
     }
 
@@ -98,4 +101,31 @@ impl Choice {
         self.low += length * self.low_step;
         self.high += length * self.high_step;
     }
+}
+
+/// Share of a flat stretch taken where taking all of it would cost `cost`.
+fn flat(cost: f64, product: f64) -> f64 {
+    // Root of `c f^2 - (c + 2 m) f + m` between 0 and 1, written without cancellation.
+    let root = cost.hypot(2.0 * product);
+    if cost > 0.0 {
+        2.0 * product / (cost + 2.0 * product + root)
+    } else {
+        1.0 - 2.0 * product / (2.0 * product - cost + root)
+    }
+}
+
+/// Share of a steep stretch taken, by halving.
+fn steep(stretch: &Stretch, price: f64, product: f64) -> f64 {
+    let Stretch { width, cost, slope } = *stretch;
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        let share = (low + high) / 2.0;
+        let marginal = (cost + slope * share * width + price) * width;
+        if marginal < product / share - product / (1.0 - share) {
+            low = share;
+        } else {
+            high = share;
+        }
+    }
+    (low + high) / 2.0
 }

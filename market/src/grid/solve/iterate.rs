@@ -12,11 +12,17 @@ const PATIENCE: usize = 20;
 /// Residual, in the solver's units, at which the iteration ends at once.
 const AIM: f64 = 1e-11;
 
-/// Residual that is tolerated where no further progress is made.
-pub(super) const TOLERATED: f64 = 1e-8;
+/// Residual below which the iteration ends where no further progress is made.
+const FINE: f64 = 1e-8;
+
+/// Residual that is tolerated in the end: a hundredth of what anyone is owed to.
+pub(super) const TOLERATED: f64 = 1e-6;
 
 /// Least product aimed for: below it, slacks drown in rounding.
 const LEAST_PRODUCT: f64 = 1e-13;
+
+/// How many times its length a predicted step is trusted to say what it leaves of the products.
+const TRUST: f64 = 4.0;
 
 /// Part of the longest step that is gone.
 const CAUTION: f64 = 0.995;
@@ -33,7 +39,7 @@ pub(super) fn iterate(point: &mut Point) -> (usize, f64) {
             (best, found) = (worst, iteration);
             kept = (best <= TOLERATED).then(|| point.keep());
         }
-        let hopeless = if best <= TOLERATED { 3 } else { PATIENCE };
+        let hopeless = if best <= FINE { 3 } else { PATIENCE };
         if best <= AIM || iteration - found >= hopeless || iteration == MAX_ITERATIONS {
             break;
         }
@@ -53,9 +59,9 @@ fn step(point: &mut Point, residuals: &Residuals) {
     let length = reach.min(1.0);
     let after = (now + length * (linear + length * square)).max(0.0);
     let centring = (after / now).powi(3);
-    point.predict(length, 1.0 - centring);
-    point.load((centring * residuals.mean()).max(LEAST_PRODUCT));
-    point.solve((centring * residuals.mean()).max(LEAST_PRODUCT));
-    let reach = point.reach().0;
-    point.advance((CAUTION * reach).min(1.0));
+    point.predict((TRUST * length).min(1.0));
+    let target = (centring * residuals.mean()).max(LEAST_PRODUCT);
+    point.load(target);
+    point.solve(target);
+    point.advance((CAUTION * point.reach().0).min(1.0));
 }

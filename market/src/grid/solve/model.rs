@@ -57,6 +57,8 @@ pub(super) struct Line {
     pub ratio: f64,
     /// Cost of `P^2 + Q^2`.
     pub loss_cost: f64,
+    /// By how much a unit of power at its end moves the squared voltage there.
+    pub reach: f64,
     /// Cost of the squared current, where nothing else keeps it from growing.
     pub current_cost: f64,
 }
@@ -90,6 +92,12 @@ pub(super) struct Model {
     /// How many covers of reserve there are.
     pub covers: usize,
 }
+
+/// How many parties the opening price asks.
+const SAMPLE: usize = 500;
+
+/// Halvings of the range the opening price lies in.
+const HALVINGS: usize = 20;
 
 /// A cost of squared current, in units of price, that lies below every tolerance.
 const IDLE_CURRENT_COST: f64 = 1e-7;
@@ -156,15 +164,36 @@ impl Model {
             }
         }
         model.first_bound.push(model.bounds.len());
+        for place in 1..model.parent.len() {
+            let [r, x] = model.lines[place].impedance;
+            model.lines[place].reach = model.lines[model.parent[place]].reach + 2.0 * (r + x.abs());
+        }
         model.offers(&problem.offers);
         model.supply(problem);
         model
     }
 
-    /// A price to begin with: the supply's, in its middle.
+    /// A price to begin with: where a sample of the parties would meet the supply if nothing limited
+    /// them, found by halving.
     pub(super) fn opening_price(&self) -> f64 {
-        let middle = (self.supply.start + self.supply.end) / 2;
-        self.stretches[..self.supply.end].get(middle).map_or(0.0, |s| s.cost + s.slope * s.width / 2.0)
+        let parties = &self.stretches[..self.supply.start];
+        let stride = parties.len() / SAMPLE + 1;
+        let fixed: f64 = self.parties.iter().map(|party| party.power).sum();
+        let sampled = |price: f64| -> f64 {
+            let real = self.parties.iter().step_by(stride).flat_map(|party| &parties[party.real.clone()]);
+            real.map(|stretch| taken(stretch, price)).sum()
+        };
+        let (mut low, mut high) = (-1.0, 1.0);
+        for _ in 0..HALVINGS {
+            let price = (low + high) / 2.0;
+            let supplied: f64 = self.stretches[self.supply.clone()].iter().map(|s| taken(s, -price)).sum();
+            if fixed + stride as f64 * sampled(price) > self.import_min + supplied {
+                low = price;
+            } else {
+                high = price;
+            }
+        }
+        (low + high) / 2.0
     }
 
     fn line(&mut self, branch: &Branch, loss_price: f64) {
@@ -176,6 +205,7 @@ impl Model {
             impedance: [resistance, reactance],
             ratio: branch.ratio_square,
             loss_cost: loss_price * resistance,
+            reach: 0.0,
             current_cost: if idle { IDLE_CURRENT_COST * reactance.abs() } else { 0.0 },
         });
     }
@@ -281,6 +311,18 @@ impl Model {
         let most = least + problem.offers.iter().map(|offer| total(&offer.pieces)).sum::<f64>();
         let margin = self.power_unit + (most - least) / 2.0;
         (least - margin, most + margin)
+    }
+}
+
+/// What of a stretch is taken at a price, where nothing limits it.
+fn taken(stretch: &Stretch, price: f64) -> f64 {
+    let gain = -stretch.cost - price;
+    if gain <= 0.0 {
+        0.0
+    } else if gain >= stretch.slope * stretch.width {
+        stretch.width
+    } else {
+        gain / stretch.slope
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Residuals {
     pub gap: f64,
     /// The largest of them.
     pub product: f64,
-    /// How many products there are.
+    /// How many they are.
     pub count: usize,
 }
 
@@ -373,9 +373,8 @@ impl Point<'_> {
         self.currents[place].recover(target, needed - passed.current);
     }
 
-    /// Makes the present step the prediction that the next step corrects: `share` of what it leaves of
-    /// the products, and `kept` of what limits lack.
-    pub(super) fn predict(&mut self, share: f64, kept: f64) {
+    /// Makes the present step the prediction that the next one corrects, by `share` of what it leaves.
+    pub(super) fn predict(&mut self, share: f64) {
         let model = self.model;
         for place in 1..model.parent.len() {
             let [p, q, _] = self.system.answers[place].sent;
@@ -383,7 +382,7 @@ impl Point<'_> {
                 let bound = &model.bounds[index];
                 let curved = bound.limit == Limit::Apparent;
                 let curvature = if curved { (p * p + q * q) / (2.0 * bound.bound) } else { 0.0 };
-                self.pairs[index].predict(share, kept, share * share * curvature);
+                self.pairs[index].predict(share, share * share * curvature);
             }
             if model.carried {
                 let parent = model.parent[place];
@@ -391,11 +390,11 @@ impl Point<'_> {
                 let flow = self.nodes[place].flow;
                 // Half the second derivative of (P^2 + Q^2) / V along the step.
                 let bent = [p - flow[0] * change / square, q - flow[1] * change / square];
-                self.currents[place].predict(share, kept, share * share * needed_current(bent, square));
+                self.currents[place].predict(share, share * share * needed_current(bent, square));
             }
         }
-        self.covers.iter_mut().for_each(|pair| pair.predict(share, kept, 0.0));
-        self.required.iter_mut().flatten().for_each(|pair| pair.predict(share, kept, 0.0));
+        self.covers.iter_mut().for_each(|pair| pair.predict(share, 0.0));
+        self.required.iter_mut().flatten().for_each(|pair| pair.predict(share, 0.0));
         self.choices.iter_mut().for_each(|choice| choice.predict(share));
     }
 }

@@ -7,8 +7,24 @@
 //! Friedlander and Orban 2012), which bounds the step where a limit is met exactly by load that
 //! cannot move. It vanishes as the iterates settle, so the solution is not moved by it.
 
-/// How much of the multiplier's change is let into the limit's equation.
+/// How much of the multiplier's change is let into the equation of a limit of power.
 const PROXIMITY: f64 = 1e-6;
+
+/// What a limit is like beside others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    /// How much of its own quantity answers to a unit of power.
+    pub step: f64,
+    /// How far a unit of the multiplier moves it.
+    pub give: f64,
+}
+
+impl Scale {
+    /// A limit of power.
+    pub(super) fn power(give: f64) -> Self {
+        Self { step: 1.0, give }
+    }
+}
 
 /// One limit within the iteration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +34,8 @@ pub(super) struct Pair {
     /// Its multiplier.
     pub dual: f64,
     /// How far a unit of the multiplier moves the limit.
-    pub give: f64,
+    give: f64,
+    proximity: f64,
     /// What the limit's equation lacks.
     residual: f64,
     /// Product of the predicted steps: what the corrector makes up for.
@@ -30,16 +47,22 @@ pub(super) struct Pair {
 
 impl Pair {
     /// A pair whose product is `product`, with a slack not below `least`.
-    pub(super) fn start(slack: f64, least: f64, product: f64, give: f64) -> Self {
+    pub(super) fn start(slack: f64, least: f64, product: f64, scale: Scale) -> Self {
         let slack = slack.max(least);
-        Self { slack, dual: product / slack, give, ..Self::default() }
+        Self {
+            slack,
+            dual: product / slack,
+            give: scale.give,
+            proximity: PROXIMITY * scale.step * scale.step,
+            ..Self::default()
+        }
     }
 
     /// Takes the present value of `g`; forgets the last step.
     pub(super) fn prepare(&mut self, value: f64) {
         self.residual = value + self.slack - self.give * self.dual;
         self.second = 0.0;
-        self.inverse = 1.0 / (self.slack + (self.give + PROXIMITY) * self.dual);
+        self.inverse = 1.0 / (self.slack + (self.give + self.proximity) * self.dual);
     }
 
     pub(super) fn residual(&self) -> f64 {
@@ -65,7 +88,7 @@ impl Pair {
     /// Takes the step that follows from the limited quantity's `moved`.
     pub(super) fn recover(&mut self, target: f64, moved: f64) {
         self.dual_step = self.change(target, moved);
-        self.slack_step = (self.give + PROXIMITY) * self.dual_step - self.residual - moved;
+        self.slack_step = (self.give + self.proximity) * self.dual_step - self.residual - moved;
     }
 
     /// Takes a multiplier's step that is known otherwise, as exactly as it is known.
@@ -74,11 +97,11 @@ impl Pair {
         self.slack_step = (target - self.second - self.slack * dual_step) / self.dual - self.slack;
     }
 
-    /// Makes the present step the prediction to be corrected: `share` of the product it leaves, `kept`
-    /// of what the limit's equation lacks, and `curvature`, what `g` rises beyond its gradient.
-    pub(super) fn predict(&mut self, share: f64, kept: f64, curvature: f64) {
+    /// Makes the present step the prediction to be corrected: `share` of the product it leaves, and
+    /// `curvature`, what `g` rises beyond its gradient.
+    pub(super) fn predict(&mut self, share: f64, curvature: f64) {
         self.second = share * self.slack_step * self.dual_step;
-        self.residual = kept * self.residual + curvature;
+        self.residual += curvature;
     }
 
     /// Longest step that keeps both from turning negative.

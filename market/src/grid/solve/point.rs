@@ -3,7 +3,7 @@
 use super::choice::Choice;
 use super::line::{Element, Push};
 use super::model::{Bound, Cover, Model, Party};
-use super::pair::Pair;
+use super::pair::{Pair, Scale};
 use super::tree::{Answer, Load, Tree};
 use crate::grid::error::Limit;
 
@@ -99,14 +99,15 @@ impl<'a> Point<'a> {
             Choice::start(stretch, price, product)
         };
         let lossy = if model.carried { places } else { 0 };
-        let required = |reserve: f64| Pair::start(0.0, 1e-2 + reserve / 10.0, product, give.power);
+        let required =
+            |reserve: f64| Pair::start(0.0, 1e-2 + reserve / 10.0, product, Scale::power(give.power));
         let mut point = Self {
             model,
             nodes: vec![node; places],
             choices: model.stretches.iter().enumerate().map(choice).collect(),
             pairs: vec![Pair::default(); model.bounds.len()],
             currents: vec![Pair::default(); lossy],
-            covers: vec![Pair::start(0.0, 0.1, product, 0.0); model.covers],
+            covers: vec![Pair::start(0.0, 0.1, product, Scale::power(0.0)); model.covers],
             required: model.reserve.map(|reserve| (reserve > 0.0).then(|| required(reserve))),
             give: give.power,
             system: System::new(model),
@@ -144,16 +145,22 @@ impl<'a> Point<'a> {
         for place in 1..model.parent.len() {
             for index in model.first_bound[place]..model.first_bound[place + 1] {
                 let bound = &model.bounds[index];
-                let (least, give) = match bound.limit {
-                    Limit::VoltageMax | Limit::VoltageMin => (1e-2, give.square),
-                    _ => ((bound.bound.abs() * 0.1).max(1e-2), give.power),
+                let (least, scale) = match bound.limit {
+                    Limit::VoltageMax | Limit::VoltageMin => {
+                        let step = model.lines[place].reach.min(1.0);
+                        (1e-2, Scale { step, give: give.square })
+                    }
+                    _ => {
+                        let size = bound.bound.abs();
+                        ((size * 0.1).max(1e-2), Scale::power(give.power))
+                    }
                 };
                 let slack = -excess(bound, &self.nodes[place]);
-                self.pairs[index] = Pair::start(slack, least, product, give);
+                self.pairs[index] = Pair::start(slack, least, product, scale);
             }
             if model.carried {
                 let least = 0.1 * self.nodes[place].current + 1e-3;
-                self.currents[place] = Pair::start(0.0, least, product, 0.0);
+                self.currents[place] = Pair::start(0.0, least, product, Scale::power(0.0));
             }
         }
     }
