@@ -1,10 +1,9 @@
-//! Figures that make no sense, refused before anything is computed; and what one interval's clearing
-//! does not know.
+//! Figures that make no sense, refused before anything is computed.
 
-use super::case::{Case, OneOrMany, Reactive, SCHEMA};
+use super::case::{Case, Reactive, SCHEMA};
 use super::refusal::Refusal;
 
-/// Refuses other schemas and models, and what needs several intervals.
+/// Refuses other schemas and models.
 pub fn check_schema(case: &Case) -> Result<(), Refusal> {
     if case.schema != SCHEMA {
         let reason = format!("{:?} is not {SCHEMA:?}", clip(&case.schema));
@@ -12,22 +11,6 @@ pub fn check_schema(case: &Case) -> Result<(), Refusal> {
     }
     if !["lindistflow", "branchflow_socp"].contains(&case.model.as_str()) {
         return Err(Refusal::invalid("model", format!("{:?} is no known model", clip(&case.model))));
-    }
-    let unsupported = |place: &str, feature: &str| Err(Refusal::unsupported(place, feature));
-    if case.intervals.is_some_and(|n| n != 1) || case.tso.curves.is_some() {
-        return unsupported("intervals", "several intervals");
-    }
-    if !case.storages.is_empty() {
-        return unsupported("storages", "storage over several intervals");
-    }
-    if !case.deferrables.is_empty() {
-        return unsupported("deferrables", "deferrable energy over several intervals");
-    }
-    if matches!(case.tso.emission_t_per_mwh, Some(OneOrMany::Many(_))) {
-        return unsupported("tso.emission_t_per_mwh", "several intervals");
-    }
-    if let Some(i) = case.sites.iter().position(|site| site.profile.is_some()) {
-        return unsupported(&format!("sites[{i}].profile"), "several intervals");
     }
     Ok(())
 }
@@ -42,7 +25,9 @@ pub fn check_figures(case: &Case) -> Result<(), Refusal> {
         _ => Ok(()),
     };
     positive("interval_h", case.interval_h)?;
-    positive("v_root_pu", case.v_root_pu)?;
+    if case.v_root_pu.is_some_and(|voltage| !(0.1..=10.0).contains(&voltage)) {
+        return Err(Refusal::invalid("v_root_pu", "it is not from 0.1 to 10"));
+    }
     positive("base.s_kva", case.base.as_ref().map(|base| base.s_kva))?;
     positive("base.v_kv", case.base.as_ref().map(|base| base.v_kv))?;
     for (i, node) in case.nodes.iter().enumerate() {

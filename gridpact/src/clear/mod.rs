@@ -10,6 +10,10 @@ mod convert;
 mod correction;
 mod exact;
 mod figures;
+mod horizon;
+mod horizon_result;
+#[cfg(test)]
+mod horizon_tests;
 mod objective;
 mod orders;
 mod problem;
@@ -115,6 +119,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
 /// [`Refusal`] where it is not a valid case, asks for what is not built, or nothing certified was found.
 pub fn clear_case(bytes: &[u8], ac: bool) -> Result<Outcome, Refusal> {
     let case: case::Case = serde_json::from_slice(bytes)?;
+    if horizon::spans(&case) {
+        return match ac {
+            true => Err(Refusal::unsupported("--ac", "correction of several intervals")),
+            false => horizon::clear(case),
+        };
+    }
     figures::check_schema(&case)?;
     figures::check_figures(&case)?;
     let converted = convert(&case, Room::NONE)?;
@@ -138,12 +148,10 @@ fn solve(
     posed: &Posed,
     tree: &Tree,
 ) -> Result<Result<GridSolution, Unmet>, Refusal> {
-    if exact::suits(&posed.problem) {
-        match exact::clear(case, converted, &posed.problem)? {
-            Ok(None) => {}
-            Ok(Some(solution)) => return Ok(Ok(solution)),
-            Err(unmet) => return Ok(Err(unmet)),
-        }
+    match exact::clear(case, converted, &posed.problem)? {
+        Ok(None) => {}
+        Ok(Some(solution)) => return Ok(Ok(solution)),
+        Err(unmet) => return Ok(Err(unmet)),
     }
     match certified::clear(&posed.problem) {
         Ok(solution) => Ok(Ok(solution)),

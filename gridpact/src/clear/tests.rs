@@ -1,6 +1,6 @@
 //! What `gridpact clear` prints and refuses, on the reference cases carried with the market crate.
 
-use super::{clear_case, clear_orders, Outcome};
+use super::{clear_case, Outcome};
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 
@@ -127,18 +127,6 @@ fn what_is_no_json_of_the_schema_is_refused_by_line_and_column() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_and_never_cleared() {
-    let check = |pointer: &str, value: Value, expected: &str| {
-        let refusal = outcome(&changed(pointer, value)).unwrap_err();
-        assert_eq!(refusal, format!("not supported: {expected}"), "{pointer}");
-    };
-    check("/intervals", json!(24), "intervals: several intervals");
-    check("/storages", json!([{}]), "storages: storage over several intervals");
-    check("/deferrables", json!([{}]), "deferrables: deferrable energy over several intervals");
-    check("/sites/0/profile", json!([1.0]), "sites[0].profile: several intervals");
-}
-
-#[test]
 fn limits_that_do_not_bind_change_nothing() {
     let free = outcome(&read("s03_line_binding.json")).unwrap();
     assert_eq!(outcome(&changed("/nodes/2/v_min_pu", json!(0.95))).unwrap(), free);
@@ -173,38 +161,4 @@ fn a_small_feeder_has_the_prices_of_a_large_one() {
     };
     check("n0", 39.090909);
     check("n2", 140.0);
-}
-
-#[test]
-fn orders_and_curves_are_cleared_and_others_refused() {
-    let orders = json!({"cases": [
-        {"id": "o", "pricecap": 100, "bids": [
-            {"side": "buy", "price": 30, "qty": 5}, {"side": "sell", "price": 20, "qty": 5}]},
-        {"id": "c", "price_steps": 3, "min_price": 0, "max_price": 10, "curves": [
-            {"count": 2, "steps": [[0, 10], [1, -10]]}, {"steps": [[0, 1], [1, 2]]}]},
-    ]});
-    let results = clear_orders(orders.to_string().as_bytes()).unwrap();
-    assert_eq!(
-        results["results"][0],
-        json!({"id": "o", "price": 25.0, "quantity": 5.0, "fills": [5.0, 5.0]})
-    );
-    let curves = &results["results"][1];
-    assert_eq!((&curves["price"], &curves["price_rounded_to_grid"]), (&json!(2.5), &json!(5.0)));
-    assert_eq!(curves["aggregate"], json!([20.0, -20.0, -20.0]));
-    assert_eq!(curves["rejected"][0]["curve"], json!(1));
-
-    let check = |case: Value, expected: &str| {
-        let refusal = clear_orders(json!({ "cases": [case] }).to_string().as_bytes()).unwrap_err();
-        assert!(refusal.to_string().contains(expected), "{refusal}");
-    };
-    check(json!({"id": "x"}), "cases[0]: it needs either bids or curves");
-    check(
-        json!({"id": "x", "bids": [{"side": "buy", "price": 1, "qty": 1, "who": "A"}]}),
-        "unknown field `who`",
-    );
-    check(
-        json!({"id": "x", "bids": [{"side": "buy", "price": 1, "qty": 1e300}]}),
-        "cases[0].bids[0]: the quantity",
-    );
-    check(json!({"id": "x", "curves": []}), "cases[0].price_steps: it is missing");
 }
