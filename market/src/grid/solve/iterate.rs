@@ -15,7 +15,8 @@ const AIM: f64 = 1e-11;
 /// Residual below which the iteration ends where no further progress is made.
 const FINE: f64 = 1e-8;
 
-/// Residual that is tolerated in the end: a hundredth of what anyone is owed to.
+/// Residual that is tolerated in the end, in units of the largest party's power and of the highest
+/// price.
 pub(super) const TOLERATED: f64 = 1e-6;
 
 /// Least product aimed for: below it, slacks drown in rounding.
