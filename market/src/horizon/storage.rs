@@ -173,3 +173,68 @@ pub struct Given<'a> {
     /// What its energies lack.
     pub lacking: &'a [f64],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the grid sees of a step.
+    fn net(block: &StorageBlock, step: &[f64]) -> Vec<f64> {
+        let [charge, discharge, _] = block.columns(step);
+        charge.iter().zip(discharge).map(|(c, d)| c - d).collect()
+    }
+
+    #[test]
+    fn the_response_is_what_a_step_does_however_unlike_mobilities_are() {
+        let t = 6;
+        let block = StorageBlock {
+            place: 0,
+            first: 1,
+            charge_efficiency: 0.9,
+            discharge_factor: 1.0 / 0.8,
+            energy_start: 0.0,
+            energy_min: vec![0.0; t],
+            values: vec![0.0; t],
+        };
+        let mobility: Vec<f64> = (0..=3 * t).map(|i| 10f64.powi((i * 7 % 11) as i32 - 5)).collect();
+        let ladder = block.ladder(&mobility);
+        let mut response = vec![0.0; t * t];
+        ladder.add_response(&block, &mobility, &mut response);
+        for j in 0..t {
+            let mut prices = vec![0.0; t];
+            prices[j] = 1.0;
+            let given = Given { prices: &prices, pull: &vec![0.0; 3 * t + 1], lacking: &vec![0.0; t] };
+            let mut step = vec![0.0; 3 * t + 1];
+            ladder.step(&block, &mobility, &given, &mut step);
+            for (i, moved) in net(&block, &step).into_iter().enumerate() {
+                let expected = -response[i.max(j) * t + i.min(j)];
+                // The step itself takes differences of mobilities up to 1e5.
+                assert!((moved - expected).abs() < 1e-9, "{i} by {j}: {moved}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_fills_what_energies_lack() {
+        let (t, mobility) = (3, vec![0.7; 9]);
+        let block = StorageBlock {
+            place: 0,
+            first: 0,
+            charge_efficiency: 0.9,
+            discharge_factor: 1.25,
+            energy_start: 0.0,
+            energy_min: vec![0.0; t],
+            values: vec![0.0; t],
+        };
+        let lacking = [0.3, -0.2, 0.5];
+        let given = Given { prices: &[1.0, -2.0, 0.5], pull: &[0.4; 9], lacking: &lacking };
+        let mut step = vec![0.0; 9];
+        block.ladder(&mobility).step(&block, &mobility, &given, &mut step);
+        let [charge, discharge, energy] = block.columns(&step);
+        for i in 0..t {
+            let before = if i > 0 { energy[i - 1] } else { 0.0 };
+            let filled = energy[i] - before - 0.9 * charge[i] + 1.25 * discharge[i];
+            assert!((filled - lacking[i]).abs() < 1e-12, "{i}: {filled}");
+        }
+    }
+}

@@ -2,8 +2,7 @@
 //! offers forgo.
 
 use super::{product, CertificateError, Sums, Tolerance, Whose};
-use crate::grid::problem::Piece;
-use crate::grid::problem::Reactive;
+use crate::grid::problem::{Piece, Reactive};
 use crate::grid::solution::{BranchFlow, GridSolution, PlaceDuals};
 use crate::horizon::clearing::HorizonClearing;
 use crate::horizon::limits::{state, State};
