@@ -11,9 +11,9 @@ mod equipment;
 mod error;
 mod figures;
 mod household;
-mod memory;
 mod population;
 mod prices;
+mod process;
 mod report;
 mod scaling;
 mod service;
@@ -88,12 +88,18 @@ pub fn simulate(args: &SimulateArgs) -> Result<Report, SimulateError> {
     let bar = bar(streets, "streets without coordination");
     let without = uncoordinated(population, intervals, threads, || bar.inc(1))?;
     bar.finish_and_clear();
-    let began = Instant::now();
+    let (began, busy) = (Instant::now(), process::processor_seconds());
     let trading = Trading::begin(draw()?, intervals, threads)?;
     let limit = trading.limit();
     let (with, seconds) = coordinated(trading, intervals, scope.sites)?;
-    let played =
-        report::Played { with, without, seconds, whole_seconds: began.elapsed().as_secs_f64(), limit };
+    let played = report::Played {
+        with,
+        without,
+        seconds,
+        whole_seconds: began.elapsed().as_secs_f64(),
+        processor_seconds: process::processor_seconds().zip(busy).map(|(now, then)| now - then),
+        limit,
+    };
     Ok(Report::of(args, (streets, threads), &played))
 }
 

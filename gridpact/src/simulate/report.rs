@@ -4,7 +4,7 @@
 use super::args::SimulateArgs;
 use super::day::{Day, DayInterval};
 use super::figures::Payments;
-use super::memory;
+use super::process;
 use super::scaling::Scaling;
 use super::service::Service;
 use super::PARAMETERS;
@@ -103,6 +103,8 @@ pub struct Speed {
     pub threads: usize,
     /// Seconds, drawing the sites included.
     pub seconds: f64,
+    /// Seconds of processor time, all threads together; none where the system doesn't say.
+    pub processor_seconds: Option<f64>,
     /// Sites and intervals in a second.
     pub site_intervals_per_second: f64,
     /// Most resident memory of the process so far; none where the system doesn't say.
@@ -119,6 +121,8 @@ pub struct Played {
     pub seconds: Vec<f64>,
     /// Seconds of all of it.
     pub whole_seconds: f64,
+    /// Seconds of processor time of all of it.
+    pub processor_seconds: Option<f64>,
     /// What the supply point may carry.
     pub limit: Milliwatt,
 }
@@ -146,8 +150,9 @@ impl Report {
                 intervals: args.intervals,
                 threads,
                 seconds: played.whole_seconds,
+                processor_seconds: played.processor_seconds,
                 site_intervals_per_second: site_intervals / played.whole_seconds,
-                memory_mb: memory::most_resident_mb(),
+                memory_mb: process::most_resident_mb(),
             },
             scaling: None,
         }
@@ -238,12 +243,13 @@ impl fmt::Display for Report {
 /// What is shown of both days: what, its unit, and its value.
 struct Row(&'static str, &'static str, fn(&Totals) -> Option<f64>);
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     Row("energy at the prices asked", "EUR", |t| Some(t.energy_cost_eur)),
     Row("import", "MWh", |t| Some(t.import_kwh / 1e3)),
     Row("export", "MWh", |t| Some(t.export_kwh / 1e3)),
     Row("peak import", "MW", |t| Some(t.peak_import_kw / 1e3)),
     Row("into cars, houses and batteries", "MWh", |t| Some(t.flexible_kwh / 1e3)),
+    Row("left in batteries when the day ended", "MWh", |t| Some(t.service.stored_at_end_kwh / 1e3)),
     Row("lines above their rating, over all intervals", "", |t| Some(t.beyond_rating as f64)),
     Row("cars' needs met", "%", |t| {
         let needed = t.service.ev_needed_kwh;
@@ -304,17 +310,20 @@ impl Report {
     }
 
     fn speed_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Speed { seconds, site_intervals_per_second, memory_mb, .. } = &self.speed;
-        let memory = memory_mb.map_or_else(|| "unknown".to_owned(), |memory| format!("{memory:.0} MB"));
+        let Speed { seconds, site_intervals_per_second, .. } = &self.speed;
+        let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
         write!(
             f,
-            "\nplayed in {seconds:.1} s, {site_intervals_per_second:.0} sites times intervals a second, \
-             memory {memory}"
+            "\nplayed in {seconds:.1} s ({} s of processor time), {site_intervals_per_second:.0} sites times \
+             intervals a second, memory {} MB",
+            figure(self.speed.processor_seconds),
+            figure(self.speed.memory_mb),
         )?;
         let Some(scaling) = &self.scaling else { return Ok(()) };
-        writeln!(f, "\n\n     sites   seconds")?;
+        writeln!(f, "\n\n     sites   seconds  processor s  memory MB")?;
         for speed in &scaling.measured {
-            writeln!(f, "{:>10}  {:>8.2}", speed.sites, speed.seconds)?;
+            let (busy, memory) = (figure(speed.processor_seconds), figure(speed.memory_mb));
+            writeln!(f, "{:>10}  {:>8.2}  {busy:>11}  {memory:>9}", speed.sites, speed.seconds)?;
         }
         write!(f, "cost grows with sites to the power of {:.3}", scaling.exponent)
     }

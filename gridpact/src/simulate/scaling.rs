@@ -11,7 +11,8 @@ const LEAST_SITES: u32 = 1_000;
 pub struct Scaling {
     /// Each size's, the least first.
     pub measured: Vec<Speed>,
-    /// `b` of `seconds = a * sites^b`, fitted by least squares of the logarithms; 1 is linear.
+    /// `b` of `cost = a * sites^b`, fitted by least squares of the logarithms; 1 is linear. The cost is
+    /// processor time, or where the system doesn't tell that, time passed.
     pub exponent: f64,
 }
 
@@ -29,8 +30,9 @@ pub fn sizes(most: u32) -> Vec<u32> {
 impl Scaling {
     /// None where fewer than two sizes were measured.
     pub fn of(measured: Vec<Speed>) -> Option<Self> {
+        let cost = |speed: &Speed| speed.processor_seconds.unwrap_or(speed.seconds);
         let points: Vec<(f64, f64)> =
-            measured.iter().map(|speed| (f64::from(speed.sites).ln(), speed.seconds.ln())).collect();
+            measured.iter().map(|speed| (f64::from(speed.sites).ln(), cost(speed).ln())).collect();
         let exponent = slope(&points)?;
         Some(Self { measured, exponent })
     }

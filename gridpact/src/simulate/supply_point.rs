@@ -18,13 +18,14 @@ use wire::party::{PartyId, Role};
 
 /// How much dearer import is at the supply point's limit than at none: dearer plants are called the more
 /// is taken. It keeps everyone from charging in the one cheapest hour.
-const RISE_TO_LIMIT: PicoEurPerWh = PicoEurPerWh(40_000_000);
+const RISE_TO_LIMIT: PicoEurPerWh = PicoEurPerWh(60_000_000);
 /// Of the limit, in hundredths, the import for which the day-ahead price was found.
-const EXPECTED_IMPORT_PERCENT: i64 = 40;
+const EXPECTED_IMPORT_PERCENT: i64 = 60;
 const MILLIWATT_PER_MEGAWATT: i128 = 1_000_000_000;
 /// What the supply point carries, of what the streets' transformers may carry together. Streets don't
-/// peak at once, and a substation is built for that.
-const DIVERSITY: f64 = 0.5;
+/// peak at once, and a substation is built for that: so much they take together on a winter evening
+/// on which nobody coordinates anything.
+const DIVERSITY: f64 = 0.3;
 
 /// The supply point.
 pub struct SupplyPoint {
