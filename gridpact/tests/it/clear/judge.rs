@@ -270,10 +270,12 @@ impl<'a> Judge<'a> {
             let expected = price(line.parent) + up - down + step(line.p, line.r);
             let expected_q = q_price(line.parent) + step(line.q, line.x);
             let most = or(&line.case["s_max_kva"], f64::INFINITY);
-            // A line that may carry nothing has a multiplier whose direction no flow shows.
+            // A flow that is off by little turns the multiplier of apparent power by as much; that of a line
+            // that may carry nothing has no direction that a flow shows.
             if most > self.tolerance_kw {
-                found.push((format!("price of {}", self.nodes[place]), price(place), expected));
-                found.push((format!("q price of {}", self.nodes[place]), q_price(place), expected_q));
+                let turned = along * self.tolerance_kw;
+                found.push((format!("price of {}", self.nodes[place]), price(place), expected, turned));
+                found.push((format!("q price of {}", self.nodes[place]), q_price(place), expected_q, turned));
             }
             let slack = [
                 (up, or(&line.case["p_max_kw"], f64::INFINITY) - line.p),
@@ -282,12 +284,12 @@ impl<'a> Judge<'a> {
             ];
             for (multiplier, slack) in slack {
                 if multiplier > PRICE && slack.min(multiplier) > PRICE.max(self.tolerance_kw) {
-                    found.push((format!("multiplier of {} at slack {slack}", line.id), multiplier, 0.0));
+                    found.push((format!("multiplier of {} at slack {slack}", line.id), multiplier, 0.0, 0.0));
                 }
             }
         }
-        for (what, figure, expected) in found {
-            self.near(&what, figure, expected, PRICE + 1e-6 * expected.abs());
+        for (what, figure, expected, turned) in found {
+            self.near(&what, figure, expected, PRICE + turned + 1e-6 * expected.abs());
         }
     }
 }
