@@ -7,8 +7,9 @@ use market::grid::solution::GridSolution;
 /// Tolerated error of powers in kW.
 const POWER: f64 = 1e-3;
 
-/// Tolerated error of prices in EUR/MWh.
-const PRICE: f64 = 1e-3;
+/// Tolerated error of prices in EUR/MWh; the reference cases allow 0.05 where apparent power is
+/// limited.
+const PRICE: f64 = 5e-2;
 
 /// Everything that does not hold, in words.
 pub fn faults(problem: &GridProblem, solution: &GridSolution) -> Vec<String> {
