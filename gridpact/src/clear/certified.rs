@@ -13,7 +13,7 @@ use market::grid::rounding::{certified, Published};
 use market::grid::solution::{BranchFlow, GridSolution, OfferAward, PlaceDuals};
 
 /// Powers of all offers together, in kW, up to which a feeder is enlarged.
-const SMALL_KW: f64 = 1e4;
+const SMALL_KW: f64 = 1e3;
 
 /// No figure is enlarged beyond this.
 const MOST_KW: f64 = 1e8;

@@ -19,7 +19,7 @@ use market::units::Milliwatt;
 const ROUNDING: f64 = 1e-9;
 
 /// Whether nothing but limits of real power bears on the outcome, unless another limit binds.
-pub fn suits(problem: &GridProblem) -> bool {
+fn suits(problem: &GridProblem) -> bool {
     let objective = &problem.objective;
     let priced = [
         objective.loss_price,
