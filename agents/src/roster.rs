@@ -2,6 +2,7 @@
 
 use ledger::genesis::Genesis;
 use market::feeder::FeederError;
+use market::grid::rules::GridRulesError;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -37,6 +38,9 @@ pub enum RosterError {
     /// The price limits are no range of prices.
     #[error("the genesis's lowest price lies above its highest, or one of them out of bounds")]
     PriceRange,
+    /// The grid rules do not fit the feeder.
+    #[error(transparent)]
+    Grid(#[from] GridRulesError),
     /// The genesis has no encoding, so the ledger no identity.
     #[error("the genesis: {0}")]
     Encoding(#[from] CborError),

@@ -1,8 +1,10 @@
 //! The genesis: what the ledger starts from and every message is checked against.
 
 use market::feeder::{Feeder, FeederError};
+use market::grid::certificate::Tolerances;
+use market::grid::rules::{GridRules, GridRulesError};
 use market::parameters::{MarketParameters, ParameterError};
-use market::units::NanoEur;
+use market::units::{NanoEur, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -24,6 +26,9 @@ pub struct Genesis {
     pub feeder: Feeder,
     /// The market's rules.
     pub parameters: MarketParameters,
+    /// What a market that knows its grid goes by besides; none where lines limit real power alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<GridRules>,
     /// Everyone who takes part.
     pub participants: Vec<Participant>,
     /// Tokens each account starts with. Their sum never changes.
@@ -36,6 +41,9 @@ pub enum GenesisError {
     /// The feeder is no tree.
     #[error("the genesis's feeder: {0}")]
     Feeder(#[from] FeederError),
+    /// The grid rules do not fit the feeder.
+    #[error(transparent)]
+    Grid(#[from] GridRulesError),
     /// The parameters make no market.
     #[error("the genesis's {0}")]
     Parameters(#[from] ParameterError),
@@ -84,6 +92,11 @@ impl Genesis {
         Ok(Hash32::of("gridpact genesis", &[&cbor::to_vec(self)?]))
     }
 
+    /// How far from its price a party's answer may reach. Nothing where clearings are exact.
+    pub fn price_tolerance(&self) -> PicoEurPerWh {
+        self.grid.as_ref().map_or(PicoEurPerWh::ZERO, |_| Tolerances::default().price)
+    }
+
     /// Participants by party.
     pub fn registry(&self) -> Registry {
         self.participants.iter().map(|p| (p.party.clone(), p.clone())).collect()
@@ -91,7 +104,10 @@ impl Genesis {
 
     /// Checks everything that must hold before a ledger can start from this.
     pub fn validate(&self) -> Result<(), GenesisError> {
-        self.feeder.tree()?;
+        let tree = self.feeder.tree()?;
+        if let Some(grid) = &self.grid {
+            grid.terms(&self.feeder, &tree)?;
+        }
         self.parameters.validate()?;
         self.validate_unique()?;
         self.validate_roles()?;

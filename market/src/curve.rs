@@ -126,7 +126,13 @@ impl FlexCurve {
 
     /// What may be allocated when the market clears at `price`.
     pub fn demand_at(&self, price: PicoEurPerWh) -> Demand {
-        Demand { low: self.power_at(price.next()), high: self.power_at(price) }
+        self.demand_within(price, PicoEurPerWh::ZERO)
+    }
+
+    /// What may be allocated when the market clears from `tolerance` below `price` to as much above.
+    pub fn demand_within(&self, price: PicoEurPerWh, tolerance: PicoEurPerWh) -> Demand {
+        let above = PicoEurPerWh(tolerance.0.max(1));
+        Demand { low: self.power_at(price + above), high: self.power_at(price - tolerance) }
     }
 }
 

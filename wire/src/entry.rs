@@ -2,6 +2,7 @@
 
 use crate::hash::Hash32;
 use crate::party::Id;
+use market::grid::certificate::GridClearing;
 use market::interval::Interval;
 use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct ClearingEntry {
     pub prices: Vec<PicoEurPerWh>,
     /// Power on each line, in the order of the feeder's lines.
     pub flows: Vec<Milliwatt>,
+    /// What a market that knows its grid publishes besides; none where lines limit real power alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Box<GridClearing>>,
     /// The TSO interface's signed [`crate::message::Supply`].
     pub supply: SignedEnvelope,
     /// Each aggregator's signed [`crate::message::FinalDemand`], in order of aggregator.

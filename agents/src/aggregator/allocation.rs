@@ -4,7 +4,7 @@
 use super::rounds::{FixedBid, FixedBids};
 use market::parameters::MarketParameters;
 use market::share::{split, Demand as DemandRange};
-use market::units::Milliwatt;
+use market::units::{Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use thiserror::Error;
 use wire::merkle_sum::{SumLeaf, SumTree};
@@ -61,11 +61,17 @@ pub struct Allocated {
 }
 
 impl Allocated {
-    /// Checks `award` against the bids it is about and splits it over their sites.
+    /// Checks `award` against the bids it is about and splits it over their sites, whose demand counts from
+    /// `tolerance` below its prices to as much above.
     ///
     /// # Errors
     /// Names the bus and what does not fit there.
-    pub fn by(parameters: &MarketParameters, fixed: &FixedBids, award: &Award) -> Result<Self, AwardError> {
+    pub fn by(
+        parameters: &MarketParameters,
+        tolerance: PicoEurPerWh,
+        fixed: &FixedBids,
+        award: &Award,
+    ) -> Result<Self, AwardError> {
         check_buses(fixed, award)?;
         let mut buses = Vec::with_capacity(award.buses.len());
         let mut allocations = vec![Milliwatt::ZERO; fixed.bids.len()];
@@ -74,9 +80,10 @@ impl Allocated {
             if at.price < parameters.price_min || at.price > parameters.price_max {
                 return Err(AwardError::Price { bus: at.bus.clone(), price: at.price.0 });
             }
-            let range = range_at(fixed, places, at)?;
+
             let ranges: Vec<DemandRange> =
-                places.iter().map(|place| fixed.bids[*place].curve.demand_at(at.price)).collect();
+                places.iter().map(|p| fixed.bids[*p].curve.demand_within(at.price, tolerance)).collect();
+            let range = sum(&ranges).ok_or_else(|| AwardError::Overflow { bus: at.bus.clone() })?;
             let parts = split(at.allocation, &ranges).ok_or_else(|| AwardError::BeyondDemand {
                 bus: at.bus.clone(),
                 allocation: at.allocation,
@@ -143,10 +150,8 @@ fn check_buses(fixed: &FixedBids, award: &Award) -> Result<(), AwardError> {
     })
 }
 
-fn range_at(fixed: &FixedBids, places: &[usize], at: &BusPrice) -> Result<DemandRange, AwardError> {
-    let overflow = || AwardError::Overflow { bus: at.bus.clone() };
-    Ok(DemandRange {
-        low: fixed.power_at(places, at.price.next()).ok_or_else(overflow)?,
-        high: fixed.power_at(places, at.price).ok_or_else(overflow)?,
+fn sum(ranges: &[DemandRange]) -> Option<DemandRange> {
+    ranges.iter().try_fold(DemandRange::default(), |sum, range| {
+        Some(DemandRange { low: sum.low.checked_add(range.low)?, high: sum.high.checked_add(range.high)? })
     })
 }

@@ -10,6 +10,7 @@ use crate::roster::{self, RosterError, SiteEntry};
 use ledger::genesis::Genesis;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
+use market::units::PicoEurPerWh;
 use std::collections::{BTreeMap, HashMap};
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
 use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
@@ -69,6 +70,8 @@ enum Said {
 pub struct AggregatorCore {
     settings: AggregatorSettings,
     parameters: MarketParameters,
+    /// How far from its price demand may reach.
+    price_tolerance: PicoEurPerWh,
     dso: PartyId,
     validators: Vec<PartyId>,
     /// Its sites, by account.
@@ -95,6 +98,7 @@ impl AggregatorCore {
         sites.retain(|_, site| site.aggregator == settings.party.id);
         Ok(Self {
             parameters: genesis.parameters,
+            price_tolerance: genesis.price_tolerance(),
             dso: roster::only(genesis, Role::Dso)?,
             validators: roster::parties(genesis, Role::Validator),
             accounts: sites.values().map(|s| (s.party.clone(), s.account.clone())).collect(),
@@ -150,7 +154,7 @@ impl AggregatorCore {
 
     fn on_message(&mut self, now: Now, message: Incoming) -> Effects {
         let sender = &message.id.sender;
-        let parameters = self.parameters;
+        let (parameters, tolerance) = (self.parameters, self.price_tolerance);
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(bytes),
             Body::Bid(bid) => self.on_bid(now, &message, bid),
@@ -160,7 +164,7 @@ impl AggregatorCore {
                 .map(|d| vec![self.to_dso(Said::Demand, question.interval, Body::Demand(d))]),
             Body::Award(award) if *sender == self.dso => self
                 .trading(award.interval)
-                .and_then(|trading| trading.award(&parameters, award))
+                .and_then(|trading| trading.award(&parameters, tolerance, award))
                 .map(|d| vec![self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d))]),
             Body::SetpointReport(report) => self.on_setpoints(sender, report),
             Body::MeterReading(reading) => self.on_reading(now, &message, reading),

@@ -4,7 +4,6 @@ use super::bids::StandingBid;
 use crate::roster::SiteEntry;
 use market::curve::FlexCurve;
 use market::interval::Interval;
-use market::units::{Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use wire::hash::Hash32;
 use wire::merkle;
@@ -73,12 +72,5 @@ impl FixedBids {
     pub fn commitment(&self) -> BidsCommitted {
         let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
         BidsCommitted { interval: self.interval, bids_root: self.root, bid_count }
-    }
-
-    /// Demand of the sites at `places`, at one tick.
-    pub fn power_at(&self, places: &[usize], tick: PicoEurPerWh) -> Option<Milliwatt> {
-        places
-            .iter()
-            .try_fold(Milliwatt::ZERO, |sum, place| sum.checked_add(self.bids[*place].curve.power_at(tick)))
     }
 }

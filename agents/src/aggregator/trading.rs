@@ -98,15 +98,20 @@ impl Trading {
     ///
     /// # Errors
     /// In words, why the award does not fit.
-    pub fn award(&mut self, parameters: &MarketParameters, award: &Award) -> Result<FinalDemand, String> {
+    pub fn award(
+        &mut self,
+        parameters: &MarketParameters,
+        tolerance: PicoEurPerWh,
+        award: &Award,
+    ) -> Result<FinalDemand, String> {
         let allocated = match &self.allocated {
             Some((first, _)) if first != award => {
                 return Err(format!("another award for {} was taken before", award.interval));
             }
             Some((_, allocated)) => allocated,
             None => {
-                let allocated =
-                    Allocated::by(parameters, &self.fixed, award).map_err(|error| error.to_string())?;
+                let allocated = Allocated::by(parameters, tolerance, &self.fixed, award)
+                    .map_err(|error| error.to_string())?;
                 &self.allocated.insert((award.clone(), allocated)).1
             }
         };

@@ -2,9 +2,10 @@
 
 use super::answers::{Answers, Buses};
 use market::clearing::Clearing;
+use market::grid::rules::PlacedDemand;
 use market::interval::Interval;
 use market::share::{split, Demand as DemandRange};
-use market::units::Milliwatt;
+use market::units::{Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::hash::Hash32;
@@ -68,6 +69,24 @@ pub fn apportion(
     Ok(parts.into_iter().map(|(aggregator, part)| (aggregator, part.into_values().collect())).collect())
 }
 
+/// The parts of a clearing that knows its grid, which gave every aggregator its own at each bus. `demands`
+/// stand in the order of [`Answers::parties`].
+pub fn parts_given(
+    aggregators: &BTreeMap<PartyId, Buses>,
+    clearing: &Clearing,
+    demands: &[PlacedDemand],
+) -> BTreeMap<PartyId, Part> {
+    let mut given = demands.iter();
+    let mut part = |buses: &Buses| -> Part {
+        let at = |((bus, (place, _)), demand): ((&String, &(usize, Milliwatt)), &PlacedDemand)| {
+            let price = clearing.prices[*place];
+            (BusPrice { bus: bus.clone(), price, allocation: demand.allocation }, demand.range)
+        };
+        buses.iter().zip(given.by_ref()).map(at).collect()
+    };
+    aggregators.iter().map(|(aggregator, buses)| (aggregator.clone(), part(buses))).collect()
+}
+
 /// What is said to the aggregator.
 pub fn award(interval: Interval, part: &Part) -> Award {
     Award { interval, buses: part.iter().map(|(at, _)| at.clone()).collect() }
@@ -104,14 +123,15 @@ pub enum FinalError {
 }
 
 /// Checks a final demand against what its aggregator committed to, answered (the last time in round
-/// `asked`) and was awarded.
+/// `asked`) and was awarded. Where prices have a tolerance, the range stated may reach further than the
+/// answers that were taken for sure.
 ///
 /// # Errors
 /// [`FinalError`] names the first difference.
 pub fn check_final(
     bids_root: &Hash32,
     asked: u32,
-    part: &Part,
+    (part, tolerance): (&Part, PicoEurPerWh),
     demand: &FinalDemand,
 ) -> Result<(), FinalError> {
     if demand.bids_root != *bids_root {
@@ -120,8 +140,12 @@ pub fn check_final(
     if demand.rounds != asked {
         return Err(FinalError::OtherRounds { said: demand.rounds, asked });
     }
-    if demand.buses != *part {
-        let differs = part.iter().zip(&demand.buses).find(|(ours, theirs)| ours != theirs);
+    let fits = |(ours, theirs): &(&(BusPrice, DemandRange), &(BusPrice, DemandRange))| {
+        let covers = theirs.1.contains(ours.1.low) && theirs.1.contains(ours.1.high);
+        ours == theirs || (tolerance > PicoEurPerWh::ZERO && ours.0 == theirs.0 && covers)
+    };
+    if demand.buses.len() != part.len() || !part.iter().zip(&demand.buses).all(|pair| fits(&pair)) {
+        let differs = part.iter().zip(&demand.buses).find(|pair| !fits(pair));
         let bus = differs.map_or_else(|| "the end".to_owned(), |((at, _), _)| at.bus.clone());
         return Err(FinalError::Differs { bus });
     }

@@ -2,20 +2,21 @@
 //! gathers final demands, checks its own certificate, and puts the clearing before the validators.
 
 use super::answers::Buses;
-use super::award::{apportion, award, check_final};
+use super::award::{apportion, award, check_final, parts_given};
+use super::entry::entry;
 use super::measurement::{Cleared, Measurement};
-use super::problem::{Grid, Problem};
+use super::problem::{Dispatch, Grid, Problem, SolveError, Solved};
 use super::question::questions;
 use super::session::{Session, Stage};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::roster::{self, RosterError};
 use ledger::genesis::Genesis;
-use market::certificate::{self, PartyDemand};
-use market::clearing::sampled::{Outcome, Question, RoundsError};
-use market::clearing::{Clearing, PriceRange};
+use market::clearing::sampled::Question;
+use market::clearing::PriceRange;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
+use market::units::PicoEurPerWh;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
@@ -44,7 +45,7 @@ pub enum DsoReport {
         /// After which round.
         round: u32,
         /// What came out.
-        outcome: Result<Outcome, RoundsError>,
+        outcome: Result<Solved, SolveError>,
     },
 }
 
@@ -54,6 +55,8 @@ type Effects = Vec<Effect<DsoAct>>;
 pub struct DsoCore {
     grid: Arc<Grid>,
     parameters: MarketParameters,
+    /// How far from its price demand may reach.
+    price_tolerance: PicoEurPerWh,
     tso: PartyId,
     validators: Vec<PartyId>,
     /// Aggregators with sites, in order, and their buses.
@@ -83,9 +86,11 @@ impl DsoCore {
         }
         let MarketParameters { price_min, price_max, .. } = genesis.parameters;
         let range = PriceRange::new(price_min, price_max).ok_or(RosterError::PriceRange)?;
+        let terms = genesis.grid.as_ref().map(|rules| rules.terms(&genesis.feeder, &tree)).transpose()?;
         Ok(Self {
-            grid: Arc::new(Grid { feeder: genesis.feeder.clone(), tree, range }),
+            grid: Arc::new(Grid { feeder: genesis.feeder.clone(), tree, range, terms }),
             parameters: genesis.parameters,
+            price_tolerance: genesis.price_tolerance(),
             tso: roster::only(genesis, Role::Tso)?,
             validators: roster::parties(genesis, Role::Validator),
             aggregators,
@@ -192,7 +197,8 @@ impl DsoCore {
         let committed = session.commitments.get(sender).ok_or_else(late)?;
         let part = parts.get(sender).ok_or_else(late)?;
         let asked = session.asked_last.get(sender).copied().unwrap_or(0);
-        check_final(&committed.bids_root, asked, part, demand).map_err(|error| error.to_string())?;
+        check_final(&committed.bids_root, asked, (part, self.price_tolerance), demand)
+            .map_err(|error| error.to_string())?;
         finals.entry(sender.clone()).or_insert_with(|| raw.clone());
         Ok(())
     }
@@ -252,28 +258,32 @@ impl DsoCore {
         now: Now,
         interval: Interval,
         round: u32,
-        outcome: Result<Outcome, RoundsError>,
+        outcome: Result<Solved, SolveError>,
     ) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
         if !matches!(session.stage, Stage::Solving) || session.rounds != round {
             return Vec::new();
         }
         match outcome {
-            Err(error) => vec![fail(session, interval, event(&error), error.to_string(), now)],
-            Ok(Outcome::Ask(question)) => self.ask(now, interval, &question),
-            Ok(Outcome::Cleared(clearing)) => self.award(now, interval, clearing),
+            Err(error) => vec![fail(session, interval, error.event(), error.to_string(), now)],
+            Ok(Solved::Ask(question)) => self.ask(now, interval, &question),
+            Ok(Solved::Cleared(dispatch)) => self.award(now, interval, dispatch),
         }
     }
 
-    fn award(&mut self, now: Now, interval: Interval, clearing: Clearing) -> Effects {
+    fn award(&mut self, now: Now, interval: Interval, dispatch: Box<Dispatch>) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
-        match apportion(&self.aggregators, &session.answers, &clearing) {
+        let parts = match &dispatch.grid {
+            None => apportion(&self.aggregators, &session.answers, &dispatch.clearing),
+            Some(grid) => Ok(parts_given(&self.aggregators, &dispatch.clearing, &grid.demands)),
+        };
+        match parts {
             Err(error) => vec![fail(session, interval, "demand-unsound", error.to_string(), now)],
             Ok(parts) => {
                 let awards =
                     parts.iter().map(|(a, part)| to_one(a, interval, Body::Award(award(interval, part))));
                 let awards = awards.collect();
-                session.enter(Stage::Awarded { clearing, parts, finals: BTreeMap::new() }, now.real_ms);
+                session.enter(Stage::Awarded { dispatch, parts, finals: BTreeMap::new() }, now.real_ms);
                 awards
             }
         }
@@ -281,39 +291,14 @@ impl DsoCore {
 
     fn submit(&mut self, now: Now, interval: Interval) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
-        let (Stage::Awarded { clearing, parts, finals }, Some((supply, supply_raw))) =
-            (&session.stage, &session.supply)
-        else {
-            return Vec::new();
+        let entry = match entry(&self.grid, &self.aggregators, interval, session) {
+            Ok(entry) => entry,
+            Err(error) => return vec![fail(session, interval, "certificate-fails", error.to_string(), now)],
         };
-        let parties: Vec<PartyDemand> = self
-            .aggregators
-            .iter()
-            .flat_map(|(aggregator, buses)| {
-                let part = parts.get(aggregator).into_iter().flatten();
-                buses.values().zip(part).map(|((bus, _), (at, range))| PartyDemand {
-                    bus: *bus,
-                    range: *range,
-                    allocation: at.allocation,
-                })
-            })
-            .collect();
-        let Grid { feeder, tree, .. } = &*self.grid;
-        if let Err(error) = certificate::check(feeder, tree, supply, clearing, &parties) {
-            return vec![fail(session, interval, "certificate-fails", error.to_string(), now)];
-        }
-        let entry = ClearingEntry {
-            interval,
-            rounds: session.rounds,
-            import: clearing.import,
-            prices: clearing.prices.clone(),
-            flows: clearing.flows.clone(),
-            supply: supply_raw.clone(),
-            demands: finals.values().cloned().collect(),
-        };
+        let Stage::Awarded { dispatch, .. } = &session.stage else { return Vec::new() };
         let rounds = session.rounds;
         let took_ms = now.real_ms.saturating_sub(session.began_ms);
-        let cleared = Cleared::of(feeder, clearing, rounds, took_ms);
+        let cleared = Cleared::of(&self.grid, dispatch, rounds, took_ms);
         session.enter(Stage::Submitted { at_ms: now.real_ms }, now.real_ms);
         vec![
             Effect::Note { event: "cleared", text: format!("{interval}: {cleared}") },
@@ -376,15 +361,6 @@ fn to_one(recipient: &PartyId, interval: Interval, body: Body) -> Effect<DsoAct>
         recipient: Some(recipient.clone()),
         acknowledged_by: vec![recipient.clone()],
         tag: 0,
-    }
-}
-
-/// A word for a clearing that failed.
-fn event(error: &RoundsError) -> &'static str {
-    match error {
-        RoundsError::Infeasible(_) => "infeasible",
-        RoundsError::Unanswered { .. } | RoundsError::TooLarge => "demand-unsound",
-        RoundsError::NotCleared { .. } => "too-many-rounds",
     }
 }
 

@@ -1,12 +1,13 @@
 //! What the DSO has to show for each interval, as data; how it is shown is the shell's business.
 
-use market::clearing::Clearing;
-use market::feeder::Feeder;
+use super::problem::{Dispatch, Grid};
+use market::grid::certificate::Multipliers;
+use market::grid::dlmp::{PlaceParts, PriceParts};
 use market::units::{Milliwatt, PicoEurPerWh};
 use std::fmt;
 
 /// Something to be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Measurement {
     /// An interval was cleared and is before the validators.
     Cleared(Cleared),
@@ -18,7 +19,7 @@ pub enum Measurement {
 }
 
 /// What an interval was cleared at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cleared {
     /// Net import at the grid supply point.
     pub import: Milliwatt,
@@ -28,8 +29,10 @@ pub struct Cleared {
     pub price_max: PicoEurPerWh,
     /// Each line's name and power.
     pub flows: Vec<(String, Milliwatt)>,
-    /// Lines whose limit binds.
+    /// Limits that bind.
     pub binding: usize,
+    /// What the prices are made of at each bus, in a market that knows its grid.
+    pub parts: Vec<(String, PlaceParts)>,
     /// Rounds it took.
     pub rounds: u32,
     /// Milliseconds of real time from the first thing heard of the interval to submission.
@@ -38,22 +41,41 @@ pub struct Cleared {
 
 impl Cleared {
     /// The figures of a clearing.
-    pub fn of(feeder: &Feeder, clearing: &Clearing, rounds: u32, took_ms: u64) -> Self {
+    pub fn of(grid: &Grid, dispatch: &Dispatch, rounds: u32, took_ms: u64) -> Self {
+        let (Grid { feeder, tree, .. }, clearing) = (grid, &dispatch.clearing);
         let flows: Vec<(String, Milliwatt)> =
             feeder.lines.iter().map(|line| line.id.clone()).zip(clearing.flows.iter().copied()).collect();
-        let binds = |(line, flow): &(&market::feeder::Line, &Milliwatt)| {
+        let full = |(line, flow): &(&market::feeder::Line, &Milliwatt)| {
             line.power_max == Some(**flow) || line.power_min == Some(**flow)
         };
+        let binding = match &dispatch.grid {
+            None => feeder.lines.iter().zip(&clearing.flows).filter(full).count(),
+            Some(grid) => grid.clearing.multipliers.iter().map(count_worths).sum(),
+        };
+        let parts = dispatch.grid.iter().flat_map(|grid| tree.order.iter().zip(&grid.parts));
         Self {
             import: clearing.import,
             price_min: clearing.prices.iter().copied().min().unwrap_or_default(),
             price_max: clearing.prices.iter().copied().max().unwrap_or_default(),
-            binding: feeder.lines.iter().zip(&clearing.flows).filter(binds).count(),
+            parts: parts.map(|(bus, parts)| (feeder.buses[*bus].clone(), *parts)).collect(),
+            binding,
             flows,
             rounds,
             took_ms,
         }
     }
+
+    /// What the price is made of at the bus where it lies furthest from the grid supply point's.
+    fn furthest(&self) -> Option<&(String, PlaceParts)> {
+        let off = |parts: &PlaceParts| (parts.real.price() - parts.real.energy).abs();
+        self.parts.iter().max_by(|(_, a), (_, b)| off(a).total_cmp(&off(b)))
+    }
+}
+
+/// How many of a line's and its bus's limits are worth something.
+fn count_worths(worths: &Multipliers) -> usize {
+    let Multipliers { congestion, apparent, voltage } = worths;
+    [congestion.0, apparent.0, voltage.0].iter().filter(|worth| **worth != 0).count()
 }
 
 impl fmt::Display for Cleared {
@@ -67,6 +89,12 @@ impl fmt::Display for Cleared {
             self.binding,
             self.rounds,
             self.took_ms
+        )?;
+        let Some((bus, parts)) = self.furthest() else { return Ok(()) };
+        let PriceParts { energy, loss, congestion, voltage } = parts.real;
+        write!(
+            f,
+            "; {bus}: {energy:.2} energy {loss:+.2} loss {congestion:+.2} congestion {voltage:+.2} voltage"
         )
     }
 }

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod award;
 pub mod core;
+mod entry;
 pub mod measurement;
 pub mod problem;
 pub mod question;

@@ -3,7 +3,7 @@
 
 use super::answers::Answers;
 use super::award::Part;
-use market::clearing::Clearing;
+use super::problem::Dispatch;
 use market::supply::SupplyCurve;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::SignedEnvelope;
@@ -46,7 +46,7 @@ pub(super) enum Stage {
     /// Awards are out.
     Awarded {
         /// What was cleared.
-        clearing: Clearing,
+        dispatch: Box<Dispatch>,
         /// Each aggregator's part of it.
         parts: BTreeMap<PartyId, Part>,
         /// Final demands in, as evidence.

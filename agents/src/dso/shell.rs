@@ -4,6 +4,7 @@ use super::core::{DsoAct, DsoCore, DsoReport};
 use super::measurement::{Cleared, Measurement};
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use market::feeder::Feeder;
+use market::grid::dlmp::PriceParts;
 use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntGauge, Opts, Registry};
 use tokio::sync::mpsc;
 use wire::party::Role;
@@ -69,6 +70,7 @@ struct Gauges {
     import: Gauge,
     price: GaugeVec,
     flow: GaugeVec,
+    parts: GaugeVec,
     rounds: IntGauge,
     clearing: Histogram,
     finality: Histogram,
@@ -103,6 +105,11 @@ impl Gauges {
             import,
             price: by("gridpact_price_eur_per_mwh", "Lowest and highest local price", &["bound"])?,
             flow: by("gridpact_line_flow_watts", "Power cleared on a line", &["line"])?,
+            parts: by(
+                "gridpact_price_part_eur_per_mwh",
+                "What a bus's price is made of: energy, loss, congestion, voltage",
+                &["bus", "part"],
+            )?,
             rounds,
             clearing: seconds("gridpact_clearing_seconds", "From gate closure to the clearing's submission")?,
             finality: seconds("gridpact_finality_seconds", "From submission to the verified block")?,
@@ -113,6 +120,14 @@ impl Gauges {
         self.import.set(cleared.import.0 as f64 / 1e3);
         self.price.with_label_values(&["min"]).set(cleared.price_min.eur_per_mwh());
         self.price.with_label_values(&["max"]).set(cleared.price_max.eur_per_mwh());
+        for (bus, parts) in &cleared.parts {
+            let PriceParts { energy, loss, congestion, voltage } = parts.real;
+            let parts =
+                [("energy", energy), ("loss", loss), ("congestion", congestion), ("voltage", voltage)];
+            for (part, price) in parts {
+                self.parts.with_label_values(&[bus.as_str(), part]).set(price);
+            }
+        }
         self.rounds.set(i64::from(cleared.rounds));
         self.clearing.observe(cleared.took_ms as f64 / 1e3);
         for (line, flow) in &cleared.flows {

@@ -7,6 +7,7 @@ use super::plan::Allocation;
 use super::standing::Standing;
 use ledger::block::verifier::Verifier;
 use ledger::proof::FinalityProof;
+use market::grid::certificate::{GridClearing, Multipliers};
 use market::interval::Interval;
 use market::share::Demand;
 use market::units::{Milliwatt, PicoEurPerWh};
@@ -108,9 +109,17 @@ pub fn check_firm(
     let demand = aggregator_demand(standing, verifier, &clearing)?;
     check_award(standing, &clearing, &demand, &firm.bus)?;
     let bid = cleared_bid(standing, firm, &demand, bids)?;
-    check_share(bids[bid].curve.demand_at(firm.bus.price), firm)?;
-    let export_full = clearing.prices.get(standing.root_place).is_some_and(|root| firm.bus.price < *root);
+    check_share(bids[bid].curve.demand_within(firm.bus.price, standing.price_tolerance), firm)?;
+    let export_full = is_export_full(standing, &clearing, firm.bus.price);
     Ok((Allocation { price: firm.bus.price, power: firm.allocation, export_full }, bid))
+}
+
+/// A price below the grid supply point's says that what carries export away is full, or, where losses are
+/// weighed and no limit binds, merely that they are fewer.
+fn is_export_full(standing: &Standing, clearing: &ClearingEntry, price: PicoEurPerWh) -> bool {
+    let binds = |grid: &GridClearing| grid.multipliers.iter().any(|worth| *worth != Multipliers::default());
+    let below = clearing.prices.get(standing.root_place).is_some_and(|root| price < *root);
+    below && clearing.grid.as_deref().is_none_or(binds)
 }
 
 fn aggregator_demand(

@@ -2,7 +2,7 @@
 
 use crate::roster::RosterError;
 use ledger::genesis::Genesis;
-use market::units::Milliwatt;
+use market::units::{Milliwatt, PicoEurPerWh};
 use wire::party::{Id, PartyId, Role};
 
 /// A site's place in the market.
@@ -20,6 +20,8 @@ pub struct Standing {
     pub bus_place: usize,
     /// Place of the grid supply point's bus among them.
     pub root_place: usize,
+    /// How far from its price demand may reach.
+    pub price_tolerance: PicoEurPerWh,
     /// Most power at its connection, either way.
     pub connection: Milliwatt,
 }
@@ -42,6 +44,7 @@ impl Standing {
             bus_place: place(&bus).ok_or_else(|| missing("bus on the feeder"))?,
             root_place: place(&genesis.feeder.root).ok_or_else(|| missing("grid supply point"))?,
             bus,
+            price_tolerance: genesis.price_tolerance(),
             connection: own.connection_milliwatt.map(Milliwatt).ok_or_else(|| missing("connection limit"))?,
         })
     }

@@ -22,7 +22,7 @@ const OPEN: i64 = FIRST.0 .0 - 600;
 
 /// Aggregator a1 with sites s00 at bus b2 and s02 at b3.
 fn stage() -> Stage<AggregatorCore> {
-    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None });
+    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let settings =
         AggregatorSettings { party: party(Role::Aggregator, "a1"), seed: [7; 32], readings_grace_ms: 1_000 };
     let core = AggregatorCore::new(&genesis, settings).unwrap();
@@ -169,7 +169,7 @@ fn a_block_counts_only_with_its_votes_and_its_prices() {
     stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
     stage.check(GATE, 0, said(dso(), award([5, 3])), "accepted; final-demand to dso/d");
-    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None });
+    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let validator = party(Role::Validator, "v1");
     let mut forged = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(100_000_000)));
     forged.certificate.signatures.truncate(2);
@@ -187,7 +187,7 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
     stage.check(GATE, 0, said(dso(), award([5, 3])), "accepted; final-demand to dso/d");
-    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None });
+    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let decided = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(100_000_000)));
     let block = Body::Block(decided.encode().unwrap().into());
     let from = |id| party(Role::Validator, id);

@@ -24,7 +24,7 @@ const LIMIT: Milliwatt = Milliwatt(6);
 
 /// Aggregators a1 and a2 with a site each at buses b2, behind a line of 6 mW, and b3; 1000 ms a stage.
 fn stage() -> Stage<DsoCore> {
-    let genesis = world::genesis(Plan { sites_each: 2, line_limit: Some(LIMIT) });
+    let genesis = world::genesis(Plan { sites_each: 2, line_limit: Some(LIMIT), grid: false });
     let core = DsoCore::new(&genesis, 1_000).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
         DsoAct::Solve(_) => "solve".to_owned(),
@@ -197,7 +197,7 @@ fn final_demands_must_be_what_was_answered_and_awarded() {
         (Milliwatt(14), [14, 6, 8].map(Milliwatt).to_vec())
     );
 
-    let genesis = world::genesis(Plan { sites_each: 2, line_limit: Some(LIMIT) });
+    let genesis = world::genesis(Plan { sites_each: 2, line_limit: Some(LIMIT), grid: false });
     let block = Body::Block(decide_alone(&genesis, entry.clone()).encode().unwrap().into());
     let from = |id| party(Role::Validator, id);
     stage.check(GATE, 250, said(from("v1"), block.clone()), "note final; final in 240 ms");

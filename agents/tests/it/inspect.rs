@@ -8,6 +8,7 @@ use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
 use market::certificate::{self, PartyDemand};
 use market::clearing::Clearing;
+use market::grid::rules::PlacedDemand;
 use market::interval::Interval;
 use market::units::{Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
@@ -80,7 +81,18 @@ pub fn check_certificate(genesis: &Genesis, entry: &ClearingEntry) -> Vec<Milliw
         flows: entry.flows.clone(),
     };
     let tree = genesis.feeder.tree().unwrap();
-    certificate::check(&genesis.feeder, &tree, &curve, &clearing, &parties).unwrap();
+    let Some(rules) = &genesis.grid else {
+        certificate::check(&genesis.feeder, &tree, &curve, &clearing, &parties).unwrap();
+        return allocations;
+    };
+    let placed = |party: &PartyDemand| PlacedDemand {
+        place: tree.place[party.bus],
+        range: party.range,
+        allocation: party.allocation,
+    };
+    let demands: Vec<PlacedDemand> = parties.iter().map(placed).collect();
+    let terms = rules.terms(&genesis.feeder, &tree).unwrap();
+    terms.check(&curve, entry.grid.as_ref().unwrap(), &demands).unwrap();
     allocations
 }
 
@@ -108,13 +120,13 @@ pub fn check_shares(genesis: &Genesis, entry: &ClearingEntry, firms: &Firms, bid
     let registry = genesis.registry();
     let finals = finals(&registry, entry);
     for ((_, site), firm) in firms.borrow().iter().filter(|((i, _), _)| *i == entry.interval) {
-        check_share(&registry, site, firm, &finals, bids);
+        check_share(&registry, (site, genesis.price_tolerance()), firm, &finals, bids);
     }
 }
 
 fn check_share(
     registry: &Registry,
-    site: &PartyId,
+    (site, tolerance): (&PartyId, PicoEurPerWh),
     firm: &wire::message::Firm,
     finals: &BTreeMap<PartyId, FinalDemand>,
     bids: &[SignedEnvelope],
@@ -135,7 +147,8 @@ fn check_share(
     let raw = bids.iter().find(under_root).unwrap_or_else(|| panic!("no bid of {site} lies under the root"));
     let (by, Body::Bid(Bid { curve, .. })) = read(registry, raw) else { panic!("no bid") };
     assert_eq!(by, *site);
-    assert!(curve.demand_at(firm.bus.price).contains(firm.allocation), "{site}: {firm:?}");
+    let own = curve.demand_within(firm.bus.price, tolerance);
+    assert!(own.contains(firm.allocation), "{site}: {firm:?}");
 }
 
 /// Highest less lowest price of a clearing.

@@ -198,8 +198,8 @@ fn check_day(day: Day, seed: u64) -> Scene {
 
 const GOOD: Faults = Faults { loss_percent: 0, repeat_percent: 0, delay_ms: 5 };
 const BAD: Faults = Faults { loss_percent: 4, repeat_percent: 20, delay_ms: 400 };
-const WIDE: Plan = Plan { sites_each: 5, line_limit: None };
-const NARROW: Plan = Plan { sites_each: 5, line_limit: Some(Milliwatt(6_000_000)) };
+const WIDE: Plan = Plan { sites_each: 5, line_limit: None, grid: false };
+const NARROW: Plan = Plan { sites_each: 5, line_limit: Some(Milliwatt(6_000_000)), grid: false };
 
 fn spreads(played: &Scene) -> Vec<i64> {
     let recorded = inspect::recorded(&played.assembly.borrow().decided);
@@ -223,6 +223,26 @@ fn a_congested_line_gets_a_price_of_its_own() {
     let rounds = played.rounds.borrow();
     assert_eq!(rounds.len(), 8);
     assert!(rounds.iter().all(|rounds| *rounds <= MAX_ROUNDS), "{rounds:?}");
+}
+
+/// As [`NARROW`], by a market that knows its grid.
+const KNOWN: Plan = Plan { grid: true, ..NARROW };
+
+#[test]
+fn a_market_that_knows_its_grid_clears_and_settles_in_five_rounds() {
+    let played =
+        check_day(Day { plan: KNOWN, faults: GOOD, intervals: 6, silent_every: 0, wholesale: false }, 5);
+    let rounds = played.rounds.borrow();
+    assert!(rounds.len() == 6 && rounds.iter().all(|rounds| *rounds <= MAX_ROUNDS), "{rounds:?}");
+    let decided = inspect::recorded(&played.assembly.borrow().decided);
+    for of in decided.values() {
+        let grid = of.clearing.as_ref().and_then(|clearing| clearing.grid.as_ref()).unwrap();
+        assert!(grid.flows.iter().skip(1).any(|flow| flow.reactive.0 > 0), "{grid:?}");
+        // Losses are weighed, so prices differ even where no limit binds.
+        assert!(grid.prices.iter().any(|price| *price != grid.prices[0]), "{grid:?}");
+    }
+    let parts = |(_, event, text): &&(PartyId, &str, String)| *event == "cleared" && text.contains("loss");
+    assert_eq!(played.network.notes.iter().filter(parts).count(), 6, "{:#?}", played.network.notes);
 }
 
 #[test]

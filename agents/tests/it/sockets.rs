@@ -126,7 +126,8 @@ impl Market {
 }
 
 fn set_up() -> Market {
-    let genesis = Arc::new(world::genesis(Plan { sites_each: 3, line_limit: Some(Milliwatt(4_000_000)) }));
+    let genesis =
+        Arc::new(world::genesis(Plan { sites_each: 3, line_limit: Some(Milliwatt(4_000_000)), grid: false }));
     let registry = prometheus::Registry::new();
     let broker = EmbeddedBroker::start(([127, 0, 0, 1], 0).into()).unwrap();
     Market {

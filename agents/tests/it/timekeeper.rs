@@ -17,7 +17,7 @@ type Heard = Cue<TimekeeperReport>;
 
 /// Two sites, one interval, 900 times real time, at most 5 s a phase.
 fn stage() -> Stage<TimekeeperCore> {
-    let genesis = world::genesis(Plan { sites_each: 1, line_limit: None });
+    let genesis = world::genesis(Plan { sites_each: 1, line_limit: None, grid: false });
     let pace = Pace { first: FIRST, count: Some(1), speed: 900, phase_limit_ms: 5_000 };
     let core = TimekeeperCore::new(&genesis, pace).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
@@ -104,7 +104,7 @@ fn a_phase_ends_with_its_work_and_not_before_its_time() {
     stage.check(0, 1_002, advanced(1_799_880), "tick 1799880; 0 started");
 
     // Clearing decided; of the two sites only s00 is owed a firm price.
-    let genesis = world::genesis(Plan { sites_each: 1, line_limit: None });
+    let genesis = world::genesis(Plan { sites_each: 1, line_limit: None, grid: false });
     let block = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(1)));
     let block = Body::Block(block.encode().unwrap().into());
     stage.check(0, 1_100, Cue::Said(party(Role::Validator, "v1"), block), "");

@@ -3,10 +3,11 @@
 use ed25519_dalek::SigningKey;
 use ledger::genesis::Genesis;
 use market::feeder::{Feeder, Line};
+use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
-use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub sites_each: usize,
     /// Limit of the line to bus b2 either way; none for no limit.
     pub line_limit: Option<Milliwatt>,
+    /// Whether the market knows its grid.
+    pub grid: bool,
 }
 
 pub fn party(role: Role, id: &str) -> PartyId {
@@ -43,6 +46,19 @@ pub fn parameters() -> MarketParameters {
         price_max: PicoEurPerWh(4_000_000_000),
         imbalance_spread: PicoEurPerWh(20_000_000),
         aggregator_fee: PicoEurPerWh(1_000_000),
+    }
+}
+
+/// Voltage within 3 %, losses at 50 EUR/MWh, some reactive power at b3.
+fn grid_rules() -> GridRules {
+    GridRules {
+        root_voltage_micro_pu: 1_000_000,
+        voltage: VoltageLimits { min_micro_pu: Some(970_000), max_micro_pu: Some(1_030_000) },
+        voltage_at: [("b1".to_owned(), VoltageLimits::default())].into(),
+        loading_max_percent: None,
+        loss_price: PicoEurPerWh(50_000_000),
+        voltage_deviation_micro_eur_per_h: 0,
+        reactive: [("b3".to_owned(), Millivar(2_000_000))].into(),
     }
 }
 
@@ -117,6 +133,7 @@ pub fn genesis(plan: Plan) -> Genesis {
             ],
         },
         parameters: parameters(),
+        grid: plan.grid.then(grid_rules),
         participants,
         balances,
     };
@@ -137,6 +154,7 @@ pub fn clearing(interval: Interval, price: PicoEurPerWh) -> Entry {
     Entry::Clearing(ClearingEntry {
         interval,
         rounds: 1,
+        grid: None,
         import: Milliwatt::ZERO,
         prices: vec![price; 4],
         flows: vec![Milliwatt::ZERO; 3],

@@ -5,14 +5,18 @@ use crate::neighbourhood::day::INTERVAL_S;
 use crate::neighbourhood::simbench::Grid;
 use crate::neighbourhood::Neighbourhood;
 use ledger::genesis::Genesis;
+use market::grid::rules::{GridRules, VoltageLimits};
 use market::parameters::MarketParameters;
-use market::units::{NanoEur, PicoEurPerWh};
+use market::units::{Millivar, NanoEur, PicoEurPerWh};
+use std::collections::BTreeMap;
 use wire::party::PartyError;
 use wire::topic::Network;
 
 /// What every account begins with: 10 000 EUR, so that nobody's payment fails on a first day.
 const FIRST_BALANCE: NanoEur = NanoEur(10_000_000_000_000);
 const EUR_PER_MWH: i64 = 1_000_000;
+/// Nominal voltage in 1e-6 p.u.
+const MICRO_PU: i64 = 1_000_000;
 
 /// The rules the demo plays by.
 ///
@@ -36,9 +40,33 @@ pub fn build(grid: Grid, neighbourhood: &Neighbourhood, members: &[Member]) -> R
         network: Network { network: "demo".parse()?, feeder: grid.word().parse()? },
         feeder: neighbourhood.feeder.clone(),
         parameters: PARAMETERS,
+        grid: Some(grid_rules(neighbourhood)),
         participants: members.iter().map(|member| member.participant.clone()).collect(),
         balances: members.iter().map(|member| (member.participant.account.clone(), FIRST_BALANCE)).collect(),
     })
+}
+
+/// Voltage within 10 % of the nominal (EN 50160), apparent power within ratings, losses at the day's mean
+/// price of what is bought for them. Reactive power is what the customers of a bus take at most at one
+/// time: the market does not clear it, and must leave room for it.
+fn grid_rules(neighbourhood: &Neighbourhood) -> GridRules {
+    let prices = &neighbourhood.prices;
+    let mean = prices.iter().map(|price| price.0).sum::<i64>() / (prices.len().max(1) as i64);
+    let most = |series: &[f64]| series.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()));
+    let planned = |series: &[f64]| Millivar::from_kvar(most(series)? / 1e3);
+    let reactive = neighbourhood.reactive_by_bus();
+    GridRules {
+        root_voltage_micro_pu: MICRO_PU,
+        voltage: VoltageLimits {
+            min_micro_pu: Some(MICRO_PU * 9 / 10),
+            max_micro_pu: Some(MICRO_PU * 11 / 10),
+        },
+        voltage_at: BTreeMap::new(),
+        loading_max_percent: Some(100),
+        loss_price: PicoEurPerWh(mean.max(0)),
+        voltage_deviation_micro_eur_per_h: 0,
+        reactive: reactive.iter().filter_map(|(bus, q)| Some((bus.clone(), planned(q)?))).collect(),
+    }
 }
 
 #[cfg(test)]

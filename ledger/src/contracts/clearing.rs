@@ -8,6 +8,8 @@ use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::certificate::{self, CertificateError, PartyDemand};
 use market::clearing::sampled::MAX_ROUNDS;
 use market::clearing::Clearing;
+use market::grid::certificate::{CertificateError as GridCertificateError, GridClearing};
+use market::grid::rules::PlacedDemand;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
 use market::units::{Milliwatt, PicoEurPerWh, POWER_BOUND};
@@ -87,6 +89,15 @@ pub enum ClearingRefusal {
     /// The certificate does not hold.
     #[error("the certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// The figures of a market that knows its grid are missing, not asked for, or not the clearing's.
+    #[error("the grid's figures {reason}")]
+    GridFigures {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The certificate of a market that knows its grid does not hold.
+    #[error("the certificate: {0}")]
+    GridCertificate(#[from] GridCertificateError),
 }
 
 impl ClearingRefusal {
@@ -100,7 +111,10 @@ impl ClearingRefusal {
             | ClearingRefusal::Demands { .. }
             | ClearingRefusal::Demand { .. }
             | ClearingRefusal::Rounds { .. } => "evidence",
-            ClearingRefusal::Price { .. } | ClearingRefusal::Certificate(_) => "certificate",
+            ClearingRefusal::Price { .. }
+            | ClearingRefusal::Certificate(_)
+            | ClearingRefusal::GridFigures { .. }
+            | ClearingRefusal::GridCertificate(_) => "certificate",
         }
     }
 }
@@ -121,11 +135,53 @@ pub(super) fn execute(rules: &Rules, state: &State, entry: &ClearingEntry) -> Re
         let award = check_demand(rules, entry, aggregator, demand, &mut parties)?;
         awards.insert(aggregator.clone(), award);
     }
-    let clearing = rebuild(rules, entry, &parties);
-    certificate::check(&rules.feeder, &rules.tree, &supply, &clearing, &parties)
-        .map_err(ClearingRefusal::from)?;
+    check_certificate(rules, entry, &supply, &parties)?;
     let record = IntervalRecord { prices: entry.prices.clone(), awards };
     Ok(Changes { interval: Some((entry.interval, record)), ..Changes::default() })
+}
+
+fn check_certificate(
+    rules: &Rules,
+    entry: &ClearingEntry,
+    supply: &SupplyCurve,
+    parties: &[PartyDemand],
+) -> Result<(), ClearingRefusal> {
+    let wrong = |reason| ClearingRefusal::GridFigures { reason };
+    match (&rules.grid, &entry.grid) {
+        (None, None) => {
+            let clearing = rebuild(rules, entry, parties);
+            Ok(certificate::check(&rules.feeder, &rules.tree, supply, &clearing, parties)?)
+        }
+        (None, Some(_)) => Err(wrong("were not asked for")),
+        (Some(_), None) => Err(wrong("are missing")),
+        (Some(terms), Some(grid)) => {
+            check_figures(rules, entry, grid).map_err(wrong)?;
+            let placed = |party: &PartyDemand| PlacedDemand {
+                place: rules.tree.place[party.bus],
+                range: party.range,
+                allocation: party.allocation,
+            };
+            Ok(terms.check(supply, grid, &parties.iter().map(placed).collect::<Vec<_>>())?)
+        }
+    }
+}
+
+/// The grid's figures, by place, must be the clearing's own, by bus and line.
+fn check_figures(rules: &Rules, entry: &ClearingEntry, grid: &GridClearing) -> Result<(), &'static str> {
+    let tree = &rules.tree;
+    let prices = grid.prices.iter().map(Some).eq(tree.order.iter().map(|bus| entry.prices.get(*bus)));
+    if !prices || entry.prices.len() != tree.order.len() {
+        return Err("have other prices");
+    }
+    let flows = grid.flows.iter().skip(1).map(|flow| Some(&flow.power));
+    let lines = tree.line.iter().skip(1).map(|line| entry.flows.get(*line));
+    if !flows.eq(lines) || entry.flows.len() != rules.feeder.lines.len() {
+        return Err("have other flows");
+    }
+    if grid.import != entry.import {
+        return Err("have another import");
+    }
+    Ok(())
 }
 
 fn check_interval(rules: &Rules, state: &State, interval: Interval) -> Result<(), ClearingRefusal> {

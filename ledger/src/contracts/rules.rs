@@ -3,6 +3,7 @@
 use crate::block::verifier::Verifier;
 use crate::genesis::{Genesis, GenesisError, ROUNDING_ACCOUNT};
 use market::feeder::{Feeder, Tree};
+use market::grid::rules::GridTerms;
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
 use std::collections::{BTreeMap, HashMap};
@@ -34,6 +35,8 @@ pub struct Rules {
     pub feeder: Feeder,
     /// The feeder's order.
     pub tree: Tree,
+    /// Feeder and rules of a market that knows its grid.
+    pub grid: Option<GridTerms>,
     /// The market's figures.
     pub parameters: MarketParameters,
     /// Each bus's place in the feeder's buses.
@@ -82,13 +85,16 @@ impl Rules {
             at_bus.0 = at_bus.0.saturating_add(site.connection.0);
             sites.insert(participant.account.clone(), site);
         }
+        let tree = genesis.feeder.tree().map_err(GenesisError::from)?;
+        let grid = genesis.grid.as_ref().map(|rules| rules.terms(&genesis.feeder, &tree));
         Ok(Self {
+            grid: grid.transpose().map_err(GenesisError::from)?,
             dso_account: account_of_only(genesis, Role::Dso)?,
             tso_account: account_of_only(genesis, Role::Tso)?,
             rounding_account: ROUNDING_ACCOUNT.parse()?,
             verifier,
             feeder: genesis.feeder.clone(),
-            tree: genesis.feeder.tree().map_err(GenesisError::from)?,
+            tree,
             parameters: genesis.parameters,
             bus_index,
             sites,

@@ -5,11 +5,12 @@ use crate::world::{id, party, transfer, World};
 use ledger::contracts::apply;
 use ledger::execute::OpenedEntry;
 use ledger::state::State;
+use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use wire::entry::{DeliveryEntry, Entry, TransferEntry};
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry, TransferEntry};
 use wire::party::{Id, Role};
 
 fn run(world: &World, state: &mut State, opened: &OpenedEntry) -> Result<BTreeMap<Id, i64>, &'static str> {
@@ -95,6 +96,62 @@ fn a_clearing_holds_only_with_its_certificate() {
         },
         Err("certificate"),
     );
+}
+
+/// The same clearing with the grid's figures: worked out by hand, 30 EUR/MWh being what line-a's limit is
+/// worth. `b` takes 0.7 kvar.
+fn with_grid_figures(draft: &mut Draft) {
+    let kw = |kw: i64| Milliwatt(kw * 100_000);
+    let eur = |eur: i64| PicoEurPerWh(eur * 1_000_000);
+    let congestion = Multipliers { congestion: eur(30), ..Multipliers::default() };
+    draft.entry.grid = Some(Box::new(GridClearing {
+        import: kw(55),
+        import_reactive: Millivar(700_000),
+        prices: [50, 80, 50].map(eur).to_vec(),
+        reactive_prices: vec![PicoEurPerWh(0); 3],
+        flows: vec![
+            LineFlow::default(),
+            LineFlow { power: kw(40), reactive: Millivar(0) },
+            LineFlow { power: kw(15), reactive: Millivar(700_000) },
+        ],
+        multipliers: vec![Multipliers::default(), congestion, Multipliers::default()],
+        reserve_up_price: PicoEurPerWh(0),
+        reserve_down_price: PicoEurPerWh(0),
+    }));
+}
+
+fn check_grid_clearing(spoil: impl FnOnce(&mut ClearingEntry), expected: Result<(), &'static str>) {
+    let world = World::with_grid();
+    let mut state = world.chain().state;
+    let opened = clearing(&world, |draft| {
+        with_grid_figures(draft);
+        spoil(&mut draft.entry);
+    });
+    assert_eq!(run(&world, &mut state, &opened).map(|_| ()), expected);
+}
+
+#[test]
+fn where_the_grid_is_known_its_figures_must_prove_the_clearing() {
+    let figures = |spoil: fn(&mut GridClearing), expected| {
+        check_grid_clearing(|entry| spoil(entry.grid.as_mut().unwrap()), expected);
+    };
+    figures(|_| {}, Ok(()));
+    figures(|grid| grid.multipliers[1].congestion.0 -= 2_000, Err("certificate"));
+    figures(|grid| grid.multipliers[2].voltage.0 = 1, Err("certificate"));
+    figures(|grid| grid.reactive_prices[2].0 = 2_000, Err("certificate"));
+    figures(|grid| grid.flows[2].reactive.0 += 1, Err("certificate"));
+    figures(|grid| grid.import_reactive.0 += 1, Err("certificate"));
+    // What stands in the clearing and in the grid's figures must be one.
+    figures(|grid| grid.prices[1].0 += 1, Err("certificate"));
+    figures(|grid| grid.prices.truncate(2), Err("certificate"));
+    figures(|grid| grid.flows[1].power.0 += 1, Err("certificate"));
+    figures(|grid| grid.flows.truncate(2), Err("certificate"));
+    figures(|grid| grid.import.0 += 1, Err("certificate"));
+    check_grid_clearing(|entry| entry.flows.push(Milliwatt(0)), Err("certificate"));
+    check_grid_clearing(|entry| entry.prices.push(PicoEurPerWh(0)), Err("certificate"));
+    check_grid_clearing(|entry| entry.grid = None, Err("certificate"));
+    // And a market that doesn't know its grid has none.
+    check_clearing(with_grid_figures, Err("certificate"));
 }
 
 #[test]

@@ -74,6 +74,7 @@ pub fn draft(world: &World) -> Draft {
         entry: ClearingEntry {
             interval: INTERVAL,
             rounds: 3,
+            grid: None,
             import: kw(5.5),
             prices: [50.0, 80.0, 50.0].map(eur_per_mwh).to_vec(),
             flows: [4.0, 1.5].map(kw).to_vec(),

@@ -10,9 +10,10 @@ use ledger::genesis::Genesis;
 use ledger::state::State;
 use ledger::store::Chain;
 use market::feeder::{Feeder, Line};
+use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
-use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope, TransferEntry};
@@ -90,6 +91,24 @@ fn parties(validators: usize) -> Vec<(PartyId, Option<(&'static str, &'static st
 impl World {
     /// A market with so many validators.
     pub fn new(validators: usize) -> World {
+        World::with(validators, None)
+    }
+
+    /// A market of one validator that knows its grid; neither voltage nor losses count for anything.
+    pub fn with_grid() -> World {
+        let rules = GridRules {
+            root_voltage_micro_pu: 1_000_000,
+            voltage: VoltageLimits::default(),
+            voltage_at: BTreeMap::new(),
+            loading_max_percent: None,
+            loss_price: PicoEurPerWh(0),
+            voltage_deviation_micro_eur_per_h: 0,
+            reactive: BTreeMap::from([("b".to_owned(), Millivar(700_000))]),
+        };
+        World::with(1, Some(rules))
+    }
+
+    fn with(validators: usize, grid: Option<GridRules>) -> World {
         let network = Network { network: id("test"), feeder: id("three-bus") };
         let mut participants = Vec::new();
         let mut signers = BTreeMap::new();
@@ -112,7 +131,8 @@ impl World {
             buses: ["grid", "a", "b"].map(str::to_owned).to_vec(),
             lines: vec![line("line-a", "a", 4.0), line("line-b", "b", 50.0)],
         };
-        let genesis = Genesis { network, feeder, parameters: parameters(), participants, balances };
+        let parameters = parameters();
+        let genesis = Genesis { network, feeder, parameters, grid, participants, balances };
         let rules = Arc::new(Rules::new(&genesis).unwrap());
         World { genesis, rules, signers }
     }

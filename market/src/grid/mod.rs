@@ -13,6 +13,8 @@ pub mod dlmp;
 pub mod error;
 pub mod problem;
 pub mod rounding;
+pub mod rounds;
+pub mod rules;
 #[cfg(test)]
 mod sample;
 pub mod solution;

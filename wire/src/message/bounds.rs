@@ -2,6 +2,7 @@
 
 use super::{Body, Demand, PriceQuestion, Verdict, MAX_CORNERS, MAX_FORECAST, MAX_TICKS_PER_QUESTION};
 use crate::entry::Entry;
+use market::grid::certificate::GridClearing;
 use thiserror::Error;
 
 /// Longest text in a message, in characters.
@@ -121,7 +122,13 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
         Entry::Clearing(clearing) => {
             at_most("prices", clearing.prices.len(), MAX_BUSES_PER_MESSAGE)?;
             at_most("flows", clearing.flows.len(), MAX_BUSES_PER_MESSAGE)?;
-            at_most("demands", clearing.demands.len(), MAX_DEMANDS)
+            at_most("demands", clearing.demands.len(), MAX_DEMANDS)?;
+            let grid = clearing.grid.as_deref();
+            let lists = |grid: &GridClearing| {
+                let prices = grid.prices.len().max(grid.reactive_prices.len());
+                prices.max(grid.flows.len()).max(grid.multipliers.len())
+            };
+            at_most("the grid's figures", grid.map_or(0, lists), MAX_BUSES_PER_MESSAGE)
         }
         Entry::Delivery(delivery) => at_most("sites", delivery.sites.len(), MAX_SITES),
         Entry::Transfer(_) => Ok(()),

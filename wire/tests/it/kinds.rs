@@ -2,10 +2,11 @@
 
 use crate::world::{bid, network, party, registry, signer};
 use market::curve::Breakpoint;
+use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
 use market::interval::{Interval, UnixSeconds};
 use market::share::Demand as Range;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, NanoEurPerHourPu, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, TransferEntry};
@@ -95,6 +96,16 @@ fn ledger() -> Vec<(Role, Body)> {
     let clearing = ClearingEntry {
         interval: INTERVAL,
         rounds: 2,
+        grid: Some(Box::new(GridClearing {
+            import: Milliwatt(1),
+            import_reactive: Millivar(-2),
+            prices: vec![PicoEurPerWh(3)],
+            reactive_prices: vec![PicoEurPerWh(-4)],
+            flows: vec![LineFlow { power: Milliwatt(5), reactive: Millivar(6) }],
+            multipliers: vec![Multipliers { voltage: NanoEurPerHourPu(-7), ..Multipliers::default() }],
+            reserve_up_price: PicoEurPerWh(8),
+            reserve_down_price: PicoEurPerWh(9),
+        })),
         import: Milliwatt(1),
         prices: vec![PicoEurPerWh(1)],
         flows: vec![],

@@ -103,6 +103,7 @@ impl World {
                 imbalance_spread: PicoEurPerWh(20_000_000),
                 aggregator_fee: PicoEurPerWh(0),
             },
+            grid: None,
             participants: others.into_iter().chain(sites).chain(validators).map(participant).collect(),
             balances: vec![],
         };
@@ -200,6 +201,7 @@ impl World {
         ClearingEntry {
             interval,
             rounds: 1,
+            grid: None,
             import,
             prices: vec![price, price],
             flows: vec![import],

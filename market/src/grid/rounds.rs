@@ -1,0 +1,451 @@
+//! Clearing that knows the grid in rounds with parties who keep their curves: the DSO and its
+//! aggregators, as [`crate::clearing::sampled`], but solved by [`super::solve`] on what is known.
+//!
+//! Between two answers demand is taken to fall evenly. At the prices that follow, each party's demand
+//! is either known as closely as the certificate asks (so that what was solved stands, wherever its
+//! price tolerance reaches), or it is asked for in narrow windows around its price. Each round divides
+//! these by some two hundred, so three or four rounds are usual. What was assumed proves nothing: a
+//! clearing is one when its certificate holds on what was answered.
+
+use super::certificate::{CertificateError, GridClearing};
+use super::dlmp::{self, PlaceParts};
+use super::error::GridError;
+use super::problem::{GridProblem, Offer, Piece, Reactive, Supply};
+use super::rounding::{publish, RoundingError};
+use super::rules::{GridTerms, PlacedDemand};
+use crate::clearing::sampled::{Party, Question, Window, MAX_QUESTION};
+use crate::clearing::samples::Samples;
+use crate::clearing::PriceRange;
+use crate::feeder::Tree;
+use crate::share::Demand;
+use crate::supply::SupplyCurve;
+use crate::units::{Milliwatt, PicoEurPerWh};
+use thiserror::Error;
+
+/// Most parts a window around a price is divided into; the windows beside it into a quarter of it.
+const PARTS: i64 = 256;
+
+/// What is cleared, the parties apart.
+#[derive(Clone, Copy, Debug)]
+pub struct GridMarket<'a> {
+    /// Feeder and rules.
+    pub terms: &'a GridTerms,
+    /// The feeder's order.
+    pub tree: &'a Tree,
+    /// What the import costs.
+    pub supply: &'a SupplyCurve,
+    /// Prices that may be asked about.
+    pub range: PriceRange,
+}
+
+/// How far the rounds have come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GridOutcome {
+    /// Done.
+    Cleared(Box<GridCleared>),
+    /// Ask this.
+    Ask(Question),
+}
+
+/// A clearing whose certificate holds on what was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GridCleared {
+    /// Its figures.
+    pub clearing: GridClearing,
+    /// What each party was given, and what its answers surely allow it, in the order of the parties.
+    pub demands: Vec<PlacedDemand>,
+    /// What each place's prices are made of.
+    pub parts: Vec<PlaceParts>,
+}
+
+/// Why rounds can't go on.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum GridRoundsError {
+    /// The solver's reason.
+    #[error(transparent)]
+    Unsolved(#[from] GridError),
+    /// What was solved can't be published.
+    #[error(transparent)]
+    Unpublished(#[from] RoundingError),
+    /// A party stands at no bus, or has not answered at the ends of the price range.
+    #[error("party {party} has not answered at both ends of the price range, or stands at no bus")]
+    Unanswered {
+        /// Its place in the list.
+        party: usize,
+    },
+    /// Every answer is as close as asked for, and the certificate does not hold.
+    #[error("after the last round: {0}")]
+    Uncertified(#[from] CertificateError),
+    /// No rounds are left, and demand is not known closely enough at the prices.
+    #[error("not cleared in the rounds there are: {parties} parties' demand is not known closely enough")]
+    NotCleared {
+        /// How many.
+        parties: usize,
+    },
+}
+
+impl GridMarket<'_> {
+    /// Clears from what the parties have answered, or says what to ask next, `rounds_left` questions
+    /// being left.
+    ///
+    /// # Errors
+    /// [`GridRoundsError`].
+    pub fn clear(&self, parties: &[Party<'_>], rounds_left: u32) -> Result<GridOutcome, GridRoundsError> {
+        let problem = self.problem(parties)?;
+        let solution = super::clear(&problem)?;
+        let published = publish(&problem, &solution, self.terms.tolerances)?;
+        let mut clearing = published.clearing;
+        let mut demands = Vec::with_capacity(parties.len());
+        let mut unknown = 0;
+        for (party, solved) in parties.iter().zip(&published.parties) {
+            let place = solved.place;
+            let range = self.surely(party.samples, clearing.prices[place]);
+            unknown += usize::from(range.low > range.high);
+            // What was solved may be a milliwatt off where a party's own demand is rounded.
+            let allocation = solved.allocation.max(range.low).min(range.high);
+            demands.push(PlacedDemand { place, range, allocation });
+        }
+        self.sum_up(&demands, &mut clearing);
+        if unknown > 0 && rounds_left == 0 {
+            return Err(GridRoundsError::NotCleared { parties: unknown });
+        }
+        if unknown == 0 {
+            match self.terms.check(self.supply, &clearing, &demands) {
+                Ok(()) => {
+                    let parts = dlmp::parts(&problem, &solution);
+                    return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands, parts })));
+                }
+                Err(error) if rounds_left == 0 => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(GridOutcome::Ask(self.question(parties, &clearing)))
+    }
+
+    /// Flows of real power and the import from what was given. A sum that leaves 64 bits saturates, and the
+    /// certificate refuses it.
+    fn sum_up(&self, demands: &[PlacedDemand], clearing: &mut GridClearing) {
+        let parent = &self.terms.network.parent;
+        let mut below = vec![Milliwatt::ZERO; parent.len()];
+        let add = |sum: &mut Milliwatt, power: Milliwatt| sum.0 = sum.0.saturating_add(power.0);
+        for demand in demands {
+            add(&mut below[demand.place], demand.allocation);
+        }
+        for place in (1..parent.len()).rev() {
+            clearing.flows[place].power = below[place];
+            let power = below[place];
+            add(&mut below[parent[place]], power);
+        }
+        clearing.import = below[0];
+    }
+
+    /// What a party is sure to ask for from the tolerance above a price to as much below: the answers
+    /// within that stretch, or level ones around it. Reversed where its answers say too little.
+    fn surely(&self, samples: &Samples, price: PicoEurPerWh) -> Demand {
+        let tolerance = self.terms.tolerances.price;
+        let known = samples.known();
+        let below = known.partition_point(|sample| sample.tick <= price + tolerance);
+        let above = known.partition_point(|sample| sample.tick < price - tolerance);
+        let at = |place: usize| known.get(place.min(known.len().saturating_sub(1)));
+        let power = |place: usize| at(place).map_or(Milliwatt::ZERO, |sample| sample.power);
+        Demand { low: power(below.saturating_sub(1)), high: power(above) }
+    }
+
+    fn problem(&self, parties: &[Party<'_>]) -> Result<GridProblem, GridRoundsError> {
+        let (first, last) = (self.range.min().0, self.range.max().0 + 1);
+        let mut offers = Vec::with_capacity(parties.len() + self.terms.reactive.len());
+        for (party, Party { bus, samples }) in parties.iter().enumerate() {
+            let place = self.tree.place.get(*bus).copied();
+            let place = place.filter(|_| samples.span(first, last));
+            let place = place.ok_or(GridRoundsError::Unanswered { party })?;
+            offers.push(offer(place, samples));
+        }
+        let planned = self.terms.reactive.iter().enumerate();
+        offers.extend(planned.filter(|(_, reactive)| reactive.0 != 0).map(|(place, reactive)| Offer {
+            place,
+            power_min_kw: 0.0,
+            pieces: Vec::new(),
+            reactive: Reactive::Fixed { reactive_kvar: reactive.kvar() },
+            reserve_up: None,
+            reserve_down: None,
+        }));
+        Ok(GridProblem {
+            network: self.terms.network.clone(),
+            offers,
+            supply: supply(self.supply),
+            objective: self.terms.objective,
+        })
+    }
+
+    /// For each bus whose demand may differ around its price, the window between the answers around it
+    /// and the one on either side.
+    fn question(&self, parties: &[Party<'_>], clearing: &GridClearing) -> Question {
+        let buses = self.tree.place.len();
+        let mut windows = Vec::new();
+        let mut of_bus = vec![Vec::new(); buses];
+        let parts = PARTS.min((MAX_QUESTION / buses.max(1) / 4) as i64).max(4);
+        for (bus, asked) in of_bus.iter_mut().enumerate() {
+            let here = parties.iter().filter(|party| party.bus == bus).map(|party| party.samples);
+            let price = clearing.prices[self.tree.place[bus]];
+            let Some(edges) = self.edges(here, price) else { continue };
+            for (pair, share) in edges.windows(2).zip([4, 1, 4]) {
+                if pair[0] < pair[1] {
+                    asked.push(windows.len());
+                    windows.push(self.window((pair[0], pair[1]), price.0, parts / share));
+                }
+            }
+        }
+        Question { windows, of_bus }
+    }
+
+    /// The two answers below a price and the two above it that lie nearest, of any of a bus's parties;
+    /// none where all of them are level.
+    fn edges<'a>(&self, here: impl Iterator<Item = &'a Samples>, price: PicoEurPerWh) -> Option<[i64; 4]> {
+        let (first, last) = (self.range.min().0, self.range.max().0 + 1);
+        let (mut edges, mut level) = ([first, first, last, last], true);
+        for samples in here {
+            let known = samples.known();
+            let next = known.partition_point(|sample| sample.tick <= price);
+            let tick = |place: usize| known.get(place).map_or(last, |sample| sample.tick.0);
+            let power = |place: usize| known.get(place.min(known.len() - 1)).map(|sample| sample.power);
+            let (below, below_that) = (next.saturating_sub(1), next.saturating_sub(2));
+            level &= known.is_empty() || power(below_that) == power(next + 1);
+            edges[0] = edges[0].max(tick(below_that));
+            edges[1] = edges[1].max(tick(below));
+            edges[2] = edges[2].min(tick(next));
+            edges[3] = edges[3].min(tick(next + 1));
+        }
+        edges[0] = edges[0].min(edges[1]);
+        edges[3] = edges[3].max(edges[2]);
+        (!level).then_some(edges)
+    }
+
+    fn window(&self, (from, to): (i64, i64), price: i64, parts: i64) -> Window {
+        let tolerance = self.terms.tolerances.price.0;
+        let width = (to - from) as i128;
+        let parts = (parts.max(1) as i128).min(width);
+        let mut ticks: Vec<i64> = (0..=parts).map(|k| from + (width * k / parts) as i64).collect();
+        ticks.extend([price - tolerance, price, price + 1, price + tolerance]);
+        let steps =
+            (0..i64::BITS - 2).map(|power| 1i64 << power).take_while(|step| i128::from(*step) < width);
+        ticks.extend(steps.flat_map(|step| [price - step, price + step]));
+        ticks.retain(|tick| (from..=to).contains(tick));
+        ticks.sort_unstable();
+        ticks.dedup();
+        let ticks = ticks.into_iter().map(PicoEurPerWh).collect();
+        Window { from: PicoEurPerWh(from), to: PicoEurPerWh(to), ticks }
+    }
+}
+
+/// A party's demand as far as its answers tell, falling evenly between them.
+fn offer(place: usize, samples: &Samples) -> Offer {
+    let known = samples.known();
+    let mut pieces = Vec::new();
+    for pair in known.windows(2).rev() {
+        let width = pair[0].power - pair[1].power;
+        if width > Milliwatt::ZERO {
+            let (price_low, price_high) = (pair[0].tick.eur_per_mwh(), pair[1].tick.eur_per_mwh());
+            pieces.push(Piece { width_kw: width.kw(), price_high, price_low });
+        }
+    }
+    Offer {
+        place,
+        power_min_kw: known.last().map_or(0.0, |sample| sample.power.kw()),
+        pieces,
+        reactive: Reactive::Fixed { reactive_kvar: 0.0 },
+        reserve_up: None,
+        reserve_down: None,
+    }
+}
+
+/// The supply as the problem has it.
+fn supply(curve: &SupplyCurve) -> Supply {
+    let points = curve.mirrored().points();
+    let mut pieces = Vec::new();
+    for pair in points.windows(2) {
+        let width = pair[0].power - pair[1].power;
+        if width > Milliwatt::ZERO {
+            let (price_low, price_high) = (pair[0].price.eur_per_mwh(), pair[1].price.eur_per_mwh());
+            pieces.push(Piece { width_kw: width.kw(), price_high, price_low });
+        }
+    }
+    Supply { import_min_kw: curve.import_min().kw(), pieces }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::{GridRules, VoltageLimits};
+    use super::*;
+    use crate::clearing::sampled::{self, MAX_ROUNDS};
+    use crate::clearing::samples::Sample;
+    use crate::curve::{Breakpoint, FlexCurve};
+    use crate::feeder::{Feeder, Line};
+    use crate::units::Millivar;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const EUR: i64 = 1_000_000;
+
+    struct Case {
+        feeder: Feeder,
+        rules: GridRules,
+        supply: SupplyCurve,
+        parties: Vec<(usize, FlexCurve)>,
+    }
+
+    /// A chain of 400 V lines of 40 mohm behind a bus that imports at `price` EUR/MWh and a little more
+    /// for each kilowatt.
+    fn case(price: i64, kva: &[i64], volts: i64, parties: Vec<(usize, FlexCurve)>) -> Case {
+        let name = |bus: usize| format!("n{bus}");
+        let line = |(i, kva): (usize, &i64)| Line {
+            id: format!("l{i}"),
+            from: name(i),
+            to: name(i + 1),
+            power_max: None,
+            power_min: None,
+            resistance_microohm: 40_000,
+            reactance_microohm: 15_000,
+            rating_millivoltampere: Some(kva * EUR),
+        };
+        let buses = (0..=kva.len()).map(name).collect();
+        let lines = kva.iter().enumerate().map(line).collect();
+        let limits = VoltageLimits {
+            min_micro_pu: Some(EUR - volts * 1_000),
+            max_micro_pu: Some(EUR + volts * 1_000),
+        };
+        let end = |kw: i64, price: i64| Breakpoint { price: PicoEurPerWh(price), power: Milliwatt(kw * EUR) };
+        let supply = vec![end(-400, (price - 5) * EUR), end(400, (price + 5) * EUR)];
+        Case {
+            feeder: Feeder { voltage_millivolt: 400_000, root: name(0), buses, lines },
+            rules: GridRules {
+                root_voltage_micro_pu: EUR,
+                voltage: limits,
+                voltage_at: BTreeMap::new(),
+                loading_max_percent: Some(100),
+                loss_price: PicoEurPerWh(price.abs() * EUR),
+                voltage_deviation_micro_eur_per_h: 0,
+                reactive: BTreeMap::from([(name(1), Millivar(3 * EUR))]),
+            },
+            supply: SupplyCurve::new(supply).unwrap(),
+            parties,
+        }
+    }
+
+    /// Plays the rounds, and checks the certificate on what the curves themselves say at the prices.
+    fn play(case: &Case) -> Result<(GridCleared, u32), GridRoundsError> {
+        let Case { feeder, rules, supply, parties } = case;
+        let tree = feeder.tree().unwrap();
+        let terms = rules.terms(feeder, &tree).unwrap();
+        let range = PriceRange::new(PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR)).unwrap();
+        let market = GridMarket { terms: &terms, tree: &tree, supply, range };
+        let mut question = sampled::Market { feeder, tree: &tree, supply, range }.first_question();
+        let mut known = vec![Samples::default(); parties.len()];
+        for round in 1..=MAX_ROUNDS {
+            for ((bus, curve), samples) in parties.iter().zip(&mut known) {
+                let windows = question.of_bus[*bus].iter().map(|place| &question.windows[*place]);
+                let sample = |tick: &PicoEurPerWh| Sample { tick: *tick, power: curve.power_at(*tick) };
+                samples.learn(windows.flat_map(|window| &window.ticks).map(sample)).unwrap();
+            }
+            let told = parties.iter().zip(&known).map(|((bus, _), samples)| Party { bus: *bus, samples });
+            match market.clear(&told.collect::<Vec<_>>(), MAX_ROUNDS - round)? {
+                GridOutcome::Ask(next) => question = next,
+                GridOutcome::Cleared(cleared) => {
+                    let tolerance = terms.tolerances.price;
+                    let said = |((_, curve), demand): (&(usize, FlexCurve), &PlacedDemand)| {
+                        let price = cleared.clearing.prices[demand.place];
+                        let range = curve.demand_within(price, tolerance);
+                        PlacedDemand { range, ..*demand }
+                    };
+                    let demands: Vec<_> = parties.iter().zip(&cleared.demands).map(said).collect();
+                    terms.check(supply, &cleared.clearing, &demands).unwrap();
+                    return Ok((*cleared, round));
+                }
+            }
+        }
+        unreachable!("without rounds left nothing is asked")
+    }
+
+    fn curve(points: &[(i64, i64)]) -> FlexCurve {
+        let point = |(price, watts): &(i64, i64)| Breakpoint {
+            price: PicoEurPerWh(*price),
+            power: Milliwatt(watts * 1_000),
+        };
+        FlexCurve::new(points.iter().map(point).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_voltage_limit_makes_prices_that_rise_towards_the_load() {
+        let load = curve(&[(0, 40_000), (200 * EUR, 0)]);
+        let case = case(80, &[200, 200], 8, vec![(1, load.clone()), (2, load)]);
+        let (cleared, rounds) = play(&case).unwrap();
+        let prices: Vec<f64> = cleared.clearing.prices.iter().map(|price| price.eur_per_mwh()).collect();
+        assert!(prices[0] + 1.0 < prices[1] && prices[1] + 1.0 < prices[2], "{prices:?}");
+        assert!(cleared.clearing.multipliers[2].voltage.0 > 0 && rounds <= 4, "{rounds} rounds");
+        let part = cleared.parts[2].real;
+        assert!((part.price() - prices[2]).abs() < 1e-5 && part.voltage > 1.0 && part.loss > 0.1, "{part:?}");
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_met_is_named() {
+        let case = case(80, &[20], 50, vec![(1, curve(&[(0, 30_000)]))]);
+        let said = play(&case).unwrap_err().to_string();
+        assert!(said.contains("most apparent power of its line"), "{said}");
+    }
+
+    fn any_curve() -> impl Strategy<Value = FlexCurve> {
+        let step = (prop_oneof![Just(0i64), 1..60 * EUR], prop_oneof![Just(0i64), 1..15_000i64, 1..4i64]);
+        (-20 * EUR..150 * EUR, -10_000..20_000i64, prop::collection::vec(step, 0..6)).prop_map(
+            |(price, power, steps)| {
+                let mut points = vec![(price, power)];
+                for (rise, fall) in steps {
+                    let (price, power) = points[points.len() - 1];
+                    points.push((price + rise, power - fall));
+                }
+                curve(&points)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+        /// As good, and no better, as what the solver makes of the whole curves.
+        #[test]
+        fn five_rounds_clear_as_well_as_the_whole_curves(
+            price in 20..120i64,
+            kva in prop::collection::vec(25..90i64, 2..6),
+            volts in 6..60i64,
+            curves in prop::collection::vec((any::<prop::sample::Index>(), any_curve()), 1..12),
+        ) {
+            let buses = kva.len() + 1;
+            let parties: Vec<_> = curves.into_iter().map(|(bus, curve)| (bus.index(buses), curve)).collect();
+            let case = case(price, &kva, volts, parties);
+            let whole = {
+                let tree = case.feeder.tree().unwrap();
+                let terms = case.rules.terms(&case.feeder, &tree).unwrap();
+                let range = PriceRange::new(PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR)).unwrap();
+                let market = GridMarket { terms: &terms, tree: &tree, supply: &case.supply, range };
+                let known: Vec<Samples> = case.parties.iter().map(|(_, curve)| corners(curve)).collect();
+                let told = case.parties.iter().zip(&known);
+                let told: Vec<_> = told.map(|((bus, _), samples)| Party { bus: *bus, samples }).collect();
+                super::super::clear(&market.problem(&told).unwrap())
+            };
+            match (play(&case), whole) {
+                (Ok((cleared, _)), Ok(whole)) => {
+                    let off = cleared.clearing.import.kw() - whole.import_kw;
+                    prop_assert!(off.abs() < 1e-2, "{} kW of import apart", off);
+                }
+                (Err(GridRoundsError::Unsolved(_)), Err(_)) => {}
+                (got, whole) => prop_assert!(false, "{:?} against {:?}", got, whole),
+            }
+        }
+    }
+
+    /// All that there is to know of a curve.
+    fn corners(curve: &FlexCurve) -> Samples {
+        let mut samples = Samples::default();
+        let ends = [PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR + 1)];
+        let prices = curve.points().iter().flat_map(|point| [point.price, point.price.next()]).chain(ends);
+        samples.learn(prices.map(|tick| Sample { tick, power: curve.power_at(tick) })).unwrap();
+        samples
+    }
+}
