@@ -1,5 +1,6 @@
 //! The command line: what can be said to the program, and the help that teaches it.
 
+use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
 use crate::neighbourhood::day::{Season, Weekday};
@@ -14,7 +15,8 @@ Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger verify`: the ledger is not what it should be; the output names the height";
+  3  `ledger verify`: the ledger is not what it should be; the output names the height
+  4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
 /// feeder's limits, validators check and settle.
@@ -54,6 +56,9 @@ pub enum Command {
     Clear(ClearArgs),
     /// Play one day of very many sites in this process, with and without coordination
     Simulate(SimulateArgs),
+    /// Measure against the targets the project has set itself
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print docs/CONFIGURATION.md
     #[command(hide = true)]
     ConfigDoc,
@@ -164,6 +169,8 @@ mod tests {
         check("gridpact simulate --sites 100000 --scaling --seed 7 --threads 2", true);
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
+        check("gridpact bench clearing --quick --json", true);
+        check("gridpact bench", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact ledger verify", false);

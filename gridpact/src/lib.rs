@@ -1,6 +1,7 @@
 //! The program people run, as a library, so that tests play what the commands play.
 
 pub mod audit;
+pub mod bench;
 pub mod clear;
 pub mod cli;
 pub mod configuration;

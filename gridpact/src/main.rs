@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 /// `ledger verify`: something does not hold.
 const EXIT_WRONG: u8 = 3;
+/// `bench`: a target was missed.
+const EXIT_MISSED: u8 = 4;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -33,6 +35,11 @@ fn main() -> ExitCode {
             Err(error) => failed(error),
         },
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
+        Command::Bench(command) => match gridpact::bench::run(&command) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(EXIT_MISSED),
+            Err(error) => failed(error),
+        },
         Command::Clear(args) => gridpact::clear::run(args),
         Command::ConfigDoc => {
             print!("{}", page::render());

@@ -1,0 +1,108 @@
+//! `gridpact bench`: measures what the project promises, against its targets, in one run.
+//!
+//! Every file measures one thing and says what it counts. Nothing here is used by anything else.
+
+mod args;
+mod capacity;
+mod checking;
+mod figure;
+mod stopwatch;
+mod town;
+mod voltage;
+
+pub use args::{BenchCommand, ClearingArgs};
+
+use figure::Figure;
+use indicatif::{ProgressBar, ProgressStyle};
+use market::certificate::CertificateError;
+use market::clearing::book::BookError;
+use market::clearing::Infeasible;
+use market::curve::CurveError;
+use market::feeder::FeederError;
+use market::grid::zoom::ZoomError;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why a measurement could not be made.
+#[derive(Debug, Error)]
+pub enum BenchError {
+    /// Sites that fit no book.
+    #[error("building the instance: {0}")]
+    Book(#[from] BookError),
+    /// A supply that is no curve.
+    #[error("building the instance's supply: {0}")]
+    Supply(#[from] CurveError),
+    /// A feeder that is no tree.
+    #[error("building the instance's feeder: {0}")]
+    Feeder(#[from] FeederError),
+    /// No worker threads.
+    #[error("starting workers: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
+    /// An instance that does not clear.
+    #[error("clearing the instance: {0}")]
+    Infeasible(#[from] Infeasible),
+    /// A clearing that does not hold.
+    #[error("checking the clearing: {0}")]
+    Certificate(#[from] CertificateError),
+    /// Rounds that failed.
+    #[error("clearing with voltage: {0}")]
+    Zoom(#[from] ZoomError),
+    /// Rounds that do not end.
+    #[error("clearing with voltage is not done after {most} rounds")]
+    Rounds {
+        /// How many there may be.
+        most: usize,
+    },
+    /// The figures cannot be written as JSON.
+    #[error("writing the figures: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Runs the command; whether every target was met.
+///
+/// # Errors
+/// Where something could not be measured.
+pub fn run(command: &BenchCommand) -> Result<bool, BenchError> {
+    match command {
+        BenchCommand::Clearing(args) => clearing(args),
+    }
+}
+
+fn clearing(args: &ClearingArgs) -> Result<bool, BenchError> {
+    let part = if args.quick { 10 } else { 1 };
+    let sizes: Vec<usize> =
+        [1_000, 10_000, 100_000, 1_000_000].into_iter().filter(|s| s * part <= 1_000_000).collect();
+    let mut figures = Vec::new();
+    measure(args, &mut figures, "clearing within capacity", || capacity::measure(1_000_000 / part))?;
+    measure(args, &mut figures, "checking certificates", || checking::measure(&sizes))?;
+    measure(args, &mut figures, "clearing with voltage", || Ok(vec![voltage::measure(100_000 / part)?]))?;
+    let met = figures.iter().all(Figure::holds);
+    if args.json {
+        let document = serde_json::json!({ "quick": args.quick, "met": met, "figures": figures });
+        println!("{}", serde_json::to_string_pretty(&document)?);
+    }
+    // Targets are stated for the full sizes.
+    Ok(met || args.quick)
+}
+
+/// Measures with a sign of life on standard error, and prints what came of it.
+fn measure(
+    args: &ClearingArgs,
+    figures: &mut Vec<Figure>,
+    what: &'static str,
+    measured: impl FnOnce() -> Result<Vec<Figure>, BenchError>,
+) -> Result<(), BenchError> {
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+    let sign = ProgressBar::new_spinner().with_message(what);
+    if let Ok(style) = style {
+        sign.set_style(style);
+    }
+    sign.enable_steady_tick(Duration::from_millis(500));
+    let new = measured()?;
+    sign.finish_and_clear();
+    if !args.json {
+        new.iter().for_each(|figure| println!("{}", figure.line(!args.quick)));
+    }
+    figures.extend(new);
+    Ok(())
+}
