@@ -165,7 +165,7 @@ fn offer(site: &Site, place: usize, carbon_price: f64, case: &Case) -> Offer {
 fn rising(curve: &[Corner], shift: f64) -> Vec<Piece> {
     let piece = |pair: &[Corner]| {
         let ([begins, from], [ends, to]) = (pair[0], pair[1]);
-        (to > from).then(|| Piece {
+        (to > from).then_some(Piece {
             width_kw: to - from,
             price_low: begins + shift,
             price_high: ends + shift,
