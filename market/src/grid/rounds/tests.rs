@@ -1,0 +1,174 @@
+//! Rounds on small feeders by hand, and on random ones against the whole curves.
+
+use super::*;
+use crate::clearing::sampled::{self, MAX_ROUNDS};
+use crate::clearing::samples::Sample;
+use crate::curve::{Breakpoint, FlexCurve};
+use crate::feeder::{Feeder, Line};
+use crate::grid::rules::{GridRules, VoltageLimits};
+use crate::units::Millivar;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const EUR: i64 = 1_000_000;
+
+struct Case {
+    feeder: Feeder,
+    rules: GridRules,
+    supply: SupplyCurve,
+    parties: Vec<(usize, FlexCurve)>,
+}
+
+/// A chain of 400 V lines of 40 mohm behind a bus that imports at `price` EUR/MWh and a little more
+/// for each kilowatt.
+fn case(price: i64, kva: &[i64], volts: i64, parties: Vec<(usize, FlexCurve)>) -> Case {
+    let name = |bus: usize| format!("n{bus}");
+    let line = |(i, kva): (usize, &i64)| Line {
+        id: format!("l{i}"),
+        from: name(i),
+        to: name(i + 1),
+        power_max: None,
+        power_min: None,
+        resistance_microohm: 40_000,
+        reactance_microohm: 15_000,
+        rating_millivoltampere: Some(kva * EUR),
+    };
+    let buses = (0..=kva.len()).map(name).collect();
+    let lines = kva.iter().enumerate().map(line).collect();
+    let limits =
+        VoltageLimits { min_micro_pu: Some(EUR - volts * 1_000), max_micro_pu: Some(EUR + volts * 1_000) };
+    let end = |kw: i64, price: i64| Breakpoint { price: PicoEurPerWh(price), power: Milliwatt(kw * EUR) };
+    let supply = vec![end(-400, (price - 5) * EUR), end(400, (price + 5) * EUR)];
+    Case {
+        feeder: Feeder { voltage_millivolt: 400_000, root: name(0), buses, lines },
+        rules: GridRules {
+            root_voltage_micro_pu: EUR,
+            voltage: limits,
+            voltage_at: BTreeMap::new(),
+            loading_max_percent: Some(100),
+            loss_price: PicoEurPerWh(price.abs() * EUR),
+            voltage_deviation_micro_eur_per_h: 0,
+            reactive: BTreeMap::from([(name(1), Millivar(3 * EUR))]),
+        },
+        supply: SupplyCurve::new(supply).unwrap(),
+        parties,
+    }
+}
+
+/// Plays the rounds, and checks the certificate on what the curves themselves say at the prices.
+fn play(case: &Case) -> Result<(GridCleared, u32), GridRoundsError> {
+    let Case { feeder, rules, supply, parties } = case;
+    let tree = feeder.tree().unwrap();
+    let terms = rules.terms(feeder, &tree).unwrap();
+    let range = PriceRange::new(PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR)).unwrap();
+    let market = GridMarket { terms: &terms, tree: &tree, supply, range };
+    let mut question = sampled::Market { feeder, tree: &tree, supply, range }.first_question();
+    let mut known = vec![Samples::default(); parties.len()];
+    for round in 1..=MAX_ROUNDS {
+        for ((bus, curve), samples) in parties.iter().zip(&mut known) {
+            let windows = question.of_bus[*bus].iter().map(|place| &question.windows[*place]);
+            let sample = |tick: &PicoEurPerWh| Sample { tick: *tick, power: curve.power_at(*tick) };
+            samples.learn(windows.flat_map(|window| &window.ticks).map(sample)).unwrap();
+        }
+        let told = parties.iter().zip(&known).map(|((bus, _), samples)| Party { bus: *bus, samples });
+        match market.clear(&told.collect::<Vec<_>>(), MAX_ROUNDS - round)? {
+            GridOutcome::Ask(next) => question = next,
+            GridOutcome::Cleared(cleared) => {
+                let tolerance = terms.tolerances.price;
+                let said = |((_, curve), demand): (&(usize, FlexCurve), &PlacedDemand)| {
+                    let price = cleared.clearing.prices[demand.place];
+                    let range = curve.demand_within(price, tolerance);
+                    PlacedDemand { range, ..*demand }
+                };
+                let demands: Vec<_> = parties.iter().zip(&cleared.demands).map(said).collect();
+                terms.check(supply, &cleared.clearing, &demands).unwrap();
+                return Ok((*cleared, round));
+            }
+        }
+    }
+    unreachable!("without rounds left nothing is asked")
+}
+
+fn curve(points: &[(i64, i64)]) -> FlexCurve {
+    let point = |(price, watts): &(i64, i64)| Breakpoint {
+        price: PicoEurPerWh(*price),
+        power: Milliwatt(watts * 1_000),
+    };
+    FlexCurve::new(points.iter().map(point).collect()).unwrap()
+}
+
+#[test]
+fn a_voltage_limit_makes_prices_that_rise_towards_the_load() {
+    let load = curve(&[(0, 40_000), (200 * EUR, 0)]);
+    let case = case(80, &[200, 200], 8, vec![(1, load.clone()), (2, load)]);
+    let (cleared, rounds) = play(&case).unwrap();
+    let prices: Vec<f64> = cleared.clearing.prices.iter().map(|price| price.eur_per_mwh()).collect();
+    assert!(prices[0] + 1.0 < prices[1] && prices[1] + 1.0 < prices[2], "{prices:?}");
+    assert!(cleared.clearing.multipliers[2].voltage.0 > 0 && rounds <= 4, "{rounds} rounds");
+    let part = cleared.parts[2].real;
+    assert!((part.price() - prices[2]).abs() < 1e-5 && part.voltage > 1.0 && part.loss > 0.1, "{part:?}");
+}
+
+#[test]
+fn a_limit_that_cannot_be_met_is_named() {
+    let case = case(80, &[20], 50, vec![(1, curve(&[(0, 30_000)]))]);
+    let said = play(&case).unwrap_err().to_string();
+    assert!(said.contains("most apparent power of its line"), "{said}");
+}
+
+fn any_curve() -> impl Strategy<Value = FlexCurve> {
+    let step = (prop_oneof![Just(0i64), 1..60 * EUR], prop_oneof![Just(0i64), 1..15_000i64, 1..4i64]);
+    (-20 * EUR..150 * EUR, -10_000..20_000i64, prop::collection::vec(step, 0..6)).prop_map(
+        |(price, power, steps)| {
+            let mut points = vec![(price, power)];
+            for (rise, fall) in steps {
+                let (price, power) = points[points.len() - 1];
+                points.push((price + rise, power - fall));
+            }
+            curve(&points)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+    /// As good, and no better, as what the solver makes of the whole curves.
+    #[test]
+    fn five_rounds_clear_as_well_as_the_whole_curves(
+        price in 20..120i64,
+        kva in prop::collection::vec(25..90i64, 2..6),
+        volts in 6..60i64,
+        curves in prop::collection::vec((any::<prop::sample::Index>(), any_curve()), 1..12),
+    ) {
+        let buses = kva.len() + 1;
+        let parties: Vec<_> = curves.into_iter().map(|(bus, curve)| (bus.index(buses), curve)).collect();
+        let case = case(price, &kva, volts, parties);
+        let whole = {
+            let tree = case.feeder.tree().unwrap();
+            let terms = case.rules.terms(&case.feeder, &tree).unwrap();
+            let range = PriceRange::new(PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR)).unwrap();
+            let market = GridMarket { terms: &terms, tree: &tree, supply: &case.supply, range };
+            let known: Vec<Samples> = case.parties.iter().map(|(_, curve)| corners(curve)).collect();
+            let told = case.parties.iter().zip(&known);
+            let told: Vec<_> = told.map(|((bus, _), samples)| Party { bus: *bus, samples }).collect();
+            crate::grid::clear(&market.problem(&told).unwrap())
+        };
+        match (play(&case), whole) {
+            (Ok((cleared, _)), Ok(whole)) => {
+                let off = cleared.clearing.import.kw() - whole.import_kw;
+                prop_assert!(off.abs() < 1e-2, "{} kW of import apart", off);
+            }
+            (Err(GridRoundsError::Unsolved(_)), Err(_)) => {}
+            (got, whole) => prop_assert!(false, "{:?} against {:?}", got, whole),
+        }
+    }
+}
+
+/// All that there is to know of a curve.
+fn corners(curve: &FlexCurve) -> Samples {
+    let mut samples = Samples::default();
+    let ends = [PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR + 1)];
+    let prices = curve.points().iter().flat_map(|point| [point.price, point.price.next()]).chain(ends);
+    samples.learn(prices.map(|tick| Sample { tick, power: curve.power_at(tick) })).unwrap();
+    samples
+}
