@@ -20,6 +20,10 @@ pub const MAX_ELEMENTS: usize = 20_000;
 /// How far a price may be from the exact one: 0.001 EUR/MWh.
 pub const PRICE_TOLERANCE: PicoEurPerWh = PicoEurPerWh(1_000);
 
+/// Relative accuracies asked of the solver, one after the other until its answer passes the check: where it
+/// can't reach the first, it ends further from the optimum than when asked for less.
+const TOLERANCES: [f64; 3] = [1e-11, 1e-9, 1e-7];
+
 /// A transmission network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
@@ -115,7 +119,17 @@ pub enum NodalError {
 /// See [`NodalError`].
 pub fn clear(network: &Network, participants: &[Participant]) -> Result<Outcome, NodalError> {
     validate(network, participants)?;
-    let found = program::solve(network, participants)?;
+    let mut outcome = clear_to(network, participants, TOLERANCES[0]);
+    for tolerance in &TOLERANCES[1..] {
+        if matches!(outcome, Err(NodalError::Unproven(_) | NodalError::Unsolved { .. })) {
+            outcome = clear_to(network, participants, *tolerance);
+        }
+    }
+    outcome
+}
+
+fn clear_to(network: &Network, participants: &[Participant], tolerance: f64) -> Result<Outcome, NodalError> {
+    let found = program::solve(network, participants, tolerance)?;
     let tick = |price: &f64| PicoEurPerWh::from_eur_per_mwh(price.clamp(-1e6, 1e6));
     let unsolved = || NodalError::Unsolved { status: "a price or power beyond bounds".to_owned() };
     let prices: Vec<PicoEurPerWh> =

@@ -58,8 +58,13 @@ struct Program<'a> {
     angle_scale: f64,
 }
 
-pub(super) fn solve(network: &Network, participants: &[Participant]) -> Result<Found, NodalError> {
-    Program::new(network, participants).solve()
+/// Solves to a relative tolerance.
+pub(super) fn solve(
+    network: &Network,
+    participants: &[Participant],
+    tolerance: f64,
+) -> Result<Found, NodalError> {
+    Program::new(network, participants).solve(tolerance)
 }
 
 impl<'a> Program<'a> {
@@ -151,7 +156,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn solve(&self) -> Result<Found, NodalError> {
+    fn solve(&self, tolerance: f64) -> Result<Found, NodalError> {
         let columns = self.flow(self.network.links.len());
         let mut rows = Rows::default();
         let equalities = self.equalities(&mut rows);
@@ -176,9 +181,9 @@ impl<'a> Program<'a> {
             [SupportedConeT::ZeroConeT(equalities), SupportedConeT::NonnegativeConeT(count - equalities)];
         let settings = DefaultSettings {
             verbose: false,
-            tol_gap_abs: 1e-11,
-            tol_gap_rel: 1e-11,
-            tol_feas: 1e-11,
+            tol_gap_abs: tolerance,
+            tol_gap_rel: tolerance,
+            tol_feas: tolerance,
             ..DefaultSettings::default()
         };
         let unsolved = |status: String| NodalError::Unsolved { status };
