@@ -111,7 +111,7 @@ fn worth(problem: &GridProblem, solution: &GridSolution) -> Vec<Worth> {
     let mut worth: Vec<Worth> = places.map(own).collect();
     for place in (1..worth.len()).rev() {
         let line = Line::of(&problem.network, solution, place);
-        let saved = line.current_square * line.priced_impedance(solution, place) / line.sending_square;
+        let saved = line.current_square * line.priced_impedance(solution, place) * line.inverse_square;
         let below = worth[place];
         let parent = &mut worth[problem.network.parent[place]];
         parent.voltage += line.ratio_square * line.voltage_by_voltage() * below.voltage;
@@ -151,9 +151,7 @@ struct Line {
     ratio_square: f64,
     power_kw: f64,
     reactive_kvar: f64,
-    /// Squared voltage behind the transformer's ratio.
-    sending_square: f64,
-    /// One over it, or 0 where losses are neglected.
+    /// One over the squared voltage behind the transformer's ratio, or 0 where losses are neglected.
     inverse_square: f64,
     current_square: f64,
 }
@@ -175,7 +173,6 @@ impl Line {
             ratio_square: branch.ratio_square,
             power_kw: flow.power_kw,
             reactive_kvar: flow.reactive_kvar,
-            sending_square,
             inverse_square,
             current_square: apparent_square * inverse_square,
         }
@@ -193,7 +190,7 @@ impl Line {
     /// How the child's squared voltage answers to that behind the ratio: 1, less what the current that
     /// a higher voltage saves would have lifted.
     fn voltage_by_voltage(&self) -> f64 {
-        1.0 - self.impedance_square() * self.current_square / self.sending_square
+        1.0 - self.impedance_square() * self.current_square * self.inverse_square
     }
 }
 

@@ -254,18 +254,17 @@ impl<'a> Judge<'a> {
             let sending = line.ratio_square * self.square[line.parent];
             let apparent = (line.p * line.p + line.q * line.q).sqrt();
             let z = line.r * line.r + line.x * line.x;
+            // A current's price by the squared voltage it flows at.
             let current_price = match self.carried() {
-                true => line.r * price(place) + line.x * q_price(place) - z * worth[place],
+                true => (line.r * price(place) + line.x * q_price(place) - z * worth[place]) / sending,
                 false => 0.0,
             };
-            let saved = current_price * apparent * apparent / (sending * sending);
+            let saved = if self.carried() { current_price * apparent * apparent / sending } else { 0.0 };
             worth[line.parent] += line.ratio_square * (worth[place] + saved);
             let along = multiplier("line_kva", line.id) / apparent.max(1e-9);
             let (up, down) = (multiplier("line_max", line.id), multiplier("line_min", line.id));
             let step = |flow: f64, impedance: f64| {
-                along * flow
-                    + 2.0 * impedance * worth[place]
-                    + 2.0 * (loss * line.r + current_price / sending) * flow
+                along * flow + 2.0 * impedance * worth[place] + 2.0 * (loss * line.r + current_price) * flow
             };
             let expected = price(line.parent) + up - down + step(line.p, line.r);
             let expected_q = q_price(line.parent) + step(line.q, line.x);
