@@ -169,7 +169,10 @@ pub fn battery_wish(size: BatterySize) -> BatteryPreferences {
 ///
 /// # Errors
 /// Where the departure is no time of day.
-pub fn charger_wish(size: &ChargerSize, midnight: UnixSeconds) -> Result<ChargerPreferences, PreferenceError> {
+pub fn charger_wish(
+    size: &ChargerSize,
+    midnight: UnixSeconds,
+) -> Result<ChargerPreferences, PreferenceError> {
     let departure = size.stay.map_or(midnight, |stay| midnight.plus(stay.departure_s));
     let minute = departure.0.rem_euclid(86_400) / 60;
     let need = size.stay.map_or(Millijoule::ZERO, |stay| stay.energy_need);

@@ -41,11 +41,7 @@ pub fn of(neighbourhood: &Neighbourhood, season: Season, days: i64) -> Vec<SiteS
 /// Outdoor temperature of a season's day that begins at `start`, in degrees Celsius.
 pub fn outdoor(season: Season, start: UnixSeconds) -> Profile {
     let celsius = |interval| heat::outdoor_millicelsius(season, interval * INTERVAL_S) as f64 / 1e3;
-    Profile {
-        start,
-        step_s: INTERVAL_S,
-        values: Arc::new((0..DAY_S / INTERVAL_S).map(celsius).collect()),
-    }
+    Profile { start, step_s: INTERVAL_S, values: Arc::new((0..DAY_S / INTERVAL_S).map(celsius).collect()) }
 }
 
 fn load(customer: &Customer, start: UnixSeconds) -> LoadSpec {
