@@ -7,9 +7,15 @@ use market::grid::solution::GridSolution;
 /// Tolerated error of powers in kW.
 const POWER: f64 = 1e-3;
 
-/// Tolerated error of prices in EUR/MWh; the reference cases allow 0.05 where apparent power is
-/// limited.
-const PRICE: f64 = 5e-2;
+/// Tolerated error of prices in EUR/MWh, as with the reference cases: more where apparent power is limited.
+fn tolerance(problem: &GridProblem) -> f64 {
+    let limited = problem.network.branches.iter().skip(1).any(|branch| branch.apparent_max_kva.is_finite());
+    if limited {
+        5e-2
+    } else {
+        1e-3
+    }
+}
 
 /// Everything that does not hold, in words.
 pub fn faults(problem: &GridProblem, solution: &GridSolution) -> Vec<String> {
@@ -24,16 +30,18 @@ pub fn faults(problem: &GridProblem, solution: &GridSolution) -> Vec<String> {
         let tan = if let Reactive::Proportional { tan_phi } = offer.reactive { tan_phi } else { 0.0 };
         let seen = price + tan * reactive;
         // The covers' multipliers lie anywhere in their ranges.
-        let (low, high) =
-            (seen - covers[0].1 + covers[1].0 - PRICE, seen - covers[0].0 + covers[1].1 + PRICE);
+        let (low, high) = (
+            seen - covers[0].1 + covers[1].0 - tolerance(problem),
+            seen - covers[0].0 + covers[1].1 + tolerance(problem),
+        );
         let (least, most) = (demand(offer, high).0, demand(offer, low).1);
         if !(least - POWER..=most + POWER).contains(&award.power_kw) {
             faults.push(format!("offer {index}: {} kW, {least} to {most} asked for", award.power_kw));
         }
-        vars(offer, award.power_kw, award.reactive_kvar, reactive, &mut faults);
+        vars(offer, (award.power_kw, award.reactive_kvar), reactive, tolerance(problem), &mut faults);
     }
     let import = &problem.supply;
-    let (price, tolerance) = (solution.prices[0], PRICE);
+    let (price, tolerance) = (solution.prices[0], tolerance(problem));
     let least =
         import.import_min_kw + within(&import.pieces, |p| (p.price_low, p.price_high), price - tolerance).0;
     let most =
@@ -68,7 +76,7 @@ fn demand(offer: &Offer, price: f64) -> (f64, f64) {
     (offer.power_min_kw + least, offer.power_min_kw + most)
 }
 
-fn vars(offer: &Offer, power: f64, reactive: f64, price: f64, faults: &mut Vec<String>) {
+fn vars(offer: &Offer, (power, reactive): (f64, f64), price: f64, tolerance: f64, faults: &mut Vec<String>) {
     match offer.reactive {
         Reactive::Fixed { reactive_kvar } if reactive_kvar != reactive => {
             faults.push("fixed vars moved".into())
@@ -78,8 +86,8 @@ fn vars(offer: &Offer, power: f64, reactive: f64, price: f64, faults: &mut Vec<S
         }
         Reactive::Range { min_kvar, max_kvar, cost_eur_per_mvar2_h } => {
             let marginal = price + 2.0 * cost_eur_per_mvar2_h * reactive / 1e3;
-            let raise = marginal < -PRICE && reactive < max_kvar - POWER;
-            let lower = marginal > PRICE && reactive > min_kvar + POWER;
+            let raise = marginal < -tolerance && reactive < max_kvar - POWER;
+            let lower = marginal > tolerance && reactive > min_kvar + POWER;
             let outside = reactive < min_kvar - POWER || reactive > max_kvar + POWER;
             if raise || lower || outside {
                 faults.push(format!("{reactive} kvar of {min_kvar} to {max_kvar} at a marginal {marginal}"));
@@ -118,7 +126,7 @@ fn reserve(
             (true, false) => (0.0, gain.min(most)),
             (false, false) => (0.0, most),
         };
-        if range.0 > most + PRICE || range.1 < -PRICE {
+        if range.0 > most + tolerance(problem) || range.1 < -tolerance(problem) {
             faults.push(format!("offer {index}: {ready} kW ready at a gain of {gain}, cover to {most}"));
         }
         range
@@ -173,7 +181,7 @@ fn balances(problem: &GridProblem, solution: &GridSolution, faults: &mut Vec<Str
             each.map(|award| if kind == 0 { award.reserve_up_kw } else { award.reserve_down_kw }).sum()
         };
         let over = ready(kind) - needed;
-        if over < -POWER || over.min(1.0) * price > PRICE {
+        if over < -POWER || over.min(1.0) * price > tolerance(problem) {
             faults.push(format!("reserve {kind}: {over} kW over, at {price}"));
         }
     }
@@ -232,12 +240,14 @@ fn lines(problem: &GridProblem, solution: &GridSolution, faults: &mut Vec<String
             - solution.prices[place];
         let reactive = solution.reactive_prices[parent] + along * flow.reactive_kvar + 2.0 * x * drop[place]
             - solution.reactive_prices[place];
-        if real.abs() > PRICE || reactive.abs() > PRICE {
+        if real.abs() > tolerance(problem) || reactive.abs() > tolerance(problem) {
             faults.push(format!("place {place}: prices miss {real} and {reactive}"));
         }
         // A current above what its flow needs must be worth nothing.
         let idle = flow.loss_kw - r * needed / square;
-        if carried && (toll[place] < -PRICE * r || toll[place] * idle.max(0.0) > PRICE * r) {
+        if carried
+            && (toll[place] < -tolerance(problem) * r || toll[place] * idle.max(0.0) > tolerance(problem) * r)
+        {
             faults.push(format!("place {place}: {idle} kW lost beyond need, at {}", toll[place]));
         }
     }
