@@ -13,7 +13,7 @@ pub enum BenchCommand {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  gridpact bench clearing                some minutes, sizes as targets are stated for
+  gridpact bench clearing                ten to fifteen minutes, sizes as targets are stated for
   gridpact bench clearing --quick        a tenth of the sizes; targets are printed, none is judged
   gridpact bench clearing --json         one JSON document on standard output
 

@@ -5,13 +5,17 @@
 mod args;
 mod capacity;
 mod checking;
+mod city;
+mod day_ahead;
 mod figure;
+mod nodes;
 mod stopwatch;
 mod town;
 mod voltage;
 
 pub use args::{BenchCommand, ClearingArgs};
 
+use crate::simulate::SimulateError;
 use figure::Figure;
 use indicatif::{ProgressBar, ProgressStyle};
 use market::certificate::CertificateError;
@@ -20,6 +24,8 @@ use market::clearing::Infeasible;
 use market::curve::CurveError;
 use market::feeder::FeederError;
 use market::grid::zoom::ZoomError;
+use market::grid::GridError;
+use market::horizon::error::HorizonError;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -53,6 +59,18 @@ pub enum BenchError {
         /// How many there may be.
         most: usize,
     },
+    /// A large feeder that does not clear.
+    #[error("clearing a large feeder: {0}")]
+    Grid(#[from] GridError),
+    /// A day ahead that does not clear.
+    #[error("clearing a day ahead: {0}")]
+    Horizon(#[from] HorizonError),
+    /// A day ahead whose certificate does not hold.
+    #[error("checking the day ahead: {0}")]
+    DayAhead(#[from] market::horizon::certificate::CertificateError),
+    /// A day that can't be simulated.
+    #[error("simulating a day: {0}")]
+    Simulate(#[from] SimulateError),
     /// The figures cannot be written as JSON.
     #[error("writing the figures: {0}")]
     Json(#[from] serde_json::Error),
@@ -76,6 +94,11 @@ fn clearing(args: &ClearingArgs) -> Result<bool, BenchError> {
     measure(args, &mut figures, "clearing within capacity", || capacity::measure(1_000_000 / part))?;
     measure(args, &mut figures, "checking certificates", || checking::measure(&sizes))?;
     measure(args, &mut figures, "clearing with voltage", || Ok(vec![voltage::measure(100_000 / part)?]))?;
+    measure(args, &mut figures, "clearing a large feeder", || Ok(vec![nodes::measure(10_000 / part)?]))?;
+    measure(args, &mut figures, "clearing a day ahead", || day_ahead::measure(1_000 / part))?;
+    let cities: Vec<u32> =
+        [1_000, 10_000, 100_000].into_iter().filter(|c| c * part as u32 <= 100_000).collect();
+    measure(args, &mut figures, "a day of many sites", || city::measure(&cities))?;
     let met = figures.iter().all(Figure::holds);
     if args.json {
         let document = serde_json::json!({ "quick": args.quick, "met": met, "figures": figures });

@@ -1,18 +1,16 @@
-//! Clears a day of 96 quarter hours on the 33-bus feeder of Baran and Wu (1989) with a thousand storage
-//! orders, and prints how long it took: `cargo bench -p market --bench horizon`. The voltage limits bind
-//! in the evening.
+//! Clearing a day of 96 quarter hours on the 33-bus feeder of Baran and Wu (1989) with a thousand storage
+//! orders, and checking its certificate. The voltage limits bind in the evening.
 
+use super::figure::{Figure, Target};
+use super::stopwatch::{milliseconds, timed};
+use super::BenchError;
 use market::grid::problem::{Branch, Losses, Network, Piece, Reactive, Supply, VoltageBand};
 use market::horizon::certificate::{check, Tolerance};
 use market::horizon::clear;
 use market::horizon::clearing::HorizonClearing;
 use market::horizon::problem::{DeferrableOrder, HorizonProblem, OfferCurve, ProfiledOffer, StorageOrder};
-use std::error::Error;
-use std::time::Instant;
 
 const INTERVALS: usize = 96;
-const STORAGES: usize = 1_000;
-const DEFERRABLES: usize = 200;
 
 /// Parent, ohms of the line that feeds it, kW and kvar of each bus but the root (Baran and Wu, 1989).
 const BUSES: [(usize, f64, f64, f64, f64); 32] = [
@@ -154,7 +152,7 @@ fn deferrable(random: &mut Random) -> DeferrableOrder {
     }
 }
 
-fn problem() -> HorizonProblem {
+fn problem(storages: usize) -> HorizonProblem {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let loads = BUSES.iter().enumerate();
     HorizonProblem {
@@ -162,8 +160,8 @@ fn problem() -> HorizonProblem {
         interval_hours: 24.0 / INTERVALS as f64,
         supplies: (0..INTERVALS).map(supply).collect(),
         offers: loads.map(|(i, bus)| offer(i + 1, bus.3, bus.4, &mut random)).collect(),
-        storages: (0..STORAGES).map(|_| storage(&mut random)).collect(),
-        deferrables: (0..DEFERRABLES).map(|_| deferrable(&mut random)).collect(),
+        storages: (0..storages).map(|_| storage(&mut random)).collect(),
+        deferrables: (0..storages / 5).map(|_| deferrable(&mut random)).collect(),
     }
 }
 
@@ -174,27 +172,35 @@ fn binding(clearing: &HorizonClearing) -> (usize, usize) {
     (lines, voltages)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let problem = problem();
-    let before = Instant::now();
-    let clearing = clear(&problem)?;
-    let cleared = before.elapsed();
-    let before = Instant::now();
-    let verdict = check(&problem, &clearing, &Tolerance::default())?;
-    let checked = before.elapsed();
+/// The day, cleared once and checked once.
+///
+/// # Errors
+/// Where the day does not clear, or its certificate does not hold.
+pub fn measure(storages: usize) -> Result<Vec<Figure>, BenchError> {
+    let problem = problem(storages);
+    let (cleared, clearing) = timed(|| clear(&problem));
+    let clearing = clearing?;
+    let (checked, verdict) = timed(|| check(&problem, &clearing, &Tolerance::default()));
+    let gap_eur = verdict?.gap_eur;
     let (lines, voltages) = binding(&clearing);
-    println!("{INTERVALS} intervals, 33 buses, {STORAGES} storage and {DEFERRABLES} deferrable orders");
-    println!(
-        "cleared in {:.3} s, a gap of {:.1e} EUR in {:.0}",
-        cleared.as_secs_f64(),
-        verdict.gap_eur,
-        verdict.turnover_eur
+    let orders = problem.deferrables.len();
+    let detail = format!(
+        "and {orders} deferrable orders; voltage binds in {voltages} intervals, a line in {lines}; a gap of {gap_eur:.1e} EUR"
     );
-    println!("a line binds in {lines} intervals, voltage in {voltages}");
-    println!(
-        "checked in {:.3} ms, {:.0} times faster",
-        checked.as_secs_f64() * 1e3,
-        cleared.as_secs_f64() / checked.as_secs_f64()
-    );
-    Ok(())
+    Ok(vec![
+        Figure {
+            name: format!("day ahead, {INTERVALS} intervals x 33 buses x {storages} storage orders"),
+            measured: cleared.as_secs_f64(),
+            unit: "s",
+            target: Target::AtMost(10.0),
+            detail,
+        },
+        Figure {
+            name: "checking that day against clearing it".to_owned(),
+            measured: cleared.as_secs_f64() / checked.as_secs_f64(),
+            unit: "x",
+            target: Target::AtLeast(50.0),
+            detail: format!("checked in {:.2} ms", milliseconds(checked)),
+        },
+    ])
 }
