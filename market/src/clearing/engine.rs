@@ -164,16 +164,18 @@ impl Rounds {
 
     /// Brings every bus's pieces to its window.
     fn narrow(&mut self, market: &Market<'_>, located: &Located) {
-        for (bus, place) in market.grounds.tree.place.iter().enumerate() {
-            let (from, to) = window_of(located, *place);
-            let (kept_from, kept_to) = self.pieces[bus].window();
+        let book = market.book;
+        let windows = market.grounds.tree.place.iter().map(|place| window_of(located, *place));
+        let parts: Vec<_> = self.pieces.iter_mut().zip(windows).enumerate().collect();
+        each(book, parts, |(bus, (pieces, (from, to)))| {
+            let (kept_from, kept_to) = pieces.window();
             if from < kept_from || to > kept_to {
-                self.pieces[bus] = Pieces::of(market.book, market.book.sites_at(bus), (from, to));
+                *pieces = Pieces::of(book, book.sites_at(bus), (from, to));
             } else if (to - from) < (kept_to - kept_from) / 4 {
                 // Reading the pieces again pays once it drops or straightens many of them.
-                self.pieces[bus].narrow((from, to));
+                pieces.narrow((from, to));
             }
-        }
+        });
     }
 
     /// One round: asks what narrows the gaps most for its cost. `asked` are prices needed anyway.
@@ -217,9 +219,11 @@ impl Rounds {
         let edges: Option<Vec<_>> = different.iter().map(|window| edges_of(*window)).collect();
         let all = different.iter().zip(edges?).flat_map(|(window, edges)| edges.ticks_to(window.1));
         let mut grid = demand.widened(all.collect());
-        for (bus, window) in windows.iter().enumerate() {
-            let edges = edges_of(*window)?;
-            for (tick, bound) in edges.ticks_to(window.1).zip(self.pieces[bus].within(edges)) {
+        let bounds = each(book, windows.iter().zip(&self.pieces).collect(), |(window, pieces)| {
+            edges_of(*window).map(|edges| edges.ticks_to(window.1).zip(pieces.within(edges)))
+        });
+        for (bus, bounds) in bounds.into_iter().enumerate() {
+            for (tick, bound) in bounds? {
                 grid.learn(bus, tick, bound);
             }
         }
