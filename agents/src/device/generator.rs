@@ -62,7 +62,7 @@ pub fn curve(
 }
 
 /// The quantile of what comes that the owner wants to promise. By day the plant's own sun is told from what
-/// it gave when read; at dawn from its nameplate.
+/// it gave when read; at dawn from its nameplate, and from what it gives already.
 fn promised(available: Milliwatt, nameplate: Milliwatt, sun: &Sun, wish: &GeneratorPreferences) -> Milliwatt {
     let [low, median, high] = sun.expected_ppm.rising().map(f64::from);
     let from_median = (wish.quantile_percent - 50.0) / 40.0;
@@ -71,7 +71,8 @@ fn promised(available: Milliwatt, nameplate: Milliwatt, sun: &Sun, wish: &Genera
     let power = if sun.read_ppm >= DAWN_PPM {
         available.0 as f64 * expected_ppm / f64::from(sun.read_ppm)
     } else {
-        -(nameplate.0 as f64) * expected_ppm / 1e6
+        // A plant that gives more than a dark forecast says knows better.
+        (-(nameplate.0 as f64) * expected_ppm / 1e6).min(available.0 as f64)
     };
     Milliwatt(power.round() as i64).max(-nameplate)
 }
@@ -129,6 +130,8 @@ mod tests {
         check_under(rising, 30.0, (-2_000, None), &step(2_750.0));
         // At dawn a nameplate of 8 kW says more than the first light; and never more than that comes.
         check_under(Some((0, [50_000, 100_000, 200_000])), 50.0, (0, Some(0)), &step(800.0));
+        // What a plant gives already counts where the forecast is dark.
+        check_under(Some((10_000, [0, 10_000, 20_000])), 50.0, (-1_000, None), &step(1_000.0));
         check_under(Some((20_000, [0, 900_000, 900_000])), 50.0, (-1_000, None), &step(8_000.0));
         check_under(Some((100_000, [0; 3])), 50.0, (-1_000, None), &[(0.0, 0.0)]);
     }
