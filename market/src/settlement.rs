@@ -1,7 +1,8 @@
 //! Settlement of one site's interval: who pays whom, to a sum of exactly zero.
 //!
 //! A site pays its local price for what it was committed to, its aggregator's fee on the magnitude
-//! of that, and the imbalance price for what it took beyond it. The transmission side receives the
+//! of that, and the imbalance price for what it took beyond it. What it holds day-ahead it pays at that
+//! market's price, and only the rest of its commitment at the real-time one. The transmission side receives the
 //! energy at the root's price and the whole deviation; the distribution side the rest of the local
 //! price, which is congestion rent. What rounding to a nano-euro leaves goes to an account of its
 //! own. Nothing here knows balances, accounts or names.
@@ -45,9 +46,25 @@ pub struct SettlementError {
     pub part: &'static str,
 }
 
-/// Settles one site over one interval. `price_bus` and `price_root` are the clearing's prices at the
-/// site's bus and at the grid supply point. No reading (`delivered` none) counts as delivered as
-/// committed.
+/// A clearing's prices for one site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SitePrices {
+    /// At its bus.
+    pub bus: PicoEurPerWh,
+    /// At the grid supply point.
+    pub root: PicoEurPerWh,
+}
+
+/// What a site bought (sold, where negative) day-ahead for one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// How much.
+    pub power: Milliwatt,
+    /// At which prices.
+    pub prices: SitePrices,
+}
+
+/// Settles one site over one interval without a day-ahead position.
 ///
 /// # Errors
 /// Where a figure does not fit 64 bits.
@@ -55,6 +72,23 @@ pub fn settle_site(
     parameters: &MarketParameters,
     price_bus: PicoEurPerWh,
     price_root: PicoEurPerWh,
+    commitment: Milliwatt,
+    delivered: Option<Millijoule>,
+) -> Result<SiteSettlement, SettlementError> {
+    let prices = SitePrices { bus: price_bus, root: price_root };
+    settle_site_beyond(parameters, &Position::default(), prices, commitment, delivered)
+}
+
+/// Settles one site over one interval: its day-ahead position at that clearing's prices, what it was
+/// committed to beyond it at `prices`, the real-time clearing's. No reading (`delivered` none) counts as
+/// delivered as committed.
+///
+/// # Errors
+/// Where a figure does not fit 64 bits.
+pub fn settle_site_beyond(
+    parameters: &MarketParameters,
+    position: &Position,
+    prices: SitePrices,
     commitment: Milliwatt,
     delivered: Option<Millijoule>,
 ) -> Result<SiteSettlement, SettlementError> {
@@ -67,23 +101,28 @@ pub fn settle_site(
     let magnitude = magnitude.ok_or_else(|| too_large("the energy committed"))?;
     let deviation = delivered.unwrap_or(committed).checked_sub(committed);
     let deviation = deviation.ok_or_else(|| too_large("the deviation"))?;
-    let congestion = price_bus.checked_sub(price_root).ok_or_else(|| too_large("the congestion price"))?;
+    let held = position.power.0.checked_mul(parameters.interval_s).map(Millijoule);
+    let held = held.ok_or_else(|| too_large("the energy held day-ahead"))?;
+    let beyond = committed.checked_sub(held).ok_or_else(|| too_large("the energy beyond day-ahead"))?;
     let spread = parameters.imbalance_spread;
     let imbalance = if deviation > Millijoule::ZERO {
-        price_bus.checked_add(spread)
+        prices.bus.checked_add(spread)
     } else {
-        price_bus.checked_sub(spread)
+        prices.bus.checked_sub(spread)
     };
     let imbalance = imbalance.ok_or_else(|| too_large("the imbalance price"))?;
 
-    let local = cost(price_bus, committed, "the energy's cost")?;
-    let fee = cost(parameters.aggregator_fee, magnitude, "the aggregator's fee")?;
-    let balancing = cost(imbalance, deviation, "the deviation's cost")?;
-    let energy = cost(price_root, committed, "the energy's cost")?;
-    let rent = cost(congestion, committed, "the congestion rent")?;
+    let fee = cost(parameters.aggregator_fee, magnitude, "the aggregator's fee")?.0 as i128;
+    let balancing = cost(imbalance, deviation, "the deviation's cost")?.0 as i128;
+    let (mut local, mut energy, mut rent) = (0, 0, 0);
+    for (at, bought) in [(position.prices, held), (prices, beyond)] {
+        let congestion = at.bus.checked_sub(at.root).ok_or_else(|| too_large("the congestion price"))?;
+        local += cost(at.bus, bought, "the energy's cost")?.0 as i128;
+        energy += cost(at.root, bought, "the energy's cost")?.0 as i128;
+        rent += cost(congestion, bought, "the congestion rent")?.0 as i128;
+    }
     let whole =
         |figure: i128| i64::try_from(figure).map(NanoEur).map_err(|_| too_large("a balance's change"));
-    let [local, fee, balancing, energy, rent] = [local, fee, balancing, energy, rent].map(|c| c.0 as i128);
     let (paid, received) = (local + fee + balancing, fee + energy + balancing + rent);
     Ok(SiteSettlement {
         site: whole(-paid)?,
@@ -149,6 +188,34 @@ mod tests {
         check((80, 50), 400, Some(90.0), [-750, 10, 440, 300]);
     }
 
+    /// 400 kW held day-ahead at 60 EUR/MWh at the bus and 40 at the root, then 80 and 50.
+    fn check_held(committed_kw: i64, kwh: Option<f64>, expected: [i64; 4]) {
+        let prices = |bus: i64, root: i64| SitePrices {
+            bus: PicoEurPerWh(bus * 1_000_000),
+            root: PicoEurPerWh(root * 1_000_000),
+        };
+        let position = Position { power: Milliwatt(400_000_000), prices: prices(60, 40) };
+        let delivered = kwh.and_then(|kwh| Millijoule::from_wh(kwh * 1e3));
+        let commitment = Milliwatt(committed_kw * 1_000_000);
+        let got =
+            settle_site_beyond(&parameters(), &position, prices(80, 50), commitment, delivered).unwrap();
+        let expected = expected.map(|cent| NanoEur(cent * 10_000_000));
+        assert_eq!([got.site, got.aggregator, got.tso, got.dso], expected);
+        assert_eq!(got.rounding, NanoEur::ZERO);
+    }
+
+    #[test]
+    fn a_position_is_paid_as_bought_and_only_the_rest_in_real_time() {
+        // 0.1 MWh held cost 6 EUR, 4 of it the transmission side's, whatever real time costs.
+        check_held(400, None, [-610, 10, 400, 200]);
+        // 0.05 MWh more at 80, of which 50 are the transmission side's; the fee on all.
+        check_held(600, None, [-1015, 15, 650, 350]);
+        // All sold back: what was paid at 60 earns 80.
+        check_held(0, None, [200, 0, -100, -100]);
+        // 0.01 MWh more than committed, at 80 + 20.
+        check_held(400, Some(110.0), [-710, 10, 500, 200]);
+    }
+
     #[test]
     fn what_does_not_fit_is_refused() {
         let settle = |kw, delivered| {
@@ -173,6 +240,20 @@ mod tests {
             let settled = settle_site(&parameters(), bus, root, Milliwatt(commitment), delivered).unwrap();
             prop_assert_eq!(settled.sum(), NanoEur::ZERO);
             prop_assert!(settled.rounding.0.abs() <= 2);
+        }
+
+        #[test]
+        fn nor_is_it_with_a_position(
+            held in (-10_000_000_000i64..=10_000_000_000, -1_000_000_000_000i64..=1_000_000_000_000),
+            price_root in -1_000_000_000_000i64..=1_000_000_000_000,
+            commitment in -10_000_000_000i64..=10_000_000_000,
+        ) {
+            let prices = |bus: i64| SitePrices { bus: PicoEurPerWh(bus), root: PicoEurPerWh(price_root) };
+            let position = Position { power: Milliwatt(held.0), prices: prices(held.1) };
+            let (now, commitment) = (prices(price_root / 2), Milliwatt(commitment));
+            let settled = settle_site_beyond(&parameters(), &position, now, commitment, None).unwrap();
+            prop_assert_eq!(settled.sum(), NanoEur::ZERO);
+            prop_assert!(settled.rounding.0.abs() <= 3);
         }
     }
 }
