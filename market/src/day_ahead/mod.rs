@@ -9,5 +9,10 @@
 pub mod certificate;
 pub mod clearing;
 pub mod orders;
+mod question;
+pub mod rounds;
 pub mod rules;
+mod schedule;
 pub mod terms;
+
+pub use question::MAX_ASKED;

@@ -141,7 +141,7 @@ impl GridMarket<'_> {
 
     /// What a party is sure to ask for from the tolerance above a price to as much below: the answers
     /// within that stretch, or level ones around it. Reversed where its answers say too little.
-    fn surely(&self, samples: &Samples, price: PicoEurPerWh) -> Demand {
+    pub(crate) fn surely(&self, samples: &Samples, price: PicoEurPerWh) -> Demand {
         let tolerance = self.terms.tolerances.price;
         let known = samples.known();
         let below = known.partition_point(|sample| sample.tick <= price + tolerance);
@@ -151,7 +151,7 @@ impl GridMarket<'_> {
         Demand { low: power(below.saturating_sub(1)), high: power(above) }
     }
 
-    fn problem(&self, parties: &[Party<'_>]) -> Result<GridProblem, GridRoundsError> {
+    pub(crate) fn problem(&self, parties: &[Party<'_>]) -> Result<GridProblem, GridRoundsError> {
         let (first, last) = (self.range.min().0, self.range.max().0 + 1);
         let mut offers = Vec::with_capacity(parties.len() + self.terms.reactive.len());
         for (party, Party { bus, samples }) in parties.iter().enumerate() {
@@ -200,7 +200,11 @@ impl GridMarket<'_> {
 
     /// The two answers below a price and the two above it that lie nearest, of any of a bus's parties;
     /// none where all of them are level.
-    fn edges<'a>(&self, here: impl Iterator<Item = &'a Samples>, price: PicoEurPerWh) -> Option<[i64; 4]> {
+    pub(crate) fn edges<'a>(
+        &self,
+        here: impl Iterator<Item = &'a Samples>,
+        price: PicoEurPerWh,
+    ) -> Option<[i64; 4]> {
         let (first, last) = (self.range.min().0, self.range.max().0 + 1);
         let (mut edges, mut level) = ([first, first, last, last], true);
         for samples in here {

@@ -13,6 +13,7 @@ mod error;
 mod orders;
 
 pub use error::DayAheadCertificateError;
+pub(super) use orders::{energy_standing, power_tolerance};
 
 use super::clearing::{DayAheadClearing, IntervalPrices};
 use super::orders::Orders;
