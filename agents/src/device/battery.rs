@@ -21,9 +21,7 @@ pub fn curve(
     outlook: &Outlook,
     values: &mut KeptValues,
 ) -> Result<FlexCurve, AgentError> {
-    if state.charge_max.0 < 0 || state.discharge_max.0 < 0 || state.capacity.0 < 0 {
-        return Err(AgentError::BadState { reason: "a limit or the capacity is negative" });
-    }
+    check(state)?;
     if outlook.prices.is_empty() {
         return Ok(FlexCurve::inelastic(Milliwatt::ZERO));
     }
@@ -50,6 +48,17 @@ pub fn curve(
     let span = Span { prices: outlook.level_prices(), hours: outlook.hours(), step_hours: outlook.hours() };
     let offer = offer(after, &store, energy_wh, &span);
     Ok(curve_of(offer.least_w, &offer.rungs, outlook.range)?)
+}
+
+/// Refuses a state that can't be true.
+///
+/// # Errors
+/// [`AgentError::BadState`] for a negative power limit or capacity.
+pub fn check(state: &BatteryState) -> Result<(), AgentError> {
+    if state.charge_max.0 < 0 || state.discharge_max.0 < 0 || state.capacity.0 < 0 {
+        return Err(AgentError::BadState { reason: "a limit or the capacity is negative" });
+    }
+    Ok(())
 }
 
 /// Energy at the start of the interval bid for, should power stay as it is until then.

@@ -28,11 +28,7 @@ pub fn bid(
     wish: &ChargerPreferences,
     outlook: &Outlook,
 ) -> Result<DeviceBid, AgentError> {
-    if state.power_min.0 < 0 || state.power_max < state.power_min {
-        return Err(AgentError::BadState {
-            reason: "the least charging power is negative or above the most",
-        });
-    }
+    check(state)?;
     let charged_wh = watt_hours(state.session) + watt(state.power).max(0.0) * outlook.hours_until_start();
     let needed_wh = wish.energy_need_wh - charged_wh;
     if !state.plugged || needed_wh <= 0.0 {
@@ -66,6 +62,19 @@ pub fn bid(
     let rungs = worth_at_least(offer.rungs, unmet, cant_wait_wh / outlook.hours());
     let (rungs, block) = with_block(rungs, state.power_min);
     Ok(DeviceBid { curve: curve_of(0.0, &rungs, outlook.range)?, block })
+}
+
+/// Refuses a state that can't be true.
+///
+/// # Errors
+/// [`AgentError::BadState`] where its limits are reversed or negative.
+pub fn check(state: &ChargerState) -> Result<(), AgentError> {
+    if state.power_min.0 < 0 || state.power_max < state.power_min {
+        return Err(AgentError::BadState {
+            reason: "the least charging power is negative or above the most",
+        });
+    }
+    Ok(())
 }
 
 /// The steps from the end of the interval bid for until the car leaves. Beyond the forecast the
@@ -139,6 +148,7 @@ mod tests {
     fn wish(departure: &str, need_wh: f64) -> ChargerPreferences {
         ChargerPreferences {
             departure: departure.to_owned().try_into().unwrap(),
+            arrival: None,
             energy_need_wh: need_wh,
             unmet_eur_per_mwh: 1_000.0,
         }

@@ -47,6 +47,7 @@ proptest! {
         let leaves = arrives + quarters;
         let wish = Preferences::Charger(ChargerPreferences {
             departure: format!("{:02}:{:02}", leaves / 4, leaves % 4 * 15).try_into().unwrap(),
+            arrival: None,
             energy_need_wh: need_kwh * 1e3,
             unmet_eur_per_mwh: 1_000.0,
         });

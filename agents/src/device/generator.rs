@@ -64,10 +64,7 @@ pub fn curve(
 /// The quantile of what comes that the owner wants to promise. By day the plant's own sun is told from what
 /// it gave when read; at dawn from its nameplate, and from what it gives already.
 fn promised(available: Milliwatt, nameplate: Milliwatt, sun: &Sun, wish: &GeneratorPreferences) -> Milliwatt {
-    let [low, median, high] = sun.expected_ppm.rising().map(f64::from);
-    let from_median = (wish.quantile_percent - 50.0) / 40.0;
-    let other = if from_median < 0.0 { low } else { high };
-    let expected_ppm = median + (other - median) * from_median.abs();
+    let expected_ppm = quantile_ppm(&sun.expected_ppm, wish);
     let power = if sun.read_ppm >= DAWN_PPM {
         available.0 as f64 * expected_ppm / f64::from(sun.read_ppm)
     } else {
@@ -75,6 +72,27 @@ fn promised(available: Milliwatt, nameplate: Milliwatt, sun: &Sun, wish: &Genera
         (-(nameplate.0 as f64) * expected_ppm / 1e6).min(available.0 as f64)
     };
     Milliwatt(power.round() as i64).max(-nameplate)
+}
+
+/// The curve for an interval so far ahead that the plant's own reading says nothing of it: the quantile of the
+/// sun's forecast that the owner wants to promise, from the nameplate.
+///
+/// # Errors
+/// [`CurveError::OutOfBounds`] where the nameplate leaves what the market accepts.
+pub fn curve_ahead(
+    nameplate: Milliwatt,
+    wish: &GeneratorPreferences,
+    expected_ppm: &Quantiles<u32>,
+) -> Result<FlexCurve, CurveError> {
+    let power = nameplate.0 as f64 * quantile_ppm(expected_ppm, wish) / 1e6;
+    step_at_zero(-Milliwatt(power.round() as i64))
+}
+
+fn quantile_ppm(expected_ppm: &Quantiles<u32>, wish: &GeneratorPreferences) -> f64 {
+    let [low, median, high] = expected_ppm.rising().map(f64::from);
+    let from_median = (wish.quantile_percent - 50.0) / 40.0;
+    let other = if from_median < 0.0 { low } else { high };
+    median + (other - median) * from_median.abs()
 }
 
 fn step_at_zero(available: Milliwatt) -> Result<FlexCurve, CurveError> {

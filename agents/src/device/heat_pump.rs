@@ -8,6 +8,7 @@ use super::value::{Band, Store};
 use super::{watt, AgentError, Outlook};
 use hw_adapters::device::HeatPumpState;
 use market::curve::FlexCurve;
+use market::units::Milliwatt;
 
 /// How far beyond the comfort band the room's temperature is still told apart, in kelvin.
 const MARGIN_KELVIN: f64 = 5.0;
@@ -34,13 +35,9 @@ pub fn curve(
     if state.power_max.0 < 0 {
         return Err(AgentError::BadState { reason: "the most power is negative" });
     }
-    let room = Room { wish, outdoor_celsius: state.outdoor_millicelsius as f64 / 1e3 };
+    let room = Room::of(state, wish);
     let store = room.store(watt(state.power_max), outlook.hours());
-    let now_wh = room.energy_wh(state.room_millicelsius as f64 / 1e3);
-    let until_start = room.store(watt(state.power), outlook.hours_until_start());
-    let energy_wh = now_wh * until_start.retention
-        + until_start.gain_wh
-        + until_start.intake_wh(outlook.hours_until_start());
+    let energy_wh = room.energy_after_wh(state, watt(state.power), outlook.hours_until_start());
     // Heat left at the end spares heating later, at a mean price.
     let left_worth = |mean_price: f64| mean_price / room.performance();
     let over = |hours: f64| room.store(watt(state.power_max), hours);
@@ -50,16 +47,43 @@ pub fn curve(
     Ok(curve_of(offer.least_w, &offer.rungs, outlook.range)?)
 }
 
+/// The state in which `hours` at this power leave a room, should outdoors stay as it is.
+pub fn state_after(
+    state: &HeatPumpState,
+    wish: &HeatPumpPreferences,
+    power: Milliwatt,
+    hours: f64,
+) -> HeatPumpState {
+    let room = Room::of(state, wish);
+    let celsius = room.celsius(room.energy_after_wh(state, watt(power), hours));
+    HeatPumpState { power, room_millicelsius: (celsius * 1e3).round() as i64, ..*state }
+}
+
 /// A room of one heat capacity behind one thermal resistance (a 1R1C model; Bacher and Madsen, 2011).
 struct Room<'a> {
     wish: &'a HeatPumpPreferences,
     outdoor_celsius: f64,
 }
 
-impl Room<'_> {
+impl<'a> Room<'a> {
+    fn of(state: &HeatPumpState, wish: &'a HeatPumpPreferences) -> Self {
+        Self { wish, outdoor_celsius: state.outdoor_millicelsius as f64 / 1e3 }
+    }
+
+    /// Heat in the room as read, `hours` at this power later.
+    fn energy_after_wh(&self, state: &HeatPumpState, power_w: f64, hours: f64) -> f64 {
+        let store = self.store(power_w, hours);
+        let now_wh = self.energy_wh(state.room_millicelsius as f64 / 1e3);
+        now_wh * store.retention + store.gain_wh + store.intake_wh(hours)
+    }
+
     /// Heat above the reference, which lies [`MARGIN_KELVIN`] below the comfort band.
     fn energy_wh(&self, celsius: f64) -> f64 {
         (celsius - self.reference_celsius()) * self.wish.heat_capacity_wh_per_kelvin
+    }
+
+    fn celsius(&self, energy_wh: f64) -> f64 {
+        self.reference_celsius() + energy_wh / self.wish.heat_capacity_wh_per_kelvin
     }
 
     fn reference_celsius(&self) -> f64 {
@@ -104,7 +128,6 @@ impl Room<'_> {
 mod tests {
     use super::super::testing::{corners, outlook};
     use super::*;
-    use market::units::Milliwatt;
     use proptest::prelude::*;
 
     fn state(room_millicelsius: i64) -> HeatPumpState {

@@ -3,6 +3,7 @@
 //! One file for each kind of device. All of it is pure arithmetic: no device is read or written
 //! here, and time comes in with the [`Outlook`].
 
+pub mod ahead;
 pub mod base_load;
 pub mod battery;
 pub mod charger;
@@ -13,6 +14,7 @@ pub mod ladder;
 pub mod levels;
 pub mod offer;
 pub mod outlook;
+pub mod passage;
 pub mod preferences;
 pub mod value;
 

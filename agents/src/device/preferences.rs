@@ -37,6 +37,10 @@ pub struct BatteryPreferences {
 pub struct ChargerPreferences {
     /// When the car leaves, each day: UTC time of day, "HH:MM".
     pub departure: TimeOfDay,
+    /// When the car comes, each day, where the driver says so: a day-ahead market can then plan its charging
+    /// before it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<TimeOfDay>,
     /// Energy to be charged from plugging in to departure, in Wh.
     pub energy_need_wh: f64,
     /// What each MWh missing at departure costs the driver, in EUR/MWh.

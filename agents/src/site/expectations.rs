@@ -51,22 +51,61 @@ impl Expectations {
 
     /// What to look ahead with when bidding.
     pub fn outlook(&self, occasion: &Occasion, parameters: &MarketParameters) -> Outlook {
-        let Occasion { interval, read_at, horizon } = *occasion;
-        let fresh = self.fresh(interval, parameters);
+        self.outlook_from(occasion, 0, parameters)
+    }
+
+    /// What to look ahead with in each of `count` intervals from that of `occasion` on, as it is expected
+    /// now.
+    pub fn outlooks(&self, occasion: &Occasion, count: usize, parameters: &MarketParameters) -> Vec<Outlook> {
+        (0..count).map(|ahead| self.outlook_from(occasion, ahead, parameters)).collect()
+    }
+
+    /// The outlook `ahead` intervals after that of `occasion`.
+    fn outlook_from(&self, occasion: &Occasion, ahead: usize, parameters: &MarketParameters) -> Outlook {
+        let fresh = self.fresh(occasion.interval, parameters);
         let price = |at: Interval| -> Option<PriceQuantiles> {
             let forecast = fresh.and_then(|forecast| value_at(forecast, &forecast.prices, at, parameters));
             forecast.or_else(|| self.announced.get(&at).copied().map(Quantiles::certain))
         };
-        let later = (1..=horizon).map(|ahead| interval.later(ahead as i64, parameters.interval_s));
+        let interval = occasion.interval.later(ahead as i64, parameters.interval_s);
+        let later = (1..=occasion.horizon).map(|ahead| interval.later(ahead as i64, parameters.interval_s));
         Outlook {
             interval,
             interval_s: parameters.interval_s,
-            read_at,
+            // Later intervals are bid for as if read at their start.
+            read_at: if ahead == 0 { occasion.read_at } else { interval.start() },
             price: price(interval),
             prices: later.map_while(price).collect(),
             hourly_persistence: fresh.map_or(0.0, |forecast| f64::from(forecast.persistence_permille) / 1e3),
             range: PriceRange { min: parameters.price_min, max: parameters.price_max },
         }
+    }
+
+    /// What PV could feed in at `at`, in millionths of its nameplate, as is expected on `occasion`; none where
+    /// nobody says.
+    pub fn sun_at(
+        &self,
+        occasion: &Occasion,
+        at: Interval,
+        parameters: &MarketParameters,
+    ) -> Option<Quantiles<u32>> {
+        let forecast = self.fresh(occasion.interval, parameters)?;
+        value_at(forecast, &forecast.pv_ppm, at, parameters)
+    }
+
+    /// The feeder's load at `at` for each watt of it when the site was read, by the forecast's medians; none
+    /// where it is not forecast or there is none.
+    pub fn load_ratio(
+        &self,
+        occasion: &Occasion,
+        at: Interval,
+        parameters: &MarketParameters,
+    ) -> Option<f64> {
+        let forecast = self.fresh(occasion.interval, parameters)?;
+        let load = |at| value_at(forecast, &forecast.loads, at, parameters);
+        let read = load(parameters.interval_at(occasion.read_at))?.median();
+        let expected = load(at)?.median();
+        (read.0 > 0 && expected.0 >= 0).then(|| expected.0 as f64 / read.0 as f64)
     }
 
     /// What the sun does between the reading and the interval bid for, where that is forecast.
@@ -100,6 +139,7 @@ fn value_at<T: Copy>(
 mod tests {
     use super::*;
     use crate::scene::parameters;
+    use market::units::Milliwatt;
     use wire::message::ForecastPrice;
 
     fn interval(n: i64) -> Interval {
@@ -141,6 +181,40 @@ mod tests {
         check(&told(2), 6, &[60, 60, 60, 60, 50, 50, 50, 50, 50, 50, 50], 0.9);
         check(&told(2), 7, &[50; 11], 0.0);
         check(&Expectations::default(), 3, &[], 0.0);
+    }
+
+    #[test]
+    fn outlooks_far_ahead_rest_on_what_is_told_now() {
+        let occasion = Occasion { interval: interval(3), read_at: UnixSeconds(2_100), horizon: 2 };
+        let outlooks = told(2).outlooks(&occasion, 12, &parameters());
+        let at = |place: usize| {
+            let outlook: &Outlook = &outlooks[place];
+            let prices = outlook.price.iter().chain(&outlook.prices);
+            (outlook.read_at.0, prices.map(|price| price.median().0 / 1_000_000).collect::<Vec<_>>())
+        };
+        assert_eq!(at(0), (2_100, vec![60, 60, 60]));
+        assert_eq!(at(5), (8 * 900, vec![60, 60, 50]));
+        // Twelve intervals ahead the same forecast, three hours old by then, still counts.
+        assert_eq!(at(11), (14 * 900, vec![50, 50, 50]));
+        assert_eq!(told(2).sun_at(&occasion, interval(9), &parameters()), Some(Quantiles::certain(700_000)));
+        assert_eq!(told(2).sun_at(&occasion, interval(10), &parameters()), None);
+    }
+
+    #[test]
+    fn load_to_come_is_told_as_a_part_of_that_when_read() {
+        let mut told = told(2);
+        let kw = |kw: i64| Quantiles::certain(Milliwatt(kw * 1_000_000));
+        let forecast = told.forecast.as_mut().unwrap();
+        forecast.loads = vec![kw(20), kw(30), kw(0)];
+        let check = |bid: i64, at: i64, expected| {
+            let occasion =
+                Occasion { interval: interval(bid), read_at: UnixSeconds(900 * bid - 600), horizon: 2 };
+            assert_eq!(told.load_ratio(&occasion, interval(at), &parameters()), expected);
+        };
+        check(3, 3, Some(1.5));
+        check(3, 4, Some(0.0));
+        check(3, 5, None);
+        check(5, 3, None);
     }
 
     #[test]

@@ -6,9 +6,11 @@
 pub mod act;
 pub mod bidding;
 pub mod core;
+pub mod day_ahead;
 pub mod expectations;
 pub mod firm;
 mod lane;
+pub mod load_history;
 pub mod metering;
 pub mod options;
 pub mod plan;

@@ -153,6 +153,7 @@ mod tests {
     fn a_charger_that_runs_runs_at_least_at_its_least() {
         let wish = Preferences::Charger(ChargerPreferences {
             departure: "07:00".to_owned().try_into().unwrap(),
+            arrival: None,
             energy_need_wh: 1.0,
             unmet_eur_per_mwh: 1.0,
         });

@@ -173,11 +173,14 @@ pub fn charger_wish(
     size: &ChargerSize,
     midnight: UnixSeconds,
 ) -> Result<ChargerPreferences, PreferenceError> {
-    let departure = size.stay.map_or(midnight, |stay| midnight.plus(stay.departure_s));
-    let minute = departure.0.rem_euclid(86_400) / 60;
+    let time = |of_day_s: i64| {
+        let minute = midnight.plus(of_day_s).0.rem_euclid(86_400) / 60;
+        TimeOfDay::try_from(format!("{:02}:{:02}", minute / 60, minute % 60))
+    };
     let need = size.stay.map_or(Millijoule::ZERO, |stay| stay.energy_need);
     Ok(ChargerPreferences {
-        departure: TimeOfDay::try_from(format!("{:02}:{:02}", minute / 60, minute % 60))?,
+        departure: time(size.stay.map_or(0, |stay| stay.departure_s))?,
+        arrival: size.stay.map(|stay| time(stay.arrival_s)).transpose()?,
         energy_need_wh: need.kwh() * 1e3,
         unmet_eur_per_mwh: 1_000.0,
     })

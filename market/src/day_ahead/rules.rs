@@ -9,17 +9,25 @@ use serde::{Deserialize, Serialize};
 pub const MAX_SESSION_INTERVALS: u32 = 96;
 
 /// The rules. A session starts where the Unix second of an interval's start is a multiple of
-/// `intervals * interval_s`, so that 96 intervals of 900 s are a day in UTC, and is named by its first
-/// interval.
+/// `intervals * interval_s`, or `offset_s` after one, so that 96 intervals of 900 s are a day in UTC or in
+/// another time zone, and is named by its first interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayAheadRules {
     /// Intervals that are cleared together.
     pub intervals: u32,
+    /// Seconds by which sessions start after those multiples: a whole number of intervals below a session's
+    /// length.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset_s: i64,
     /// Bids for a session are taken from this many seconds before its first interval.
     pub bids_open_s: i64,
     /// The gate closes this many seconds before it.
     pub gate_closure_s: i64,
+}
+
+fn is_zero(offset_s: &i64) -> bool {
+    *offset_s == 0
 }
 
 impl DayAheadRules {
@@ -29,8 +37,13 @@ impl DayAheadRules {
     /// Names the first rule that does not hold.
     pub fn validate(&self, parameters: &MarketParameters) -> Result<(), ParameterError> {
         let session_s = self.session_s(parameters);
+        let whole_intervals = self.offset_s % parameters.interval_s.max(1) == 0;
         let rules = [
             ((2..=MAX_SESSION_INTERVALS).contains(&self.intervals), "day_ahead.intervals must lie in 2..=96"),
+            (
+                whole_intervals && (0..session_s).contains(&self.offset_s),
+                "day_ahead.offset_s must be whole intervals below a session's length",
+            ),
             (
                 self.gate_closure_s >= parameters.bids_open_s,
                 "day_ahead.gate_closure_s must be at least the real-time market's bids_open_s",
@@ -53,7 +66,8 @@ impl DayAheadRules {
 
     /// First interval of the session that `interval` belongs to: the session's name.
     pub fn session_of(&self, parameters: &MarketParameters, interval: Interval) -> Interval {
-        Interval::containing(interval.start(), self.session_s(parameters))
+        let shifted = Interval::containing(interval.start().plus(-self.offset_s), self.session_s(parameters));
+        Interval(shifted.start().plus(self.offset_s))
     }
 
     /// The session after `session`.
@@ -105,7 +119,8 @@ mod tests {
         }
     }
 
-    const DAY: DayAheadRules = DayAheadRules { intervals: 96, bids_open_s: 43_200, gate_closure_s: 36_000 };
+    const DAY: DayAheadRules =
+        DayAheadRules { intervals: 96, offset_s: 0, bids_open_s: 43_200, gate_closure_s: 36_000 };
 
     fn at(second: i64) -> Interval {
         Interval(UnixSeconds(second))
@@ -124,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn a_session_may_start_at_midnight_of_another_time_zone() {
+        let rules = DayAheadRules { offset_s: 23 * 3_600, ..DAY };
+        // 2025-01-14T23:00:00Z, midnight in Berlin, and the quarter of an hour before.
+        let midnight = at(1_736_895_600);
+        assert_eq!(rules.session_of(&parameters(), midnight), midnight);
+        assert_eq!(rules.session_of(&parameters(), midnight.later(-1, 900)), midnight.later(-96, 900));
+        assert_eq!(rules.index_of(&parameters(), at(1_736_899_200)), 4);
+    }
+
+    #[test]
     fn rules_that_make_no_market_are_refused_by_name() {
         let check = |spoil: &dyn Fn(&mut DayAheadRules), expected: &str| {
             let mut rules = DAY;
@@ -134,6 +159,8 @@ mod tests {
         check(&|_| {}, "");
         check(&|r| r.intervals = 1, "day_ahead.intervals");
         check(&|r| r.intervals = 97, "day_ahead.intervals");
+        check(&|r| r.offset_s = 901, "day_ahead.offset_s");
+        check(&|r| r.offset_s = 86_400, "day_ahead.offset_s");
         check(&|r| r.gate_closure_s = 599, "gate_closure_s must be at least");
         check(&|r| r.bids_open_s = 36_000, "must be more than its gate_closure_s");
         check(&|r| r.bids_open_s = 86_401, "at most a session's length");
