@@ -166,3 +166,6 @@ fn check_shape(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
