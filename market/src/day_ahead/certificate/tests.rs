@@ -156,7 +156,9 @@ fn a_dispatch_that_is_feasible_and_costs_more_is_refused() {
         charge[to] += kilowatt;
         let said = check_all(&case, &moved).unwrap_err();
         match said {
-            Error::Storage { index: 1, reason, .. } if reason.contains("energy is") => {
+            Error::Storage { index: 1, source: OrderRefused { reason, .. } }
+                if reason.contains("energy is") =>
+            {
                 dearer += usize::from(!reason.contains("in store"));
             }
             // The feeder or the supply would not have it.
@@ -184,11 +186,11 @@ fn what_has_not_a_figure_for_everything_is_refused_by_name() {
     check(&|c| c.intervals[0].binding.push((9, Multipliers::default())), "limits that bind");
     check(&|c| c.intervals[0].binding = vec![(1, Multipliers::default()); 2], "limits that bind");
     check(&|c| assert!(c.storages.pop().is_some()), "storage awards: 1 given, 2 needed");
-    check(&|c| assert!(c.storages[0].charge.pop().is_some()), "charging powers");
-    check(&|c| assert!(c.storages[0].discharge.pop().is_some()), "discharging powers");
-    check(&|c| assert!(c.storages[0].stored_values.pop().is_some()), "stored values");
+    check(&|c| assert!(c.storages[0].charge.pop().is_some()), "a figure for each interval");
+    check(&|c| assert!(c.storages[0].discharge.pop().is_some()), "a figure for each interval");
+    check(&|c| assert!(c.storages[0].stored_values.pop().is_some()), "a figure for each interval");
     check(&|c| assert!(c.deferrables.pop().is_some()), "deferrable awards");
-    check(&|c| assert!(c.deferrables[0].power.pop().is_some()), "deferred powers: 4 given, 5 needed");
+    check(&|c| assert!(c.deferrables[0].power.pop().is_some()), "each interval of its window");
     let elsewhere = Orders { storages: vec![storage(3), storage(1)], ..case.orders.clone() };
     let said = super::check(&case.terms, &case.supplies, &elsewhere, &cleared.clearing, &case.said(&cleared));
     assert_eq!(said, Err(Error::UnknownPlace { place: 3 }));
