@@ -12,6 +12,8 @@ pub mod orders;
 mod question;
 pub mod rounds;
 pub mod rules;
+#[cfg(test)]
+mod sample;
 mod schedule;
 pub mod terms;
 

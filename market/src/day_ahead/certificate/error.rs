@@ -35,23 +35,31 @@ pub enum DayAheadCertificateError {
         source: CertificateError,
     },
     /// A storage order's schedule.
-    #[error("storage order {index}, interval {interval}: {reason}")]
+    #[error("storage order {index}: {source}")]
     Storage {
         /// Which order.
         index: usize,
-        /// Counted from the session's first.
-        interval: usize,
         /// What does not hold.
-        reason: &'static str,
+        #[source]
+        source: OrderRefused,
     },
     /// A deferrable order's schedule.
-    #[error("deferrable order {index}, interval {interval}: {reason}")]
+    #[error("deferrable order {index}: {source}")]
     Deferrable {
         /// Which order.
         index: usize,
-        /// Counted from the session's first.
-        interval: usize,
         /// What does not hold.
-        reason: &'static str,
+        #[source]
+        source: OrderRefused,
     },
+}
+
+/// What of one order's schedule does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("interval {interval}: {reason}")]
+pub struct OrderRefused {
+    /// Counted from the session's first; where it is about all of them, the first after.
+    pub interval: usize,
+    /// What does not hold.
+    pub reason: &'static str,
 }

@@ -12,7 +12,8 @@
 mod error;
 mod orders;
 
-pub use error::DayAheadCertificateError;
+pub use error::{DayAheadCertificateError, OrderRefused};
+pub use orders::{check_deferrable, check_storage};
 pub(super) use orders::{energy_standing, power_tolerance};
 
 use super::clearing::{DayAheadClearing, IntervalPrices};
@@ -42,12 +43,12 @@ pub fn check(
     for (index, (order, award)) in orders.storages.iter().zip(&clearing.storages).enumerate() {
         let prices = prices_at(clearing, order.place);
         orders::check_storage(terms, &order.order, award, &prices)
-            .map_err(|(interval, reason)| Error::Storage { index, interval, reason })?;
+            .map_err(|source| Error::Storage { index, source })?;
     }
     for (index, (order, award)) in orders.deferrables.iter().zip(&clearing.deferrables).enumerate() {
         let prices = prices_at(clearing, order.place);
         orders::check_deferrable(terms, &order.order, award, &prices)
-            .map_err(|(interval, reason)| Error::Deferrable { index, interval, reason })?;
+            .map_err(|source| Error::Deferrable { index, source })?;
     }
     for interval in 0..intervals {
         let mut all = demands[interval].clone();
@@ -150,15 +151,6 @@ fn check_shape(
             return Err(Error::Binding);
         }
     }
-    for award in &clearing.storages {
-        long("charging powers", award.charge.len(), intervals)?;
-        long("discharging powers", award.discharge.len(), intervals)?;
-        long("stored values", award.stored_values.len(), intervals)?;
-    }
-    for (placed, award) in orders.deferrables.iter().zip(&clearing.deferrables) {
-        let window = placed.order.end.saturating_sub(placed.order.start) as usize;
-        long("deferred powers", award.power.len(), window)?;
-    }
     let storages = orders.storages.iter().map(|order| order.place);
     let deferrables = orders.deferrables.iter().map(|order| order.place);
     match storages.chain(deferrables).find(|place| *place >= places) {
@@ -166,3 +158,6 @@ fn check_shape(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

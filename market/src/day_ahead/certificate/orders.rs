@@ -9,13 +9,11 @@
 //! of its largest limit, prices to the tolerance of the terms, and energy's worth stays exactly the same from
 //! one interval to the next where the store is neither empty nor full.
 
-use super::super::clearing::{DeferrableAward, StorageAward};
-use super::super::orders::{DeferrableOffer, StorageOffer, MICRO};
-use super::super::terms::DayAheadTerms;
+use super::OrderRefused;
+use crate::day_ahead::clearing::{DeferrableAward, StorageAward};
+use crate::day_ahead::orders::{DeferrableOffer, StorageOffer, MICRO};
+use crate::day_ahead::terms::DayAheadTerms;
 use crate::units::{Millijoule, Milliwatt, PicoEurPerWh, MILLIJOULE_PER_WH};
-
-/// When, and what does not hold.
-type Refused = (usize, &'static str);
 
 /// What a power may be off by where its most is `most`.
 pub(in crate::day_ahead) fn power_tolerance(terms: &DayAheadTerms, most: Milliwatt) -> Milliwatt {
@@ -49,20 +47,28 @@ fn wide(price: PicoEurPerWh) -> i128 {
     i128::from(price.0)
 }
 
-/// Checks a storage order's schedule; every list is as long as there are prices.
-pub(super) fn check_storage(
+/// Checks a storage order's schedule against its bus's prices by interval.
+///
+/// # Errors
+/// The first condition that fails.
+pub fn check_storage(
     terms: &DayAheadTerms,
     order: &StorageOffer,
     award: &StorageAward,
     prices: &[PicoEurPerWh],
-) -> Result<(), Refused> {
+) -> Result<(), OrderRefused> {
     let intervals = prices.len();
+    let lengths = [award.charge.len(), award.discharge.len(), award.stored_values.len()];
+    if lengths.iter().any(|length| *length != intervals) {
+        let reason = "its schedule has not a figure for each interval";
+        return Err(OrderRefused { interval: intervals, reason });
+    }
     let tolerance = wide(terms.grid().tolerances.price);
     let (charge_efficiency, discharge_efficiency) =
         (i128::from(order.charge_efficiency_ppm), i128::from(order.discharge_efficiency_ppm));
     let mut energy = i128::from(order.energy_start.0) * MICRO;
     for (interval, price) in prices.iter().enumerate() {
-        let wrong = |reason| Err((interval, reason));
+        let wrong = |reason| Err(OrderRefused { interval, reason });
         let (charge, discharge) = (award.charge[interval], award.discharge[interval]);
         if !(Milliwatt::ZERO..=order.charge_max).contains(&charge) {
             return wrong("it charges with less than nothing or more than its most");
@@ -85,8 +91,8 @@ pub(super) fn check_storage(
         if !standing.suits(reduced, tolerance * discharge_efficiency) {
             return wrong("it discharges as its bus's price and what stored energy is worth don't ask for");
         }
-        let (at_least, at_most) =
-            energy_standing(order, energy, (interval, intervals)).map_err(|r| (interval, r))?;
+        let (at_least, at_most) = energy_standing(order, energy, (interval, intervals))
+            .map_err(|reason| OrderRefused { interval, reason })?;
         let later = award.stored_values.get(interval + 1).map_or(0, |value| wide(*value));
         if (value > later && !at_least) || (value < later && !at_most) {
             return wrong("what stored energy is worth changes, and the store is neither empty nor full");
@@ -114,31 +120,42 @@ pub(in crate::day_ahead) fn energy_standing(
     Ok((energy_micro <= floor + tolerance, energy_micro >= ceiling - tolerance))
 }
 
-/// Checks a deferrable order's schedule, which is as long as its window.
-pub(super) fn check_deferrable(
+/// Checks a deferrable order's schedule against its bus's prices by interval.
+///
+/// # Errors
+/// The first condition that fails.
+pub fn check_deferrable(
     terms: &DayAheadTerms,
     order: &DeferrableOffer,
     award: &DeferrableAward,
     prices: &[PicoEurPerWh],
-) -> Result<(), Refused> {
+) -> Result<(), OrderRefused> {
     let tolerance = wide(terms.grid().tolerances.price);
+    let interval = order.end as usize;
+    if order.start > order.end
+        || interval > prices.len()
+        || award.power.len() != (order.end - order.start) as usize
+    {
+        let reason = "its schedule has not a figure for each interval of its window";
+        return Err(OrderRefused { interval, reason });
+    }
     let mut energy = 0;
     for (power, interval) in award.power.iter().zip(order.start as usize..) {
-        let wrong = |reason| Err((interval, reason));
-        let Some(price) = prices.get(interval) else { return wrong("it has no price") };
+        let wrong = |reason| Err(OrderRefused { interval, reason });
+        let price = prices[interval];
         if !(Milliwatt::ZERO..=order.power_max).contains(power) {
             return wrong("it takes less than nothing or more than its most");
         }
         energy += i128::from(power.0) * i128::from(terms.interval_s()) * MICRO;
         let standing = Standing::of(*power, order.power_max, power_tolerance(terms, order.power_max));
-        if !standing.suits(wide(*price) - wide(award.energy_value), tolerance) {
+        if !standing.suits(wide(price) - wide(award.energy_value), tolerance) {
             return wrong("it takes what its bus's price and what its energy is worth don't ask for");
         }
     }
     let off = energy - i128::from(order.energy.0) * MICRO;
     let allowed = energy_tolerance_micro(order.energy);
     if off < -allowed || off > allowed {
-        return Err((order.end as usize, "it does not take its energy"));
+        return Err(OrderRefused { interval, reason: "by then it does not take its energy" });
     }
     Ok(())
 }
