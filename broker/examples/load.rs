@@ -114,6 +114,7 @@ fn firm() -> Body {
             range: Default::default(),
             allocation: Default::default(),
         },
+        parts: None,
         allocation: Default::default(),
         path: Default::default(),
         finality: ByteBuf::from(vec![0x5a; FIRM_BYTES]),

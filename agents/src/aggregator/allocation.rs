@@ -2,6 +2,7 @@
 //! what is then said up (final demand) and down (firm price).
 
 use super::rounds::{FixedBid, FixedBids};
+use market::dlmp::BusDlmp;
 use market::parameters::MarketParameters;
 use market::share::{split, Demand as DemandRange};
 use market::units::{Milliwatt, PicoEurPerWh};
@@ -119,14 +120,22 @@ impl Allocated {
         }
     }
 
-    /// What is said to the site at `place` of the fixed bids, once `finality` proves the clearing decided.
-    pub fn firm(&self, fixed: &FixedBids, place: usize, finality: &ByteBuf) -> Option<Firm> {
+    /// What is said to the site at `place` of the fixed bids, once `finality` proves the clearing decided, of
+    /// which its bus's prices have these parts.
+    pub fn firm(
+        &self,
+        fixed: &FixedBids,
+        place: usize,
+        parts: impl Fn(&str) -> Option<BusDlmp>,
+        finality: &ByteBuf,
+    ) -> Option<Firm> {
         let (at, range) = self.buses.get(*self.bus_of.get(place)?)?;
         let mut path = self.tree.path(place)?;
         path.salt = fixed.bids[place].salt;
         Some(Firm {
             interval: fixed.interval,
             bus: BusAward { bus: at.bus.clone(), price: at.price, range: *range, allocation: at.allocation },
+            parts: parts(&at.bus).map(Box::new),
             allocation: self.allocations[place],
             path,
             finality: finality.clone(),

@@ -219,6 +219,10 @@ impl SiteCore {
             // The ledger holds one clearing of an interval and one root in it: this is the same again.
             return Ok(());
         }
+        let parts = firm.parts.as_deref();
+        let parts = parts.map_or_else(|| "of parts unknown".to_owned(), |parts| parts.real.to_string());
+        let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
+        note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
         let orders = self.orders(firm.interval, allocation, bids[place]);
         self.firm.insert(firm.interval, (allocation, orders.clone()));
         if firm.interval == here {

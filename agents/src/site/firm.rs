@@ -1,6 +1,7 @@
 //! What a site checks before it believes a firm price: that the validators decided it, that its own
 //! bid lies under its aggregator's root with this allocation, and that the allocation is its own
-//! demand at the price, with the same share of the step as everybody else at its bus.
+//! demand at the price, with the same share of the step as everybody else at its bus, and that the
+//! price is made of what it is told.
 
 use super::bidding::OwnBid;
 use super::plan::Allocation;
@@ -53,6 +54,12 @@ pub enum FirmError {
         bus: String,
         /// What was awarded.
         allocation: Milliwatt,
+    },
+    /// The price is told to be made of something else than follows from the clearing.
+    #[error("the parts told of the price at {bus} do not follow from the clearing")]
+    OtherParts {
+        /// The site's bus.
+        bus: String,
     },
     /// No bid of the site lies under the root with this allocation.
     #[error("no bid of ours lies under the aggregator's root with an allocation of {allocation}")]
@@ -108,6 +115,7 @@ pub fn check_firm(
     };
     let demand = aggregator_demand(standing, verifier, &clearing)?;
     check_award(standing, &clearing, &demand, &firm.bus)?;
+    check_parts(standing, &clearing, firm)?;
     let bid = cleared_bid(standing, firm, &demand, bids)?;
     check_share(bids[bid].curve.demand_within(firm.bus.price, standing.price_tolerance), firm)?;
     let export_full = is_export_full(standing, &clearing, firm.bus.price);
@@ -155,6 +163,14 @@ fn check_award(
         return Err(FirmError::AwardOutOfRange { bus: award.bus.clone(), allocation: award.allocation });
     }
     Ok(())
+}
+
+fn check_parts(standing: &Standing, clearing: &ClearingEntry, firm: &Firm) -> Result<(), FirmError> {
+    let parts = standing.price_parts.of(clearing).and_then(|parts| parts.get(standing.bus_place).copied());
+    if parts.as_ref() == firm.parts.as_deref() {
+        return Ok(());
+    }
+    Err(FirmError::OtherParts { bus: standing.bus.clone() })
 }
 
 fn cleared_bid(
@@ -207,6 +223,7 @@ mod tests {
         let firm = Firm {
             interval: Interval::default(),
             bus,
+            parts: None,
             allocation: Milliwatt(allocation),
             path: Default::default(),
             finality: Default::default(),

@@ -8,7 +8,6 @@
 //! clearing is one when its certificate holds on what was answered.
 
 use super::certificate::{CertificateError, GridClearing};
-use super::dlmp::{self, PlaceParts};
 use super::error::GridError;
 use super::problem::{GridProblem, Offer, Piece, Reactive, Supply};
 use super::rounding::{publish, RoundingError};
@@ -54,8 +53,6 @@ pub struct GridCleared {
     pub clearing: GridClearing,
     /// What each party was given, and what its answers surely allow it, in the order of the parties.
     pub demands: Vec<PlacedDemand>,
-    /// What each place's prices are made of.
-    pub parts: Vec<PlaceParts>,
 }
 
 /// Why rounds can't go on.
@@ -111,10 +108,7 @@ impl GridMarket<'_> {
         }
         if unknown == 0 {
             match self.terms.check(self.supply, &clearing, &demands) {
-                Ok(()) => {
-                    let parts = dlmp::parts(&problem, &solution);
-                    return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands, parts })));
-                }
+                Ok(()) => return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands }))),
                 Err(error) if rounds_left == 0 => return Err(error.into()),
                 Err(_) => {}
             }

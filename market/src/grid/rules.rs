@@ -4,7 +4,9 @@
 use super::certificate::{
     self, CertificateError, GridClearing, PartyDemand, ReactiveTerms, Terms, Tolerances,
 };
+use super::dlmp;
 use super::problem::{Branch, Losses, Network, Objective, VoltageBand};
+use crate::dlmp::BusDlmp;
 use crate::feeder::{Feeder, Line, Tree};
 use crate::share::Demand;
 use crate::supply::SupplyCurve;
@@ -261,6 +263,11 @@ impl GridTerms {
             taken(&PlacedDemand { place, range: nothing.0, allocation: nothing.1 }, *reactive)
         }));
         certificate::check(&terms, clearing, &parties)
+    }
+
+    /// What the prices of a published clearing are made of, by place; as [`dlmp::published`].
+    pub fn dlmps(&self, clearing: &GridClearing) -> Option<Vec<BusDlmp>> {
+        dlmp::published(&self.network, &self.objective, clearing)
     }
 }
 

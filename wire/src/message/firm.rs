@@ -2,6 +2,7 @@
 
 use super::metering::DeviceFault;
 use crate::hash::Hash32;
+use market::dlmp::BusDlmp;
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
 use market::units::{Milliwatt, PicoEurPerWh};
@@ -9,13 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 /// A firm price. The site checks all of it: that its own bid lies under the root, that its
-/// allocation is its own demand at the price, and that validators' votes stand behind the block.
+/// allocation is its own demand at the price, that the price's parts follow from the clearing, and that
+/// validators' votes stand behind the block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firm {
     /// For which interval.
     pub interval: Interval,
     /// Price and range at the site's bus, as the ledger has it for this aggregator.
     pub bus: BusAward,
+    /// What the bus's prices are made of, as it follows from the clearing decided; none where a part is
+    /// beyond what the market counts in.
+    pub parts: Option<Box<BusDlmp>>,
     /// What the site owes physically.
     pub allocation: Milliwatt,
     /// From the site's leaf to the allocations' root.

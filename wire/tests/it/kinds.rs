@@ -2,6 +2,7 @@
 
 use crate::world::{bid, network, party, registry, signer};
 use market::curve::Breakpoint;
+use market::dlmp::{BusDlmp, Dlmp};
 use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
 use market::interval::{Interval, UnixSeconds};
 use market::share::Demand as Range;
@@ -135,6 +136,10 @@ fn after_the_decision() -> Vec<(Role, Body)> {
     let firm = Firm {
         interval: INTERVAL,
         bus: BusAward { bus: "b".into(), price: PicoEurPerWh(3), range: range(), allocation: Milliwatt(4) },
+        parts: Some(Box::new(BusDlmp {
+            real: Dlmp { energy: PicoEurPerWh(5), loss: PicoEurPerWh(-2), ..Dlmp::default() },
+            reactive: Some(Dlmp::default()),
+        })),
         allocation: Milliwatt(-4),
         path: MerkleSumPath { salt: HASH, steps: vec![step, PathStep { left: false, ..step }] },
         finality: ByteBuf::from(vec![7; 70_000]),

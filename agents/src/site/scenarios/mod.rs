@@ -269,7 +269,7 @@ fn an_interval_from_reading_to_metering() {
     after_bidding(&[
         (Accepted, &[]),
         // The battery is worth 50: at exactly 50, half of its 8 kW step is charging and discharging by zero.
-        (Firm(900, 50, 500), &["accept"]),
+        (Firm(900, 50, 500), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 0=0 1=free"]),
         (Counted(900, 1_250), &["reading of 0: 250 Wh"]),
         (Accepted, &[]),
@@ -277,7 +277,7 @@ fn an_interval_from_reading_to_metering() {
         (Accepted, &[]),
         (At(1_200), &["read all for 1800"]),
         (AllRead(1_800), &["bid -6000..4500 with 250 Wh"]),
-        (Firm(1_800, 40, 0), &["accept"]),
+        (Firm(1_800, 40, 0), &["note firm", "accept"]),
         (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
         (Counted(1_800, 1_240), &["note no-reading"]),
         (Written(1_800), &["report 2500, 2 confirmed"]),
@@ -286,7 +286,10 @@ fn an_interval_from_reading_to_metering() {
 
 #[test]
 fn below_zero_pv_is_curtailed() {
-    after_bidding(&[(Firm(900, -10, 0), &["accept"]), (At(900), &["read meter at 900", "write 0=4000 1=0"])]);
+    after_bidding(&[
+        (Firm(900, -10, 0), &["note firm", "accept"]),
+        (At(900), &["read meter at 900", "write 0=4000 1=0"]),
+    ]);
 }
 
 #[test]
@@ -295,7 +298,7 @@ fn a_silent_device_is_left_out_and_comes_back_by_itself() {
         (Counted(0, 0), &["note no-reading"]),
         (At(300), &["read all for 900"]),
         (BatterySilent(900), &["note device-left-out", "bid -2000..500"]),
-        (Firm(900, 50, 0), &["accept"]),
+        (Firm(900, 50, 0), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 1=free"]),
         (At(1_200), &["read all for 1800"]),
         (AllRead(1_800), &[BID]),
@@ -318,7 +321,7 @@ fn a_silent_meter_leaves_the_last_base_load_and_no_reading() {
 #[test]
 fn a_setpoint_not_taken_is_reported() {
     after_bidding(&[
-        (Firm(900, 40, 0), &["accept"]),
+        (Firm(900, 40, 0), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 0=4000 1=free"]),
         (BatteryFails(900), &["note device-fault", "report 2500, 1 confirmed battery"]),
     ]);
@@ -327,7 +330,7 @@ fn a_setpoint_not_taken_is_reported() {
 #[test]
 fn without_a_firm_price_the_last_schedule_stands_for_two_intervals() {
     after_bidding(&[
-        (Firm(900, 40, 0), &["accept"]),
+        (Firm(900, 40, 0), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 0=4000 1=free"]),
         (At(1_800), &["read meter at 1800", "note no-firm-price", "write 0=4000 1=free"]),
         (Written(1_800), &["report no, 2 confirmed"]),
@@ -355,15 +358,16 @@ fn forged_firm_prices_are_refused_for_what_is_wrong_and_nothing_is_written_by_th
     check(Forgery::ShareRooted, "not our marginal share");
     check(Forgery::PriceTold, "not the one decided");
     check(Forgery::OtherInterval, "no clearing of");
+    check(Forgery::PartsTold, "do not follow from the clearing");
     // The same world without a forgery is believed.
-    after_bidding(&[(Forged(900, Forgery::None), &["accept"])]);
+    after_bidding(&[(Forged(900, Forgery::None), &["note firm", "accept"])]);
 }
 
 #[test]
 fn a_late_firm_price_still_holds_for_the_rest_of_its_interval() {
     after_bidding(&[
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
-        (Firm(900, 40, 0), &["write 0=4000 1=free", "accept"]),
+        (Firm(900, 40, 0), &["note firm", "write 0=4000 1=free", "accept"]),
     ]);
 }
 
@@ -380,7 +384,7 @@ fn the_forward_bid_stands_where_the_site_could_not_bid_again() {
     after_bidding(&[
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
         (At(1_700), &[]),
-        (Firm(1_800, 40, 0), &["accept"]),
+        (Firm(1_800, 40, 0), &["note firm", "accept"]),
         (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
     ]);
 }

@@ -8,6 +8,7 @@ use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
 use ledger::block::{entries_root, Block, DecidedBlock, Header};
 use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
+use market::dlmp::BusDlmp;
 use market::feeder::{Feeder, Line};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
@@ -40,6 +41,8 @@ pub enum Forgery {
     PriceTold,
     /// What was decided is another interval's.
     OtherInterval,
+    /// The price is told to be part congestion, which it isn't.
+    PartsTold,
 }
 
 /// Keys and genesis.
@@ -136,25 +139,30 @@ impl World {
         let other = Demand { low: Milliwatt(1_000_000), high: Milliwatt(3_000_000) };
         let range = Demand { low: own.low + other.low, high: own.high + other.high };
         let total = range.low + Milliwatt(range.step().0 * served / 1_000);
-        let mut parts = split(total, &[own, other]).unwrap();
+        let mut shares = split(total, &[own, other]).unwrap();
         match forgery {
             Forgery::AllocationRooted => {
-                parts = vec![own.high + Milliwatt(1), total - own.high - Milliwatt(1)]
+                shares = vec![own.high + Milliwatt(1), total - own.high - Milliwatt(1)]
             }
-            Forgery::ShareRooted => parts = vec![own.low, total - own.low],
+            Forgery::ShareRooted => shares = vec![own.low, total - own.low],
             _ => {}
         }
         let at = BusPrice { bus: "b".into(), price, allocation: total };
-        let (final_demand, mut path) = self.final_demand(bid, interval, (at, range), &parts);
+        let (final_demand, mut path) = self.final_demand(bid, interval, (at, range), &shares);
         path.1.salt = path.0;
         let decided_for = if forgery == Forgery::OtherInterval { interval.later(1, 900) } else { interval };
         let finality = self.prove(self.clearing(decided_for, price, total, final_demand), forgery);
         let told = |amount| if forgery == Forgery::AllocationTold { amount + Milliwatt(1) } else { amount };
+        let mut parts = BusDlmp::congested(price, price).unwrap();
+        if forgery == Forgery::PartsTold {
+            (parts.real.energy.0, parts.real.congestion.0) = (price.0 - 1, 1);
+        }
         let price = if forgery == Forgery::PriceTold { PicoEurPerWh(price.0 - 1) } else { price };
         Firm {
             interval,
             bus: BusAward { bus: "b".into(), price, range, allocation: total },
-            allocation: told(parts[0]),
+            parts: Some(Box::new(parts)),
+            allocation: told(shares[0]),
             path: path.1,
             finality,
         }

@@ -1,15 +1,17 @@
 //! What the onlooker makes of the messages it hears: one account an interval. Pure: messages in,
 //! accounts out.
 
+use agents::price_parts::PriceParts;
+use agents::roster::RosterError;
 use ledger::block::verifier::{BlockError, Verifier};
 use ledger::block::{BlockCodecError, DecidedBlock};
 use ledger::genesis::Genesis;
+use market::dlmp::Dlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
-use wire::cbor::CborError;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
 use wire::envelope::{self, Opened};
 use wire::message::{Body, MessageRef};
@@ -19,6 +21,8 @@ use wire::message::{Body, MessageRef};
 pub struct IntervalAccount {
     /// Price at the grid supply point, lowest and highest local price; none until it is cleared.
     pub prices: Option<[PicoEurPerWh; 3]>,
+    /// The bus whose price lies furthest from the grid supply point's, and what it is made of.
+    pub furthest: Option<(String, Dlmp)>,
     /// Rounds between DSO and aggregators that its clearing took, as the aggregators signed them.
     pub rounds: u32,
     /// Net import cleared.
@@ -65,6 +69,9 @@ pub struct ObserverCore {
     parameters: MarketParameters,
     /// Place of the grid supply point among the feeder's buses.
     root: usize,
+    /// The feeder's buses.
+    buses: Vec<String>,
+    price_parts: PriceParts,
     seen: BTreeSet<u64>,
     accounts: BTreeMap<Interval, IntervalAccount>,
 }
@@ -73,13 +80,15 @@ impl ObserverCore {
     /// An onlooker of the ledger that starts from `genesis`.
     ///
     /// # Errors
-    /// Where the genesis has no encoding.
-    pub fn new(genesis: &Genesis) -> Result<Self, CborError> {
+    /// Where the genesis makes no market.
+    pub fn new(genesis: &Genesis) -> Result<Self, RosterError> {
         let feeder = &genesis.feeder;
         Ok(Self {
             verifier: Verifier::new(genesis)?,
             parameters: genesis.parameters,
             root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
+            buses: feeder.buses.clone(),
+            price_parts: PriceParts::new(genesis)?,
             seen: BTreeSet::new(),
             accounts: BTreeMap::new(),
         })
@@ -142,7 +151,10 @@ impl ObserverCore {
         let lowest = clearing.prices.iter().min().copied().unwrap_or_default();
         let highest = clearing.prices.iter().max().copied().unwrap_or_default();
         let at_root = clearing.prices.get(self.root).copied().unwrap_or(lowest);
+        let parts = self.price_parts.of(clearing).unwrap_or_default();
+        let parts = self.buses.iter().cloned().zip(parts.into_iter().map(|parts| parts.real));
         let account = self.accounts.entry(clearing.interval).or_default();
+        account.furthest = parts.max_by_key(|(_, real)| real.beyond_energy());
         account.prices = Some([at_root, lowest, highest]);
         account.rounds = clearing.rounds;
         account.import = clearing.import;
