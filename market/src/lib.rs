@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod clearing;
 pub mod curve;
 pub mod curve_ops;
+pub mod dlmp;
 pub mod feeder;
 pub mod grid;
 pub mod horizon;

@@ -20,6 +20,7 @@ mod sample;
 pub mod solution;
 pub mod solve;
 pub mod taps;
+pub mod volt_var;
 pub mod zoom;
 
 pub use error::GridError;
