@@ -114,8 +114,11 @@ fn firm() -> Body {
             range: Default::default(),
             allocation: Default::default(),
         },
+        parts: None,
         allocation: Default::default(),
+        reactive: None,
         path: Default::default(),
+        bid_path: Default::default(),
         finality: ByteBuf::from(vec![0x5a; FIRM_BYTES]),
     })
 }

@@ -11,6 +11,7 @@ pub mod clearing;
 pub mod curve;
 pub mod curve_ops;
 pub mod day_ahead;
+pub mod dlmp;
 pub mod feeder;
 pub mod grid;
 pub mod horizon;

@@ -6,6 +6,7 @@ use super::rounds::FixedBids;
 use super::trading::{Due, Trading};
 use crate::chain::{Chain, Decided};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::price_parts::PriceParts;
 use crate::roster::{self, RosterError, SiteEntry};
 use ledger::genesis::Genesis;
 use market::interval::Interval;
@@ -80,6 +81,7 @@ pub struct AggregatorCore {
     accounts: BTreeMap<PartyId, Id>,
     /// Place of each bus in the feeder, in whose order the ledger has prices.
     bus_index: HashMap<String, usize>,
+    price_parts: PriceParts,
     chain: Chain,
     book: BidBook,
     trading: BTreeMap<Interval, Trading>,
@@ -104,8 +106,9 @@ impl AggregatorCore {
             accounts: sites.values().map(|s| (s.party.clone(), s.account.clone())).collect(),
             sites,
             bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
+            price_parts: PriceParts::new(genesis)?,
             chain: Chain::new(genesis)?,
-            book: BidBook::default(),
+            book: BidBook::new(genesis.clears_reactive()),
             trading: BTreeMap::new(),
             closed: None,
             settings,
@@ -257,7 +260,9 @@ impl AggregatorCore {
             Err(error) => return note("bad-block", error.to_string()),
         };
         let price_at = |bus: &str| clearing.prices.get(*self.bus_index.get(bus)?).copied();
-        match trading.decide(price_at, &finality) {
+        let parts = self.price_parts.of(clearing);
+        let parts_at = |bus: &str| parts.as_ref()?.get(*self.bus_index.get(bus)?).copied();
+        match trading.decide(price_at, parts_at, &finality) {
             Err(reason) => note("clearing-differs", reason),
             Ok(firm) => firm
                 .into_iter()

@@ -4,11 +4,12 @@ use super::bids::StandingBid;
 use crate::roster::SiteEntry;
 use market::curve::FlexCurve;
 use market::interval::Interval;
+use market::units::Millivar;
 use std::collections::BTreeMap;
 use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::salted_bid_hash;
-use wire::message::BidsCommitted;
+use wire::message::{BidPath, BidsCommitted, ReactiveRange};
 use wire::party::{Id, PartyId};
 
 /// One bid that can no longer change.
@@ -20,6 +21,8 @@ pub struct FixedBid {
     pub account: Id,
     /// The curve.
     pub curve: FlexCurve,
+    /// Reactive power on offer.
+    pub reactive_range: Millivar,
     /// What keeps the bid from being guessed from its hash.
     pub salt: Hash32,
     /// Salted hash of the signed bid.
@@ -33,8 +36,8 @@ pub struct FixedBids {
     pub interval: Interval,
     /// In order of account.
     pub bids: Vec<FixedBid>,
-    /// Merkle root over the salted hashes, in that order.
-    pub root: Hash32,
+    /// Merkle tree over the salted hashes, in that order.
+    tree: merkle::Tree,
     /// By bus, the places of its sites in `bids`. A bus whose sites are all silent has none.
     pub places: BTreeMap<String, Vec<usize>>,
 }
@@ -60,17 +63,41 @@ impl FixedBids {
                 site: site.party.clone(),
                 account: account.clone(),
                 curve: bid.curve,
+                reactive_range: bid.reactive_range,
                 salt,
                 bid_hash: salted_bid_hash(&salt, &bid.raw),
             });
         }
-        let leaves: Vec<Hash32> = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
-        Self { interval, bids, root: merkle::root(&leaves), places }
+        let leaves = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
+        Self { interval, bids, tree: merkle::Tree::build(leaves), places }
     }
 
     /// What is said to the DSO at gate closure.
     pub fn commitment(&self) -> BidsCommitted {
         let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
-        BidsCommitted { interval: self.interval, bids_root: self.root, bid_count }
+        let reactive = self.reactive();
+        BidsCommitted { interval: self.interval, bids_root: self.root(), bid_count, reactive }
+    }
+
+    /// Reactive power on offer, by bus, in order of bus name.
+    pub fn reactive(&self) -> Vec<ReactiveRange> {
+        let of_bus = |(bus, places): (&String, &Vec<usize>)| {
+            // Each is within its connection, so only a street of power stations could overflow.
+            let ranges = places.iter().map(|place| self.bids[*place].reactive_range);
+            let range = Millivar(ranges.fold(0, |sum, range| range.0.saturating_add(sum)));
+            (range > Millivar::ZERO).then(|| ReactiveRange { bus: bus.clone(), range })
+        };
+        self.places.iter().filter_map(of_bus).collect()
+    }
+
+    /// The bids' root.
+    pub fn root(&self) -> Hash32 {
+        self.tree.root()
+    }
+
+    /// From the bid at `place` to the root.
+    pub fn path(&self, place: usize) -> Option<BidPath> {
+        let siblings = self.tree.proof(place)?;
+        Some(BidPath { place: place as u64, count: self.tree.size() as u64, siblings })
     }
 }

@@ -4,6 +4,7 @@ use super::allocation::Allocated;
 use super::answer::answer;
 use super::delivery::Readings;
 use super::rounds::FixedBids;
+use market::dlmp::BusDlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
@@ -124,13 +125,15 @@ impl Trading {
         self.allocated.is_some() && !self.decided
     }
 
-    /// Its clearing is decided, at the prices that `price_at` gives: each site's firm price.
+    /// Its clearing is decided, at the prices that `price_at` gives, made of `parts_at`: each site's firm
+    /// price.
     ///
     /// # Errors
     /// In words: the prices decided are not those we were awarded.
     pub fn decide(
         &mut self,
         price_at: impl Fn(&str) -> Option<PicoEurPerWh>,
+        parts_at: impl Fn(&str) -> Option<BusDlmp>,
         finality: &ByteBuf,
     ) -> Result<Vec<(PartyId, Firm)>, String> {
         let Some((award, allocated)) = &self.allocated else { return Ok(Vec::new()) };
@@ -140,7 +143,7 @@ impl Trading {
         self.decided = true;
         let sites = self.fixed.bids.iter().enumerate();
         let firm = sites.filter_map(|(place, bid)| {
-            Some((bid.site.clone(), allocated.firm(&self.fixed, place, finality)?))
+            Some((bid.site.clone(), allocated.firm(&self.fixed, place, &parts_at, finality)?))
         });
         Ok(firm.collect())
     }

@@ -1,8 +1,8 @@
 //! What the DSO has to show for each interval, as data; how it is shown is the shell's business.
 
 use super::problem::{Dispatch, Grid};
+use market::dlmp::BusDlmp;
 use market::grid::certificate::Multipliers;
-use market::grid::dlmp::{PlaceParts, PriceParts};
 use market::units::{Milliwatt, PicoEurPerWh};
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub struct Cleared {
     /// Limits that bind.
     pub binding: usize,
     /// What the prices are made of at each bus, in a market that knows its grid.
-    pub parts: Vec<(String, PlaceParts)>,
+    pub parts: Vec<(String, BusDlmp)>,
     /// Rounds it took.
     pub rounds: u32,
     /// Milliseconds of real time from the first thing heard of the interval to submission.
@@ -52,12 +52,16 @@ impl Cleared {
             None => feeder.lines.iter().zip(&clearing.flows).filter(full).count(),
             Some(grid) => grid.clearing.multipliers.iter().map(count_worths).sum(),
         };
-        let parts = dispatch.grid.iter().flat_map(|grid| tree.order.iter().zip(&grid.parts));
+        let dlmps = dispatch.grid.as_ref().zip(grid.terms.as_ref());
+        let dlmps = dlmps.and_then(|(cleared, terms)| terms.dlmps(&cleared.clearing)).unwrap_or_default();
+        let parts = tree.order.iter().zip(&dlmps);
         Self {
             import: clearing.import,
             price_min: clearing.prices.iter().copied().min().unwrap_or_default(),
             price_max: clearing.prices.iter().copied().max().unwrap_or_default(),
-            parts: parts.map(|(bus, parts)| (feeder.buses[*bus].clone(), *parts)).collect(),
+            parts: parts
+                .map(|(bus, parts): (&usize, &BusDlmp)| (feeder.buses[*bus].clone(), *parts))
+                .collect(),
             binding,
             flows,
             rounds,
@@ -66,9 +70,8 @@ impl Cleared {
     }
 
     /// What the price is made of at the bus where it lies furthest from the grid supply point's.
-    fn furthest(&self) -> Option<&(String, PlaceParts)> {
-        let off = |parts: &PlaceParts| (parts.real.price() - parts.real.energy).abs();
-        self.parts.iter().max_by(|(_, a), (_, b)| off(a).total_cmp(&off(b)))
+    fn furthest(&self) -> Option<&(String, BusDlmp)> {
+        self.parts.iter().max_by_key(|(_, parts)| parts.real.beyond_energy())
     }
 }
 
@@ -91,10 +94,6 @@ impl fmt::Display for Cleared {
             self.took_ms
         )?;
         let Some((bus, parts)) = self.furthest() else { return Ok(()) };
-        let PriceParts { energy, loss, congestion, voltage } = parts.real;
-        write!(
-            f,
-            "; {bus}: {energy:.2} energy {loss:+.2} loss {congestion:+.2} congestion {voltage:+.2} voltage"
-        )
+        write!(f, "; {bus}: {}", parts.real)
     }
 }

@@ -3,8 +3,8 @@
 use super::core::{DsoAct, DsoCore, DsoReport};
 use super::measurement::{Cleared, Measurement};
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
+use market::dlmp::Dlmp;
 use market::feeder::Feeder;
-use market::grid::dlmp::PriceParts;
 use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntGauge, Opts, Registry};
 use tokio::sync::mpsc;
 use wire::party::Role;
@@ -121,11 +121,11 @@ impl Gauges {
         self.price.with_label_values(&["min"]).set(cleared.price_min.eur_per_mwh());
         self.price.with_label_values(&["max"]).set(cleared.price_max.eur_per_mwh());
         for (bus, parts) in &cleared.parts {
-            let PriceParts { energy, loss, congestion, voltage } = parts.real;
+            let Dlmp { energy, loss, congestion, voltage } = parts.real;
             let parts =
                 [("energy", energy), ("loss", loss), ("congestion", congestion), ("voltage", voltage)];
             for (part, price) in parts {
-                self.parts.with_label_values(&[bus.as_str(), part]).set(price);
+                self.parts.with_label_values(&[bus.as_str(), part]).set(price.eur_per_mwh());
             }
         }
         self.rounds.set(i64::from(cleared.rounds));

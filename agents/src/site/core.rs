@@ -2,14 +2,17 @@
 //! Knows no device protocol, no socket and no clock; all time is market time, which may jump.
 
 use super::act::{SiteAction, SiteReport};
-use super::bidding::{base_load, make_bid, OwnBid};
+use super::bidding::{base_load, make_bid, reactive_offer, OwnBid};
 use super::expectations::{Expectations, Occasion};
 use super::firm::check_firm;
 use super::metering::Metering;
 use super::plan::{plan, Allocation, Rules};
+use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
+use super::watch::Watch;
+use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::base_load::{BaseLoad, Tariff};
 use crate::device::ladder::PriceRange;
@@ -21,7 +24,7 @@ use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
-use wire::entry::SignedEnvelope;
+use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::message::{
     Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
@@ -68,6 +71,8 @@ pub struct SiteCore {
     firm: BTreeMap<Interval, (Allocation, Orders)>,
     schedule: Schedule,
     metering: Metering,
+    chain: Chain,
+    watch: Watch,
 }
 
 impl RoleCore for SiteCore {
@@ -109,6 +114,8 @@ impl SiteCore {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
             schedule: Schedule::new(config.patience),
+            chain: Chain::of(config.verifier.clone()),
+            watch: Watch::default(),
             config,
             agents,
             here: None,
@@ -128,6 +135,7 @@ impl SiteCore {
         if self.here.is_none_or(|before| before < here) {
             let first = self.here.replace(here).is_none();
             self.count(now, here, out);
+            self.watch.enter(here, parameters.interval_s);
             if !first {
                 self.enter(here, out);
             }
@@ -180,7 +188,11 @@ impl SiteCore {
     fn write(&mut self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, out: &mut Effects) {
         for (place, setpoint) in &setpoints {
             if let Some(agent) = self.agents.get_mut(*place) {
-                agent.is_limited(matches!(setpoint, Setpoint::Power(_)));
+                match setpoint {
+                    Setpoint::Power(_) => agent.is_limited(true),
+                    Setpoint::OwnDefault => agent.is_limited(false),
+                    Setpoint::Reactive(_) => {}
+                }
             }
         }
         let hold_s = u32::try_from(2 * self.config.parameters.interval_s).unwrap_or(u32::MAX);
@@ -192,7 +204,27 @@ impl SiteCore {
             Body::Forecast(forecast) => self.expectations.announce(&forecast),
             Body::QuantileForecast(forecast) => self.expectations.expect(forecast),
             Body::Firm(firm) => self.believe(message.id, &firm, out),
+            Body::Block(bytes) => self.follow_ledger(&bytes, out),
             _ => {}
+        }
+    }
+
+    /// Deliveries its aggregator has put on the ledger must be of what the site was promised.
+    fn follow_ledger(&mut self, bytes: &[u8], out: &mut Effects) {
+        let decided = match self.chain.take(bytes) {
+            Ok(decided) => decided,
+            Err(error) => return note(out, "bad-block", error.to_string()),
+        };
+        let SiteConfig { standing, .. } = &self.config;
+        for (by, entry) in decided.iter().flat_map(|decided| decided.entries()) {
+            match entry {
+                Entry::Delivery(delivery) if *by == standing.aggregator => {
+                    if let Some((event, text)) = self.watch.settled(&standing.account, delivery) {
+                        note(out, event, text);
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
@@ -219,7 +251,13 @@ impl SiteCore {
             // The ledger holds one clearing of an interval and one root in it: this is the same again.
             return Ok(());
         }
-        let orders = self.orders(firm.interval, allocation, bids[place]);
+        let parts = firm.parts.as_deref();
+        let parts = parts.map_or_else(|| "of parts unknown".to_owned(), |parts| parts.real.to_string());
+        let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
+        note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
+        self.watch.promised(firm.interval, allocation.power);
+        let mut orders = self.orders(firm.interval, allocation, bids[place]);
+        orders.setpoints.extend(reactive_orders(bids[place], firm));
         self.firm.insert(firm.interval, (allocation, orders.clone()));
         if firm.interval == here {
             // Late, but it is what is owed for the rest of the interval as well.
@@ -250,8 +288,15 @@ impl SiteCore {
 
     fn answered(&mut self, tag: u64, verdict: Verdict, out: &mut Effects) {
         let Some((about, interval)) = About::of(tag) else { return };
-        if about == About::Reading {
-            self.metering.confirmed(interval);
+        match (about, &verdict) {
+            (About::Reading, _) => self.metering.confirmed(interval),
+            (About::Bid, Verdict::Accepted) => {
+                self.watch.bid_taken(interval);
+                if let Some(bid) = self.bids.get_mut(&interval) {
+                    bid.taken = true;
+                }
+            }
+            _ => {}
         }
         if let Verdict::Refused(reason) = verdict {
             note(out, about.refused(), format!("about the {interval}: {reason}"));
@@ -283,7 +328,11 @@ impl SiteCore {
         let answers = self.config.tariff.as_ref().and_then(|tariff| tariff.at(interval.start()));
         let base = BaseLoad { power: base, answers };
         match make_bid(&mut self.agents, devices, base, self.config.standing.connection, &outlook) {
-            Ok((own, left_out)) => {
+            Ok((mut own, left_out)) => {
+                let SiteConfig { standing, .. } = &self.config;
+                if standing.clears_reactive {
+                    own.reactive = reactive_offer(&own.devices, devices, standing.connection);
+                }
                 for (place, reason) in left_out {
                     note(out, "device-left-out", format!("{}: {reason}", self.name(place)));
                 }
@@ -291,7 +340,8 @@ impl SiteCore {
                     .metering
                     .last()
                     .map(|last| PastReading { interval: last.interval, energy: last.energy });
-                let body = Bid { interval, curve: own.curve.clone(), forward: true, reading };
+                let reactive_range = own.reactive_range();
+                let body = Bid { interval, curve: own.curve.clone(), forward: true, reading, reactive_range };
                 self.bids.insert(interval, own);
                 self.send(Body::Bid(body), interval, About::Bid, out);
             }

@@ -1,21 +1,24 @@
 //! What a site checks before it believes a firm price: that the validators decided it, that its own
-//! bid lies under its aggregator's root with this allocation, and that the allocation is its own
-//! demand at the price, with the same share of the step as everybody else at its bus.
+//! bid lies under both of its aggregator's roots, with this allocation, and that the allocation is its own
+//! demand at the price, with the same share of the step as everybody else at its bus, and that the
+//! price is made of what it is told.
 
 use super::bidding::OwnBid;
 use super::plan::Allocation;
+use super::reactive;
 use super::standing::Standing;
 use ledger::block::verifier::Verifier;
 use ledger::proof::FinalityProof;
 use market::grid::certificate::{GridClearing, Multipliers};
 use market::interval::Interval;
 use market::share::Demand;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use thiserror::Error;
 use wire::entry::{ClearingEntry, Entry};
 use wire::envelope::open;
+use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
-use wire::message::{Body, BusAward, FinalDemand, Firm};
+use wire::message::{BidPath, Body, BusAward, FinalDemand, Firm};
 use wire::party::{PartyId, Role};
 use wire::topic::Topic;
 
@@ -54,11 +57,42 @@ pub enum FirmError {
         /// What was awarded.
         allocation: Milliwatt,
     },
+    /// The price is told to be made of something else than follows from the clearing.
+    #[error("the parts told of the price at {bus} do not follow from the clearing")]
+    OtherParts {
+        /// The site's bus.
+        bus: String,
+    },
     /// No bid of the site lies under the root with this allocation.
     #[error("no bid of ours lies under the aggregator's root with an allocation of {allocation}")]
     NotUnderRoot {
         /// The allocation told.
         allocation: Milliwatt,
+    },
+    /// An older bid of the site's was cleared, although its aggregator had taken a newer one.
+    #[error("a bid of ours for the {older} was cleared, and one for the {newer} had been taken")]
+    Replaced {
+        /// The bid cleared.
+        older: Interval,
+        /// The bid that should have been.
+        newer: Interval,
+    },
+    /// The bid is not among those fixed before the first question about prices.
+    #[error("our bid does not lie under the root that the aggregator fixed its bids by")]
+    NotCommitted,
+    /// Reactive power is told of that was not offered, or other than was decided.
+    #[error("the reactive power told at {bus} is not what was decided on our offer")]
+    OtherReactive {
+        /// The site's bus.
+        bus: String,
+    },
+    /// The reactive power is not the site's share by its range.
+    #[error("{allocation} is not our share, by a range of {own}, of the reactive power awarded")]
+    NotReactiveShare {
+        /// What was told.
+        allocation: Millivar,
+        /// What was offered.
+        own: Millivar,
     },
     /// The allocation is nothing the site bid for at this price.
     #[error("{allocation} is not within our demand at {price}, from {low} to {high}")]
@@ -108,7 +142,10 @@ pub fn check_firm(
     };
     let demand = aggregator_demand(standing, verifier, &clearing)?;
     check_award(standing, &clearing, &demand, &firm.bus)?;
+    check_parts(standing, &clearing, firm)?;
     let bid = cleared_bid(standing, firm, &demand, bids)?;
+    check_committed(firm, &demand, bids[bid])?;
+    reactive::check(&standing.bus, &demand, bids[bid], firm)?;
     check_share(bids[bid].curve.demand_within(firm.bus.price, standing.price_tolerance), firm)?;
     let export_full = is_export_full(standing, &clearing, firm.bus.price);
     Ok((Allocation { price: firm.bus.price, power: firm.allocation, export_full }, bid))
@@ -157,6 +194,14 @@ fn check_award(
     Ok(())
 }
 
+fn check_parts(standing: &Standing, clearing: &ClearingEntry, firm: &Firm) -> Result<(), FirmError> {
+    let parts = standing.price_parts.of(clearing).and_then(|parts| parts.get(standing.bus_place).copied());
+    if parts.as_ref() == firm.parts.as_deref() {
+        return Ok(());
+    }
+    Err(FirmError::OtherParts { bus: standing.bus.clone() })
+}
+
 fn cleared_bid(
     standing: &Standing,
     firm: &Firm,
@@ -167,11 +212,29 @@ fn cleared_bid(
     let lies_under = |bid: &&OwnBid| {
         bid.envelope.as_ref().is_some_and(|envelope| {
             let bid_hash = salted_bid_hash(&firm.path.salt, envelope);
-            let leaf = SumLeaf { account: standing.account.clone(), bid_hash, allocation: firm.allocation };
+            let (account, allocation) = (standing.account.clone(), firm.allocation);
+            let reactive = firm.reactive.as_deref().map_or(Millivar::ZERO, |told| told.allocation);
+            let leaf = SumLeaf { account, bid_hash, allocation, reactive };
             verify(&leaf, &firm.path, &root)
         })
     };
-    bids.iter().position(lies_under).ok_or(FirmError::NotUnderRoot { allocation: firm.allocation })
+    let place = bids.iter().position(lies_under);
+    let place = place.ok_or(FirmError::NotUnderRoot { allocation: firm.allocation })?;
+    // Newer ones it may never have heard of; of one it has taken, it has.
+    match bids[..place].iter().find(|bid| bid.taken) {
+        Some(newer) => Err(FirmError::Replaced { older: bids[place].interval, newer: newer.interval }),
+        None => Ok(place),
+    }
+}
+
+/// The bid must lie under the root that was fixed before the first question, as well as under that of the
+/// allocations.
+fn check_committed(firm: &Firm, demand: &FinalDemand, bid: &OwnBid) -> Result<(), FirmError> {
+    let BidPath { place, count, siblings } = &firm.bid_path;
+    let leaf = bid.envelope.as_ref().map(|bid| salted_bid_hash(&firm.path.salt, bid));
+    let leaf = leaf.map(|hash| merkle::leaf_hash(&hash.0));
+    let lies_under = |leaf| merkle::verify_inclusion(&leaf, *place, *count, siblings, &demand.bids_root);
+    leaf.is_some_and(lies_under).then_some(()).ok_or(FirmError::NotCommitted)
 }
 
 /// Within a milliwatt of the exact share of the step, which is as near as [`market::share::split`]
@@ -207,8 +270,11 @@ mod tests {
         let firm = Firm {
             interval: Interval::default(),
             bus,
+            parts: None,
             allocation: Milliwatt(allocation),
+            reactive: None,
             path: Default::default(),
+            bid_path: Default::default(),
             finality: Default::default(),
         };
         assert_eq!(check_share(demand(own), &firm).is_ok(), valid, "{own:?} {allocation}");

@@ -14,10 +14,12 @@ pub mod load_history;
 pub mod metering;
 pub mod options;
 pub mod plan;
+mod reactive;
 pub mod schedule;
 pub mod shell;
 pub mod standing;
 mod tag;
+mod watch;
 
 #[cfg(test)]
 mod scenarios;

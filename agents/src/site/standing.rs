@@ -1,12 +1,13 @@
 //! What a site knows of itself, from the genesis.
 
+use crate::price_parts::PriceParts;
 use crate::roster::RosterError;
 use ledger::genesis::Genesis;
 use market::units::{Milliwatt, PicoEurPerWh};
 use wire::party::{Id, PartyId, Role};
 
 /// A site's place in the market.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
     /// Who it is.
     pub site: PartyId,
@@ -22,6 +23,10 @@ pub struct Standing {
     pub root_place: usize,
     /// How far from its price demand may reach.
     pub price_tolerance: PicoEurPerWh,
+    /// Whether reactive power on offer is cleared.
+    pub clears_reactive: bool,
+    /// Works out what prices are made of.
+    pub price_parts: PriceParts,
     /// Most power at its connection, either way.
     pub connection: Milliwatt,
 }
@@ -45,6 +50,8 @@ impl Standing {
             root_place: place(&genesis.feeder.root).ok_or_else(|| missing("grid supply point"))?,
             bus,
             price_tolerance: genesis.price_tolerance(),
+            clears_reactive: genesis.clears_reactive(),
+            price_parts: PriceParts::new(genesis)?,
             connection: own.connection_milliwatt.map(Milliwatt).ok_or_else(|| missing("connection limit"))?,
         })
     }

@@ -50,7 +50,8 @@ fn forecast() -> Body {
 
 fn bid(of: &str) -> Heard {
     let curve = FlexCurve::inelastic(Milliwatt(1));
-    let bid = Bid { interval: FIRST, curve, forward: true, reading: None };
+    let reactive_range = Millivar::ZERO;
+    let bid = Bid { interval: FIRST, curve, forward: true, reading: None, reactive_range };
     heard(&site(of), 1, FIRST, Body::Bid(bid))
 }
 

@@ -93,6 +93,18 @@ pub struct Line {
     /// A transformer's ratio off its middle tap: voltage behind it over voltage before it.
     #[serde(default)]
     pub tap_ratio: Option<f64>,
+    /// An on-load tap changer, whose position the clearing chooses.
+    #[serde(default)]
+    pub taps: Option<Taps>,
+}
+
+/// A tap changer's ratios: so many, evenly spaced from the least to the most.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taps {
+    pub ratio_min: f64,
+    pub ratio_max: f64,
+    pub positions: usize,
 }
 
 #[derive(Debug, Deserialize)]

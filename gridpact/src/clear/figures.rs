@@ -1,7 +1,8 @@
 //! Figures that make no sense, refused before anything is computed.
 
-use super::case::{Case, Reactive, SCHEMA};
+use super::case::{Case, Line, Reactive, SCHEMA};
 use super::refusal::Refusal;
+use market::grid::taps::MOST_POSITIONS;
 
 /// Refuses other schemas and models.
 pub fn check_schema(case: &Case) -> Result<(), Refusal> {
@@ -40,6 +41,7 @@ pub fn check_figures(case: &Case) -> Result<(), Refusal> {
     check_policy(case)?;
     for (i, line) in case.lines.iter().enumerate() {
         positive(&format!("lines[{i}].tap_ratio"), line.tap_ratio)?;
+        check_taps(i, line)?;
         let figures =
             [("r_ohm", line.r_ohm), ("x_ohm", line.x_ohm), ("r_pu", line.r_pu), ("x_pu", line.x_pu)];
         for (key, figure) in figures.into_iter().chain([("s_max_kva", line.s_max_kva)]) {
@@ -56,6 +58,22 @@ pub fn check_figures(case: &Case) -> Result<(), Refusal> {
             not_negative(&format!("sites[{i}].{key}.max_kw"), Some(reserve.max_kw))?;
             not_negative(&format!("sites[{i}].{key}.price"), Some(reserve.price))?;
         }
+    }
+    Ok(())
+}
+
+fn check_taps(i: usize, line: &Line) -> Result<(), Refusal> {
+    let Some(taps) = &line.taps else { return Ok(()) };
+    let wrong = |reason: String| Err(Refusal::invalid(format!("lines[{i}].taps"), reason));
+    if line.tap_ratio.is_some() {
+        return wrong("the line has a fixed tap_ratio as well".to_owned());
+    }
+    if !(1..=MOST_POSITIONS).contains(&taps.positions) {
+        return wrong(format!("positions must be from 1 to {MOST_POSITIONS}"));
+    }
+    let sound = |ratio: f64| (0.1..=10.0).contains(&ratio);
+    if !sound(taps.ratio_min) || !sound(taps.ratio_max) || taps.ratio_min > taps.ratio_max {
+        return wrong("ratios must be from 0.1 to 10, and ratio_min at most ratio_max".to_owned());
     }
     Ok(())
 }

@@ -83,6 +83,9 @@ fn check_supported(case: &Case) -> Result<(), Refusal> {
     if case.model == "branchflow_socp" {
         return Err(Refusal::unsupported("model", "branch flow over several intervals"));
     }
+    if let Some(line) = case.lines.iter().position(|line| line.taps.is_some()) {
+        return Err(Refusal::unsupported(format!("lines[{line}].taps"), "together with several intervals"));
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod orders;
 mod problem;
 mod refusal;
 mod result;
+mod taps;
 #[cfg(test)]
 mod tests;
 mod unmet;
@@ -27,7 +28,7 @@ pub use orders::clear_orders;
 pub use refusal::Refusal;
 
 use clap::Args;
-use convert::{convert, Converted, Room};
+use convert::{convert, Room};
 use market::feeder::Tree;
 use market::grid::solution::GridSolution;
 use problem::Posed;
@@ -129,8 +130,8 @@ pub fn clear_case(bytes: &[u8], ac: bool) -> Result<Outcome, Refusal> {
     figures::check_figures(&case)?;
     let converted = convert(&case, Room::NONE)?;
     let tree = converted.tree.clone();
-    let posed = problem::pose(&case, &tree, &converted.bus_of)?;
-    let solution = match solve(&case, converted, &posed, &tree)? {
+    let mut posed = problem::pose(&case, &tree, &converted.bus_of)?;
+    let solution = match taps::choose(&case, &tree, &mut posed, |posed| solve(&case, posed, &tree))? {
         Ok(solution) => solution,
         Err(unmet) => return Ok(Outcome::Infeasible(unmet.result(&case), unmet.in_words())),
     };
@@ -142,13 +143,8 @@ pub fn clear_case(bytes: &[u8], ac: bool) -> Result<Outcome, Refusal> {
 }
 
 /// In integers where that suffices, else with the whole grid.
-fn solve(
-    case: &case::Case,
-    converted: Converted,
-    posed: &Posed,
-    tree: &Tree,
-) -> Result<Result<GridSolution, Unmet>, Refusal> {
-    match exact::clear(case, converted, &posed.problem)? {
+fn solve(case: &case::Case, posed: &Posed, tree: &Tree) -> Result<Result<GridSolution, Unmet>, Refusal> {
+    match exact::clear(case, convert(case, Room::NONE)?, &posed.problem)? {
         Ok(None) => {}
         Ok(Some(solution)) => return Ok(Ok(solution)),
         Err(unmet) => return Ok(Err(unmet)),

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::objective;
 use super::problem::Posed;
+use super::taps;
 use market::feeder::Tree;
 use market::grid::dlmp::{parts, PriceParts};
 use market::grid::problem::{Losses, Network};
@@ -49,6 +50,12 @@ pub fn optimal(case: &Case, tree: &Tree, posed: &Posed, solution: &GridSolution)
     });
     if posed.impedances {
         result["node_v_pu"] = node(&|place| solution.voltage_square_pu[place].max(0.0).sqrt().into());
+    }
+    let ratios: Map<_, _> = taps::changing(case, tree)
+        .map(|(place, line)| (line.id.clone(), problem.network.branches[place].ratio_square.sqrt().into()))
+        .collect();
+    if !ratios.is_empty() {
+        result["tap_ratio"] = Value::Object(ratios);
     }
     if problem.network.losses == Losses::Carried {
         result["line_loss_kw"] = line(&|place| solution.flows[place].loss_kw);

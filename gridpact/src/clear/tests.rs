@@ -162,3 +162,46 @@ fn a_small_feeder_has_the_prices_of_a_large_one() {
     check("n0", 39.090909);
     check("n2", 140.0);
 }
+
+#[test]
+fn on_load_taps_stand_where_the_clearing_is_cheapest() {
+    let case = include_bytes!("../../tests/cases/v01_lower_voltage.json");
+    let case: Value = serde_json::from_slice(case).unwrap();
+    let cleared = |key: &str, value: Value| {
+        let mut case = case.clone();
+        case["lines"][0][key] = value;
+        match outcome(&case).unwrap() {
+            Outcome::Optimal(result) => Some(result),
+            Outcome::Infeasible(..) => None,
+        }
+    };
+    let objective = |result: &Value| result["objective_eur_per_h"].as_f64().unwrap();
+    let mut tapped = cleared("taps", json!({"ratio_min": 0.95, "ratio_max": 1.05, "positions": 5})).unwrap();
+    let line = case["lines"][0]["id"].as_str().unwrap();
+    let ratio = tapped["tap_ratio"][line].as_f64().unwrap();
+    tapped.as_object_mut().unwrap().remove("tap_ratio");
+    let mut fixed = [0.95, 0.975, 1.0, 1.025, 1.05]
+        .map(|fixed| (fixed, cleared("tap_ratio", json!(fixed))))
+        .into_iter()
+        .filter_map(|(fixed, result)| Some((fixed, result?)));
+    let middle = fixed.clone().find(|(fixed, _)| *fixed == 1.0).unwrap().1;
+    assert!(objective(&tapped) < objective(&middle) - 1e-3, "{ratio}: {tapped}");
+    assert!(fixed.clone().all(|(_, result)| objective(&tapped) <= objective(&result) + 1e-6));
+    let same = fixed.find(|(fixed, _)| (fixed - ratio).abs() < 1e-9).unwrap().1;
+    assert_eq!(objective(&tapped), objective(&same));
+    assert_eq!(tapped["site_p_kw"], same["site_p_kw"]);
+}
+
+#[test]
+fn taps_that_make_no_sense_are_refused() {
+    let check = |taps: Value, expected: &str| {
+        let refusal = outcome(&changed("/lines/0/taps", taps)).unwrap_err();
+        assert_eq!(refusal, format!("not a valid case: lines[0].taps: {expected}"));
+    };
+    let taps = |least: f64, most: f64, positions: usize| json!({"ratio_min": least, "ratio_max": most, "positions": positions});
+    let ratios = "ratios must be from 0.1 to 10, and ratio_min at most ratio_max";
+    check(taps(1.1, 0.9, 3), ratios);
+    check(taps(0.0, 1.1, 3), ratios);
+    check(taps(0.9, 1.1, 0), "positions must be from 1 to 99");
+    check(taps(0.9, 1.1, 100), "positions must be from 1 to 99");
+}

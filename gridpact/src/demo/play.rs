@@ -32,7 +32,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
-use wire::cbor::CborError;
 use wire::party::{PartyError, PartyId};
 
 /// Days of cars and prices where a demo goes on after its day.
@@ -77,7 +76,7 @@ pub enum DemoError {
     Run(#[from] RunError),
     /// The onlooker can't be started.
     #[error("the onlooker: {0}")]
-    Observer(#[from] CborError),
+    Observer(#[from] agents::roster::RosterError),
     /// The feeder can't be replayed.
     #[error(transparent)]
     Feeder(#[from] FeederError),

@@ -4,6 +4,7 @@
 use super::figures::Figures;
 use super::observer::core::IntervalAccount;
 use crate::run::price_file::rfc3339;
+use market::dlmp::Dlmp;
 use market::interval::Interval;
 use market::units::NanoEur;
 use serde::Serialize;
@@ -67,10 +68,14 @@ pub struct IntervalReport {
     pub local_price_min_eur_per_mwh: f64,
     /// Highest local price.
     pub local_price_max_eur_per_mwh: f64,
+    /// The local price furthest from the import's, by its parts.
+    pub furthest_price: Option<PriceReport>,
     /// Rounds between DSO and aggregators that its clearing took.
     pub rounds: u32,
     /// Net import cleared.
     pub import_kw: f64,
+    /// Reactive power that sites were committed to give or absorb, whichever.
+    pub reactive_kvar: f64,
     /// Sites with a commitment.
     pub commitments: usize,
     /// Sites whose reading came in time.
@@ -87,6 +92,46 @@ pub struct IntervalReport {
     pub round_ms: Option<u64>,
 }
 
+/// A local price and what it is made of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PriceReport {
+    /// Where.
+    pub bus: String,
+    /// The price at the grid supply point.
+    pub energy_eur_per_mwh: f64,
+    /// Losses on the way.
+    pub loss_eur_per_mwh: f64,
+    /// Limits of lines on the way.
+    pub congestion_eur_per_mwh: f64,
+    /// Limits and deviation of voltage.
+    pub voltage_eur_per_mwh: f64,
+}
+
+impl PriceReport {
+    fn of((bus, parts): &(String, Dlmp)) -> Self {
+        Self {
+            bus: bus.clone(),
+            energy_eur_per_mwh: parts.energy.eur_per_mwh(),
+            loss_eur_per_mwh: parts.loss.eur_per_mwh(),
+            congestion_eur_per_mwh: parts.congestion.eur_per_mwh(),
+            voltage_eur_per_mwh: parts.voltage.eur_per_mwh(),
+        }
+    }
+
+    fn beyond_energy(&self) -> f64 {
+        (self.loss_eur_per_mwh + self.congestion_eur_per_mwh + self.voltage_eur_per_mwh).abs()
+    }
+}
+
+impl fmt::Display for PriceReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bus, energy_eur_per_mwh, loss_eur_per_mwh, .. } = self;
+        let (congestion, voltage) = (self.congestion_eur_per_mwh, self.voltage_eur_per_mwh);
+        write!(f, "{energy_eur_per_mwh:.2} energy {loss_eur_per_mwh:+.2} loss {congestion:+.2} congestion ")?;
+        write!(f, "{voltage:+.2} voltage EUR/MWh at {bus}")
+    }
+}
+
 impl IntervalReport {
     /// An interval as the onlooker saw it.
     pub fn of(interval: Interval, account: &IntervalAccount) -> Self {
@@ -97,8 +142,10 @@ impl IntervalReport {
             import_price_eur_per_mwh: root.eur_per_mwh(),
             local_price_min_eur_per_mwh: low.eur_per_mwh(),
             local_price_max_eur_per_mwh: high.eur_per_mwh(),
+            furthest_price: account.furthest.as_ref().map(PriceReport::of),
             rounds: account.rounds,
             import_kw: account.import.kw(),
+            reactive_kvar: account.reactive.kvar(),
             commitments: account.commitments,
             readings: account.readings,
             committed_kwh: account.committed.kwh(),
@@ -169,10 +216,17 @@ impl fmt::Display for Report {
             writeln!(f, "{role:<42}{eur:>12.4}  EUR")?;
         }
         writeln!(f, "{:<42}{:>12.4}  EUR", "sum", self.paid_sum_nano_eur as f64 / 1e9)?;
+        let furthest = self.accounts.iter().filter_map(|account| account.furthest_price.as_ref());
+        let furthest = furthest.max_by(|a, b| a.beyond_energy().total_cmp(&b.beyond_energy()));
+        if let Some(furthest) = furthest {
+            writeln!(f, "\nlocal price furthest from the import's      {furthest}")?;
+        }
         let spread = |spread: Option<Spread>| match spread {
             Some(Spread { median, p90, max }) => format!("median {median}, 90 % {p90}, most {max}"),
             None => "-".to_owned(),
         };
+        let reactive = self.accounts.iter().map(|account| account.reactive_kvar).fold(0.0, f64::max);
+        writeln!(f, "reactive power from inverters, at most     {reactive:.2} kvar")?;
         writeln!(f, "\nrounds between DSO and aggregators         {}", spread(self.rounds))?;
         writeln!(f, "gate closure to setpoints written          {} ms", spread(self.round_ms))?;
         writeln!(f, "submission to final block                  {} ms", spread(self.finality_ms))?;

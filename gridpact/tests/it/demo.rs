@@ -67,6 +67,12 @@ fn eight_intervals_are_played_settled_and_verified() {
         assert_eq!(account.commitments, 15, "{account:?}");
         assert_eq!(account.readings, 15, "{account:?}");
         assert!((1..=5).contains(&account.rounds), "{account:?}");
+        let furthest = account.furthest_price.as_ref().unwrap();
+        let parts =
+            [furthest.loss_eur_per_mwh, furthest.congestion_eur_per_mwh, furthest.voltage_eur_per_mwh];
+        let price = furthest.energy_eur_per_mwh + parts.iter().sum::<f64>();
+        let ends = [account.local_price_min_eur_per_mwh, account.local_price_max_eur_per_mwh];
+        assert!(ends.iter().any(|end| (end - price).abs() < 1e-6), "{account:?}");
         assert!(account.finality_ms.is_some() && account.round_ms.is_some(), "{account:?}");
     }
     assert_eq!(report.paid_sum_nano_eur, 0);

@@ -1,15 +1,18 @@
 //! A delivery: what an aggregator's sites were committed to and what they delivered, checked against
 //! the root it signed before the interval, and settled to a sum of zero.
 
+use super::reactive;
 use super::rules::{Rules, SiteRule};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
-use market::settlement::{settle_site, SettlementError};
-use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use market::settlement::{settle_reactive, settle_site, SettlementError};
+use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{DeliveryEntry, SiteDelivery};
+use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{SumLeaf, SumTree};
 use wire::party::Id;
 
@@ -62,6 +65,10 @@ pub enum DeliveryRefusal {
     /// The commitments are not those under the root signed before the interval.
     #[error("the commitments are not those under the aggregator's allocations root")]
     Root,
+    /// The bids committed to are not those that allocations were made for: one was dropped, put in or
+    /// replaced in between.
+    #[error("the bids are not those under the root that the aggregator fixed before it was asked")]
+    Bids,
     /// The commitments at a bus are not what was allocated there.
     #[error("bus {bus:?}: commitments of {committed} mW, and {allocated} was allocated")]
     Bus {
@@ -71,6 +78,16 @@ pub enum DeliveryRefusal {
         committed: i128,
         /// Allocated by the clearing.
         allocated: Milliwatt,
+    },
+    /// The commitments of reactive power at a bus are not what was allocated there.
+    #[error("bus {bus:?}: reactive commitments of {committed} mvar, and {allocated} was allocated")]
+    Reactive {
+        /// The bus.
+        bus: String,
+        /// Sum of the commitments.
+        committed: i128,
+        /// Allocated by the clearing.
+        allocated: Millivar,
     },
     /// An amount does not fit 64 bits.
     #[error("{account}: {source}")]
@@ -98,7 +115,8 @@ impl DeliveryRefusal {
             DeliveryRefusal::Settled { .. } => "settled-before",
             DeliveryRefusal::Order { .. } | DeliveryRefusal::OtherSite { .. } => "sites",
             DeliveryRefusal::Implausible { .. } => "implausible-reading",
-            DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } => "root",
+            DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } | DeliveryRefusal::Reactive { .. } => "root",
+            DeliveryRefusal::Bids => "bids",
             DeliveryRefusal::Amount { .. } | DeliveryRefusal::Payments { .. } => "amount",
         }
     }
@@ -123,7 +141,7 @@ pub(super) fn execute(
     }
     let sites = check_sites(rules, aggregator, &entry.sites)?;
     check_commitments(rules, award, &entry.sites, &sites)?;
-    let payments = settle(rules, record, account, &entry.sites, &sites)?;
+    let payments = settle(rules, (record, award), account, &entry.sites, &sites)?;
     let mut settled: IntervalRecord = record.as_ref().clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
@@ -156,8 +174,8 @@ fn check_sites<'a>(
     found.collect()
 }
 
-/// The commitments are the leaves of the tree the aggregator signed, and add up at every bus to
-/// what was allocated there: none can be moved to a bus with another price.
+/// The commitments are the leaves of the tree the aggregator signed, over the bids it had fixed before, and
+/// add up at every bus to what was allocated there: none can be moved to a bus with another price.
 fn check_commitments(
     rules: &Rules,
     award: &AwardRecord,
@@ -168,10 +186,15 @@ fn check_commitments(
         account: site.account.clone(),
         bid_hash: site.bid_hash,
         allocation: site.commitment,
+        reactive: site.reactive,
     };
     let root = SumTree::build(&sites.iter().map(leaf).collect::<Vec<_>>()).root();
     if (root.hash, root.import, root.export) != (award.allocations_root, award.import, award.export) {
         return Err(DeliveryRefusal::Root);
+    }
+    let bids: Vec<Hash32> = sites.iter().map(|site| merkle::leaf_hash(&site.bid_hash.0)).collect();
+    if merkle::root(&bids) != award.bids_root {
+        return Err(DeliveryRefusal::Bids);
     }
     let mut committed: BTreeMap<u32, i128> = award.buses.keys().map(|bus| (*bus, 0)).collect();
     for (site, rule) in sites.iter().zip(found) {
@@ -184,12 +207,18 @@ fn check_commitments(
             return Err(DeliveryRefusal::Bus { bus, committed, allocated });
         }
     }
-    Ok(())
+    match reactive::differs(award, sites, found) {
+        Some((bus, committed, allocated)) => {
+            let bus = rules.feeder.buses[bus as usize].clone();
+            Err(DeliveryRefusal::Reactive { bus, committed, allocated })
+        }
+        None => Ok(()),
+    }
 }
 
 fn settle(
     rules: &Rules,
-    record: &IntervalRecord,
+    (record, award): (&IntervalRecord, &AwardRecord),
     aggregator_account: &Id,
     sites: &[SiteDelivery],
     found: &[&SiteRule],
@@ -201,7 +230,12 @@ fn settle(
         let price = price_at(rule.bus as usize);
         let settled = settle_site(&rules.parameters, price, price_root, site.commitment, site.energy)
             .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
+        let reactive_price = award.reactive.get(&rule.bus).map_or(PicoEurPerWh::ZERO, |record| record.price);
+        let received = settle_reactive(&rules.parameters, reactive_price, site.reactive)
+            .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
         let shares = [
+            (&site.account, received),
+            (&rules.dso_account, -received),
             (&site.account, settled.site),
             (aggregator_account, settled.aggregator),
             (&rules.tso_account, settled.tso),

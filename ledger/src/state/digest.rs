@@ -12,6 +12,7 @@ pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
     let mut awards = Vec::new();
     for (aggregator, award) in &record.awards {
         put_name(&mut awards, aggregator);
+        awards.extend(award.bids_root.0);
         awards.extend(award.allocations_root.0);
         awards.extend(award.import.0.to_be_bytes());
         awards.extend(award.export.0.to_be_bytes());
@@ -19,6 +20,15 @@ pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
         for (bus, power) in &award.buses {
             awards.extend(bus.to_be_bytes());
             awards.extend(power.0.to_be_bytes());
+        }
+        // A market that clears no reactive power has the same hashes as before there was any.
+        if !award.reactive.is_empty() {
+            awards.extend((award.reactive.len() as u64).to_be_bytes());
+            for (bus, reactive) in &award.reactive {
+                awards.extend(bus.to_be_bytes());
+                awards.extend(reactive.price.0.to_be_bytes());
+                awards.extend(reactive.allocation.0.to_be_bytes());
+            }
         }
         awards.push(award.settled.into());
     }

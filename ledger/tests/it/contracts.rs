@@ -1,6 +1,6 @@
 //! What contracts take and refuse, and that a refused entry leaves no trace.
 
-use crate::day::{absurd_energy, clearing, delivery, next_interval, Draft};
+use crate::day::{absurd_energy, bids_root, clearing, delivery, leaves, next_interval, Draft};
 use crate::world::{id, party, transfer, World};
 use ledger::contracts::apply;
 use ledger::execute::OpenedEntry;
@@ -11,9 +11,14 @@ use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, TransferEntry};
+use wire::merkle_sum::SumLeaf;
 use wire::party::{Id, Role};
 
-fn run(world: &World, state: &mut State, opened: &OpenedEntry) -> Result<BTreeMap<Id, i64>, &'static str> {
+pub fn run(
+    world: &World,
+    state: &mut State,
+    opened: &OpenedEntry,
+) -> Result<BTreeMap<Id, i64>, &'static str> {
     let before = state.clone();
     match apply(&world.rules, state, &opened.submitter, &opened.entry) {
         Ok(receipt) => {
@@ -100,7 +105,7 @@ fn a_clearing_holds_only_with_its_certificate() {
 
 /// The same clearing with the grid's figures: worked out by hand, 30 EUR/MWh being what line-a's limit is
 /// worth. `b` takes 0.7 kvar.
-fn with_grid_figures(draft: &mut Draft) {
+pub fn with_grid_figures(draft: &mut Draft) {
     let kw = |kw: i64| Milliwatt(kw * 100_000);
     let eur = |eur: i64| PicoEurPerWh(eur * 1_000_000);
     let congestion = Multipliers { congestion: eur(30), ..Multipliers::default() };
@@ -214,6 +219,28 @@ fn a_delivery_that_is_not_what_was_signed_is_refused() {
     check_delivery(|entry| entry.sites[0].energy = Some(absurd_energy()), "implausible-reading");
 }
 
+/// Bids as they were fixed before the prices; agg-1 then allocates to those of sites 1 and 2.
+fn check_bids(fixed: impl FnOnce(&mut Vec<SumLeaf>), expected: Result<(), &'static str>) {
+    let world = World::new(1);
+    let mut state = world.chain().state;
+    let mut bids = leaves("agg-1");
+    fixed(&mut bids);
+    let by_dso = clearing(&world, |draft| draft.demands[0].1.bids_root = bids_root(&bids));
+    run(&world, &mut state, &by_dso).unwrap();
+    let delivered = run(&world, &mut state, &delivery(&world, "agg-1", |_| {}));
+    assert_eq!(delivered.map(|_| ()), expected);
+}
+
+#[test]
+fn validators_notice_bids_that_changed_after_they_were_fixed() {
+    check_bids(|_| {}, Ok(()));
+    // Site 4's was dropped afterwards, site 2's invented, site 1's replaced, and both exchanged.
+    check_bids(|bids| bids.push(leaves("agg-2")[1].clone()), Err("bids"));
+    check_bids(|bids| drop(bids.pop()), Err("bids"));
+    check_bids(|bids| bids[0].bid_hash.0[0] ^= 1, Err("bids"));
+    check_bids(|bids| bids.reverse(), Err("bids"));
+}
+
 #[test]
 fn a_commitment_cannot_be_moved_to_a_bus_with_another_price() {
     let world = World::new(1);
@@ -225,7 +252,8 @@ fn a_commitment_cannot_be_moved_to_a_bus_with_another_price() {
         for (site, power) in entry.sites.iter_mut().zip([2_000_000, 4_000_000]) {
             site.commitment = Milliwatt(power);
             let (account, bid_hash) = (site.account.clone(), site.bid_hash);
-            sites.push(wire::merkle_sum::SumLeaf { account, bid_hash, allocation: Milliwatt(0) });
+            let (allocation, reactive) = (Milliwatt(0), Millivar(0));
+            sites.push(SumLeaf { account, bid_hash, allocation, reactive });
         }
         moved(&mut sites[0], 2_000_000);
         moved(&mut sites[1], 4_000_000);

@@ -7,9 +7,10 @@ use ledger::execute::OpenedEntry;
 use market::interval::Interval;
 use market::share::Demand;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
 use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{SumLeaf, SumTree};
 use wire::message::{Body, BusPrice, FinalDemand, Supply};
 use wire::party::{PartyId, Role};
@@ -36,14 +37,20 @@ fn leaf(site: &str, power_kw: f64) -> SumLeaf {
         account: id(&format!("account-{site}")),
         bid_hash: Hash32::of("test bid", &[site.as_bytes()]),
         allocation: kw(power_kw),
+        reactive: Millivar::ZERO,
     }
 }
 
-fn leaves(aggregator: &str) -> Vec<SumLeaf> {
+pub fn leaves(aggregator: &str) -> Vec<SumLeaf> {
     match aggregator {
         "agg-1" => vec![leaf("s1", 4.0), leaf("s2", 2.0)],
         _ => vec![leaf("s3", -1.0), leaf("s4", 0.5)],
     }
+}
+
+/// The root over these leaves' bids.
+pub fn bids_root(leaves: &[SumLeaf]) -> Hash32 {
+    merkle::root(&leaves.iter().map(|leaf| merkle::leaf_hash(&leaf.bid_hash.0)).collect::<Vec<_>>())
 }
 
 fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> FinalDemand {
@@ -54,12 +61,13 @@ fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> Fin
     };
     FinalDemand {
         interval: INTERVAL,
-        bids_root: Hash32::of("test bids", &[]),
+        bids_root: bids_root(&leaves(aggregator)),
         rounds: 3,
         allocations_root: root.hash,
         import: root.import,
         export: root.export,
         buses: buses.iter().map(bus).collect(),
+        reactive: Vec::new(),
     }
 }
 
@@ -116,6 +124,7 @@ pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut Deliver
         account: leaf.account,
         bid_hash: leaf.bid_hash,
         commitment: leaf.allocation,
+        reactive: leaf.reactive,
         energy: energy.map(|power_kw| kw(power_kw).over_seconds(900)),
     };
     let mut entry = DeliveryEntry {

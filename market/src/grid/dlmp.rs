@@ -11,8 +11,14 @@
 //! Raising a squared voltage is worth the multipliers of the limits and the deviation there and below;
 //! where losses are in the balance also the losses it saves below, and these count as losses.
 
-use super::problem::{GridProblem, Losses, Network};
+mod figures;
+
+use super::certificate::GridClearing;
+use super::problem::{GridProblem, Losses, Network, Objective};
 use super::solution::GridSolution;
+use crate::dlmp::{BusDlmp, Dlmp};
+use crate::units::PicoEurPerWh;
+use figures::Figures;
 
 /// From EUR/h to EUR/MWh times kW.
 const MILLI: f64 = 1e3;
@@ -67,20 +73,57 @@ impl PriceParts {
         *largest += missing;
         self
     }
+
+    /// In ticks, adding up to `price` exactly: what rounding leaves is the largest part's but energy.
+    /// None where a part is no number or beyond the market's prices.
+    fn ticks(&self, price: PicoEurPerWh) -> Option<Dlmp> {
+        let tick = PicoEurPerWh::from_eur_per_mwh;
+        let mut dlmp = Dlmp {
+            energy: tick(self.energy)?,
+            loss: tick(self.loss)?,
+            congestion: tick(self.congestion)?,
+            voltage: tick(self.voltage)?,
+        };
+        let missing = price.checked_sub(dlmp.price()?)?;
+        let mut largest = &mut dlmp.congestion;
+        for part in [&mut dlmp.voltage, &mut dlmp.loss] {
+            if part.0.abs() > largest.0.abs() {
+                largest = part;
+            }
+        }
+        *largest = largest.checked_add(missing)?;
+        Some(dlmp)
+    }
 }
 
 /// The parts of every place's prices.
 pub fn parts(problem: &GridProblem, solution: &GridSolution) -> Vec<PlaceParts> {
-    let worth = worth(problem, solution);
+    of_figures(&Figures::solved(&problem.network, &problem.objective, solution))
+}
+
+/// The parts of every place's prices in ticks, from a clearing as published: the same bit for bit whoever
+/// works them out. None where the clearing is not one of this network, or a part leaves the market's
+/// prices; a certificate that holds does not keep parts that cancel from being as large as they like.
+pub fn published(network: &Network, objective: &Objective, clearing: &GridClearing) -> Option<Vec<BusDlmp>> {
+    let parts = of_figures(&Figures::published(network, objective, clearing)?);
+    let prices = clearing.prices.iter().zip(&clearing.reactive_prices);
+    let dlmp = |(parts, (real, reactive)): (&PlaceParts, (&PicoEurPerWh, &PicoEurPerWh))| {
+        Some(BusDlmp { real: parts.real.ticks(*real)?, reactive: Some(parts.reactive.ticks(*reactive)?) })
+    };
+    parts.iter().zip(prices).map(dlmp).collect()
+}
+
+fn of_figures(figures: &Figures<'_>) -> Vec<PlaceParts> {
+    let worth = worth(figures);
     let mut parts: Vec<PlaceParts> = Vec::with_capacity(worth.len());
     for (place, worth) in worth.iter().enumerate() {
-        let (real, reactive) = (solution.prices[place], solution.reactive_prices[place]);
+        let (real, reactive) = (figures.prices[place], figures.reactive_prices[place]);
         let root = |energy| PriceParts { energy, ..PriceParts::default() };
         parts.push(match place {
             0 => PlaceParts { real: root(real), reactive: root(reactive) },
             _ => {
-                let above = parts[problem.network.parent[place]];
-                let added = added(problem, solution, place, *worth);
+                let above = parts[figures.network.parent[place]];
+                let added = added(figures, place, *worth);
                 PlaceParts {
                     real: above.real.plus(added.real).closed(real),
                     reactive: above.reactive.plus(added.reactive).closed(reactive),
@@ -101,19 +144,17 @@ struct Worth {
 }
 
 /// What every place's voltage is worth, from the leaves up.
-fn worth(problem: &GridProblem, solution: &GridSolution) -> Vec<Worth> {
-    let deviation = 2.0 * MILLI * problem.objective.voltage_deviation_price;
-    let places = solution.duals.iter().zip(&solution.voltage_square_pu);
-    let own = |(duals, square): (&super::solution::PlaceDuals, &f64)| Worth {
-        voltage: duals.voltage_min - duals.voltage_max - deviation * (square - 1.0),
-        loss: 0.0,
-    };
-    let mut worth: Vec<Worth> = places.map(own).collect();
+fn worth(figures: &Figures<'_>) -> Vec<Worth> {
+    let deviation = 2.0 * MILLI * figures.objective.voltage_deviation_price;
+    let places = figures.worths.iter().zip(&figures.voltage_square_pu);
+    let own = places
+        .map(|(limits, square)| Worth { voltage: limits.voltage - deviation * (square - 1.0), loss: 0.0 });
+    let mut worth: Vec<Worth> = own.collect();
     for place in (1..worth.len()).rev() {
-        let line = Line::of(&problem.network, solution, place);
-        let saved = line.current_square * line.priced_impedance(solution, place) * line.inverse_square;
+        let line = Line::of(figures, place);
+        let saved = line.current_square * line.priced_impedance(figures, place) * line.inverse_square;
         let below = worth[place];
-        let parent = &mut worth[problem.network.parent[place]];
+        let parent = &mut worth[figures.network.parent[place]];
         parent.voltage += line.ratio_square * line.voltage_by_voltage() * below.voltage;
         parent.loss += line.ratio_square * (line.voltage_by_voltage() * below.loss + saved);
     }
@@ -121,14 +162,15 @@ fn worth(problem: &GridProblem, solution: &GridSolution) -> Vec<Worth> {
 }
 
 /// By what a place's prices exceed its parent's.
-fn added(problem: &GridProblem, solution: &GridSolution, place: usize, worth: Worth) -> PlaceParts {
-    let line = Line::of(&problem.network, solution, place);
-    let duals = &solution.duals[place];
-    let apparent_kva = line.power_kw.hypot(line.reactive_kvar);
-    let along = if apparent_kva > 0.0 { duals.apparent / apparent_kva } else { 0.0 };
+fn added(figures: &Figures<'_>, place: usize, worth: Worth) -> PlaceParts {
+    let line = Line::of(figures, place);
+    let limits = figures.worths[place];
+    // Not `hypot`, whose last bit is its library's; a square root's is IEEE 754's.
+    let apparent_kva = (line.power_kw * line.power_kw + line.reactive_kvar * line.reactive_kvar).sqrt();
+    let along = if apparent_kva > 0.0 { limits.apparent / apparent_kva } else { 0.0 };
     // One more unit of flow loses twice its share of the current.
-    let loss_of_flow = 2.0 * line.inverse_square * line.priced_impedance(solution, place)
-        + 2.0 * problem.objective.loss_price * line.resistance;
+    let loss_of_flow = 2.0 * line.inverse_square * line.priced_impedance(figures, place)
+        + 2.0 * figures.objective.loss_price * line.resistance;
     let part = |flow: f64, impedance: f64, limits: f64| {
         let lowers = 2.0 * (impedance - line.inverse_square * line.impedance_square() * flow);
         PriceParts {
@@ -139,7 +181,7 @@ fn added(problem: &GridProblem, solution: &GridSolution, place: usize, worth: Wo
         }
     };
     PlaceParts {
-        real: part(line.power_kw, line.resistance, duals.power_max - duals.power_min),
+        real: part(line.power_kw, line.resistance, limits.congestion),
         reactive: part(line.reactive_kvar, line.reactance, 0.0),
     }
 }
@@ -157,22 +199,23 @@ struct Line {
 }
 
 impl Line {
-    fn of(network: &Network, solution: &GridSolution, place: usize) -> Self {
+    fn of(figures: &Figures<'_>, place: usize) -> Self {
+        let network = figures.network;
         let branch = &network.branches[place];
-        let flow = &solution.flows[place];
-        let parent_square = solution.voltage_square_pu[network.parent[place]];
+        let (power_kw, reactive_kvar) = figures.flows[place];
+        let parent_square = figures.voltage_square_pu[network.parent[place]];
         let sending_square = branch.ratio_square * parent_square;
         let inverse_square = match network.losses {
             Losses::Carried => 1.0 / sending_square,
             Losses::Neglected => 0.0,
         };
-        let apparent_square = flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar;
+        let apparent_square = power_kw * power_kw + reactive_kvar * reactive_kvar;
         Self {
             resistance: branch.resistance_pu_per_kva,
             reactance: branch.reactance_pu_per_kva,
             ratio_square: branch.ratio_square,
-            power_kw: flow.power_kw,
-            reactive_kvar: flow.reactive_kvar,
+            power_kw,
+            reactive_kvar,
             inverse_square,
             current_square: apparent_square * inverse_square,
         }
@@ -183,8 +226,8 @@ impl Line {
     }
 
     /// What one more unit of squared current costs in losses.
-    fn priced_impedance(&self, solution: &GridSolution, place: usize) -> f64 {
-        self.resistance * solution.prices[place] + self.reactance * solution.reactive_prices[place]
+    fn priced_impedance(&self, figures: &Figures<'_>, place: usize) -> f64 {
+        self.resistance * figures.prices[place] + self.reactance * figures.reactive_prices[place]
     }
 
     /// How the child's squared voltage answers to that behind the ratio: 1, less what the current that
@@ -196,15 +239,19 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use super::super::certificate::Tolerances;
     use super::super::clear;
     use super::super::problem::{Losses, Reactive};
+    use super::super::rounding::publish;
     use super::super::sample::{chain, loaded};
     use super::*;
 
     fn check(problem: &GridProblem) -> Vec<PlaceParts> {
         let solution = clear(problem).unwrap();
         let parts = parts(problem, &solution);
-        let worth = worth(problem, &solution);
+        check_published(problem, &solution, &parts);
+        let figures = Figures::solved(&problem.network, &problem.objective, &solution);
+        let worth = worth(&figures);
         for (place, parts) in parts.iter().enumerate() {
             assert!((parts.real.price() - solution.prices[place]).abs() < 1e-9);
             assert!((parts.reactive.price() - solution.reactive_prices[place]).abs() < 1e-9);
@@ -213,13 +260,38 @@ mod tests {
             }
             // What multipliers and flows make it, before anything is put where it is missing.
             let parent = problem.network.parent[place];
-            let added = added(problem, &solution, place, worth[place]);
+            let added = added(&figures, place, worth[place]);
             let (from, to) = (solution.prices[parent], solution.prices[place]);
             assert!((from + added.real.price() - to).abs() < 1e-5, "{place}: {from} {added:?} {to}");
             let (from, to) = (solution.reactive_prices[parent], solution.reactive_prices[place]);
             assert!((from + added.reactive.price() - to).abs() < 1e-5, "{place}: {from} {added:?} {to}");
         }
         parts
+    }
+
+    /// As published the parts are the same to the certificate's tolerance, and add up to the tick.
+    fn check_published(problem: &GridProblem, solution: &GridSolution, parts: &[PlaceParts]) {
+        let tolerances = Tolerances::default();
+        let clearing = publish(problem, solution, tolerances).unwrap().clearing;
+        let dlmps = published(&problem.network, &problem.objective, &clearing).unwrap();
+        let near = |dlmp: PicoEurPerWh, part: f64| (dlmp.eur_per_mwh() - part).abs() < 2e-3;
+        for (place, (dlmp, parts)) in dlmps.iter().zip(parts).enumerate() {
+            let reactive = dlmp.reactive.unwrap();
+            assert_eq!(dlmp.real.price(), Some(clearing.prices[place]));
+            assert_eq!(reactive.price(), Some(clearing.reactive_prices[place]));
+            for (dlmp, parts) in [(dlmp.real, parts.real), (reactive, parts.reactive)] {
+                let pairs = [
+                    (dlmp.energy, parts.energy),
+                    (dlmp.loss, parts.loss),
+                    (dlmp.congestion, parts.congestion),
+                    (dlmp.voltage, parts.voltage),
+                ];
+                assert!(pairs.into_iter().all(|(a, b)| near(a, b)), "{place}: {dlmp:?}, {parts:?}");
+            }
+        }
+        let mut short = clearing;
+        short.multipliers.pop();
+        assert_eq!(published(&problem.network, &problem.objective, &short), None);
     }
 
     #[test]

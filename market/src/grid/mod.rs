@@ -19,6 +19,8 @@ pub mod rules;
 mod sample;
 pub mod solution;
 pub mod solve;
+pub mod taps;
+pub mod volt_var;
 pub mod zoom;
 
 pub use error::GridError;

@@ -1,27 +1,50 @@
 //! From the aggregator down to a site: the firm price with its proofs; and what the site did with it.
 
 use super::metering::DeviceFault;
+use super::reactive::ReactiveFirm;
 use crate::hash::Hash32;
+use market::dlmp::BusDlmp;
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
 use market::units::{Milliwatt, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-/// A firm price. The site checks all of it: that its own bid lies under the root, that its
-/// allocation is its own demand at the price, and that validators' votes stand behind the block.
+/// A firm price. The site checks all of it: that its own bid lies under both roots, that its
+/// allocation is its own demand at the price, that the price's parts follow from the clearing, and that
+/// validators' votes stand behind the block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firm {
     /// For which interval.
     pub interval: Interval,
     /// Price and range at the site's bus, as the ledger has it for this aggregator.
     pub bus: BusAward,
+    /// What the bus's prices are made of, as it follows from the clearing decided; none where a part is
+    /// beyond what the market counts in.
+    pub parts: Option<Box<BusDlmp>>,
     /// What the site owes physically.
     pub allocation: Milliwatt,
+    /// What it owes of reactive power, where it offered any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactive: Option<Box<ReactiveFirm>>,
     /// From the site's leaf to the allocations' root.
     pub path: MerkleSumPath,
+    /// From the same bid's hash to the root committed before the first question.
+    pub bid_path: BidPath,
     /// Proof, in the ledger crate's encoding, that the clearing is in a decided block.
     pub finality: ByteBuf,
+}
+
+/// A path through the tree over an aggregator's bids ([`crate::merkle`]), from a bid's salted hash to the
+/// root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BidPath {
+    /// The bid's place among the aggregator's, in order of account.
+    pub place: u64,
+    /// How many bids there are.
+    pub count: u64,
+    /// Siblings from the leaf upward.
+    pub siblings: Vec<Hash32>,
 }
 
 /// What the ledger holds of one aggregator at one bus.

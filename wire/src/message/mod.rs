@@ -8,6 +8,7 @@ mod clock;
 mod firm;
 mod forecast;
 mod metering;
+pub(crate) mod reactive;
 mod right;
 mod rounds;
 mod supply;
@@ -18,9 +19,10 @@ pub use bounds::{
     BoundsError, MAX_BUSES_PER_MESSAGE, MAX_DEMANDS, MAX_FAULTS, MAX_PATH_STEPS, MAX_SITES, MAX_TEXT_CHARS,
 };
 pub use clock::Tick;
-pub use firm::{BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
+pub use firm::{BidPath, BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
+pub use reactive::{ReactiveAward, ReactiveFirm, ReactiveRange};
 pub use right::Addressing;
 pub use rounds::{
     Award, BusPrice, BusQuestion, Corner, Demand, DemandAt, FinalDemand, PriceQuestion, PriceWindow,

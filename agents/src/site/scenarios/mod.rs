@@ -39,6 +39,11 @@ enum Happens {
     Firm(i64, i64, i64),
     /// The same with something wrong.
     Forged(i64, Forgery),
+    /// A firm price for the interval at this time, at 40 EUR/MWh, by the bid before the last.
+    FirmByOlder(i64),
+    /// The aggregator's delivery for the interval at this time is on the ledger, this site settled for so
+    /// many watts, or not at all.
+    Settled(i64, Option<i64>),
     /// All setpoints were taken.
     Written(i64),
     /// The battery did not take its.
@@ -58,6 +63,7 @@ struct Site {
     world: World,
     now: Now,
     bid: Option<Bid>,
+    older_bid: Option<Bid>,
     last_tag: u64,
     last_note: String,
 }
@@ -86,8 +92,15 @@ impl Site {
             horizon: 96,
             patience: 2,
         });
-        let mut site =
-            Self { core, world, now: Now::default(), bid: None, last_tag: 0, last_note: String::new() };
+        let mut site = Self {
+            core,
+            world,
+            now: Now::default(),
+            bid: None,
+            older_bid: None,
+            last_tag: 0,
+            last_note: String::new(),
+        };
         let prices = (0..200)
             .map(|n| ForecastPrice { interval: interval(900 * n), price: PicoEurPerWh(50_000_000) })
             .collect();
@@ -116,6 +129,7 @@ impl Site {
             power: Milliwatt(-2_000_000),
             available: Some(Milliwatt(-2_000_000)),
             nameplate: Milliwatt(5_000_000),
+            reactive_max: None,
         };
         let silent = || "no answer".to_owned();
         Input::Own(SiteReport::AllRead {
@@ -151,6 +165,14 @@ impl Site {
             }),
             Firm(start, price, served) => self.firm(start, price, served, Forgery::None),
             Forged(start, forgery) => self.firm(start, 50, 500, forgery),
+            FirmByOlder(start) => {
+                self.bid = self.older_bid.take();
+                self.firm(start, 40, 0, Forgery::None)
+            }
+            Settled(start, watts) => {
+                let commitment = watts.map(|watts| Milliwatt(watts * 1_000));
+                self.message(Role::Validator, self.world.settled(start, commitment))
+            }
             Written(start) => written(start, Ok(())),
             BatteryFails(start) => written(start, Err("no answer".into())),
             Accepted => self.answer(Verdict::Accepted),
@@ -193,6 +215,7 @@ impl Site {
             }
             Effect::Own(SiteAction::Write { setpoints, .. }) => {
                 let word = |(place, setpoint): &(usize, Setpoint)| match setpoint {
+                    Setpoint::Reactive(reactive) => format!(" {place}={} var", reactive.0 / 1_000),
                     Setpoint::Power(power) => format!(" {place}={}", watts(*power)),
                     Setpoint::OwnDefault => format!(" {place}=free"),
                 };
@@ -212,7 +235,7 @@ impl Site {
                     watts(bid.curve.power_min()),
                     watts(bid.curve.power_max())
                 );
-                self.bid = Some(bid);
+                self.older_bid = self.bid.replace(bid);
                 said
             }
             Body::MeterReading(reading) => {
@@ -260,6 +283,9 @@ const BIDDING: [(Happens, &[&str]); 4] = [
     (AllRead(900), &[BID]),
 ];
 
+/// An interval begins without a firm price, and nothing was ever ordered.
+const UNPRICED: [&str; 3] = ["read meter at 900", "note no-firm-price", "report no, 0 confirmed"];
+
 fn after_bidding(rows: &[(Happens, &'static [&'static str])]) {
     check(&[&BIDDING[..], rows].concat());
 }
@@ -269,7 +295,7 @@ fn an_interval_from_reading_to_metering() {
     after_bidding(&[
         (Accepted, &[]),
         // The battery is worth 50: at exactly 50, half of its 8 kW step is charging and discharging by zero.
-        (Firm(900, 50, 500), &["accept"]),
+        (Firm(900, 50, 500), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 0=0 1=free"]),
         (Counted(900, 1_250), &["reading of 0: 250 Wh"]),
         (Accepted, &[]),
@@ -277,7 +303,7 @@ fn an_interval_from_reading_to_metering() {
         (Accepted, &[]),
         (At(1_200), &["read all for 1800"]),
         (AllRead(1_800), &["bid -6000..4500 with 250 Wh"]),
-        (Firm(1_800, 40, 0), &["accept"]),
+        (Firm(1_800, 40, 0), &["note firm", "accept"]),
         (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
         (Counted(1_800, 1_240), &["note no-reading"]),
         (Written(1_800), &["report 2500, 2 confirmed"]),
@@ -286,7 +312,10 @@ fn an_interval_from_reading_to_metering() {
 
 #[test]
 fn below_zero_pv_is_curtailed() {
-    after_bidding(&[(Firm(900, -10, 0), &["accept"]), (At(900), &["read meter at 900", "write 0=4000 1=0"])]);
+    after_bidding(&[
+        (Firm(900, -10, 0), &["note firm", "accept"]),
+        (At(900), &["read meter at 900", "write 0=4000 1=0"]),
+    ]);
 }
 
 #[test]
@@ -295,7 +324,7 @@ fn a_silent_device_is_left_out_and_comes_back_by_itself() {
         (Counted(0, 0), &["note no-reading"]),
         (At(300), &["read all for 900"]),
         (BatterySilent(900), &["note device-left-out", "bid -2000..500"]),
-        (Firm(900, 50, 0), &["accept"]),
+        (Firm(900, 50, 0), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 1=free"]),
         (At(1_200), &["read all for 1800"]),
         (AllRead(1_800), &[BID]),
@@ -318,7 +347,7 @@ fn a_silent_meter_leaves_the_last_base_load_and_no_reading() {
 #[test]
 fn a_setpoint_not_taken_is_reported() {
     after_bidding(&[
-        (Firm(900, 40, 0), &["accept"]),
+        (Firm(900, 40, 0), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 0=4000 1=free"]),
         (BatteryFails(900), &["note device-fault", "report 2500, 1 confirmed battery"]),
     ]);
@@ -327,7 +356,7 @@ fn a_setpoint_not_taken_is_reported() {
 #[test]
 fn without_a_firm_price_the_last_schedule_stands_for_two_intervals() {
     after_bidding(&[
-        (Firm(900, 40, 0), &["accept"]),
+        (Firm(900, 40, 0), &["note firm", "accept"]),
         (At(900), &["read meter at 900", "write 0=4000 1=free"]),
         (At(1_800), &["read meter at 1800", "note no-firm-price", "write 0=4000 1=free"]),
         (Written(1_800), &["report no, 2 confirmed"]),
@@ -355,15 +384,59 @@ fn forged_firm_prices_are_refused_for_what_is_wrong_and_nothing_is_written_by_th
     check(Forgery::ShareRooted, "not our marginal share");
     check(Forgery::PriceTold, "not the one decided");
     check(Forgery::OtherInterval, "no clearing of");
+    check(Forgery::BidsFixed, "the root that the aggregator fixed");
+    check(Forgery::BidPathTold, "the root that the aggregator fixed");
+    check(Forgery::PartsTold, "do not follow from the clearing");
     // The same world without a forgery is believed.
-    after_bidding(&[(Forged(900, Forgery::None), &["accept"])]);
+    after_bidding(&[(Forged(900, Forgery::None), &["note firm", "accept"])]);
+}
+
+#[test]
+fn an_older_bid_stands_in_only_where_no_newer_was_taken() {
+    let play = |rows: &[&[(Happens, &'static [&'static str])]]| after_bidding(&rows.concat());
+    let taken: [(Happens, &[&str]); 1] = [(Accepted, &[])];
+    let second: [(Happens, &[&str]); 3] =
+        [(At(900), &UNPRICED), (At(1_200), &["read all for 1800"]), (AllRead(1_800), &[BID])];
+    play(&[&taken, &second, &[(FirmByOlder(1_800), &["note firm", "accept"])]]);
+    play(&[&second, &taken, &[(FirmByOlder(1_800), &["note firm-refused", "refuse"])]]);
+}
+
+#[test]
+fn what_is_settled_without_a_promise_is_noted() {
+    // Of the first intervals a site just started can't know what it was promised.
+    after_bidding(&[(At(900), &UNPRICED), (Settled(900, Some(5)), &[])]);
+    let with_firm = |settled, expected: &'static [&'static str]| {
+        after_bidding(&[
+            (At(900), &UNPRICED),
+            (At(1_200), &["read all for 1800"]),
+            (AllRead(1_800), &[BID]),
+            (Accepted, &[]),
+            (Firm(1_800, 40, 0), &["note firm", "accept"]),
+            (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
+            (Settled(1_800, settled), expected),
+        ]);
+    };
+    with_firm(Some(2_500), &[]);
+    with_firm(Some(2_501), &["note settled-otherwise"]);
+    let without_firm = |settled, expected: &'static [&'static str]| {
+        after_bidding(&[
+            (At(900), &UNPRICED),
+            (At(1_200), &["read all for 1800"]),
+            (AllRead(1_800), &[BID]),
+            (Accepted, &[]),
+            (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
+            (Settled(1_800, settled), expected),
+        ]);
+    };
+    without_firm(None, &["note bid-dropped"]);
+    without_firm(Some(5), &["note settled-unpromised"]);
 }
 
 #[test]
 fn a_late_firm_price_still_holds_for_the_rest_of_its_interval() {
     after_bidding(&[
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
-        (Firm(900, 40, 0), &["write 0=4000 1=free", "accept"]),
+        (Firm(900, 40, 0), &["note firm", "write 0=4000 1=free", "accept"]),
     ]);
 }
 
@@ -380,7 +453,7 @@ fn the_forward_bid_stands_where_the_site_could_not_bid_again() {
     after_bidding(&[
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
         (At(1_700), &[]),
-        (Firm(1_800, 40, 0), &["accept"]),
+        (Firm(1_800, 40, 0), &["note firm", "accept"]),
         (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
     ]);
 }

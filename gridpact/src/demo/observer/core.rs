@@ -1,15 +1,17 @@
 //! What the onlooker makes of the messages it hears: one account an interval. Pure: messages in,
 //! accounts out.
 
+use agents::price_parts::PriceParts;
+use agents::roster::RosterError;
 use ledger::block::verifier::{BlockError, Verifier};
 use ledger::block::{BlockCodecError, DecidedBlock};
 use ledger::genesis::Genesis;
+use market::dlmp::Dlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
-use wire::cbor::CborError;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
 use wire::envelope::{self, Opened};
 use wire::message::{Body, MessageRef};
@@ -19,6 +21,8 @@ use wire::message::{Body, MessageRef};
 pub struct IntervalAccount {
     /// Price at the grid supply point, lowest and highest local price; none until it is cleared.
     pub prices: Option<[PicoEurPerWh; 3]>,
+    /// The bus whose price lies furthest from the grid supply point's, and what it is made of.
+    pub furthest: Option<(String, Dlmp)>,
     /// Rounds between DSO and aggregators that its clearing took, as the aggregators signed them.
     pub rounds: u32,
     /// Net import cleared.
@@ -38,6 +42,8 @@ pub struct IntervalAccount {
     pub delivered: Millijoule,
     /// Sum over sites of how far each was from its commitment.
     pub deviation: Millijoule,
+    /// Reactive power that sites were committed to give or absorb, whichever.
+    pub reactive: Millivar,
     /// Aggregators whose deliveries are settled.
     pub settled: usize,
     /// Setpoints written and read back as written.
@@ -65,6 +71,9 @@ pub struct ObserverCore {
     parameters: MarketParameters,
     /// Place of the grid supply point among the feeder's buses.
     root: usize,
+    /// The feeder's buses.
+    buses: Vec<String>,
+    price_parts: PriceParts,
     seen: BTreeSet<u64>,
     accounts: BTreeMap<Interval, IntervalAccount>,
 }
@@ -73,13 +82,15 @@ impl ObserverCore {
     /// An onlooker of the ledger that starts from `genesis`.
     ///
     /// # Errors
-    /// Where the genesis has no encoding.
-    pub fn new(genesis: &Genesis) -> Result<Self, CborError> {
+    /// Where the genesis makes no market.
+    pub fn new(genesis: &Genesis) -> Result<Self, RosterError> {
         let feeder = &genesis.feeder;
         Ok(Self {
             verifier: Verifier::new(genesis)?,
             parameters: genesis.parameters,
             root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
+            buses: feeder.buses.clone(),
+            price_parts: PriceParts::new(genesis)?,
             seen: BTreeSet::new(),
             accounts: BTreeMap::new(),
         })
@@ -142,7 +153,10 @@ impl ObserverCore {
         let lowest = clearing.prices.iter().min().copied().unwrap_or_default();
         let highest = clearing.prices.iter().max().copied().unwrap_or_default();
         let at_root = clearing.prices.get(self.root).copied().unwrap_or(lowest);
+        let parts = self.price_parts.of(clearing).unwrap_or_default();
+        let parts = self.buses.iter().cloned().zip(parts.into_iter().map(|parts| parts.real));
         let account = self.accounts.entry(clearing.interval).or_default();
+        account.furthest = parts.max_by_key(|(_, real)| real.beyond_energy());
         account.prices = Some([at_root, lowest, highest]);
         account.rounds = clearing.rounds;
         account.import = clearing.import;
@@ -155,6 +169,7 @@ impl ObserverCore {
         account.settled += 1;
         for site in &delivery.sites {
             account.commitments += 1;
+            account.reactive.0 += site.reactive.0.abs();
             if let Some(energy) = site.energy {
                 let committed = site.commitment.over_seconds(interval_s);
                 account.readings += 1;

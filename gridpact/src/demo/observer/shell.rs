@@ -2,6 +2,7 @@
 //! hands each message to the core and lets others look.
 
 use super::core::ObserverCore;
+use agents::roster::RosterError;
 use ledger::genesis::Genesis;
 use rumqttc::{
     AsyncClient, ClientError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
@@ -10,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{watch, Notify};
-use wire::cbor::CborError;
 use wire::envelope;
 use wire::message::MAX_ENVELOPE_BYTES;
 use wire::party::{Registry, Role};
@@ -41,8 +41,8 @@ impl Observer {
     /// Begins to follow the market at `broker`, on the current runtime and until that ends.
     ///
     /// # Errors
-    /// Where the genesis has no encoding.
-    pub fn start(genesis: &Genesis, broker: SocketAddr) -> Result<Self, CborError> {
+    /// Where the genesis makes no market.
+    pub fn start(genesis: &Genesis, broker: SocketAddr) -> Result<Self, RosterError> {
         let core = Arc::new(Mutex::new(ObserverCore::new(genesis)?));
         let observer = Self { core, heard: Arc::new(Notify::new()), listening: watch::Sender::new(false) };
         let (registry, network) = (genesis.registry(), genesis.network.clone());
