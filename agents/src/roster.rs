@@ -1,6 +1,7 @@
 //! Who is who, as the genesis has it: the questions every role asks of it at its start.
 
 use ledger::genesis::Genesis;
+use market::day_ahead::terms::Overloaded;
 use market::feeder::FeederError;
 use market::grid::rules::GridRulesError;
 use market::units::Milliwatt;
@@ -41,6 +42,9 @@ pub enum RosterError {
     /// The grid rules do not fit the feeder.
     #[error(transparent)]
     Grid(#[from] GridRulesError),
+    /// Reactive power as planned leaves a line no room for the day-ahead market.
+    #[error("the day-ahead market: {0}")]
+    Overloaded(#[from] Overloaded),
     /// The genesis has no encoding, so the ledger no identity.
     #[error("the genesis: {0}")]
     Encoding(#[from] CborError),

@@ -1,5 +1,7 @@
 //! The genesis: what the ledger starts from and every message is checked against.
 
+use market::day_ahead::rules::DayAheadRules;
+use market::day_ahead::terms::{DayAheadTerms, Overloaded};
 use market::feeder::{Feeder, FeederError};
 use market::grid::certificate::Tolerances;
 use market::grid::rules::{GridRules, GridRulesError};
@@ -29,6 +31,9 @@ pub struct Genesis {
     /// What a market that knows its grid goes by besides; none where lines limit real power alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridRules>,
+    /// When day-ahead sessions are; none where the market is real time alone. Needs grid rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_ahead: Option<DayAheadRules>,
     /// Everyone who takes part.
     pub participants: Vec<Participant>,
     /// Tokens each account starts with. Their sum never changes.
@@ -44,6 +49,12 @@ pub enum GenesisError {
     /// The grid rules do not fit the feeder.
     #[error(transparent)]
     Grid(#[from] GridRulesError),
+    /// Reactive power as planned leaves a line no room for the day-ahead market.
+    #[error("the genesis's day-ahead market: {0}")]
+    Overloaded(#[from] Overloaded),
+    /// A day-ahead market that does not know its grid.
+    #[error("the genesis has day-ahead rules and no grid rules")]
+    DayAheadWithoutGrid,
     /// The parameters make no market.
     #[error("the genesis's {0}")]
     Parameters(#[from] ParameterError),
@@ -110,10 +121,13 @@ impl Genesis {
     /// Checks everything that must hold before a ledger can start from this.
     pub fn validate(&self) -> Result<(), GenesisError> {
         let tree = self.feeder.tree()?;
-        if let Some(grid) = &self.grid {
-            grid.terms(&self.feeder, &tree)?;
-        }
         self.parameters.validate()?;
+        let terms = self.grid.as_ref().map(|grid| grid.terms(&self.feeder, &tree)).transpose()?;
+        if let Some(rules) = &self.day_ahead {
+            rules.validate(&self.parameters)?;
+            let terms = terms.ok_or(GenesisError::DayAheadWithoutGrid)?;
+            DayAheadTerms::new(&terms, self.parameters.interval_s)?;
+        }
         self.validate_unique()?;
         self.validate_roles()?;
         self.validate_sites()?;

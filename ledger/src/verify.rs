@@ -26,6 +26,8 @@ pub struct VerifyReport {
     pub envelopes: u64,
     /// Clearings with their certificates.
     pub clearings: u64,
+    /// Day-ahead sessions with their certificates.
+    pub day_ahead: u64,
     /// Deliveries settled.
     pub deliveries: u64,
     /// Sites settled, over all deliveries.
@@ -247,6 +249,10 @@ impl VerifyReport {
                 Entry::Clearing(clearing) => {
                     self.clearings += 1;
                     self.envelopes += 1 + clearing.demands.len() as u64;
+                }
+                Entry::DayAhead(session) => {
+                    self.day_ahead += 1;
+                    self.envelopes += 1 + session.demands.len() as u64;
                 }
                 Entry::Delivery(delivery) => {
                     self.deliveries += 1;

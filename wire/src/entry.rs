@@ -2,6 +2,7 @@
 
 use crate::hash::Hash32;
 use crate::party::Id;
+use market::day_ahead::clearing::DayAheadClearing;
 use market::grid::certificate::GridClearing;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -23,6 +24,8 @@ pub struct SignedEnvelope {
 pub enum Entry {
     /// By the DSO: an interval's clearing with its certificate.
     Clearing(ClearingEntry),
+    /// By the DSO: a day-ahead session's clearing with its certificate.
+    DayAhead(DayAheadEntry),
     /// By an aggregator: what its sites were committed to and what they delivered. Settles them.
     Delivery(DeliveryEntry),
     /// By any account's owner: a payment.
@@ -51,6 +54,22 @@ pub struct ClearingEntry {
     pub demands: Vec<SignedEnvelope>,
 }
 
+/// A day-ahead session's clearing with the evidence that makes it checkable by anyone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayAheadEntry {
+    /// The session: its first interval.
+    pub session: Interval,
+    /// Rounds of questions and answers it took.
+    pub rounds: u32,
+    /// Prices, and the schedules of the aggregators' orders: in order of aggregator, and of each one's as its
+    /// demand has them.
+    pub clearing: DayAheadClearing,
+    /// The TSO interface's signed [`crate::message::day_ahead::DayAheadSupply`].
+    pub supply: SignedEnvelope,
+    /// Each aggregator's signed [`crate::message::day_ahead::DayAheadFinalDemand`], in order of aggregator.
+    pub demands: Vec<SignedEnvelope>,
+}
+
 /// One aggregator's delivery over one interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryEntry {
@@ -60,6 +79,9 @@ pub struct DeliveryEntry {
     pub readings_sha256: Hash32,
     /// Every site under the aggregator's allocations root, in order of account.
     pub sites: Vec<SiteDelivery>,
+    /// Every site under the aggregator's day-ahead allocations root for this interval, in order of account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub positions: Vec<SitePosition>,
 }
 
 /// One site's commitment and delivery. The leaf lets validators rebuild the allocations' root.
@@ -76,6 +98,17 @@ pub struct SiteDelivery {
     pub reactive: Millivar,
     /// What its meter counted; none where no reading came in time.
     pub energy: Option<Millijoule>,
+}
+
+/// One site's day-ahead position. The leaf lets validators rebuild the allocations' root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SitePosition {
+    /// The site's account.
+    pub account: Id,
+    /// Salted hash of the site's day-ahead bid, as in its leaf.
+    pub bid_hash: Hash32,
+    /// What it bought, or sold where negative.
+    pub position: Milliwatt,
 }
 
 /// Moves tokens from the submitter's account to another.

@@ -180,7 +180,7 @@ fn check_buses(fixed: &FixedBids, award: &Award) -> Result<(), AwardError> {
     })
 }
 
-fn sum(ranges: &[DemandRange]) -> Option<DemandRange> {
+pub(super) fn sum(ranges: &[DemandRange]) -> Option<DemandRange> {
     ranges.iter().try_fold(DemandRange::default(), |sum, range| {
         Some(DemandRange { low: sum.low.checked_add(range.low)?, high: sum.high.checked_add(range.high)? })
     })

@@ -68,8 +68,13 @@ pub fn answer(
     if let Some(pair) = question.buses.windows(2).find(|pair| pair[0].bus >= pair[1].bus) {
         return Err(QuestionError::Bus { bus: pair[1].bus.clone() });
     }
-    let narrow = (parameters.price_max.0 - parameters.price_min.0) / NARROW + 1;
+    let narrow = narrow(parameters);
     question.buses.iter().map(|asked| answer_at(fixed, &question.windows, asked, narrow)).collect()
+}
+
+/// Widest window in which corners are told.
+pub(super) fn narrow(parameters: &MarketParameters) -> i64 {
+    (parameters.price_max.0 - parameters.price_min.0) / NARROW + 1
 }
 
 fn answer_at(
@@ -90,7 +95,7 @@ fn answer_at(
     for window in &windows {
         powers.extend(sums(&curves, &window.ticks).ok_or_else(overflow)?);
     }
-    let narrow = windows.into_iter().filter(|window| window.to.0 - window.from.0 <= narrow);
+    let narrow = windows.into_iter().map(|w| (w.from, w.to)).filter(|(from, to)| to.0 - from.0 <= narrow);
     let corners = corners(&curves, narrow).ok_or_else(overflow)?;
     Ok(DemandAt { bus: bus(), powers, corners })
 }
@@ -107,7 +112,7 @@ fn is_sound(parameters: &MarketParameters, window: &PriceWindow) -> bool {
 }
 
 /// Demand of all curves at each of some rising ticks; none where a sum leaves 64 bits.
-fn sums(curves: &[&FlexCurve], ticks: &[PicoEurPerWh]) -> Option<Vec<Milliwatt>> {
+pub(super) fn sums(curves: &[&FlexCurve], ticks: &[PicoEurPerWh]) -> Option<Vec<Milliwatt>> {
     let (first, last) = (*ticks.first()?, *ticks.last()?);
     let mut level = 0i128;
     let mut sums = vec![0i128; ticks.len()];
@@ -124,14 +129,18 @@ fn sums(curves: &[&FlexCurve], ticks: &[PicoEurPerWh]) -> Option<Vec<Milliwatt>>
     sums.into_iter().map(|sum| i64::try_from(sum + level).ok().map(Milliwatt)).collect()
 }
 
-/// Corners of the curves within `windows`, in order of price; the highest steps, where there are many.
-fn corners<'a>(curves: &[&FlexCurve], windows: impl Iterator<Item = &'a PriceWindow>) -> Option<Vec<Corner>> {
+/// Corners of the curves within windows, each from a price to below another, in order of price; the highest
+/// steps, where there are many.
+pub(super) fn corners(
+    curves: &[&FlexCurve],
+    windows: impl Iterator<Item = (PicoEurPerWh, PicoEurPerWh)>,
+) -> Option<Vec<Corner>> {
     let mut steps: BTreeMap<PicoEurPerWh, i128> = BTreeMap::new();
-    for window in windows {
+    for (from, to) in windows {
         for curve in curves {
             let points = curve.points();
-            let first = points.partition_point(|point| point.price < window.from);
-            for point in points[first..].iter().take_while(|point| point.price < window.to) {
+            let first = points.partition_point(|point| point.price < from);
+            for point in points[first..].iter().take_while(|point| point.price < to) {
                 // Counted at both of a step's corners: what matters is which steps are higher.
                 let step = curve.power_at(point.price) - curve.power_at(point.price.next());
                 *steps.entry(point.price).or_default() += i128::from(step.0);
@@ -163,11 +172,6 @@ mod tests {
         FlexCurve::new(points.iter().map(point).collect()).unwrap()
     }
 
-    fn window(from: i64, to: i64) -> PriceWindow {
-        let (from, to) = (PicoEurPerWh(from), PicoEurPerWh(to));
-        PriceWindow { from, to, ticks: vec![from, to] }
-    }
-
     #[test]
     fn sums_are_exact_at_every_tick_whether_a_curve_falls_or_not() {
         let curves = [curve(&[(0, 5)]), curve(&[(3, 4), (3, 1)]), curve(&[(2, 10), (7, 0)])];
@@ -183,7 +187,8 @@ mod tests {
         let stairs: Vec<(i64, i64)> =
             (0..40).flat_map(|k| [(10 * k, 2_000 - k * k), (10 * k, 2_000 - (k + 1) * (k + 1))]).collect();
         let curve = curve(&stairs);
-        let told = corners(&[&curve], [&window(0, 90), &window(200, 390)].into_iter()).unwrap();
+        let windows = [(0, 90), (200, 390)].map(|(from, to)| (PicoEurPerWh(from), PicoEurPerWh(to)));
+        let told = corners(&[&curve], windows.into_iter()).unwrap();
         let prices: Vec<i64> = told.iter().map(|corner| corner.price.0).collect();
         assert_eq!(prices, (23..39).map(|k| 10 * k).collect::<Vec<i64>>());
         for corner in told {

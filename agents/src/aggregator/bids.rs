@@ -193,6 +193,11 @@ fn check_curve(parameters: &MarketParameters, site: &SiteEntry, curve: &FlexCurv
     if let Some(power) = extremes.into_iter().find(|power| *power > limit || *power < -limit) {
         return Err(BidError::BeyondConnection { power_mw: power.0, limit_mw: limit.0 });
     }
+    check_prices(parameters, curve)
+}
+
+/// A curve's corners lie where the market may clear.
+pub(super) fn check_prices(parameters: &MarketParameters, curve: &FlexCurve) -> Result<(), BidError> {
     let (price_min, price_max) = (parameters.price_min, parameters.price_max);
     // One corner alone is an inelastic load: its price means nothing.
     let corners = if curve.points().len() == 1 { &[] } else { curve.points() };

@@ -2,6 +2,8 @@
 //! award over its sites, sends firm prices down, and puts what was delivered on the ledger.
 
 use super::bids::BidBook;
+use super::day_ahead::core::{is_day_ahead, DayAheadDesk, DeskSettings};
+use super::day_ahead::held::PositionsFile;
 use super::rounds::FixedBids;
 use super::trading::{Due, Trading};
 use crate::chain::{Chain, Decided};
@@ -13,7 +15,8 @@ use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
 use std::collections::{BTreeMap, HashMap};
-use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
+use wire::entry::{ClearingEntry, DayAheadEntry, DeliveryEntry, Entry};
+use wire::message::day_ahead::DayAheadFirm;
 use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
 use wire::party::{Id, PartyId, Role};
 
@@ -27,6 +30,13 @@ pub enum AggregatorAct {
     StoreReadings {
         /// Which interval.
         interval: Interval,
+        /// The file's content.
+        bytes: Vec<u8>,
+    },
+    /// Write the file of what sites hold in a day-ahead session, durably.
+    StorePositions {
+        /// Which session.
+        session: Interval,
         /// The file's content.
         bytes: Vec<u8>,
     },
@@ -44,6 +54,13 @@ pub enum AggregatorReport {
         /// What the file system said.
         reason: String,
     },
+    /// The file of what sites hold in this session could not be written.
+    PositionsNotStored {
+        /// Which session.
+        session: Interval,
+        /// What the file system said.
+        reason: String,
+    },
 }
 
 /// What is particular to one aggregator.
@@ -55,6 +72,8 @@ pub struct AggregatorSettings {
     pub seed: [u8; 32],
     /// Milliseconds of real time after an interval's end in which readings are waited for.
     pub readings_grace_ms: u64,
+    /// What its sites hold day-ahead, as an earlier start has written it down.
+    pub held: Vec<PositionsFile>,
 }
 
 /// What a message was about; kept in its tag, and told from a refusal.
@@ -65,6 +84,8 @@ enum Said {
     FinalDemand = 3,
     Firm = 4,
     Delivery = 5,
+    Session = 6,
+    Positions = 7,
 }
 
 /// One aggregator.
@@ -86,6 +107,8 @@ pub struct AggregatorCore {
     book: BidBook,
     trading: BTreeMap<Interval, Trading>,
     closed: Option<Interval>,
+    /// Day-ahead sessions, where the market has any.
+    day_ahead: Option<DayAheadDesk>,
 }
 
 type Effects = Vec<Effect<AggregatorAct>>;
@@ -95,9 +118,12 @@ impl AggregatorCore {
     ///
     /// # Errors
     /// Where the genesis lacks a DSO or says too little of a site.
-    pub fn new(genesis: &Genesis, settings: AggregatorSettings) -> Result<Self, RosterError> {
+    pub fn new(genesis: &Genesis, mut settings: AggregatorSettings) -> Result<Self, RosterError> {
         let mut sites = roster::sites(genesis)?;
         sites.retain(|_, site| site.aggregator == settings.party.id);
+        let held = std::mem::take(&mut settings.held);
+        let day_ahead =
+            DeskSettings::of(genesis, settings.seed)?.map(|settings| DayAheadDesk::new(settings, held));
         Ok(Self {
             parameters: genesis.parameters,
             price_tolerance: genesis.price_tolerance(),
@@ -111,6 +137,7 @@ impl AggregatorCore {
             book: BidBook::new(genesis.clears_reactive()),
             trading: BTreeMap::new(),
             closed: None,
+            day_ahead,
             settings,
         })
     }
@@ -128,6 +155,7 @@ impl AggregatorCore {
         if due && !self.sites.is_empty() {
             effects.extend(self.close_gate(next));
         }
+        effects.extend(self.close_session(now));
         let interval_s = self.parameters.interval_s;
         for trading in self.trading.values_mut() {
             if now.market >= trading.interval().end(interval_s) {
@@ -155,6 +183,23 @@ impl AggregatorCore {
         effects
     }
 
+    /// The next day-ahead session's gate, when it is due.
+    fn close_session(&mut self, now: Now) -> Effects {
+        let Some((commitment, silent)) =
+            self.day_ahead.as_mut().and_then(|desk| desk.close_when_due(now, &self.sites))
+        else {
+            return Vec::new();
+        };
+        let session = commitment.session;
+        let mut effects = vec![self.to_dso(Said::Session, session, Body::DayAheadCommitted(commitment))];
+        if silent > 0 {
+            let sites = self.sites.len();
+            let text = format!("{silent} of {sites} sites did not bid for the session of {session}");
+            effects.push(Effect::Note { event: "day-ahead-silent-sites", text });
+        }
+        effects
+    }
+
     fn on_message(&mut self, now: Now, message: Incoming) -> Effects {
         let sender = &message.id.sender;
         let (parameters, tolerance) = (self.parameters, self.price_tolerance);
@@ -169,6 +214,7 @@ impl AggregatorCore {
                 .trading(award.interval)
                 .and_then(|trading| trading.award(&parameters, tolerance, award))
                 .map(|d| vec![self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d))]),
+            body if is_day_ahead(body) => self.on_day_ahead(now, &message),
             Body::SetpointReport(report) => self.on_setpoints(sender, report),
             Body::MeterReading(reading) => self.on_reading(now, &message, reading),
             other => Err(format!("an aggregator takes no {} from {sender}", other.kind())),
@@ -198,6 +244,21 @@ impl AggregatorCore {
             .take(&self.parameters, now.market, &site, bid, (&message.id, &message.raw))
             .map_err(|error| error.to_string())?;
         Ok(Vec::new())
+    }
+
+    fn on_day_ahead(&mut self, now: Now, message: &Incoming) -> Result<Effects, String> {
+        let sender = &message.id.sender;
+        let site = self.site(sender).cloned();
+        let none = || format!("an aggregator takes no {} from {sender}", message.body.kind());
+        let desk = self.day_ahead.as_mut().ok_or_else(none)?;
+        match &message.body {
+            Body::DayAheadBid(bid) => desk.bid(now, &site?, bid, message).map(|()| Vec::new()),
+            said if *sender == self.dso => {
+                let (session, answer) = desk.answer(said)?;
+                Ok(vec![self.to_dso(Said::Session, session, answer)])
+            }
+            _ => Err(none()),
+        }
     }
 
     fn on_setpoints(&mut self, sender: &PartyId, report: &SetpointReport) -> Result<Effects, String> {
@@ -243,6 +304,7 @@ impl AggregatorCore {
                         trading.delivered();
                     }
                 }
+                Entry::DayAhead(session) => effects.extend(self.on_session(&decided, index, session)),
                 Entry::Delivery(_) | Entry::Transfer(_) => {}
             }
         }
@@ -277,10 +339,34 @@ impl AggregatorCore {
         }
     }
 
+    fn on_session(&mut self, decided: &Decided, index: usize, entry: &DayAheadEntry) -> Effects {
+        let Some(desk) = &mut self.day_ahead else { return Vec::new() };
+        let session = entry.session;
+        let differs = |text| vec![Effect::Note { event: "day-ahead-differs", text }];
+        let (firm, file) = match desk.decided(decided, index, entry) {
+            Err(reason) => return differs(reason),
+            Ok(None) => return Vec::new(),
+            Ok(Some(decided)) => (decided.firm, decided.positions.encode()),
+        };
+        let store = match file {
+            Ok(bytes) => Effect::Own(AggregatorAct::StorePositions { session, bytes }),
+            Err(error) => Effect::Note { event: "positions-not-stored", text: error.to_string() },
+        };
+        let send = |(site, firm): (PartyId, DayAheadFirm)| Effect::Send {
+            interval: session,
+            tag: tag(Said::Positions, session),
+            body: Body::DayAheadFirm(firm),
+            recipient: Some(site.clone()),
+            acknowledged_by: vec![site],
+        };
+        std::iter::once(store).chain(firm.into_iter().map(send)).collect()
+    }
+
     fn deliver_when_due(&mut self, now: Now, interval: Interval) -> Effects {
         let grace_ms = self.settings.readings_grace_ms;
         let Some(trading) = self.trading.get_mut(&interval) else { return Vec::new() };
-        match trading.due(now.real_ms, grace_ms) {
+        let positions = || self.day_ahead.as_ref().map_or_else(Vec::new, |desk| desk.positions(interval));
+        match trading.due(now.real_ms, grace_ms, positions) {
             Ok(Due::Nothing) => Vec::new(),
             Ok(Due::SubmitAgain(entry)) => vec![self.submit(entry)],
             Ok(Due::Write { file, complete }) => {
@@ -308,6 +394,10 @@ impl AggregatorCore {
                 }
                 let text = format!("writing the readings of {interval}: {reason}");
                 vec![Effect::Note { event: "readings-not-stored", text }]
+            }
+            AggregatorReport::PositionsNotStored { session, reason } => {
+                let text = format!("writing the positions of the session of {session}: {reason}");
+                vec![Effect::Note { event: "positions-not-stored", text }]
             }
         }
     }
@@ -372,6 +462,8 @@ fn refused(tag: u64, by: &PartyId, reason: &str) -> Effects {
         2 => ("demand-refused", "our demand"),
         3 => ("final-demand-refused", "our final demand"),
         4 => ("firm-refused", "its firm price"),
+        6 => ("day-ahead-refused", "what we said of a session"),
+        7 => ("positions-refused", "its day-ahead positions"),
         _ => ("delivery-refused", "our delivery"),
     };
     vec![Effect::Note { event, text: format!("{by} refused {what}: {reason}") }]

@@ -102,6 +102,7 @@ impl Readings {
             // The plain digest of the file, so that `sha256sum` gives the same.
             readings_sha256: Hash32(Sha256::digest(file).into()),
             sites: sites.collect(),
+            positions: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod allocation;
 pub mod answer;
 pub mod bids;
 pub mod core;
+pub mod day_ahead;
 pub mod delivery;
 mod reactive;
 pub mod rounds;

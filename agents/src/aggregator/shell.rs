@@ -1,6 +1,8 @@
-//! The aggregator's own shell: writes files of readings so that they outlast a power loss.
+//! The aggregator's own shell: writes files of readings, and of what sites hold day-ahead, so that they outlast
+//! a power loss.
 
 use super::core::{AggregatorAct, AggregatorCore, AggregatorReport, AggregatorSettings};
+use super::day_ahead::held::PositionsFile;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use market::interval::Interval;
 use std::fs::File;
@@ -28,7 +30,7 @@ const QUEUE: usize = 256;
 const QUEUE_PER_SITE: usize = 4;
 
 /// Starts the aggregator that `common.signer` signs for, on the current arbiter. Readings go to
-/// `data_dir/readings/{interval's start}.cbor`.
+/// `data_dir/readings/{interval's start}.cbor`, what sites hold to `data_dir/positions/{session's start}.cbor`.
 ///
 /// # Errors
 /// Where the genesis makes no market, the directory can't be made, or the link can't.
@@ -37,29 +39,70 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
     getrandom::fill(&mut seed).map_err(|error| StartError::Random { reason: error.to_string() })?;
     let party = common.signer.party().clone();
     let readings_grace_ms = options.readings_grace_ms;
-    let core = AggregatorCore::new(&common.genesis, AggregatorSettings { party, seed, readings_grace_ms })?;
-    let directory = common.data_dir.join("readings");
-    std::fs::create_dir_all(&directory)
-        .map_err(|source| StartError::Directory { directory: directory.clone(), source })?;
+    let directory = made(common.data_dir.join("readings"))?;
+    let positions = made(common.data_dir.join("positions"))?;
+    let held = read_held(&positions)?;
+    let settings = AggregatorSettings { party, seed, readings_grace_ms, held };
+    let core = AggregatorCore::new(&common.genesis, settings)?;
     let connection = Connection {
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_SITE * core.site_count(),
     };
-    shell::start(common, core, ReadingsWriter { directory }, connection)
+    shell::start(common, core, FileWriter { readings: directory, positions }, connection)
 }
 
-struct ReadingsWriter {
-    directory: PathBuf,
+/// A directory, made where it was not there.
+fn made(directory: PathBuf) -> Result<PathBuf, StartError> {
+    match std::fs::create_dir_all(&directory) {
+        Ok(()) => Ok(directory),
+        Err(source) => Err(StartError::Directory { directory, source }),
+    }
 }
 
-impl Performer<AggregatorCore> for ReadingsWriter {
+/// What sites hold by the files that were written before. One that can't be read is told of and left: what
+/// it holds can't be delivered, and the rest can.
+fn read_held(directory: &Path) -> Result<Vec<PositionsFile>, StartError> {
+    let at = |source| StartError::Directory { directory: directory.to_owned(), source };
+    let mut held = Vec::new();
+    for file in std::fs::read_dir(directory).map_err(at)? {
+        let path = file.map_err(at)?.path();
+        if path.extension().is_none_or(|extension| extension != "cbor") {
+            continue;
+        }
+        match PositionsFile::decode(&std::fs::read(&path).map_err(at)?) {
+            Ok(file) => held.push(file),
+            Err(error) => tracing::error!(path = %path.display(), %error, "no file of positions"),
+        }
+    }
+    Ok(held)
+}
+
+struct FileWriter {
+    readings: PathBuf,
+    positions: PathBuf,
+}
+
+impl Performer<AggregatorCore> for FileWriter {
     fn perform(&mut self, act: AggregatorAct, reports: &mpsc::Sender<AggregatorReport>) {
-        let AggregatorAct::StoreReadings { interval, bytes } = act;
-        let (directory, reports) = (self.directory.clone(), reports.clone());
+        let (readings, positions, reports) = (self.readings.clone(), self.positions.clone(), reports.clone());
         tokio::task::spawn_blocking(move || {
-            let report = match write_durably(&directory, interval, &bytes) {
-                Ok(()) => AggregatorReport::ReadingsStored(interval),
-                Err(error) => AggregatorReport::ReadingsNotStored { interval, reason: error.to_string() },
+            let report = match act {
+                AggregatorAct::StoreReadings { interval, bytes } => {
+                    match write_durably(&readings, interval, &bytes) {
+                        Ok(()) => AggregatorReport::ReadingsStored(interval),
+                        Err(error) => {
+                            AggregatorReport::ReadingsNotStored { interval, reason: error.to_string() }
+                        }
+                    }
+                }
+                AggregatorAct::StorePositions { session, bytes } => {
+                    match write_durably(&positions, session, &bytes) {
+                        Ok(()) => return,
+                        Err(error) => {
+                            AggregatorReport::PositionsNotStored { session, reason: error.to_string() }
+                        }
+                    }
+                }
             };
             // Fails only where the aggregator has ended.
             let _ = reports.blocking_send(report);

@@ -11,7 +11,7 @@ use market::units::PicoEurPerWh;
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 use wire::cbor::CborError;
-use wire::entry::DeliveryEntry;
+use wire::entry::{DeliveryEntry, SitePosition};
 use wire::message::{Award, Demand, FinalDemand, Firm, PriceQuestion};
 use wire::party::PartyId;
 
@@ -158,7 +158,12 @@ impl Trading {
     ///
     /// # Errors
     /// Where the readings have no encoding.
-    pub fn due(&mut self, real_ms: u64, grace_ms: u64) -> Result<Due, CborError> {
+    pub fn due(
+        &mut self,
+        real_ms: u64,
+        grace_ms: u64,
+        positions: impl Fn() -> Vec<SitePosition>,
+    ) -> Result<Due, CborError> {
         let (Some(ended), true, Some((_, allocated))) = (self.ended_real_ms, self.decided, &self.allocated)
         else {
             return Ok(Due::Nothing);
@@ -171,7 +176,8 @@ impl Trading {
                 }
                 *not_before_ms = real_ms + RETRY_WRITE_MS;
                 let file = self.readings.file(&self.fixed)?;
-                let entry = self.readings.entry(&self.fixed, allocated, &file);
+                let settled = self.readings.entry(&self.fixed, allocated, &file);
+                let entry = DeliveryEntry { positions: positions(), ..settled };
                 self.stage = Stage::Storing(entry);
                 Ok(Due::Write { file, complete })
             }

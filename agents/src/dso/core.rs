@@ -3,6 +3,9 @@
 
 use super::answers::Buses;
 use super::award::{apportion, award, check_final, parts_given};
+use super::day_ahead::core::{is_day_ahead, DayAheadDesk};
+use super::day_ahead::problem::{Problem as SessionProblem, Solved as SolvedSession};
+use super::day_ahead::Setting;
 use super::entry::entry;
 use super::measurement::{Cleared, Measurement};
 use super::problem::{Dispatch, Grid, Problem, SolveError, Solved};
@@ -15,6 +18,7 @@ use crate::roster::{self, RosterError};
 use ledger::genesis::Genesis;
 use market::clearing::sampled::Question;
 use market::clearing::PriceRange;
+use market::day_ahead::rounds::SessionError;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
@@ -32,6 +36,8 @@ const KEPT_INTERVALS: i64 = 8;
 pub enum DsoAct {
     /// Solve this and report what comes out.
     Solve(Box<Problem>),
+    /// Solve this day-ahead session and report what comes out.
+    SolveSession(Box<SessionProblem>),
     /// Show this in metrics.
     Measure(Measurement),
 }
@@ -47,6 +53,15 @@ pub enum DsoReport {
         round: u32,
         /// What came out.
         outcome: Result<Solved, SolveError>,
+    },
+    /// A day-ahead session's problem is solved.
+    SessionSolved {
+        /// Which session.
+        session: Interval,
+        /// After which round.
+        round: u32,
+        /// What came out.
+        outcome: Result<SolvedSession, SessionError>,
     },
 }
 
@@ -66,6 +81,8 @@ pub struct DsoCore {
     round_timeout_ms: u64,
     sessions: BTreeMap<Interval, Session>,
     gate_closed: Option<Interval>,
+    /// Day-ahead sessions, where the market has any.
+    day_ahead: Option<DayAheadDesk>,
 }
 
 impl DsoCore {
@@ -88,17 +105,24 @@ impl DsoCore {
         let MarketParameters { price_min, price_max, .. } = genesis.parameters;
         let range = PriceRange::new(price_min, price_max).ok_or(RosterError::PriceRange)?;
         let terms = genesis.grid.as_ref().map(|rules| rules.terms(&genesis.feeder, &tree)).transpose()?;
+        let grid = Arc::new(Grid { feeder: genesis.feeder.clone(), tree, range, terms });
+        let tso = roster::only(genesis, Role::Tso)?;
+        let validators = roster::parties(genesis, Role::Validator);
+        let to = (tso.clone(), validators.clone());
+        let day_ahead = Setting::of(genesis, &grid)?
+            .map(|setting| DayAheadDesk::new(setting, to, &aggregators, round_timeout_ms));
         Ok(Self {
-            grid: Arc::new(Grid { feeder: genesis.feeder.clone(), tree, range, terms }),
+            grid,
             parameters: genesis.parameters,
             price_tolerance: genesis.price_tolerance(),
-            tso: roster::only(genesis, Role::Tso)?,
-            validators: roster::parties(genesis, Role::Validator),
+            tso,
+            validators,
             aggregators,
             chain: Chain::new(genesis)?,
             round_timeout_ms,
             sessions: BTreeMap::new(),
             gate_closed: None,
+            day_ahead,
         })
     }
 
@@ -126,10 +150,14 @@ impl DsoCore {
                 effects.push(fail(session, *interval, "party-silent", why, now));
             }
         }
+        effects.extend(self.day_ahead.iter_mut().flat_map(|desk| desk.on_time(now)));
         effects
     }
 
     fn on_message(&mut self, now: Now, message: &Incoming) -> Effects {
+        if let Some(desk) = self.day_ahead.as_mut().filter(|_| is_day_ahead(&message.body)) {
+            return desk.on_message(now, message);
+        }
         let sender = &message.id.sender;
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(now, bytes),
@@ -335,6 +363,9 @@ impl DsoCore {
         };
         let mut effects = Vec::new();
         for (_, entry) in decided.entries() {
+            if let (Entry::DayAhead(entry), Some(desk)) = (entry, &mut self.day_ahead) {
+                effects.extend(desk.on_decided(now, decided.height(), entry));
+            }
             let Entry::Clearing(ClearingEntry { interval, .. }) = entry else { continue };
             let Some(session) = self.sessions.get_mut(interval) else { continue };
             if let Stage::Submitted { at_ms } = session.stage {
@@ -364,11 +395,16 @@ impl RoleCore for DsoCore {
             Input::Own(DsoReport::Solved { interval, round, outcome }) => {
                 self.on_solved(now, interval, round, outcome)
             }
+            Input::Own(DsoReport::SessionSolved { session, round, outcome }) => match &mut self.day_ahead {
+                Some(desk) => desk.on_solved(now, (session, round), outcome),
+                None => Vec::new(),
+            },
         }
     }
 }
 
-fn to_one(recipient: &PartyId, interval: Interval, body: Body) -> Effect<DsoAct> {
+/// A message to one party, who must acknowledge it.
+pub(super) fn to_one(recipient: &PartyId, interval: Interval, body: Body) -> Effect<DsoAct> {
     Effect::Send {
         body,
         interval,

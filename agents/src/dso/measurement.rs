@@ -1,5 +1,6 @@
 //! What the DSO has to show for each interval, as data; how it is shown is the shell's business.
 
+use super::day_ahead::measurement::ClearedSession;
 use super::problem::{Dispatch, Grid};
 use market::dlmp::BusDlmp;
 use market::grid::certificate::Multipliers;
@@ -11,7 +12,9 @@ use std::fmt;
 pub enum Measurement {
     /// An interval was cleared and is before the validators.
     Cleared(Cleared),
-    /// Its clearing is on the ledger.
+    /// A day-ahead session was cleared and is before the validators.
+    Session(ClearedSession),
+    /// An interval's clearing is on the ledger.
     Final {
         /// Milliseconds of real time from submission to the verified block.
         finality_ms: u64,

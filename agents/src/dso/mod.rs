@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod award;
 pub mod core;
+pub mod day_ahead;
 mod entry;
 pub mod measurement;
 pub mod problem;

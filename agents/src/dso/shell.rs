@@ -1,6 +1,7 @@
 //! The DSO's own shell: solves off the arbiter and shows measurements in Prometheus.
 
 use super::core::{DsoAct, DsoCore, DsoReport};
+use super::day_ahead::measurement::ClearedSession;
 use super::measurement::{Cleared, Measurement};
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use market::dlmp::Dlmp;
@@ -54,6 +55,14 @@ impl Performer<DsoCore> for DsoPerformer {
             DsoAct::Measure(Measurement::Final { finality_ms }) => {
                 self.gauges.finality.observe(finality_ms as f64 / 1e3);
             }
+            DsoAct::Measure(Measurement::Session(cleared)) => self.gauges.show_session(&cleared),
+            DsoAct::SolveSession(problem) => {
+                let reports = reports.clone();
+                tokio::task::spawn_blocking(move || {
+                    // Fails only where the DSO has ended, and then nobody asks.
+                    let _ = reports.blocking_send(problem.solve());
+                });
+            }
             DsoAct::Solve(problem) => {
                 let reports = reports.clone();
                 tokio::task::spawn_blocking(move || {
@@ -72,6 +81,8 @@ struct Gauges {
     flow: GaugeVec,
     parts: GaugeVec,
     rounds: IntGauge,
+    day_ahead_rounds: IntGauge,
+    day_ahead_cost: Gauge,
     clearing: Histogram,
     finality: Histogram,
 }
@@ -93,6 +104,14 @@ impl Gauges {
         registry.register(Box::new(import.clone()))?;
         let rounds = IntGauge::new("gridpact_clearing_rounds", "Rounds the last clearing took")?;
         registry.register(Box::new(rounds.clone()))?;
+        let day_ahead_rounds =
+            IntGauge::new("gridpact_day_ahead_rounds", "Rounds the last day-ahead session took")?;
+        registry.register(Box::new(day_ahead_rounds.clone()))?;
+        let day_ahead_cost = Gauge::new(
+            "gridpact_day_ahead_import_eur",
+            "What the last day-ahead session's import costs at the grid supply point's prices",
+        )?;
+        registry.register(Box::new(day_ahead_cost.clone()))?;
         let limits = by("gridpact_line_limit_watts", "A line's limit on real power", &["line", "bound"])?;
         for line in &feeder.lines {
             for (bound, limit) in [("max", line.power_max), ("min", line.power_min)] {
@@ -111,9 +130,16 @@ impl Gauges {
                 &["bus", "part"],
             )?,
             rounds,
+            day_ahead_rounds,
+            day_ahead_cost,
             clearing: seconds("gridpact_clearing_seconds", "From gate closure to the clearing's submission")?,
             finality: seconds("gridpact_finality_seconds", "From submission to the verified block")?,
         })
+    }
+
+    fn show_session(&self, cleared: &ClearedSession) {
+        self.day_ahead_rounds.set(i64::from(cleared.rounds));
+        self.day_ahead_cost.set(cleared.cost_eur);
     }
 
     fn show(&self, cleared: &Cleared) {

@@ -110,7 +110,7 @@ impl Watch {
                 Entry::Delivery(delivery) => {
                     self.of(delivery.interval).delivered.insert(by.clone());
                 }
-                Entry::Transfer(_) => {}
+                Entry::DayAhead(_) | Entry::Transfer(_) => {}
             }
         }
     }

@@ -23,11 +23,16 @@ const OPEN: i64 = FIRST.0 .0 - 600;
 /// Aggregator a1 with sites s00 at bus b2 and s02 at b3.
 fn stage() -> Stage<AggregatorCore> {
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
-    let settings =
-        AggregatorSettings { party: party(Role::Aggregator, "a1"), seed: [7; 32], readings_grace_ms: 1_000 };
+    let settings = AggregatorSettings {
+        party: party(Role::Aggregator, "a1"),
+        seed: [7; 32],
+        readings_grace_ms: 1_000,
+        held: Vec::new(),
+    };
     let core = AggregatorCore::new(&genesis, settings).unwrap();
-    Stage::new(core, genesis.registry(), |AggregatorAct::StoreReadings { interval, .. }| {
-        format!("store {}", interval.0 .0)
+    Stage::new(core, genesis.registry(), |act| match act {
+        AggregatorAct::StoreReadings { interval, .. } => format!("store {}", interval.0 .0),
+        AggregatorAct::StorePositions { session, .. } => format!("store positions {}", session.0 .0),
     })
 }
 

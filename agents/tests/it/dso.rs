@@ -28,6 +28,8 @@ fn stage() -> Stage<DsoCore> {
     let core = DsoCore::new(&genesis, 1_000).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
         DsoAct::Solve(_) => "solve".to_owned(),
+        DsoAct::SolveSession(_) => "solve session".to_owned(),
+        DsoAct::Measure(Measurement::Session(session)) => format!("measure session {session}"),
         DsoAct::Measure(Measurement::Cleared(cleared)) => format!("measure {} rounds", cleared.rounds),
         DsoAct::Measure(Measurement::Final { finality_ms }) => format!("final in {finality_ms} ms"),
     })

@@ -38,6 +38,7 @@ pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
             Entry::Delivery(delivery) => {
                 recorded.entry(delivery.interval).or_default().deliveries.insert(by, delivery);
             }
+            Entry::DayAhead(_) => panic!("no session was held"),
             Entry::Transfer(_) => panic!("nobody transferred anything"),
         }
     }

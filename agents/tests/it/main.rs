@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
 
 mod aggregator;
+mod day_ahead;
 mod dso;
 mod household;
 mod inspect;

@@ -105,13 +105,20 @@ fn set_up(day: Day, seed: u64) -> Scene {
     let blocks = vec![(Role::Validator, "block")];
     for id in ["a1", "a2"] {
         let me = party(Role::Aggregator, id);
-        let settings =
-            AggregatorSettings { party: me.clone(), seed: [seed as u8; 32], readings_grace_ms: 20_000 };
+        let settings = AggregatorSettings {
+            party: me.clone(),
+            seed: [seed as u8; 32],
+            readings_grace_ms: 20_000,
+            held: Vec::new(),
+        };
         let core = AggregatorCore::new(&genesis, settings).unwrap();
         let (files, by) = (files.clone(), me.clone());
-        let perform = move |AggregatorAct::StoreReadings { interval, bytes }| {
-            files.borrow_mut().insert((by.clone(), interval), bytes);
-            Some(AggregatorReport::ReadingsStored(interval))
+        let perform = move |act| match act {
+            AggregatorAct::StoreReadings { interval, bytes } => {
+                files.borrow_mut().insert((by.clone(), interval), bytes);
+                Some(AggregatorReport::ReadingsStored(interval))
+            }
+            AggregatorAct::StorePositions { .. } => None,
         };
         network.add(me, blocks.clone(), Box::new(Played { core, perform }));
     }
@@ -119,11 +126,12 @@ fn set_up(day: Day, seed: u64) -> Scene {
     let perform = move |act| -> Option<DsoReport> {
         match act {
             DsoAct::Solve(problem) => Some(problem.solve()),
+            DsoAct::SolveSession(problem) => Some(problem.solve()),
             DsoAct::Measure(Measurement::Cleared(cleared)) => {
                 shown.borrow_mut().push(cleared.rounds);
                 None
             }
-            DsoAct::Measure(Measurement::Final { .. }) => None,
+            DsoAct::Measure(Measurement::Session(_) | Measurement::Final { .. }) => None,
         }
     };
     let dso = Played { core: DsoCore::new(&genesis, 30_000).unwrap(), perform };

@@ -4,6 +4,7 @@ use crate::world;
 use agents::core::{Effect, Incoming, Input, Now, RoleCore};
 use market::interval::{Interval, UnixSeconds};
 use std::collections::BTreeMap;
+use wire::entry::SignedEnvelope;
 use wire::envelope::{open, Signer};
 use wire::message::{Body, Verdict};
 use wire::party::{PartyId, Registry};
@@ -23,12 +24,14 @@ pub struct Stage<C: RoleCore> {
     pub core: C,
     registry: Registry,
     signers: BTreeMap<PartyId, Signer>,
+    /// The last envelope of each party.
+    heard: BTreeMap<PartyId, SignedEnvelope>,
     act: fn(&C::Act) -> String,
 }
 
 impl<C: RoleCore> Stage<C> {
     pub fn new(core: C, registry: Registry, act: fn(&C::Act) -> String) -> Self {
-        Self { core, registry, signers: BTreeMap::new(), act }
+        Self { core, registry, signers: BTreeMap::new(), heard: BTreeMap::new(), act }
     }
 
     /// A message by `sender`, really signed.
@@ -37,8 +40,14 @@ impl<C: RoleCore> Stage<C> {
         let to_all = matches!(body, Body::Forecast(_) | Body::Block(_));
         let sealed = signer.sign((!to_all).then(|| to.clone()), interval, 1, 2, body).unwrap();
         let network = world::network();
+        self.heard.insert(sender.clone(), sealed.raw.clone());
         let opened = open(&self.registry, &network, &sealed.raw.topic, &sealed.raw.bytes).unwrap();
         Incoming { id: opened.id, interval, body: opened.body, raw: opened.raw }
+    }
+
+    /// The envelope of the last message by `sender`.
+    pub fn heard(&self, sender: &PartyId) -> SignedEnvelope {
+        self.heard[sender].clone()
     }
 
     /// Effects of one cue, as they are.

@@ -135,6 +135,7 @@ pub fn genesis(plan: Plan) -> Genesis {
         },
         parameters: parameters(),
         grid: plan.grid.then(grid_rules),
+        day_ahead: None,
         participants,
         balances,
     };

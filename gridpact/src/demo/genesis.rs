@@ -41,6 +41,7 @@ pub fn build(grid: Grid, neighbourhood: &Neighbourhood, members: &[Member]) -> R
         feeder: neighbourhood.feeder.clone(),
         parameters: PARAMETERS,
         grid: Some(grid_rules(neighbourhood)),
+        day_ahead: None,
         participants: members.iter().map(|member| member.participant.clone()).collect(),
         balances: members.iter().map(|member| (member.participant.account.clone(), FIRST_BALANCE)).collect(),
     })

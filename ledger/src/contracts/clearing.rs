@@ -130,7 +130,7 @@ pub(super) fn execute(rules: &Rules, state: &State, entry: &ClearingEntry) -> Re
     }
     let supply = open_supply(rules, entry)?;
     let demands = open_demands(rules, entry)?;
-    check_rounds(entry.rounds, &demands)?;
+    check_rounds(entry.rounds, demands.iter().map(|(_, demand)| demand.rounds))?;
     let mut parties = Vec::new();
     let mut reactive = Vec::new();
     let mut awards = BTreeMap::new();
@@ -200,7 +200,7 @@ fn check_interval(rules: &Rules, state: &State, interval: Interval) -> Result<()
     Ok(())
 }
 
-fn open_evidence(rules: &Rules, envelope: &SignedEnvelope) -> Result<Opened, ClearingRefusal> {
+pub(super) fn open_evidence(rules: &Rules, envelope: &SignedEnvelope) -> Result<Opened, ClearingRefusal> {
     let verifier = &rules.verifier;
     open(verifier.registry(), verifier.network(), &envelope.topic, &envelope.bytes).map_err(|source| {
         ClearingRefusal::Evidence { topic: envelope.topic.chars().take(120).collect(), source }
@@ -220,35 +220,40 @@ fn open_supply(rules: &Rules, entry: &ClearingEntry) -> Result<SupplyCurve, Clea
     }
 }
 
-/// Every aggregator's demand: all that have sites, each once, in their order.
 fn open_demands(rules: &Rules, entry: &ClearingEntry) -> Result<Vec<(Id, FinalDemand)>, ClearingRefusal> {
-    let (count, expected) = (entry.demands.len(), rules.aggregators.len());
+    open_by_aggregator(rules, &entry.demands, |body| match body {
+        Body::FinalDemand(demand) if demand.interval == entry.interval => Ok(demand),
+        Body::FinalDemand(_) => Err("it is for another interval"),
+        _ => Err("it is no final demand"),
+    })
+}
+
+/// What every aggregator signed, as `said` takes it: all that have sites, each once, in their order.
+pub(super) fn open_by_aggregator<T>(
+    rules: &Rules,
+    envelopes: &[SignedEnvelope],
+    said: impl Fn(Body) -> Result<T, &'static str>,
+) -> Result<Vec<(Id, T)>, ClearingRefusal> {
+    let (count, expected) = (envelopes.len(), rules.aggregators.len());
     if count != expected {
         return Err(ClearingRefusal::Demands { count, expected });
     }
     let mut demands = Vec::with_capacity(count);
-    for (aggregator, envelope) in rules.aggregators.keys().zip(&entry.demands) {
+    for (aggregator, envelope) in rules.aggregators.keys().zip(envelopes) {
         let opened = open_evidence(rules, envelope)?;
         let sender = opened.topic.sender;
         if sender != PartyId::new(Role::Aggregator, aggregator.clone()) {
             return Err(ClearingRefusal::Demands { count, expected });
         }
-        match opened.body {
-            Body::FinalDemand(demand) if demand.interval == entry.interval => {
-                demands.push((aggregator.clone(), demand));
-            }
-            Body::FinalDemand(_) => {
-                return Err(ClearingRefusal::OtherEvidence { sender, reason: "it is for another interval" })
-            }
-            _ => return Err(ClearingRefusal::OtherEvidence { sender, reason: "it is no final demand" }),
-        }
+        let demand = said(opened.body).map_err(|reason| ClearingRefusal::OtherEvidence { sender, reason })?;
+        demands.push((aggregator.clone(), demand));
     }
     Ok(demands)
 }
 
 /// Rounds are counted by those who were asked.
-fn check_rounds(stated: u32, demands: &[(Id, FinalDemand)]) -> Result<(), ClearingRefusal> {
-    let asked = demands.iter().map(|(_, demand)| demand.rounds).max().unwrap_or(0);
+pub(super) fn check_rounds(stated: u32, asked: impl Iterator<Item = u32>) -> Result<(), ClearingRefusal> {
+    let asked = asked.max().unwrap_or(0);
     if stated != asked || !(1..=MAX_ROUNDS).contains(&stated) {
         return Err(ClearingRefusal::Rounds { stated, asked });
     }

@@ -1,19 +1,21 @@
 //! A delivery: what an aggregator's sites were committed to and what they delivered, checked against
-//! the root it signed before the interval, and settled to a sum of zero.
+//! the root it signed before the interval, and settled to a sum of zero. What they hold day-ahead is
+//! settled with it.
 
+use super::positions::Positions;
 use super::reactive;
 use super::rules::{Rules, SiteRule};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
-use market::settlement::{settle_reactive, settle_site, SettlementError};
+use market::settlement::{settle_reactive, settle_site_beyond, Position, SettlementError, SitePrices};
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{DeliveryEntry, SiteDelivery};
 use wire::hash::Hash32;
 use wire::merkle;
-use wire::merkle_sum::{SumLeaf, SumTree};
+use wire::merkle_sum::{SumLeaf, SumRoot, SumTree};
 use wire::party::Id;
 
 /// A site that delivers more than this many times its connection has a broken meter, not energy.
@@ -53,6 +55,12 @@ pub enum DeliveryRefusal {
     OtherSite {
         /// The account.
         account: Id,
+    },
+    /// Day-ahead positions for an interval that no session holds.
+    #[error("{interval} was not cleared day-ahead, and positions are stated")]
+    NoSession {
+        /// The interval.
+        interval: Interval,
     },
     /// A meter reading no such connection can have.
     #[error("{account}: {energy} is more than its connection can carry")]
@@ -114,6 +122,7 @@ impl DeliveryRefusal {
             DeliveryRefusal::NoAward { .. } => "no-award",
             DeliveryRefusal::Settled { .. } => "settled-before",
             DeliveryRefusal::Order { .. } | DeliveryRefusal::OtherSite { .. } => "sites",
+            DeliveryRefusal::NoSession { .. } => "no-session",
             DeliveryRefusal::Implausible { .. } => "implausible-reading",
             DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } | DeliveryRefusal::Reactive { .. } => "root",
             DeliveryRefusal::Bids => "bids",
@@ -141,12 +150,13 @@ pub(super) fn execute(
     }
     let sites = check_sites(rules, aggregator, &entry.sites)?;
     check_commitments(rules, award, &entry.sites, &sites)?;
-    let payments = settle(rules, (record, award), account, &entry.sites, &sites)?;
+    let positions = Positions::check(rules, state, aggregator, entry)?;
+    let payments = settle(rules, (record, award), account, (&entry.sites, &sites), &positions)?;
     let mut settled: IntervalRecord = record.as_ref().clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
     }
-    Ok(Changes { payments, transfer_by: None, interval: Some((interval, settled)) })
+    Ok(Changes { payments, interval: Some((interval, settled)), ..Changes::default() })
 }
 
 /// Each site's rule, in order, every one of them being this aggregator's.
@@ -174,8 +184,7 @@ fn check_sites<'a>(
     found.collect()
 }
 
-/// The commitments are the leaves of the tree the aggregator signed, over the bids it had fixed before, and
-/// add up at every bus to what was allocated there: none can be moved to a bus with another price.
+/// The commitments are the leaves of the tree the aggregator signed, over the bids it had fixed before.
 fn check_commitments(
     rules: &Rules,
     award: &AwardRecord,
@@ -188,24 +197,12 @@ fn check_commitments(
         allocation: site.commitment,
         reactive: site.reactive,
     };
-    let root = SumTree::build(&sites.iter().map(leaf).collect::<Vec<_>>()).root();
-    if (root.hash, root.import, root.export) != (award.allocations_root, award.import, award.export) {
-        return Err(DeliveryRefusal::Root);
-    }
+    let leaves: Vec<SumLeaf> = sites.iter().map(leaf).collect();
+    let root = SumRoot { hash: award.allocations_root, import: award.import, export: award.export };
+    check_leaves(rules, (&leaves, found), &root, &award.buses)?;
     let bids: Vec<Hash32> = sites.iter().map(|site| merkle::leaf_hash(&site.bid_hash.0)).collect();
     if merkle::root(&bids) != award.bids_root {
         return Err(DeliveryRefusal::Bids);
-    }
-    let mut committed: BTreeMap<u32, i128> = award.buses.keys().map(|bus| (*bus, 0)).collect();
-    for (site, rule) in sites.iter().zip(found) {
-        *committed.entry(rule.bus).or_default() += i128::from(site.commitment.0);
-    }
-    for (bus, committed) in committed {
-        let allocated = award.buses.get(&bus).copied().unwrap_or_default();
-        if committed != i128::from(allocated.0) {
-            let bus = rules.feeder.buses[bus as usize].clone();
-            return Err(DeliveryRefusal::Bus { bus, committed, allocated });
-        }
     }
     match reactive::differs(award, sites, found) {
         Some((bus, committed, allocated)) => {
@@ -216,27 +213,90 @@ fn check_commitments(
     }
 }
 
+/// The leaves, given with their sites, are those of the tree with this root, and add up at every bus to
+/// what was allocated there: none can be moved to a bus with another price.
+pub(super) fn check_leaves(
+    rules: &Rules,
+    (leaves, found): (&[SumLeaf], &[&SiteRule]),
+    root: &SumRoot,
+    buses: &BTreeMap<u32, Milliwatt>,
+) -> Result<(), DeliveryRefusal> {
+    if SumTree::build(leaves).root() != *root {
+        return Err(DeliveryRefusal::Root);
+    }
+    let mut committed: BTreeMap<u32, i128> = buses.keys().map(|bus| (*bus, 0)).collect();
+    for (leaf, rule) in leaves.iter().zip(found) {
+        *committed.entry(rule.bus).or_default() += i128::from(leaf.allocation.0);
+    }
+    for (bus, committed) in committed {
+        let allocated = buses.get(&bus).copied().unwrap_or_default();
+        if committed != i128::from(allocated.0) {
+            let bus = rules.feeder.buses[bus as usize].clone();
+            return Err(DeliveryRefusal::Bus { bus, committed, allocated });
+        }
+    }
+    Ok(())
+}
+
+/// What one site is settled for: its bus, its day-ahead position, its commitment and what it delivered.
+struct Owed {
+    bus: usize,
+    position: Milliwatt,
+    commitment: Milliwatt,
+    reactive: Millivar,
+    energy: Option<Millijoule>,
+}
+
+impl Owed {
+    fn nothing(rule: &SiteRule) -> Self {
+        let bus = rule.bus as usize;
+        let (position, commitment, reactive) = (Milliwatt::ZERO, Milliwatt::ZERO, Millivar::ZERO);
+        Self { bus, position, commitment, reactive, energy: None }
+    }
+}
+
+/// Every site with a commitment, a position or both, by account. One that holds a position and bid nothing in
+/// real time was committed to nothing then.
+fn owed<'a>(
+    sites: &'a [SiteDelivery],
+    found: &[&SiteRule],
+    positions: &Positions<'a>,
+) -> BTreeMap<&'a Id, Owed> {
+    let mut owed = BTreeMap::new();
+    for (account, rule, position) in &positions.sites {
+        owed.insert(*account, Owed { position: *position, ..Owed::nothing(rule) });
+    }
+    for (site, rule) in sites.iter().zip(found) {
+        let owed = owed.entry(&site.account).or_insert_with(|| Owed::nothing(rule));
+        (owed.commitment, owed.reactive, owed.energy) = (site.commitment, site.reactive, site.energy);
+    }
+    owed
+}
+
 fn settle(
     rules: &Rules,
     (record, award): (&IntervalRecord, &AwardRecord),
     aggregator_account: &Id,
-    sites: &[SiteDelivery],
-    found: &[&SiteRule],
+    (sites, found): (&[SiteDelivery], &[&SiteRule]),
+    positions: &Positions<'_>,
 ) -> Result<BTreeMap<Id, NanoEur>, DeliveryRefusal> {
     let price_at = |bus: usize| record.prices.get(bus).copied().unwrap_or_default();
-    let price_root: PicoEurPerWh = price_at(rules.tree.order[0]);
+    let root = rules.tree.order[0];
     let mut payments: BTreeMap<Id, NanoEur> = BTreeMap::new();
-    for (site, rule) in sites.iter().zip(found) {
-        let price = price_at(rule.bus as usize);
-        let settled = settle_site(&rules.parameters, price, price_root, site.commitment, site.energy)
-            .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
-        let reactive_price = award.reactive.get(&rule.bus).map_or(PicoEurPerWh::ZERO, |record| record.price);
-        let received = settle_reactive(&rules.parameters, reactive_price, site.reactive)
-            .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
+    for (account, owed) in owed(sites, found, positions) {
+        let Owed { bus, position, commitment, reactive, energy } = owed;
+        let prices = SitePrices { bus: price_at(bus), root: price_at(root) };
+        let held = Position { power: position, prices: positions.prices_at(bus, root) };
+        let amount = |source| DeliveryRefusal::Amount { account: account.clone(), source };
+        let settled =
+            settle_site_beyond(&rules.parameters, &held, prices, commitment, energy).map_err(amount)?;
+        let reactive_price =
+            award.reactive.get(&(bus as u32)).map_or(PicoEurPerWh::ZERO, |record| record.price);
+        let received = settle_reactive(&rules.parameters, reactive_price, reactive).map_err(amount)?;
         let shares = [
-            (&site.account, received),
+            (account, received),
             (&rules.dso_account, -received),
-            (&site.account, settled.site),
+            (account, settled.site),
             (aggregator_account, settled.aggregator),
             (&rules.tso_account, settled.tso),
             (&rules.dso_account, settled.dso),

@@ -2,7 +2,9 @@
 //! with changes or a refusal; it changes nothing itself, so a refused entry leaves no trace.
 
 pub mod clearing;
+pub mod day_ahead;
 pub mod delivery;
+mod positions;
 mod reactive;
 pub mod rules;
 pub mod transfer;
@@ -18,6 +20,7 @@ use wire::party::{PartyId, Role};
 pub fn kind(entry: &Entry) -> &'static str {
     match entry {
         Entry::Clearing(_) => "clearing",
+        Entry::DayAhead(_) => "day-ahead",
         Entry::Delivery(_) => "delivery",
         Entry::Transfer(_) => "transfer",
     }
@@ -26,7 +29,7 @@ pub fn kind(entry: &Entry) -> &'static str {
 /// Whether a role may submit this kind of entry.
 pub fn may_submit(role: Role, entry: &Entry) -> bool {
     match entry {
-        Entry::Clearing(_) => role == Role::Dso,
+        Entry::Clearing(_) | Entry::DayAhead(_) => role == Role::Dso,
         Entry::Delivery(_) => role == Role::Aggregator,
         Entry::Transfer(_) => role != Role::Timekeeper,
     }
@@ -44,6 +47,7 @@ pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry)
     let account = rules.account_of(submitter).ok_or_else(right)?;
     match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
+        Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
         Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
         Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
     }
@@ -67,6 +71,7 @@ pub fn apply(
 fn interval(entry: &Entry) -> Option<Interval> {
     match entry {
         Entry::Clearing(clearing) => Some(clearing.interval),
+        Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
         Entry::Transfer(_) => None,
     }

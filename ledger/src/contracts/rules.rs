@@ -2,6 +2,8 @@
 
 use crate::block::verifier::Verifier;
 use crate::genesis::{Genesis, GenesisError, ROUNDING_ACCOUNT};
+use market::day_ahead::rules::DayAheadRules;
+use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Tree};
 use market::grid::rules::GridTerms;
 use market::parameters::MarketParameters;
@@ -37,6 +39,8 @@ pub struct Rules {
     pub tree: Tree,
     /// Feeder and rules of a market that knows its grid.
     pub grid: Option<GridTerms>,
+    /// What day-ahead sessions go by, where there are any.
+    pub day_ahead: Option<DayAhead>,
     /// The market's figures.
     pub parameters: MarketParameters,
     /// Each bus's place in the feeder's buses.
@@ -51,6 +55,15 @@ pub struct Rules {
     pub tso_account: Id,
     /// Account that receives what rounding leaves.
     pub rounding_account: Id,
+}
+
+/// What day-ahead sessions go by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DayAhead {
+    /// When they are.
+    pub rules: DayAheadRules,
+    /// What binds in them.
+    pub terms: DayAheadTerms,
 }
 
 /// Why a genesis gives no rules.
@@ -87,8 +100,13 @@ impl Rules {
         }
         let tree = genesis.feeder.tree().map_err(GenesisError::from)?;
         let grid = genesis.grid.as_ref().map(|rules| rules.terms(&genesis.feeder, &tree));
+        let grid = grid.transpose().map_err(GenesisError::from)?;
+        let day_ahead = genesis.day_ahead.zip(grid.as_ref()).map(|(rules, grid)| {
+            DayAheadTerms::new(grid, genesis.parameters.interval_s).map(|terms| DayAhead { rules, terms })
+        });
         Ok(Self {
-            grid: grid.transpose().map_err(GenesisError::from)?,
+            grid,
+            day_ahead: day_ahead.transpose().map_err(GenesisError::from)?,
             dso_account: account_of_only(genesis, Role::Dso)?,
             tso_account: account_of_only(genesis, Role::Tso)?,
             rounding_account: ROUNDING_ACCOUNT.parse()?,

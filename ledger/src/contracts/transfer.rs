@@ -78,5 +78,5 @@ pub(super) fn execute(state: &State, from: &Id, entry: &TransferEntry) -> Result
         return Err(TransferRefusal::Overdraft { balance: account.balance, amount }.into());
     }
     let payments = [(from.clone(), -amount), (to.clone(), amount)].into();
-    Ok(Changes { payments, transfer_by: Some(from.clone()), interval: None })
+    Ok(Changes { payments, transfer_by: Some(from.clone()), ..Changes::default() })
 }

@@ -1,5 +1,6 @@
 //! The state's hash: fixed bytes under SHA-256, in order of account and interval.
 
+use super::day_ahead::DayAheadRecord;
 use super::{Account, IntervalRecord};
 use market::interval::Interval;
 use std::collections::BTreeMap;
@@ -35,11 +36,31 @@ pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
     Hash32::of("gridpact interval", &[&prices, &awards])
 }
 
-/// Hash of the whole state.
+/// Hash of the day-ahead record of one interval.
+pub(super) fn day_ahead(record: &DayAheadRecord) -> Hash32 {
+    let prices: Vec<u8> = record.prices.iter().flat_map(|price| price.0.to_be_bytes()).collect();
+    let mut positions = Vec::new();
+    for (aggregator, position) in &record.positions {
+        put_name(&mut positions, aggregator);
+        positions.extend(position.allocations_root.0);
+        positions.extend(position.import.0.to_be_bytes());
+        positions.extend(position.export.0.to_be_bytes());
+        positions.extend((position.buses.len() as u64).to_be_bytes());
+        for (bus, power) in &position.buses {
+            positions.extend(bus.to_be_bytes());
+            positions.extend(power.0.to_be_bytes());
+        }
+    }
+    Hash32::of("gridpact day-ahead interval", &[&prices, &positions])
+}
+
+/// Hash of the whole state. A state that knows of no day-ahead session has the hash it had before there
+/// were any.
 pub(super) fn state(
     accounts: &BTreeMap<Id, Account>,
     intervals: &BTreeMap<Interval, Hash32>,
     forgotten_to: Option<Interval>,
+    day_ahead: &BTreeMap<Interval, Hash32>,
 ) -> Hash32 {
     let mut account_bytes = Vec::with_capacity(accounts.len() * 48);
     for (name, account) in accounts {
@@ -47,13 +68,23 @@ pub(super) fn state(
         account_bytes.extend(account.balance.0.to_be_bytes());
         account_bytes.extend(account.nonce.to_be_bytes());
     }
-    let mut interval_bytes = Vec::with_capacity(intervals.len() * 40);
-    for (at, digest) in intervals {
-        interval_bytes.extend(at.0 .0.to_be_bytes());
-        interval_bytes.extend(digest.0);
-    }
+    let interval_bytes = put_digests(intervals);
     let forgotten = forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
-    Hash32::of("gridpact state", &[&account_bytes, &interval_bytes, &forgotten])
+    let day_ahead_bytes = put_digests(day_ahead);
+    let mut parts: Vec<&[u8]> = vec![&account_bytes, &interval_bytes, &forgotten];
+    if !day_ahead_bytes.is_empty() {
+        parts.push(&day_ahead_bytes);
+    }
+    Hash32::of("gridpact state", &parts)
+}
+
+fn put_digests(digests: &BTreeMap<Interval, Hash32>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(digests.len() * 40);
+    for (at, digest) in digests {
+        bytes.extend(at.0 .0.to_be_bytes());
+        bytes.extend(digest.0);
+    }
+    bytes
 }
 
 /// A name behind its length, which an identifier's 40 characters let stand in one byte.

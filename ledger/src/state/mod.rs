@@ -1,10 +1,12 @@
 //! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod day_ahead;
 mod digest;
 pub mod receipt;
 
 use crate::genesis::{Genesis, ROUNDING_ACCOUNT};
+use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use receipt::{Payment, Refusal};
@@ -80,6 +82,8 @@ pub struct Changes {
     pub transfer_by: Option<Id>,
     /// Record of an interval, new or changed.
     pub interval: Option<(Interval, IntervalRecord)>,
+    /// Records of a day-ahead session's intervals.
+    pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
 }
 
 /// What changed since the state was last stored.
@@ -89,6 +93,8 @@ pub struct Touched {
     pub accounts: BTreeSet<Id>,
     /// Intervals, forgotten ones among them.
     pub intervals: BTreeSet<Interval>,
+    /// Intervals with a day-ahead record, forgotten ones among them.
+    pub day_ahead: BTreeSet<Interval>,
 }
 
 /// Accounts and intervals.
@@ -100,6 +106,7 @@ pub struct State {
     digests: BTreeMap<Interval, Hash32>,
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Option<Interval>,
+    day_ahead: DayAheadRecords,
     touched: Touched,
 }
 
@@ -128,7 +135,7 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None))
+        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default()))
     }
 
     /// A state from what was stored. Check its [`State::hash`] against a block.
@@ -136,9 +143,10 @@ impl State {
         accounts: BTreeMap<Id, Account>,
         intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
         forgotten_to: Option<Interval>,
+        day_ahead: DayAheadRecords,
     ) -> Self {
         let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
-        Self { accounts, intervals, digests, forgotten_to, touched: Touched::default() }
+        Self { accounts, intervals, digests, forgotten_to, day_ahead, touched: Touched::default() }
     }
 
     /// Every account.
@@ -156,6 +164,11 @@ impl State {
         self.forgotten_to
     }
 
+    /// What is known of day-ahead sessions.
+    pub fn day_ahead(&self) -> &DayAheadRecords {
+        &self.day_ahead
+    }
+
     /// Sum of all balances. The same in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
@@ -163,7 +176,7 @@ impl State {
 
     /// Hash over everything that later entries can depend on.
     pub fn hash(&self) -> Hash32 {
-        digest::state(&self.accounts, &self.digests, self.forgotten_to)
+        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests())
     }
 
     /// What changed since the last call.
@@ -189,6 +202,10 @@ impl State {
         }
         if let Some((at, record)) = changes.interval {
             self.put_interval(at, record);
+        }
+        for (at, record) in changes.day_ahead {
+            let forgotten = self.day_ahead.put(at, record);
+            self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
         }
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())

@@ -1,6 +1,7 @@
 //! What an entry did, and why one was refused.
 
 use crate::contracts::clearing::ClearingRefusal;
+use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
@@ -62,6 +63,9 @@ pub enum Refusal {
     /// A clearing that does not hold.
     #[error(transparent)]
     Clearing(#[from] ClearingRefusal),
+    /// A day-ahead clearing that does not hold.
+    #[error(transparent)]
+    DayAhead(#[from] DayAheadRefusal),
     /// A delivery that does not hold.
     #[error(transparent)]
     Delivery(#[from] DeliveryRefusal),
@@ -79,6 +83,7 @@ impl Refusal {
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",
             Refusal::Clearing(refusal) => refusal.reason(),
+            Refusal::DayAhead(refusal) => refusal.reason(),
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
         }

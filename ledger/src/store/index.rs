@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use crate::execute::Tip;
+use crate::state::day_ahead::DayAheadRecord;
 use crate::state::{Account, IntervalRecord, State, Touched};
 use market::interval::{Interval, UnixSeconds};
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
@@ -20,6 +21,7 @@ const MAX_VALUE_BYTES: usize = 1 << 26;
 const TIP_KEY: &[u8] = b"tip";
 const ACCOUNT: u8 = b'a';
 const BLOCK: u8 = b'b';
+const DAY_AHEAD: u8 = b'd';
 const INTERVAL: u8 = b'i';
 
 /// What an index holds.
@@ -66,12 +68,11 @@ impl Index {
     pub fn load(&self) -> Option<Indexed> {
         let tip: TipValue = self.value(TIP_KEY)?;
         let accounts = self.values(ACCOUNT, |key| std::str::from_utf8(key).ok()?.parse().ok())?;
-        let intervals = self.values(INTERVAL, |key| {
-            let ordered = u64::from_be_bytes(key.try_into().ok()?);
-            Some(Interval(UnixSeconds((ordered ^ (1 << 63)) as i64)))
-        })?;
+        let intervals = self.values(INTERVAL, interval_of)?;
+        let day_ahead: Vec<(Interval, DayAheadRecord)> = self.values(DAY_AHEAD, interval_of)?;
         let intervals = intervals.into_iter().map(|(at, record): (_, IntervalRecord)| (at, Arc::new(record)));
-        let state = State::from_parts(accounts.into_iter().collect(), intervals.collect(), tip.forgotten_to);
+        let (accounts, day_ahead) = (accounts.into_iter().collect(), day_ahead.into_iter().collect());
+        let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead);
         let TipValue { height, hash, time_ms, offset, end, .. } = tip;
         Some(Indexed { tip: Tip { height, hash, time_ms }, offset, end, state })
     }
@@ -97,19 +98,18 @@ impl Index {
 
     /// A block that stands in the log from `span.0` to `span.1`, with what it changed, in one step.
     pub fn put_block(&self, tip: &Tip, span: (u64, u64), state: &mut State) -> Result<(), StoreError> {
-        let Touched { accounts, intervals } = state.take_touched();
+        let Touched { accounts, intervals, day_ahead } = state.take_touched();
         let mut batch = Batch::default();
         for name in accounts {
             let account: Option<&Account> = state.accounts().get(&name);
             put(&mut batch, key(ACCOUNT, name.as_str().as_bytes()), account)?;
         }
         for at in intervals {
-            let ordered = (at.0 .0 as u64) ^ (1 << 63);
-            put(
-                &mut batch,
-                key(INTERVAL, &ordered.to_be_bytes()),
-                state.intervals().get(&at).map(Arc::as_ref),
-            )?;
+            let record = state.intervals().get(&at).map(Arc::as_ref);
+            put(&mut batch, interval_key(INTERVAL, at), record)?;
+        }
+        for at in day_ahead {
+            put(&mut batch, interval_key(DAY_AHEAD, at), state.day_ahead().get(at))?;
         }
         batch.insert(block_key(tip.height), &span.0.to_be_bytes());
         let Tip { height, hash, time_ms } = tip.clone();
@@ -148,6 +148,18 @@ fn key(prefix: u8, rest: &[u8]) -> Vec<u8> {
     let mut key = vec![prefix];
     key.extend(rest);
     key
+}
+
+/// A key in the order of intervals.
+fn interval_key(prefix: u8, at: Interval) -> Vec<u8> {
+    let ordered = (at.0 .0 as u64) ^ (1 << 63);
+    key(prefix, &ordered.to_be_bytes())
+}
+
+/// The interval that the rest of a key names.
+fn interval_of(rest: &[u8]) -> Option<Interval> {
+    let ordered = u64::from_be_bytes(rest.try_into().ok()?);
+    Some(Interval(UnixSeconds((ordered ^ (1 << 63)) as i64)))
 }
 
 fn block_key(height: u64) -> Vec<u8> {

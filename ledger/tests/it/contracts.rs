@@ -1,13 +1,15 @@
 //! What contracts take and refuse, and that a refused entry leaves no trace.
 
-use crate::day::{absurd_energy, bids_root, clearing, delivery, leaves, next_interval, Draft};
+use crate::day::{
+    absurd_energy, bids_root, clearing, delivery, leaves, next_interval, with_grid_figures, Draft,
+};
 use crate::world::{id, party, transfer, World};
 use ledger::contracts::apply;
 use ledger::execute::OpenedEntry;
 use ledger::state::State;
-use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
+use market::grid::certificate::GridClearing;
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, TransferEntry};
@@ -101,28 +103,6 @@ fn a_clearing_holds_only_with_its_certificate() {
         },
         Err("certificate"),
     );
-}
-
-/// The same clearing with the grid's figures: worked out by hand, 30 EUR/MWh being what line-a's limit is
-/// worth. `b` takes 0.7 kvar.
-pub fn with_grid_figures(draft: &mut Draft) {
-    let kw = |kw: i64| Milliwatt(kw * 100_000);
-    let eur = |eur: i64| PicoEurPerWh(eur * 1_000_000);
-    let congestion = Multipliers { congestion: eur(30), ..Multipliers::default() };
-    draft.entry.grid = Some(Box::new(GridClearing {
-        import: kw(55),
-        import_reactive: Millivar(700_000),
-        prices: [50, 80, 50].map(eur).to_vec(),
-        reactive_prices: vec![PicoEurPerWh(0); 3],
-        flows: vec![
-            LineFlow::default(),
-            LineFlow { power: kw(40), reactive: Millivar(0) },
-            LineFlow { power: kw(15), reactive: Millivar(700_000) },
-        ],
-        multipliers: vec![Multipliers::default(), congestion, Multipliers::default()],
-        reserve_up_price: PicoEurPerWh(0),
-        reserve_down_price: PicoEurPerWh(0),
-    }));
 }
 
 fn check_grid_clearing(spoil: impl FnOnce(&mut ClearingEntry), expected: Result<(), &'static str>) {

@@ -4,6 +4,7 @@
 
 use crate::world::{id, party, World, INTERVAL};
 use ledger::execute::OpenedEntry;
+use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
 use market::interval::Interval;
 use market::share::Demand;
 use market::supply::SupplyCurve;
@@ -113,6 +114,28 @@ pub fn clearing(world: &World, spoil: impl FnOnce(&mut Draft)) -> OpenedEntry {
     world.opened(&party(Role::Dso, "dso"), Entry::Clearing(entry))
 }
 
+/// The same clearing with the grid's figures: worked out by hand, 30 EUR/MWh being what line-a's limit is
+/// worth. `b` takes 0.7 kvar.
+pub fn with_grid_figures(draft: &mut Draft) {
+    let kw = |kw: i64| Milliwatt(kw * 100_000);
+    let eur = |eur: i64| PicoEurPerWh(eur * 1_000_000);
+    let congestion = Multipliers { congestion: eur(30), ..Multipliers::default() };
+    draft.entry.grid = Some(Box::new(GridClearing {
+        import: kw(55),
+        import_reactive: Millivar(700_000),
+        prices: [50, 80, 50].map(eur).to_vec(),
+        reactive_prices: vec![PicoEurPerWh(0); 3],
+        flows: vec![
+            LineFlow::default(),
+            LineFlow { power: kw(40), reactive: Millivar(0) },
+            LineFlow { power: kw(15), reactive: Millivar(700_000) },
+        ],
+        multipliers: vec![Multipliers::default(), congestion, Multipliers::default()],
+        reserve_up_price: PicoEurPerWh(0),
+        reserve_down_price: PicoEurPerWh(0),
+    }));
+}
+
 /// An aggregator's delivery after `spoil` had its way. Site 1 took 4.2 kW for 4, site 2 as
 /// committed, site 3 fed in 0.8 kW for 1, site 4's meter is silent.
 pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut DeliveryEntry)) -> OpenedEntry {
@@ -131,6 +154,7 @@ pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut Deliver
         interval: INTERVAL,
         readings_sha256: Hash32::of("test readings", &[]),
         sites: leaves(aggregator).into_iter().zip(energies).map(site).collect(),
+        positions: Vec::new(),
     };
     spoil(&mut entry);
     world.opened(&party(Role::Aggregator, aggregator), Entry::Delivery(entry))

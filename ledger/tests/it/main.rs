@@ -4,6 +4,7 @@
 
 mod contracts;
 mod day;
+mod day_ahead;
 mod mempool;
 mod network;
 mod proof;

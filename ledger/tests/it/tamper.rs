@@ -47,6 +47,7 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         votes: 12,
         envelopes: 7,
         clearings: 1,
+        day_ahead: 0,
         deliveries: 2,
         settlements: 4,
         transfers: 1,

@@ -9,6 +9,7 @@ use ledger::execute::{build_block, OpenedEntry, Tip};
 use ledger::genesis::Genesis;
 use ledger::state::State;
 use ledger::store::Chain;
+use market::day_ahead::rules::DayAheadRules;
 use market::feeder::{Feeder, Line};
 use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
@@ -73,6 +74,20 @@ fn parameters() -> MarketParameters {
     }
 }
 
+/// Neither voltage nor losses count for anything; b takes 0.7 kvar.
+fn grid_rules() -> GridRules {
+    GridRules {
+        root_voltage_micro_pu: 1_000_000,
+        voltage: VoltageLimits::default(),
+        voltage_at: BTreeMap::new(),
+        loading_max_percent: None,
+        loss_price: PicoEurPerWh(0),
+        voltage_deviation_micro_eur_per_h: 0,
+        reactive: BTreeMap::from([("b".to_owned(), Millivar(700_000))]),
+        reactive_full_price: None,
+    }
+}
+
 fn parties(validators: usize) -> Vec<(PartyId, Option<(&'static str, &'static str)>)> {
     let mut parties = vec![
         (party(Role::Dso, "dso"), None),
@@ -91,33 +106,28 @@ fn parties(validators: usize) -> Vec<(PartyId, Option<(&'static str, &'static st
 impl World {
     /// A market with so many validators.
     pub fn new(validators: usize) -> World {
-        World::with(validators, None)
+        World::with(validators, None, None)
     }
 
     /// A market of one validator that knows its grid; neither voltage nor losses count for anything.
     pub fn with_grid() -> World {
-        let rules = GridRules {
-            root_voltage_micro_pu: 1_000_000,
-            voltage: VoltageLimits::default(),
-            voltage_at: BTreeMap::new(),
-            loading_max_percent: None,
-            loss_price: PicoEurPerWh(0),
-            voltage_deviation_micro_eur_per_h: 0,
-            reactive: BTreeMap::from([("b".to_owned(), Millivar(700_000))]),
-            reactive_full_price: None,
-        };
-        World::with(1, Some(rules))
+        World::with(1, Some(grid_rules()), None)
     }
 
     /// The same, where an inverter uses all of its range at no more than the price tolerance: any answer from
     /// nothing to all is right at that price.
     pub fn with_inverters() -> World {
-        let mut genesis = World::with_grid().genesis;
-        genesis.grid.as_mut().unwrap().reactive_full_price = Some(PicoEurPerWh(1_000));
-        World::with(1, genesis.grid)
+        let rules = GridRules { reactive_full_price: Some(PicoEurPerWh(1_000)), ..grid_rules() };
+        World::with(1, Some(rules), None)
     }
 
-    fn with(validators: usize, grid: Option<GridRules>) -> World {
+    /// The same with a day-ahead market of two intervals a session.
+    pub fn with_day_ahead() -> World {
+        let rules = DayAheadRules { intervals: 2, offset_s: 0, bids_open_s: 1_800, gate_closure_s: 900 };
+        World::with(1, Some(grid_rules()), Some(rules))
+    }
+
+    fn with(validators: usize, grid: Option<GridRules>, day_ahead: Option<DayAheadRules>) -> World {
         let network = Network { network: id("test"), feeder: id("three-bus") };
         let mut participants = Vec::new();
         let mut signers = BTreeMap::new();
@@ -141,7 +151,7 @@ impl World {
             lines: vec![line("line-a", "a", 4.0), line("line-b", "b", 50.0)],
         };
         let parameters = parameters();
-        let genesis = Genesis { network, feeder, parameters, grid, participants, balances };
+        let genesis = Genesis { network, feeder, parameters, grid, day_ahead, participants, balances };
         let rules = Arc::new(Rules::new(&genesis).unwrap());
         World { genesis, rules, signers }
     }

@@ -1,7 +1,8 @@
 //! Bounds on what a message may hold, checked right after decoding and before sending.
 
 use super::{
-    Body, Demand, PriceQuestion, ReactiveAward, Verdict, MAX_CORNERS, MAX_FORECAST, MAX_TICKS_PER_QUESTION,
+    day_ahead, Body, Demand, PriceQuestion, ReactiveAward, Verdict, MAX_CORNERS, MAX_FORECAST,
+    MAX_TICKS_PER_QUESTION,
 };
 use crate::entry::Entry;
 use market::grid::certificate::GridClearing;
@@ -32,7 +33,7 @@ pub struct BoundsError {
     pub most: usize,
 }
 
-fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), BoundsError> {
+pub(super) fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), BoundsError> {
     if count > most {
         return Err(BoundsError { what, count, most });
     }
@@ -96,6 +97,14 @@ impl Body {
                     text("characters of reason", &fault.reason)
                 })
             }
+            Body::DayAheadBid(_)
+            | Body::DayAheadCommitted(_)
+            | Body::DayAheadSupply(_)
+            | Body::DayAheadQuestion(_)
+            | Body::DayAheadDemand(_)
+            | Body::DayAheadAward(_)
+            | Body::DayAheadFinalDemand(_)
+            | Body::DayAheadFirm(_) => day_ahead::check_body(self),
             Body::Tick(_)
             | Body::Bid(_)
             | Body::Supply(_)
@@ -146,7 +155,11 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
             };
             at_most("the grid's figures", grid.map_or(0, lists), MAX_BUSES_PER_MESSAGE)
         }
-        Entry::Delivery(delivery) => at_most("sites", delivery.sites.len(), MAX_SITES),
+        Entry::DayAhead(entry) => day_ahead::check_entry(entry),
+        Entry::Delivery(delivery) => {
+            at_most("sites", delivery.sites.len(), MAX_SITES)?;
+            at_most("positions", delivery.positions.len(), MAX_SITES)
+        }
         Entry::Transfer(_) => Ok(()),
     }
 }

@@ -5,12 +5,14 @@ mod acknowledge;
 mod bid;
 mod bounds;
 mod clock;
+pub mod day_ahead;
 mod firm;
 mod forecast;
 mod metering;
 pub(crate) mod reactive;
 mod right;
 mod rounds;
+pub mod series;
 mod supply;
 
 pub use acknowledge::{Ack, MessageRef, Verdict};
@@ -30,6 +32,10 @@ pub use rounds::{
 };
 pub use supply::{Forecast, ForecastPrice, Supply, MAX_FORECAST};
 
+use day_ahead::{
+    DayAheadAward, DayAheadBid, DayAheadCommitted, DayAheadDemand, DayAheadFinalDemand, DayAheadFirm,
+    DayAheadQuestion, DayAheadSupply,
+};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -75,6 +81,22 @@ pub enum Body {
     SetpointReport(SetpointReport),
     /// Site to its aggregator: one meter reading.
     MeterReading(MeterReading),
+    /// Site to its aggregator: curves and orders for a day-ahead session.
+    DayAheadBid(DayAheadBid),
+    /// Aggregator to DSO: a session's gate closed, bids fixed under a root; and the orders in them.
+    DayAheadCommitted(DayAheadCommitted),
+    /// TSO interface to DSO: the import's price curves for a session.
+    DayAheadSupply(DayAheadSupply),
+    /// DSO to an aggregator: what is your demand at these prices, in these intervals?
+    DayAheadQuestion(DayAheadQuestion),
+    /// Aggregator to DSO: the answer.
+    DayAheadDemand(DayAheadDemand),
+    /// DSO to an aggregator: a session's prices, its allocations and its orders' schedules.
+    DayAheadAward(DayAheadAward),
+    /// Aggregator to DSO: demand at a session's prices, with each interval's root of positions.
+    DayAheadFinalDemand(DayAheadFinalDemand),
+    /// Aggregator to a site: its positions in a decided session, with their proofs.
+    DayAheadFirm(DayAheadFirm),
 }
 
 impl Body {
@@ -98,6 +120,14 @@ impl Body {
             Body::Firm(_) => "firm",
             Body::SetpointReport(_) => "setpoint-report",
             Body::MeterReading(_) => "meter-reading",
+            Body::DayAheadBid(_) => "day-ahead-bid",
+            Body::DayAheadCommitted(_) => "day-ahead-committed",
+            Body::DayAheadSupply(_) => "day-ahead-supply",
+            Body::DayAheadQuestion(_) => "day-ahead-question",
+            Body::DayAheadDemand(_) => "day-ahead-demand",
+            Body::DayAheadAward(_) => "day-ahead-award",
+            Body::DayAheadFinalDemand(_) => "day-ahead-final-demand",
+            Body::DayAheadFirm(_) => "day-ahead-firm",
         }
     }
 }

@@ -20,12 +20,19 @@ impl Body {
         match self {
             Body::Tick(_) => role == Role::Timekeeper,
             Body::Ack(_) => true,
-            Body::Bid(_) | Body::SetpointReport(_) | Body::MeterReading(_) => role == Role::Site,
+            Body::Bid(_) | Body::DayAheadBid(_) | Body::SetpointReport(_) | Body::MeterReading(_) => {
+                role == Role::Site
+            }
             Body::BidsCommitted(_) | Body::Demand(_) | Body::FinalDemand(_) | Body::Firm(_) => {
                 role == Role::Aggregator
             }
+            Body::DayAheadCommitted(_)
+            | Body::DayAheadDemand(_)
+            | Body::DayAheadFinalDemand(_)
+            | Body::DayAheadFirm(_) => role == Role::Aggregator,
             Body::PriceQuestion(_) | Body::Award(_) => role == Role::Dso,
-            Body::Supply(_) | Body::Forecast(_) => role == Role::Tso,
+            Body::DayAheadQuestion(_) | Body::DayAheadAward(_) => role == Role::Dso,
+            Body::Supply(_) | Body::DayAheadSupply(_) | Body::Forecast(_) => role == Role::Tso,
             Body::QuantileForecast(_) => role == Role::Forecaster,
             // Which entry whom allows is the ledger's to say; a timekeeper has no account to act for.
             Body::Submit(_) => role != Role::Timekeeper,
@@ -42,6 +49,14 @@ impl Body {
             | Body::Firm(_)
             | Body::SetpointReport(_)
             | Body::MeterReading(_) => Addressing::One,
+            Body::DayAheadBid(_)
+            | Body::DayAheadQuestion(_)
+            | Body::DayAheadAward(_)
+            | Body::DayAheadFirm(_) => Addressing::One,
+            Body::DayAheadCommitted(_)
+            | Body::DayAheadSupply(_)
+            | Body::DayAheadDemand(_)
+            | Body::DayAheadFinalDemand(_) => Addressing::Either,
             Body::Tick(_) | Body::Forecast(_) | Body::QuantileForecast(_) | Body::Block(_) => Addressing::All,
             Body::BidsCommitted(_)
             | Body::PriceQuestion(_)

@@ -1,5 +1,6 @@
 //! One message of every kind goes through signing and opening unchanged.
 
+use crate::day_ahead;
 use crate::world::{bid, network, party, registry, signer};
 use market::curve::Breakpoint;
 use market::dlmp::{BusDlmp, Dlmp};
@@ -10,7 +11,9 @@ use market::supply::SupplyCurve;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, NanoEurPerHourPu, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
-use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, TransferEntry};
+use wire::entry::{
+    ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
+};
 use wire::envelope::open;
 use wire::hash::Hash32;
 use wire::message::{
@@ -136,6 +139,7 @@ fn ledger() -> Vec<(Role, Body)> {
         interval: INTERVAL,
         readings_sha256: HASH,
         sites: vec![site(None), site(Some(Millijoule(4)))],
+        positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
     let transfer = TransferEntry { to: account.clone(), amount: NanoEur(5), nonce: 0 };
     vec![
@@ -174,9 +178,10 @@ fn after_the_decision() -> Vec<(Role, Body)> {
 
 #[test]
 fn every_kind_of_message_opens_to_what_was_signed() {
-    let messages = [up_to_the_gate(), rounds(), ledger(), after_the_decision()].concat();
+    let messages =
+        [up_to_the_gate(), rounds(), ledger(), after_the_decision(), day_ahead::messages()].concat();
     let kinds: BTreeSet<&str> = messages.iter().map(|(_, body)| body.kind()).collect();
-    assert_eq!(kinds.len(), 17, "a kind is missing here: {kinds:?}");
+    assert_eq!(kinds.len(), 25, "a kind is missing here: {kinds:?}");
     for (role, body) in messages {
         let addressed = body.addressing() != wire::message::Addressing::All;
         let recipient = addressed.then(|| party(Role::Dso));

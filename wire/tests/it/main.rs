@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
 
+mod day_ahead;
 mod forgery;
 mod golden;
 mod kinds;

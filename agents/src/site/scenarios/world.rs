@@ -115,6 +115,7 @@ impl World {
                 aggregator_fee: PicoEurPerWh(0),
             },
             grid: None,
+            day_ahead: None,
             participants: others.into_iter().chain(sites).chain(validators).map(participant).collect(),
             balances: vec![],
         };

@@ -1,0 +1,173 @@
+//! The aggregator's part in the day-ahead market: takes bids until a session's gate closes, answers the DSO's
+//! prices, splits its award over its sites, and sends their positions down.
+
+use super::book::DayAheadBook;
+use super::fixed::FixedSession;
+use super::held::{Held, PositionsFile};
+use super::trading::{DecidedSession, SessionTrading};
+use crate::chain::Decided;
+use crate::core::{Incoming, Now};
+use crate::roster::{RosterError, SiteEntry};
+use ledger::genesis::Genesis;
+use market::day_ahead::rules::DayAheadRules;
+use market::feeder::Tree;
+use market::interval::Interval;
+use market::parameters::MarketParameters;
+use market::units::PicoEurPerWh;
+use std::collections::{BTreeMap, HashMap};
+use wire::entry::{DayAheadEntry, SitePosition};
+use wire::message::day_ahead::{DayAheadBid, DayAheadCommitted};
+use wire::message::Body;
+use wire::party::Id;
+
+/// Sessions remembered, the one that is being delivered among them.
+const KEPT_SESSIONS: usize = 4;
+
+/// What a desk goes by.
+pub(in crate::aggregator) struct DeskSettings {
+    /// The day-ahead market's rules.
+    pub rules: DayAheadRules,
+    /// The market's.
+    pub parameters: MarketParameters,
+    /// How far from its price demand may reach.
+    pub price_tolerance: PicoEurPerWh,
+    /// Place of each bus in the feeder's.
+    pub bus_index: HashMap<String, u32>,
+    /// The feeder's order, in which sessions' prices stand.
+    pub tree: Tree,
+    /// Secret from which bids' salts follow.
+    pub seed: [u8; 32],
+}
+
+impl DeskSettings {
+    /// What an aggregator of this genesis goes by; none where it has no day-ahead market.
+    ///
+    /// # Errors
+    /// Where the feeder is no tree.
+    pub fn of(genesis: &Genesis, seed: [u8; 32]) -> Result<Option<Self>, RosterError> {
+        let Some(rules) = genesis.day_ahead else { return Ok(None) };
+        Ok(Some(Self {
+            rules,
+            parameters: genesis.parameters,
+            price_tolerance: genesis.price_tolerance(),
+            bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
+            tree: genesis.feeder.tree().map_err(RosterError::Feeder)?,
+            seed,
+        }))
+    }
+}
+
+/// The aggregator's sessions.
+pub(in crate::aggregator) struct DayAheadDesk {
+    settings: DeskSettings,
+    book: DayAheadBook,
+    sessions: BTreeMap<Interval, SessionTrading>,
+    held: Held,
+    closed: Option<Interval>,
+}
+
+impl DayAheadDesk {
+    /// A desk without bids, whose sites hold what an earlier start has written down.
+    pub fn new(settings: DeskSettings, held: Vec<PositionsFile>) -> Self {
+        let (book, sessions) = (DayAheadBook::default(), BTreeMap::new());
+        Self { settings, book, sessions, held: Held::new(held), closed: None }
+    }
+
+    /// The next session's commitment, once its gate has closed, and how many of `sites` did not bid for it.
+    pub fn close_when_due(
+        &mut self,
+        now: Now,
+        sites: &BTreeMap<Id, SiteEntry>,
+    ) -> Option<(DayAheadCommitted, usize)> {
+        let DeskSettings { rules, parameters, bus_index, seed, .. } = &self.settings;
+        let here = rules.session_of(parameters, parameters.interval_at(now.market));
+        let next = rules.next(parameters, here);
+        let due = now.market >= rules.gate_closure(next) && self.closed < Some(next);
+        if !due || sites.is_empty() {
+            return None;
+        }
+        self.closed = Some(next);
+        let standing = self.book.close(next);
+        let silent = sites.len() - standing.len();
+        let fixed = FixedSession::fix((next, rules.intervals as usize), standing, sites, bus_index, seed);
+        let commitment = fixed.commitment();
+        self.sessions.insert(next, SessionTrading::new(fixed));
+        while self.sessions.len() > KEPT_SESSIONS {
+            self.sessions.pop_first();
+        }
+        Some((commitment, silent))
+    }
+
+    /// Takes a site's bid.
+    ///
+    /// # Errors
+    /// In words, the rule it breaks.
+    pub fn bid(
+        &mut self,
+        now: Now,
+        site: &SiteEntry,
+        bid: &DayAheadBid,
+        message: &Incoming,
+    ) -> Result<(), String> {
+        let DeskSettings { rules, parameters, .. } = &self.settings;
+        self.book
+            .take((rules, parameters), now.market, site, bid, (&message.id, &message.raw))
+            .map_err(|error| error.to_string())
+    }
+
+    /// What the DSO is answered to what it says about a session.
+    ///
+    /// # Errors
+    /// In words, why it is not.
+    pub fn answer(&mut self, said: &Body) -> Result<(Interval, Body), String> {
+        let DeskSettings { parameters, price_tolerance, .. } = &self.settings;
+        let session = match said {
+            Body::DayAheadQuestion(question) => question.session,
+            Body::DayAheadAward(award) => award.session,
+            other => return Err(format!("an aggregator takes no {} about a session", other.kind())),
+        };
+        let none = || format!("the session that begins with the {session} is not being traded");
+        let trading = self.sessions.get_mut(&session).ok_or_else(none)?;
+        let answer = match said {
+            Body::DayAheadQuestion(question) => Body::DayAheadDemand(trading.answer(parameters, question)?),
+            Body::DayAheadAward(award) => {
+                Body::DayAheadFinalDemand(trading.award(parameters, *price_tolerance, award)?)
+            }
+            _ => return Err(none()),
+        };
+        Ok((session, answer))
+    }
+
+    /// A session is decided: each site's positions, the first time this is said of one we were awarded.
+    ///
+    /// # Errors
+    /// In words: what was decided is not what we were awarded, or gives no proof.
+    pub fn decided(
+        &mut self,
+        decided: &Decided,
+        index: usize,
+        entry: &DayAheadEntry,
+    ) -> Result<Option<DecidedSession>, String> {
+        let trading = self.sessions.get_mut(&entry.session).filter(|trading| trading.awaits_decision());
+        let Some(trading) = trading else { return Ok(None) };
+        let finality = decided.proof(index).map_err(|error| error.to_string())?;
+        let place = &self.settings.tree.place;
+        let price_at = |interval: usize, bus: u32| {
+            let prices = &entry.clearing.intervals.get(interval)?.prices;
+            prices.get(*place.get(bus as usize)?).copied()
+        };
+        let decided = trading.decide(price_at, &finality)?;
+        self.held.put(decided.positions.clone(), KEPT_SESSIONS);
+        Ok(Some(decided))
+    }
+
+    /// What the sites bought and sold day-ahead for one interval, in order of account.
+    pub fn positions(&self, interval: Interval) -> Vec<SitePosition> {
+        self.held.at(interval, self.settings.parameters.interval_s)
+    }
+}
+
+/// Whether a message is about day-ahead sessions.
+pub(in crate::aggregator) fn is_day_ahead(body: &Body) -> bool {
+    matches!(body, Body::DayAheadBid(_) | Body::DayAheadQuestion(_) | Body::DayAheadAward(_))
+}

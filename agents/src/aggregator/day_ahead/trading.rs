@@ -1,0 +1,131 @@
+//! One session at the aggregator, from gate closure until its intervals are delivered.
+
+use super::allocation::AllocatedSession;
+use super::answer::answer;
+use super::fixed::{FixedBid, FixedSession};
+use super::held::PositionsFile;
+use market::parameters::MarketParameters;
+use market::units::{Milliwatt, PicoEurPerWh};
+use serde_bytes::ByteBuf;
+use std::collections::BTreeMap;
+use wire::entry::SitePosition;
+use wire::message::day_ahead::{
+    DayAheadAward, DayAheadDemand, DayAheadFinalDemand, DayAheadFirm, DayAheadQuestion,
+};
+use wire::party::PartyId;
+
+/// What follows from a session's decision.
+pub(in crate::aggregator) struct DecidedSession {
+    /// To each site, what it bought and sold.
+    pub firm: Vec<(PartyId, DayAheadFirm)>,
+    /// The same, as deliveries state it.
+    pub positions: PositionsFile,
+}
+
+/// One session.
+pub(super) struct SessionTrading {
+    /// The bids it is cleared on.
+    pub fixed: FixedSession,
+    /// What was asked so far, by round.
+    asked: BTreeMap<u32, DayAheadQuestion>,
+    allocated: Option<(DayAheadAward, AllocatedSession)>,
+    decided: bool,
+}
+
+impl SessionTrading {
+    pub fn new(fixed: FixedSession) -> Self {
+        Self { fixed, asked: BTreeMap::new(), allocated: None, decided: false }
+    }
+
+    /// Answers the DSO's question. Every round has one question only: answering without end would give the
+    /// curves away.
+    ///
+    /// # Errors
+    /// In words, why the question is none.
+    pub fn answer(
+        &mut self,
+        parameters: &MarketParameters,
+        question: &DayAheadQuestion,
+    ) -> Result<DayAheadDemand, String> {
+        let answers = answer(parameters, &self.fixed, question).map_err(|error| error.to_string())?;
+        let DayAheadQuestion { session, round, .. } = question;
+        let first = self.asked.entry(*round).or_insert_with(|| question.clone());
+        if first != question {
+            return Err(format!("round {round} was asked before, at other prices"));
+        }
+        Ok(DayAheadDemand { session: *session, round: *round, answers })
+    }
+
+    /// Takes the DSO's award, once: two signed final demands for one session would let the DSO choose.
+    ///
+    /// # Errors
+    /// In words, why the award does not fit.
+    pub fn award(
+        &mut self,
+        parameters: &MarketParameters,
+        tolerance: PicoEurPerWh,
+        award: &DayAheadAward,
+    ) -> Result<DayAheadFinalDemand, String> {
+        let allocated = match &self.allocated {
+            Some((first, _)) if first != award => {
+                return Err(format!("another award for the session of {} was taken before", award.session));
+            }
+            Some((_, allocated)) => allocated,
+            None => {
+                let allocated = AllocatedSession::by(parameters, tolerance, &self.fixed, award)
+                    .map_err(|error| error.to_string())?;
+                &self.allocated.insert((award.clone(), allocated)).1
+            }
+        };
+        let rounds = self.asked.keys().last().copied().unwrap_or(0);
+        Ok(allocated.final_demand(&self.fixed, rounds))
+    }
+
+    /// Whether it waits for its clearing to be decided.
+    pub fn awaits_decision(&self) -> bool {
+        self.allocated.is_some() && !self.decided
+    }
+
+    /// Its clearing is decided with the prices of `price_at` (place of the interval, of the bus): each site's
+    /// positions.
+    ///
+    /// # Errors
+    /// In words: the prices decided are not those we were awarded.
+    pub fn decide(
+        &mut self,
+        price_at: impl Fn(usize, u32) -> Option<PicoEurPerWh>,
+        finality: &ByteBuf,
+    ) -> Result<DecidedSession, String> {
+        let Some((award, allocated)) = &self.allocated else { return Err("it was not awarded".to_owned()) };
+        let same = award.intervals.iter().enumerate().all(|(interval, at)| {
+            award.buses.iter().zip(at).all(|(bus, (price, _))| price_at(interval, *bus) == Some(*price))
+        });
+        if !same {
+            return Err(format!(
+                "the clearing decided for the session of {} is not our award",
+                award.session
+            ));
+        }
+        let sites = self.fixed.bids.iter().enumerate();
+        let firm = sites.filter_map(|(place, bid)| {
+            Some((bid.site.clone(), allocated.firm(&self.fixed, place, finality)?))
+        });
+        let decided = DecidedSession { firm: firm.collect(), positions: self.positions(allocated) };
+        self.decided = true;
+        Ok(decided)
+    }
+
+    /// What its sites bought and sold in each interval.
+    fn positions(&self, allocated: &AllocatedSession) -> PositionsFile {
+        let leaf = |(bid, position): (&FixedBid, &Milliwatt)| SitePosition {
+            account: bid.account.clone(),
+            bid_hash: bid.bid_hash,
+            position: *position,
+        };
+        let of_interval = |positions: &[Milliwatt]| self.fixed.bids.iter().zip(positions).map(leaf).collect();
+        PositionsFile {
+            session: self.fixed.session,
+            intervals: allocated.positions().map(of_interval).collect(),
+        }
+    }
+}

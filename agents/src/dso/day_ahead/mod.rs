@@ -1,0 +1,61 @@
+//! The DSO's part in the day-ahead market, beside its part in real time.
+
+mod answers;
+mod award;
+pub(super) mod core;
+mod entry;
+pub mod measurement;
+pub mod problem;
+mod question;
+mod session;
+
+use super::problem::Grid;
+use crate::roster::RosterError;
+use ledger::genesis::Genesis;
+use market::day_ahead::rules::DayAheadRules;
+use market::day_ahead::terms::DayAheadTerms;
+use market::interval::{Interval, UnixSeconds};
+use market::parameters::MarketParameters;
+use market::units::Milliwatt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One aggregator's buses by place in the feeder's buses, with the limits of the connections there together.
+pub type Buses = BTreeMap<u32, Milliwatt>;
+
+/// What sessions go by, shared with whoever solves them.
+#[derive(Debug)]
+pub struct Setting {
+    /// The feeder with its order and the prices it may clear at.
+    pub grid: Arc<Grid>,
+    /// What binds in a session.
+    pub terms: DayAheadTerms,
+    /// When sessions are.
+    pub rules: DayAheadRules,
+    /// The market's figures.
+    pub parameters: MarketParameters,
+}
+
+impl Setting {
+    /// What sessions of this genesis go by; none where it has none.
+    ///
+    /// # Errors
+    /// Where planned reactive power leaves a line no room.
+    pub(super) fn of(genesis: &Genesis, grid: &Arc<Grid>) -> Result<Option<Self>, RosterError> {
+        let (Some(rules), Some(terms)) = (genesis.day_ahead, &grid.terms) else { return Ok(None) };
+        let parameters = genesis.parameters;
+        let terms = DayAheadTerms::new(terms, parameters.interval_s)?;
+        Ok(Some(Self { grid: grid.clone(), terms, rules, parameters }))
+    }
+
+    /// How many intervals a session has.
+    fn intervals(&self) -> usize {
+        self.rules.intervals as usize
+    }
+
+    /// The session that begins next.
+    fn next_session(&self, now: UnixSeconds) -> Interval {
+        let here = self.rules.session_of(&self.parameters, self.parameters.interval_at(now));
+        self.rules.next(&self.parameters, here)
+    }
+}
