@@ -157,7 +157,7 @@ impl DayAheadMarket<'_> {
 
     fn market(&self, interval: usize) -> GridMarket<'_> {
         let (terms, tree, range) = (self.terms.grid(), self.tree, self.range);
-        GridMarket { terms, tree, supply: &self.supplies[interval], range }
+        GridMarket { terms, tree, supply: &self.supplies[interval], range, reactive: &[] }
     }
 
     /// Each interval's problem, of curves alone.
