@@ -180,7 +180,7 @@ impl SiteCore {
     fn write(&mut self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, out: &mut Effects) {
         for (place, setpoint) in &setpoints {
             if let Some(agent) = self.agents.get_mut(*place) {
-                agent.is_limited(matches!(setpoint, Setpoint::Power(_)));
+                agent.is_told(setpoint.power());
             }
         }
         let hold_s = u32::try_from(2 * self.config.parameters.interval_s).unwrap_or(u32::MAX);
