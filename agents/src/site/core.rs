@@ -189,8 +189,7 @@ impl SiteCore {
         for (place, setpoint) in &setpoints {
             if let Some(agent) = self.agents.get_mut(*place) {
                 match setpoint {
-                    Setpoint::Power(_) => agent.is_limited(true),
-                    Setpoint::OwnDefault => agent.is_limited(false),
+                    Setpoint::Power(_) | Setpoint::OwnDefault => agent.is_told(setpoint.power()),
                     Setpoint::Reactive(_) => {}
                 }
             }

@@ -180,6 +180,7 @@ pub fn charger_wish(
         departure: TimeOfDay::try_from(format!("{:02}:{:02}", minute / 60, minute % 60))?,
         energy_need_wh: need.kwh() * 1e3,
         unmet_eur_per_mwh: 1_000.0,
+        slows_over_wh: None,
     })
 }
 
