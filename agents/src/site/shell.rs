@@ -69,6 +69,7 @@ pub async fn start(
         subscriptions: vec![
             genesis.network.filter_broadcast(Role::Tso, "forecast"),
             genesis.network.filter_broadcast(Role::Forecaster, "quantile-forecast"),
+            genesis.network.filter_broadcast(Role::Validator, "block"),
         ],
         queue: QUEUE,
     };
