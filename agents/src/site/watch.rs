@@ -100,6 +100,7 @@ impl Watch {
 mod tests {
     use super::*;
     use market::interval::UnixSeconds;
+    use market::units::Millivar;
     use wire::entry::SiteDelivery;
     use wire::hash::Hash32;
 
@@ -122,6 +123,7 @@ mod tests {
             account: account.parse().unwrap(),
             bid_hash: Hash32::default(),
             commitment: Milliwatt(commitment),
+            reactive: Millivar::ZERO,
             energy: None,
         };
         let sites = settled.map(|commitment| ("ours", commitment)).into_iter().chain([("other", 7)]);

@@ -43,6 +43,7 @@ impl Equipment {
                 power: pv.power(),
                 available: Some(pv.available(now)),
                 nameplate: pv.nameplate(),
+                reactive_max: None,
             }),
             Equipment::Battery(battery) => Reading::Battery(BatteryState {
                 power: battery.power(),
