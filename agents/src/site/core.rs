@@ -24,7 +24,7 @@ use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
-use wire::entry::{Entry, SignedEnvelope};
+use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 use wire::message::{
     Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
@@ -203,27 +203,11 @@ impl SiteCore {
             Body::Forecast(forecast) => self.expectations.announce(&forecast),
             Body::QuantileForecast(forecast) => self.expectations.expect(forecast),
             Body::Firm(firm) => self.believe(message.id, &firm, out),
-            Body::Block(bytes) => self.follow_ledger(&bytes, out),
-            _ => {}
-        }
-    }
-
-    /// Deliveries its aggregator has put on the ledger must be of what the site was promised.
-    fn follow_ledger(&mut self, bytes: &[u8], out: &mut Effects) {
-        let decided = match self.chain.take(bytes) {
-            Ok(decided) => decided,
-            Err(error) => return note(out, "bad-block", error.to_string()),
-        };
-        let SiteConfig { standing, .. } = &self.config;
-        for (by, entry) in decided.iter().flat_map(|decided| decided.entries()) {
-            match entry {
-                Entry::Delivery(delivery) if *by == standing.aggregator => {
-                    if let Some((event, text)) = self.watch.settled(&standing.account, delivery) {
-                        note(out, event, text);
-                    }
-                }
-                _ => {}
+            Body::Block(bytes) => {
+                let said = self.watch.follow(&mut self.chain, &self.config.standing, &bytes);
+                said.into_iter().for_each(|(event, text)| note(out, event, text));
             }
+            _ => {}
         }
     }
 
