@@ -2,8 +2,8 @@
 //! offers 1 kvar and gives 0.6 of it, by site 2; agg-2 offers 2 kvar and gives 0.5, by sites 3 and 4. The price is
 //! what may differ from none without being noticed, so that the clearing by hand stays as it is.
 
-use crate::contracts::{run, with_grid_figures};
-use crate::day::{clearing, delivery, leaves, Draft};
+use crate::contracts::run;
+use crate::day::{clearing, delivery, leaves, with_grid_figures, Draft};
 use crate::world::{id, World};
 use ledger::execute::OpenedEntry;
 use market::units::{Millivar, PicoEurPerWh};
