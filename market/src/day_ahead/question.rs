@@ -102,7 +102,9 @@ pub(super) fn around_price(
 ) -> Vec<Vec<PicoEurPerWh>> {
     let (ends, inner) = ((edges[0], edges[3]), (edges[1], edges[2]));
     let mut ticks = vec![price - tolerance, price, price + 1, price + tolerance];
-    around(price, tolerance.saturating_mul(2), if room < 64 { 8 } else { 2 }, ends, &mut ticks);
+    // With little room most of it goes to equal parts: a price in a step's stretch may lie anywhere there.
+    let (stretch, ratio) = if room < 64 { (inner, 16) } else { (ends, 2) };
+    around(price, tolerance.saturating_mul(2), ratio, stretch, &mut ticks);
     let left = room.saturating_sub(ticks.len() + ENDS);
     divide(inner, left * 3 / 4, &mut ticks);
     divide((edges[0], edges[1]), left / 8, &mut ticks);
