@@ -9,7 +9,7 @@ use ledger::execute::OpenedEntry;
 use ledger::state::State;
 use market::grid::certificate::GridClearing;
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, TransferEntry};
