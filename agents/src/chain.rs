@@ -9,7 +9,9 @@ use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use thiserror::Error;
 use wire::cbor::CborError;
-use wire::entry::Entry;
+use wire::entry::{Entry, SignedEnvelope};
+use wire::envelope::open;
+use wire::message::Body;
 use wire::party::PartyId;
 
 /// Heights remembered as seen. Four validators' copies of one block arrive close together.
@@ -81,6 +83,14 @@ impl Chain {
         }
         let entries = block.entries().collect();
         Ok(Some(Decided { block, entries }))
+    }
+
+    /// What a signed envelope in a decided entry says; none where it isn't rightly signed, which validators
+    /// don't let through.
+    pub fn evidence(&self, envelope: &SignedEnvelope) -> Option<Body> {
+        let (registry, network) = (self.verifier.registry(), self.verifier.network());
+        let opened = open(registry, network, &envelope.topic, &envelope.bytes).ok()?;
+        Some(opened.body)
     }
 }
 

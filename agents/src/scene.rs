@@ -1,8 +1,14 @@
 //! A small market for tests: figures and parties that several files' tests need.
 
 use crate::roster::SiteEntry;
+use crate::site::day_ahead::Setting;
+use market::day_ahead::rules::DayAheadRules;
+use market::day_ahead::terms::DayAheadTerms;
+use market::feeder::{Feeder, Line};
+use market::grid::rules::{GridRules, VoltageLimits};
 use market::parameters::MarketParameters;
 use market::units::{Milliwatt, PicoEurPerWh};
+use std::collections::BTreeMap;
 use wire::party::{PartyId, Role};
 
 /// Intervals of 900 s, bids from 600 s before, gate closure 120 s before; -500 to 4000 EUR/MWh.
@@ -15,6 +21,37 @@ pub fn parameters() -> MarketParameters {
         price_max: PicoEurPerWh(4_000_000_000),
         imbalance_spread: PicoEurPerWh(20_000_000),
         aggregator_fee: PicoEurPerWh(1_000_000),
+    }
+}
+
+/// Sessions of an hour, bids from half an hour before it, gate closure a quarter before; a line to one bus.
+pub fn day_ahead() -> Setting {
+    let line = Line {
+        id: "l".into(),
+        from: "r".into(),
+        to: "b".into(),
+        power_max: None,
+        power_min: None,
+        resistance_microohm: 1_000,
+        reactance_microohm: 1_000,
+        rating_millivoltampere: None,
+    };
+    let buses = vec!["r".into(), "b".into()];
+    let feeder = Feeder { voltage_millivolt: 400_000, root: "r".into(), buses, lines: vec![line] };
+    let grid = GridRules {
+        root_voltage_micro_pu: 1_000_000,
+        voltage: VoltageLimits::default(),
+        voltage_at: BTreeMap::new(),
+        loading_max_percent: None,
+        loss_price: PicoEurPerWh::ZERO,
+        voltage_deviation_micro_eur_per_h: 0,
+        reactive: BTreeMap::new(),
+        reactive_full_price: None,
+    };
+    let terms = grid.terms(&feeder, &feeder.tree().unwrap()).unwrap();
+    Setting {
+        rules: DayAheadRules { intervals: 4, offset_s: 0, bids_open_s: 1_800, gate_closure_s: 900 },
+        terms: DayAheadTerms::new(&terms, 900).unwrap(),
     }
 }
 

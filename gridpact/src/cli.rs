@@ -7,6 +7,7 @@ use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use market::day_ahead::rules::MAX_SESSION_INTERVALS;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -88,6 +89,9 @@ pub struct DemoArgs {
     /// How many intervals of 15 minutes, from local midnight
     #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=96))]
     pub intervals: u32,
+    /// How many intervals a day-ahead session clears together, 2 to 96; 0 for a market in real time alone
+    #[arg(long, default_value_t = 96, value_parser = session_intervals)]
+    pub day_ahead: u32,
     /// Market seconds per real second, at most; at 720 a day takes two minutes
     #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub speed: u32,
@@ -107,6 +111,11 @@ pub struct DemoArgs {
     /// Where /metrics and /healthz are served
     #[arg(long, default_value = "127.0.0.1:0")]
     pub metrics_listen: SocketAddr,
+}
+
+fn session_intervals(text: &str) -> Result<u32, String> {
+    let wrong = || "it must be 0 or lie in 2..=96".to_owned();
+    text.parse().ok().filter(|count| matches!(count, 0 | 2..=MAX_SESSION_INTERVALS)).ok_or_else(wrong)
 }
 
 /// Arguments of `gridpact run`.

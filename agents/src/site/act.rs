@@ -13,6 +13,11 @@ pub enum SiteAction {
         /// The interval to bid for.
         interval: Interval,
     },
+    /// Read the meter and every device, for the offer for this day-ahead session.
+    ReadAhead {
+        /// The session's first interval.
+        session: Interval,
+    },
     /// Read the meter's counters at this interval's start.
     ReadMeter {
         /// The interval that starts.
@@ -37,6 +42,15 @@ pub enum SiteReport {
     AllRead {
         /// The interval to bid for.
         interval: Interval,
+        /// The meter.
+        meter: Result<MeterState, String>,
+        /// Each device, in order.
+        devices: Vec<Result<Reading, String>>,
+    },
+    /// Meter and devices were read for a day-ahead session.
+    AheadRead {
+        /// The session's first interval.
+        session: Interval,
         /// The meter.
         meter: Result<MeterState, String>,
         /// Each device, in order.

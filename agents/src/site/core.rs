@@ -1,10 +1,16 @@
 //! The site controller's deciding part: when to read, what to bid, what to believe, what to write.
 //! Knows no device protocol, no socket and no clock; all time is market time, which may jump.
 
+mod counting;
+mod day_ahead;
+
 use super::act::{SiteAction, SiteReport};
-use super::bidding::{base_load, make_bid, reactive_offer, OwnBid};
+use super::bidding::{base_load, make_bid, reactive_offer, LeftOut, OwnBid};
+use super::day_ahead::desk::Desk;
+use super::day_ahead::Setting;
 use super::expectations::{Expectations, Occasion};
 use super::firm::check_firm;
+use super::load_history::LoadHistory;
 use super::metering::Metering;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
@@ -34,8 +40,6 @@ use wire::party::PartyId;
 
 /// Bids kept: what an aggregator may still clear as a forward bid.
 const BIDS_KEPT: usize = 8;
-/// Counters read later than this part of an interval after its start are no boundary's counters.
-const LATE_PART: i64 = 60;
 
 /// What a site's core is made with.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub struct SiteConfig {
     pub standing: Standing,
     /// The market's rules.
     pub parameters: MarketParameters,
+    /// Its day-ahead market, where it has one.
+    pub day_ahead: Option<Setting>,
     /// Checks the ledger's proofs.
     pub verifier: Verifier,
     /// Each device's name and preferences.
@@ -67,6 +73,8 @@ pub struct SiteCore {
     asked: Option<(Interval, UnixSeconds)>,
     expectations: Expectations,
     base_load: Option<Milliwatt>,
+    loads: LoadHistory,
+    desk: Option<Desk>,
     bids: BTreeMap<Interval, OwnBid>,
     firm: BTreeMap<Interval, (Allocation, Orders)>,
     schedule: Schedule,
@@ -89,6 +97,9 @@ impl RoleCore for SiteCore {
             Input::Own(SiteReport::AllRead { interval, meter, devices }) => {
                 self.bid(now.market, interval, meter, &devices, &mut out);
             }
+            Input::Own(SiteReport::AheadRead { session, meter, devices }) => {
+                self.offer(now.market, session, meter, &devices, &mut out);
+            }
             Input::Own(SiteReport::MeterRead { boundary, meter }) => {
                 self.counted(now, boundary, meter, &mut out);
             }
@@ -100,10 +111,18 @@ impl RoleCore for SiteCore {
     }
 
     fn sent(&mut self, tag: u64, envelope: &SignedEnvelope) {
-        if let Some((About::Bid, interval)) = About::of(tag) {
-            if let Some(bid) = self.bids.get_mut(&interval) {
-                bid.envelope = Some(envelope.clone());
+        match About::of(tag) {
+            Some((About::Bid, interval)) => {
+                if let Some(bid) = self.bids.get_mut(&interval) {
+                    bid.envelope = Some(envelope.clone());
+                }
             }
+            Some((About::DayAheadBid, session)) => {
+                if let Some(desk) = &mut self.desk {
+                    desk.sent(session, envelope);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -116,12 +135,14 @@ impl SiteCore {
             schedule: Schedule::new(config.patience),
             chain: Chain::of(config.verifier.clone()),
             watch: Watch::default(),
+            desk: config.day_ahead.clone().map(Desk::new),
             config,
             agents,
             here: None,
             asked: None,
             expectations: Expectations::default(),
             base_load: None,
+            loads: LoadHistory::default(),
             bids: BTreeMap::new(),
             firm: BTreeMap::new(),
             metering: Metering::default(),
@@ -146,19 +167,16 @@ impl SiteCore {
             self.asked = Some((next, now));
             out.push(Effect::Own(SiteAction::ReadAll { interval: next }));
         }
-    }
-
-    fn count(&mut self, now: UnixSeconds, here: Interval, out: &mut Effects) {
-        if now.0 - here.start().0 <= self.config.parameters.interval_s / LATE_PART {
-            out.push(Effect::Own(SiteAction::ReadMeter { boundary: here }));
-        } else {
-            self.metering.missed();
-        }
+        let session = self.desk.as_mut().and_then(|desk| desk.due(&parameters, now));
+        out.extend(session.map(|session| Effect::Own(SiteAction::ReadAhead { session })));
     }
 
     /// An interval begins: its firm price's setpoints, or what is safe without one.
     fn enter(&mut self, here: Interval, out: &mut Effects) {
         self.expectations.forget_before(here);
+        if let Some(desk) = &mut self.desk {
+            desk.forget_before(here, &self.config.parameters);
+        }
         self.firm.retain(|interval, _| *interval >= here);
         while self.bids.len() > BIDS_KEPT {
             self.bids.pop_first();
@@ -205,6 +223,11 @@ impl SiteCore {
             Body::QuantileForecast(forecast) => self.expectations.expect(forecast),
             Body::Firm(firm) => self.believe(message.id, &firm, out),
             Body::Block(bytes) => self.follow_ledger(&bytes, out),
+            Body::DayAheadFirm(firm) => {
+                let taken = self.take_session(&firm, out);
+                let what = format!("day-ahead positions from {}", firm.session);
+                answer(message.id, taken, ("day-ahead-refused", what), out);
+            }
             _ => {}
         }
     }
@@ -229,14 +252,8 @@ impl SiteCore {
     }
 
     fn believe(&mut self, id: MessageRef, firm: &Firm, out: &mut Effects) {
-        let verdict = match self.take_firm(firm, out) {
-            Ok(()) => Verdict::Accepted,
-            Err(reason) => {
-                note(out, "firm-refused", format!("firm price for the {}: {reason}", firm.interval));
-                Verdict::Refused(cut(&reason))
-            }
-        };
-        out.push(Effect::Acknowledge { of: id, verdict });
+        let taken = self.take_firm(firm, out);
+        answer(id, taken, ("firm-refused", format!("firm price for the {}", firm.interval)), out);
     }
 
     fn take_firm(&mut self, firm: &Firm, out: &mut Effects) -> Result<(), String> {
@@ -256,6 +273,7 @@ impl SiteCore {
         let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
         note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
         self.watch.promised(firm.interval, allocation.power);
+        self.say_held(firm.interval, &allocation, out);
         let mut orders = self.orders(firm.interval, allocation, bids[place]);
         orders.setpoints.extend(reactive_orders(bids[place], firm));
         self.firm.insert(firm.interval, (allocation, orders.clone()));
@@ -314,13 +332,7 @@ impl SiteCore {
         if now >= self.config.parameters.gate_closure(interval) {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
-        match meter {
-            Ok(meter) => self.base_load = Some(base_load(meter.power, devices)),
-            Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
-        }
-        let Some(base) = self.base_load else {
-            return note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
-        };
+        let Some(base) = self.load_now(now, meter, devices, out) else { return };
         let occasion = self.occasion(interval);
         let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
         let sun = self.expectations.sun(&occasion, &self.config.parameters);
@@ -333,9 +345,7 @@ impl SiteCore {
                 if standing.clears_reactive {
                     own.reactive = reactive_offer(&own.devices, devices, standing.connection);
                 }
-                for (place, reason) in left_out {
-                    note(out, "device-left-out", format!("{}: {reason}", self.name(place)));
-                }
+                self.say_left_out(left_out, out);
                 let reading = self
                     .metering
                     .last()
@@ -349,6 +359,34 @@ impl SiteCore {
         }
     }
 
+    /// The base load by what was read, or by the last reading there was.
+    fn load_now(
+        &mut self,
+        now: UnixSeconds,
+        meter: Result<MeterState, String>,
+        devices: &[Result<Reading, String>],
+        out: &mut Effects,
+    ) -> Option<Milliwatt> {
+        match meter {
+            Ok(meter) => {
+                let power = base_load(meter.power, devices);
+                self.base_load = Some(power);
+                self.loads.take(self.config.parameters.interval_at(now), power);
+            }
+            Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
+        }
+        if self.base_load.is_none() {
+            note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
+        }
+        self.base_load
+    }
+
+    fn say_left_out(&self, left_out: Vec<LeftOut>, out: &mut Effects) {
+        for (place, reason) in left_out {
+            note(out, "device-left-out", format!("{}: {reason}", self.name(place)));
+        }
+    }
+
     fn occasion(&self, interval: Interval) -> Occasion {
         let read_at = self.asked.map_or(interval.start(), |(_, at)| at);
         Occasion { interval, read_at, horizon: self.config.horizon }
@@ -357,35 +395,6 @@ impl SiteCore {
     fn price_range(&self) -> PriceRange {
         let MarketParameters { price_min, price_max, .. } = self.config.parameters;
         PriceRange { min: price_min, max: price_max }
-    }
-
-    fn counted(
-        &mut self,
-        now: Now,
-        boundary: Interval,
-        meter: Result<MeterState, String>,
-        out: &mut Effects,
-    ) {
-        for reading in self.metering.resend(now.real_ms) {
-            self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
-        }
-        let interval_s = self.config.parameters.interval_s;
-        let counters = match meter {
-            Ok(counters) => counters,
-            Err(reason) => {
-                self.metering.missed();
-                return note(out, "meter-fault", format!("meter at the start of the {boundary}: {reason}"));
-            }
-        };
-        match self.metering.counted(boundary, counters, interval_s, now.real_ms) {
-            Ok((reading, dropped)) => {
-                if let Some(dropped) = dropped {
-                    note(out, "reading-dropped", format!("never acknowledged: the {}", dropped.interval));
-                }
-                self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
-            }
-            Err(e) => note(out, "no-reading", e.to_string()),
-        }
     }
 
     fn written(&mut self, interval: Interval, outcomes: &[(usize, Result<(), String>)], out: &mut Effects) {
@@ -417,6 +426,18 @@ impl SiteCore {
             tag: about.tag(interval),
         });
     }
+}
+
+/// Says whether what `what` names was taken, and notes under its event why not.
+fn answer(of: MessageRef, taken: Result<(), String>, what: (&'static str, String), out: &mut Effects) {
+    let verdict = match taken {
+        Ok(()) => Verdict::Accepted,
+        Err(reason) => {
+            note(out, what.0, format!("{}: {reason}", what.1));
+            Verdict::Refused(cut(&reason))
+        }
+    };
+    out.push(Effect::Acknowledge { of, verdict });
 }
 
 fn note(out: &mut Effects, event: &'static str, text: String) {

@@ -237,22 +237,26 @@ fn check_committed(firm: &Firm, demand: &FinalDemand, bid: &OwnBid) -> Result<()
     leaf.is_some_and(lies_under).then_some(()).ok_or(FirmError::NotCommitted)
 }
 
-/// Within a milliwatt of the exact share of the step, which is as near as [`market::share::split`]
-/// comes without losing any.
 fn check_share(own: Demand, firm: &Firm) -> Result<(), FirmError> {
     let (allocation, BusAward { range, price, .. }) = (firm.allocation, &firm.bus);
     let Demand { low, high } = own;
     if !own.contains(allocation) {
         return Err(FirmError::NotBid { allocation, price: *price, low, high });
     }
-    let step = i128::from(range.high.0) - i128::from(range.low.0);
-    let served = i128::from(firm.bus.allocation.0) - i128::from(range.low.0);
-    let mine = i128::from(allocation.0) - i128::from(low.0);
-    let exact_times_step = i128::from(own.step().0) * served;
-    if (mine * step - exact_times_step).abs() > step {
+    if !is_share(own, allocation, *range, firm.bus.allocation) {
         return Err(FirmError::NotShare { allocation, low, high });
     }
     Ok(())
+}
+
+/// Whether `allocation` is `own`'s share where `all` were allocated `together`: within a milliwatt of the exact
+/// share of the step, which is as near as [`market::share::split`] comes without losing any.
+pub(super) fn is_share(own: Demand, allocation: Milliwatt, all: Demand, together: Milliwatt) -> bool {
+    let step = i128::from(all.high.0) - i128::from(all.low.0);
+    let served = i128::from(together.0) - i128::from(all.low.0);
+    let mine = i128::from(allocation.0) - i128::from(own.low.0);
+    let exact_times_step = i128::from(own.step().0) * served;
+    (mine * step - exact_times_step).abs() <= step
 }
 
 #[cfg(test)]

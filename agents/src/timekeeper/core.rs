@@ -1,7 +1,7 @@
 //! Simulated time: goes from phase to phase when a phase's work has been seen, or a limit of real time has
 //! passed, and not faster than it should. For simulation only; a market on the system's clock has none.
 
-use super::phases::Phase;
+use super::phases::{Phase, Stop, Timetable};
 use super::watch::{Missing, Watch};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
@@ -14,6 +14,8 @@ use wire::party::Role;
 
 /// Real time after which a tick that nothing came of is repeated.
 const REPEAT_MS: u64 = 250;
+/// How many times a phase's limit a day-ahead session may take to be cleared.
+const SESSION_PATIENCE: u64 = 6;
 
 /// From when to when, and how fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +86,8 @@ enum Standing {
 pub struct TimekeeperCore {
     parameters: MarketParameters,
     pace: Pace,
-    end: Option<Interval>,
-    phase: Phase,
+    timetable: Timetable,
+    stop: Stop,
     standing: Standing,
     watch: Watch,
     chain: Chain,
@@ -102,13 +104,14 @@ impl TimekeeperCore {
     pub fn new(genesis: &Genesis, pace: Pace) -> Result<Self, RosterError> {
         let sites = roster::sites(genesis)?;
         let aggregators = roster::buses_by_aggregator(genesis)?.into_keys().collect();
-        let parameters = genesis.parameters;
-        let end = pace.count.map(|count| pace.first.later(i64::from(count), parameters.interval_s));
+        let mut timetable = Timetable::new(genesis.parameters, genesis.day_ahead, pace.first, pace.count);
+        let prelude = Stop { phase: Phase::Prelude(pace.first), at: pace.first.start() };
+        let stop = timetable.next().unwrap_or(prelude);
         Ok(Self {
-            parameters,
+            parameters: genesis.parameters,
             pace,
-            end,
-            phase: Phase::Prelude(pace.first),
+            timetable,
+            stop,
             standing: Standing::Waiting { until_ms: 0 },
             watch: Watch::new(sites.into_values().map(|site| site.party).collect(), aggregators),
             chain: Chain::new(genesis)?,
@@ -120,14 +123,14 @@ impl TimekeeperCore {
         match self.standing {
             Standing::Waiting { until_ms } if now.real_ms >= until_ms => {
                 self.standing = Standing::Advancing;
-                vec![Effect::Own(TimekeeperAct::AdvanceWorld(self.phase.at(&self.parameters)))]
+                vec![Effect::Own(TimekeeperAct::AdvanceWorld(self.stop.at))]
             }
             Standing::Watching { since_ms, said_ms } => {
-                let missing = self.watch.missing(self.phase, &self.parameters);
+                let missing = self.watch.missing(self.stop.phase, &self.parameters);
                 if missing.is_empty() {
                     return self.go_on(now);
                 }
-                if now.real_ms.saturating_sub(since_ms) >= self.pace.phase_limit_ms {
+                if now.real_ms.saturating_sub(since_ms) >= self.limit_ms() {
                     return self.give_up(now, &missing);
                 }
                 if now.real_ms.saturating_sub(said_ms) >= REPEAT_MS {
@@ -162,14 +165,22 @@ impl TimekeeperCore {
     }
 
     fn on_advanced(&mut self, now: Now, at: UnixSeconds) -> Effects {
-        if !matches!(self.standing, Standing::Advancing) || at != self.phase.at(&self.parameters) {
+        if !matches!(self.standing, Standing::Advancing) || at != self.stop.at {
             return Vec::new();
         }
         self.standing = Standing::Watching { since_ms: now.real_ms, said_ms: now.real_ms };
-        if matches!(self.phase, Phase::Start(interval) if Some(interval) != self.end) {
+        if matches!(self.stop.phase, Phase::Start(interval) if Some(interval) != self.timetable.end()) {
             self.started += 1;
         }
         vec![self.tick(), self.show(false)]
+    }
+
+    /// A session's clearing is that of many intervals, and may take as much longer.
+    fn limit_ms(&self) -> u64 {
+        match self.stop.phase {
+            Phase::SessionClosure(_) => SESSION_PATIENCE * self.pace.phase_limit_ms,
+            _ => self.pace.phase_limit_ms,
+        }
     }
 
     fn give_up(&mut self, now: Now, missing: &[Missing]) -> Effects {
@@ -184,8 +195,8 @@ impl TimekeeperCore {
             .collect();
         let text = format!(
             "{} for {} went on without {} things: {}",
-            self.phase.word(),
-            self.phase.interval(),
+            self.stop.phase.word(),
+            self.stop.phase.interval(),
             missing.len(),
             names.join(", ")
         );
@@ -197,22 +208,22 @@ impl TimekeeperCore {
     /// On to the next phase, as soon as real time allows.
     fn go_on(&mut self, now: Now) -> Effects {
         let Standing::Watching { since_ms, .. } = self.standing else { return Vec::new() };
-        let Some(next) = self.phase.next(&self.parameters, self.end) else {
+        let Some(next) = self.timetable.next() else {
             self.standing = Standing::Finished;
             return vec![self.show(true)];
         };
-        let market_s = next.at(&self.parameters).0 - self.phase.at(&self.parameters).0;
+        let market_s = next.at.0 - self.stop.at.0;
         let pause_ms = u64::try_from(market_s).unwrap_or(0) * 1_000 / u64::from(self.pace.speed.max(1));
-        self.phase = next;
+        self.stop = next;
         self.standing = Standing::Waiting { until_ms: since_ms + pause_ms };
-        self.watch.forget_before(&self.parameters, next.interval());
+        self.watch.enter(&self.parameters, next.phase);
         self.on_time(now)
     }
 
     fn tick(&self) -> Effect<TimekeeperAct> {
         Effect::Send {
-            body: Body::Tick(Tick { now: self.phase.at(&self.parameters) }),
-            interval: self.phase.interval(),
+            body: Body::Tick(Tick { now: self.stop.at }),
+            interval: self.stop.phase.interval(),
             recipient: None,
             acknowledged_by: Vec::new(),
             tag: 0,
@@ -220,7 +231,7 @@ impl TimekeeperCore {
     }
 
     fn show(&self, finished: bool) -> Effect<TimekeeperAct> {
-        let now = Some(self.phase.at(&self.parameters));
+        let now = Some(self.stop.at);
         Effect::Own(TimekeeperAct::Show(Progress { now, started: self.started, finished }))
     }
 }

@@ -13,7 +13,7 @@ use wire::party::{PartyId, Role};
 /// Intervals remembered before the one being worked on.
 const KEPT_INTERVALS: i64 = 3;
 
-/// What was seen of one interval.
+/// What was seen of one interval, or of one day-ahead session.
 #[derive(Clone, Debug, Default)]
 struct Work {
     /// Bids under way, with the site each is of.
@@ -69,12 +69,42 @@ pub struct Watch {
     absent: BTreeSet<PartyId>,
     forecast: bool,
     work: BTreeMap<Interval, Work>,
+    sessions: BTreeMap<Interval, Work>,
+    /// The session that is being cleared, where one is.
+    clearing: Option<Interval>,
+    /// Firm prices of sessions that sites have answered. An answer says no more of what it answers than the
+    /// interval, and that is the session's first's as well.
+    session_firms: BTreeSet<MessageRef>,
 }
 
 impl Watch {
     /// Expects these to do their part in every interval.
     pub fn new(sites: BTreeSet<PartyId>, aggregators: BTreeSet<PartyId>) -> Self {
-        Self { sites, aggregators, absent: BTreeSet::new(), forecast: false, work: BTreeMap::new() }
+        Self {
+            sites,
+            aggregators,
+            absent: BTreeSet::new(),
+            forecast: false,
+            work: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            clearing: None,
+            session_firms: BTreeSet::new(),
+        }
+    }
+
+    /// Turns to the work of a phase, and drops what no phase from it on asks about.
+    pub fn enter(&mut self, parameters: &MarketParameters, phase: Phase) {
+        self.clearing = match phase {
+            Phase::SessionOpen(session) => {
+                self.session(session);
+                None
+            }
+            Phase::SessionClosure(session) => Some(session),
+            real_time => {
+                self.forget_before(parameters, real_time.interval());
+                None
+            }
+        };
     }
 
     /// Takes in a message between others.
@@ -86,6 +116,9 @@ impl Watch {
             Body::Bid(bid) => {
                 self.of(bid.interval).bid(id, site());
             }
+            Body::DayAheadBid(bid) => {
+                self.session(bid.session).bid(id, site());
+            }
             Body::SetpointReport(report) => {
                 self.of(report.interval).setpoints.insert(site());
             }
@@ -95,9 +128,20 @@ impl Watch {
             // A firm price is all an aggregator ever has a site answer. The answer tells enough: firm prices
             // carry their proofs, and a listener to all of them would slow the broker down.
             Body::Ack(ack) if ack.of.sender.role == Role::Aggregator => {
-                self.of(interval).firms.insert(site());
+                if self.clearing == Some(interval) {
+                    self.session_firms.insert(ack.of.clone());
+                    self.session(interval).firms.insert(site());
+                } else if !self.session_firms.contains(&ack.of) {
+                    self.of(interval).firms.insert(site());
+                }
             }
-            Body::Ack(ack) => self.of(interval).answered(&ack.of, &ack.verdict),
+            // Whichever of both was sent under this name takes it.
+            Body::Ack(ack) => {
+                self.of(interval).answered(&ack.of, &ack.verdict);
+                if let Some(session) = self.sessions.get_mut(&interval) {
+                    session.answered(&ack.of, &ack.verdict);
+                }
+            }
             _ => {}
         }
     }
@@ -107,10 +151,11 @@ impl Watch {
         for (by, entry) in decided.entries() {
             match entry {
                 Entry::Clearing(clearing) => self.of(clearing.interval).cleared = true,
+                Entry::DayAhead(session) => self.session(session.session).cleared = true,
                 Entry::Delivery(delivery) => {
                     self.of(delivery.interval).delivered.insert(by.clone());
                 }
-                Entry::DayAhead(_) | Entry::Transfer(_) => {}
+                Entry::Transfer(_) => {}
             }
         }
     }
@@ -119,9 +164,17 @@ impl Watch {
         self.work.entry(interval).or_default()
     }
 
-    /// Drops what no phase at or after `interval` asks about.
-    pub fn forget_before(&mut self, parameters: &MarketParameters, interval: Interval) {
-        self.work = self.work.split_off(&interval.later(-KEPT_INTERVALS, parameters.interval_s));
+    fn session(&mut self, first: Interval) -> &mut Work {
+        self.sessions.entry(first).or_default()
+    }
+
+    fn forget_before(&mut self, parameters: &MarketParameters, interval: Interval) {
+        let oldest = interval.later(-KEPT_INTERVALS, parameters.interval_s);
+        self.work = self.work.split_off(&oldest);
+        self.sessions = self.sessions.split_off(&oldest);
+        if self.sessions.values().all(|session| session.firms.is_empty()) {
+            self.session_firms.clear();
+        }
     }
 
     /// What `phase` still waits for, in words; empty when its work is done.
@@ -131,19 +184,24 @@ impl Watch {
             Phase::Prelude(_) if self.forecast => Vec::new(),
             Phase::Prelude(_) => vec![Missing { what: "the forecast", of: None }],
             Phase::BidsOpen(interval) => {
-                let bids = self.sites_missing(interval, "the answered bid", |work| &work.answered);
+                let work = self.work.get(&interval);
+                let bids = self.sites_missing(work, "the answered bid", |work| &work.answered);
                 // What ended at the last start is settled while the next bids come in.
                 bids.into_iter().chain(self.deliveries_missing(before(interval, 2))).collect()
             }
             Phase::GateClosure(interval) => {
-                let Some(work) = self.work.get(&interval).filter(|work| work.cleared) else {
-                    return vec![Missing { what: "the decided clearing", of: None }];
-                };
-                let without = work.bids.iter().filter(|site| !work.firms.contains(site));
-                self.present("the answered firm price", without)
+                self.prices_missing(self.work.get(&interval), "the decided clearing")
+            }
+            Phase::SessionOpen(session) => {
+                let work = self.sessions.get(&session);
+                self.sites_missing(work, "the answered day-ahead bid", |work| &work.answered)
+            }
+            Phase::SessionClosure(session) => {
+                self.prices_missing(self.sessions.get(&session), "the decided day-ahead clearing")
             }
             Phase::Start(interval) => {
-                let setpoints = self.sites_missing(interval, "the setpoint report", |work| &work.setpoints);
+                let work = self.work.get(&interval);
+                let setpoints = self.sites_missing(work, "the setpoint report", |work| &work.setpoints);
                 setpoints.into_iter().chain(self.readings_missing(before(interval, 1))).collect()
             }
             Phase::Epilogue(interval) => self.deliveries_missing(before(interval, 1)),
@@ -155,14 +213,23 @@ impl Watch {
         self.absent.extend(missing.iter().filter_map(|missing| missing.of.clone()));
     }
 
+    /// A clearing, and the firm prices that follow from it.
+    fn prices_missing(&self, work: Option<&Work>, clearing: &'static str) -> Vec<Missing> {
+        let Some(work) = work.filter(|work| work.cleared) else {
+            return vec![Missing { what: clearing, of: None }];
+        };
+        let without = work.bids.iter().filter(|site| !work.firms.contains(site));
+        self.present("the answered firm price", without)
+    }
+
     fn sites_missing(
         &self,
-        interval: Interval,
+        work: Option<&Work>,
         what: &'static str,
         seen: impl Fn(&Work) -> &BTreeSet<PartyId>,
     ) -> Vec<Missing> {
         let nothing = Work::default();
-        let seen = seen(self.work.get(&interval).unwrap_or(&nothing));
+        let seen = seen(work.unwrap_or(&nothing));
         self.present(what, self.sites.iter().filter(|site| !seen.contains(site)))
     }
 
@@ -197,8 +264,9 @@ pub struct Missing {
 }
 
 /// Whose messages to others the watch needs to overhear, as (sender's role, kind).
-pub const OVERHEARD: [(Role, &str); 5] = [
+pub const OVERHEARD: [(Role, &str); 6] = [
     (Role::Site, "bid"),
+    (Role::Site, "day-ahead-bid"),
     (Role::Aggregator, "ack"),
     (Role::Site, "ack"),
     (Role::Site, "setpoint-report"),

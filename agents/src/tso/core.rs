@@ -1,11 +1,15 @@
 //! The TSO interface's decisions: what import costs in each interval, and what it is expected to cost; from
 //! stated prices, or from the wholesale market, to which it also takes what was cleared.
 
+mod day_ahead;
+
 use super::question::{About, Question, TsoReport};
+use super::session::{imports, Sessions};
 use super::wholesale::{FeederAward, Wholesale};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use market::curve::{Breakpoint, CurveError};
+use market::day_ahead::rules::DayAheadRules;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
@@ -41,6 +45,7 @@ pub struct TsoCore {
     terms: ImportTerms,
     forecast_at: Option<Interval>,
     supplied: Option<Interval>,
+    sessions: Option<Sessions>,
     trading: Option<Trading>,
 }
 
@@ -57,8 +62,10 @@ struct Trading {
 pub enum TsoAct {
     /// Put this to the wholesale market and report the answer.
     Ask(Question),
-    /// Show this in metrics.
+    /// Show this in metrics, as what the last auction awarded.
     Show(FeederAward),
+    /// Show this in metrics, as what was awarded day-ahead for the interval under way.
+    ShowDayAhead(FeederAward),
 }
 
 type Effects = Vec<Effect<TsoAct>>;
@@ -69,7 +76,21 @@ impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
-        Self { parameters, dso, prices, terms, forecast_at: None, supplied: None, trading: None }
+        Self {
+            parameters,
+            dso,
+            prices,
+            terms,
+            forecast_at: None,
+            supplied: None,
+            sessions: None,
+            trading: None,
+        }
+    }
+
+    /// Sells day-ahead as well, where the market has such rules.
+    pub fn and_day_ahead(self, rules: Option<DayAheadRules>) -> Self {
+        Self { sessions: rules.map(Sessions::new), ..self }
     }
 
     /// Sells to `dso` what the wholesale market sells, and takes awards there for what `chain` decides.
@@ -111,7 +132,10 @@ impl TsoCore {
             self.forecast_at = Some(here);
             effects.extend(self.expect(here));
             effects.extend(self.forecast(here));
+            let held = self.sessions.as_mut().and_then(|sessions| sessions.award_of(here));
+            effects.extend(held.map(|award| Effect::Own(TsoAct::ShowDayAhead(award))));
         }
+        effects.extend(self.session_due(now));
         let next = self.parameters.next(here);
         if now.market >= self.parameters.gate_closure(next) && self.supplied < Some(next) {
             self.supplied = Some(next);
@@ -139,7 +163,15 @@ impl TsoCore {
                 from.and_then(|from| self.forecast(from)).into_iter().collect()
             }
             TsoReport::Supply(interval, Ok(curve)) => vec![self.offer(interval, curve)],
-            TsoReport::Supply(_, Err(error)) | TsoReport::Award(Err(error)) => {
+            TsoReport::SessionSupply(Ok(curves)) => {
+                let Some((session, _)) = curves.first() else { return Vec::new() };
+                vec![self.offer_session(*session, curves.iter().map(|(_, curve)| curve.clone()).collect())]
+            }
+            TsoReport::SessionAward(Ok(awards)) => self.awarded_day_ahead(&awards),
+            TsoReport::Supply(_, Err(error))
+            | TsoReport::SessionSupply(Err(error))
+            | TsoReport::Award(Err(error))
+            | TsoReport::SessionAward(Err(error)) => {
                 vec![Effect::Note { event: "no-auction", text: error.to_string() }]
             }
             TsoReport::Award(Ok(award)) => {
@@ -163,8 +195,15 @@ impl TsoCore {
         };
         let mut effects = Vec::new();
         for (_, entry) in decided.entries() {
-            if let Entry::Clearing(ClearingEntry { interval, import, .. }) = entry {
-                effects.push(trading.ask(About::Award(*interval, *import)));
+            match entry {
+                Entry::Clearing(ClearingEntry { interval, import, .. }) => {
+                    effects.push(trading.ask(About::Award(*interval, *import)));
+                }
+                Entry::DayAhead(session) => {
+                    let imports = imports(session, &trading.chain, self.parameters.interval_s);
+                    effects.push(trading.ask(About::SessionAward(imports)));
+                }
+                _ => {}
             }
         }
         effects
@@ -282,6 +321,9 @@ mod tests {
                         format!("forecast {}x{}", f.prices[0].interval.0 .0, f.prices.len())
                     }
                     Effect::Send { body: Body::Supply(s), .. } => format!("supply {}", s.interval.0 .0),
+                    Effect::Send { body: Body::DayAheadSupply(s), .. } => {
+                        format!("day ahead {}x{}", s.session.0 .0, s.curves.len())
+                    }
                     Effect::Note { event, .. } => event.to_owned(),
                     other => panic!("{other:?}"),
                 })
@@ -304,6 +346,22 @@ mod tests {
                 (1_800, "forecast 1800x1"),
                 (2_580, "no-supply"),
                 (2_581, ""),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_session_is_supplied_once_when_its_gate_closes_if_all_its_prices_are_known() {
+        let rules = DayAheadRules { intervals: 2, offset_s: 900, bids_open_s: 840, gate_closure_s: 660 };
+        check(
+            &mut core(&[50, 60, 70], None).and_day_ahead(Some(rules)),
+            &[
+                (239, "forecast 900x3"),
+                (240, "day ahead 900x2"),
+                (780, "supply 900"),
+                (2_039, "forecast 1800x2"),
+                (2_040, "no-supply"),
+                (2_041, ""),
             ],
         );
     }

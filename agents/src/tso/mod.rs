@@ -2,6 +2,7 @@
 
 pub mod core;
 pub mod question;
+pub mod session;
 mod shell;
 pub mod wholesale;
 
@@ -38,7 +39,7 @@ pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartEr
     let core = match options {
         TsoOptions::Terms(terms) => {
             let first = terms.prices.first().map_or(Interval(UnixSeconds(0)), |price| price.interval);
-            let core = TsoCore::new(genesis.parameters, dso, terms);
+            let core = TsoCore::new(genesis.parameters, dso, terms).and_day_ahead(genesis.day_ahead);
             if let Some(Err(error)) = core.curve(first) {
                 return Err(StartError::Options { reason: format!("the TSO interface's terms: {error}") });
             }
@@ -49,7 +50,7 @@ pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartEr
                 reason: format!("the TSO interface's wholesale market: {error}"),
             })?;
             let chain = Chain::new(genesis).map_err(RosterError::from)?;
-            TsoCore::trading(genesis.parameters, dso, wholesale, chain)
+            TsoCore::trading(genesis.parameters, dso, wholesale, chain).and_day_ahead(genesis.day_ahead)
         }
     };
     let performer = TsoPerformer::register(&common.registry)?;

@@ -24,8 +24,12 @@ pub enum About {
     Expected(Vec<Interval>, Milliwatt),
     /// What is for sale in this interval.
     Supply(Interval),
+    /// What is for sale in each of these intervals, a day-ahead session's.
+    SessionSupply(Vec<Interval>),
     /// What the feeder gets when it takes this.
     Award(Interval, Milliwatt),
+    /// What the feeder gets in a day-ahead session when it takes this in each of these intervals.
+    SessionAward(Vec<(Interval, Milliwatt)>),
 }
 
 /// The answer.
@@ -35,8 +39,12 @@ pub enum TsoReport {
     Expected(Vec<ForecastPrice>),
     /// What is for sale.
     Supply(Interval, Result<SupplyCurve, WholesaleError>),
+    /// What is for sale in a session's intervals, in order.
+    SessionSupply(Result<Vec<(Interval, SupplyCurve)>, WholesaleError>),
     /// What the feeder got.
     Award(Result<FeederAward, WholesaleError>),
+    /// What the feeder got in a session's intervals, in order.
+    SessionAward(Result<Vec<FeederAward>, WholesaleError>),
 }
 
 impl Question {
@@ -51,7 +59,15 @@ impl Question {
                 TsoReport::Expected(awards.map(price).collect())
             }
             About::Supply(interval) => TsoReport::Supply(interval, wholesale.supply(interval)),
+            About::SessionSupply(intervals) => {
+                let supply = |at| wholesale.supply(at).map(|curve| (at, curve));
+                TsoReport::SessionSupply(intervals.into_iter().map(supply).collect())
+            }
             About::Award(interval, import) => TsoReport::Award(wholesale.award(interval, import)),
+            About::SessionAward(imports) => {
+                let award = |(at, import)| wholesale.award(at, import);
+                TsoReport::SessionAward(imports.into_iter().map(award).collect())
+            }
         }
     }
 }

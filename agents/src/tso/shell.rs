@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 pub(super) struct TsoPerformer {
     award: Gauge,
     price: Gauge,
+    day_ahead_award: Gauge,
+    day_ahead_price: Gauge,
 }
 
 impl TsoPerformer {
@@ -29,6 +31,14 @@ impl TsoPerformer {
                 "gridpact_wholesale_price_eur_per_mwh",
                 "Price at the feeder's bus in the last wholesale auction",
             )?,
+            day_ahead_award: gauge(
+                "gridpact_wholesale_day_ahead_award_watts",
+                "Import awarded to the feeder day-ahead for the interval under way",
+            )?,
+            day_ahead_price: gauge(
+                "gridpact_wholesale_day_ahead_price_eur_per_mwh",
+                "Price at the feeder's bus day-ahead for the interval under way",
+            )?,
         })
     }
 }
@@ -39,6 +49,10 @@ impl Performer<TsoCore> for TsoPerformer {
             TsoAct::Show(award) => {
                 self.award.set(award.import.0 as f64 / 1e3);
                 self.price.set(award.price.eur_per_mwh());
+            }
+            TsoAct::ShowDayAhead(award) => {
+                self.day_ahead_award.set(award.import.0 as f64 / 1e3);
+                self.day_ahead_price.set(award.price.eur_per_mwh());
             }
             TsoAct::Ask(question) => {
                 let reports = reports.clone();

@@ -11,9 +11,10 @@ use market::clearing::Clearing;
 use market::grid::rules::PlacedDemand;
 use market::grid::volt_var::{is_share, PlacedReactive};
 use market::interval::Interval;
+use market::supply::SupplyCurve;
 use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
-use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope};
+use wire::entry::{ClearingEntry, DayAheadEntry, DeliveryEntry, Entry, SignedEnvelope};
 use wire::envelope::open;
 use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
@@ -38,7 +39,7 @@ pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
             Entry::Delivery(delivery) => {
                 recorded.entry(delivery.interval).or_default().deliveries.insert(by, delivery);
             }
-            Entry::DayAhead(_) => panic!("no session was held"),
+            Entry::DayAhead(_) => {}
             Entry::Transfer(_) => panic!("nobody transferred anything"),
         }
     }
@@ -105,6 +106,14 @@ pub fn check_certificate(genesis: &Genesis, entry: &ClearingEntry) -> Vec<Milliw
         finals.values().flat_map(|demand| &demand.reactive).map(placed).collect();
     terms.check_with_reactive(&curve, entry.grid.as_ref().unwrap(), &demands, &reactive).unwrap();
     allocations
+}
+
+/// What the TSO interface signed to sell in each interval of a session.
+pub fn session_supply(genesis: &Genesis, entry: &DayAheadEntry) -> Vec<SupplyCurve> {
+    match read(&genesis.registry(), &entry.supply) {
+        (_, Body::DayAheadSupply(supply)) if supply.session == entry.session => supply.curves,
+        (by, other) => panic!("{by} put a {} into a session", other.kind()),
+    }
 }
 
 fn place(genesis: &Genesis, name: &str) -> usize {

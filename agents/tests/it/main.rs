@@ -10,6 +10,8 @@ mod inspect;
 mod market_day;
 mod network;
 mod party;
+mod planner;
+mod session_day;
 mod sockets;
 mod stage;
 mod timekeeper;

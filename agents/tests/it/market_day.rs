@@ -3,7 +3,7 @@
 use crate::household::{Firms, Household};
 use crate::inspect;
 use crate::network::{Faults, Network};
-use crate::party::Played;
+use crate::party::{Play, Played};
 use crate::validators::{Assembly, Validator};
 use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::core::{AggregatorAct, AggregatorReport};
@@ -37,27 +37,32 @@ type Awards = Rc<RefCell<BTreeMap<Interval, FeederAward>>>;
 
 /// What is played.
 #[derive(Clone, Copy, Debug)]
-struct Day {
-    plan: Plan,
-    faults: Faults,
-    intervals: u32,
+pub struct Day {
+    pub plan: Plan,
+    pub faults: Faults,
+    pub intervals: u32,
     /// Every site leaves out one bid in so many; zero for none.
-    silent_every: u32,
+    pub silent_every: u32,
     /// Whether import comes from a wholesale market instead of at stated prices.
-    wholesale: bool,
+    pub wholesale: bool,
 }
 
-struct Scene {
-    genesis: Genesis,
-    network: Network,
-    assembly: Rc<RefCell<Assembly>>,
-    firms: Firms,
+pub struct Scene {
+    pub genesis: Genesis,
+    pub network: Network,
+    pub assembly: Rc<RefCell<Assembly>>,
+    pub firms: Firms,
     files: Files,
     rounds: Rounds,
-    awards: Awards,
+    pub awards: Awards,
+    /// By interval, what was awarded day-ahead, as shown when it began.
+    pub awards_ahead: Awards,
 }
 
-fn interval(count: i64) -> Interval {
+/// What plays a household's part, told from its script and its place.
+pub type Cast<'a> = &'a mut dyn FnMut(Household, usize) -> Box<dyn Play>;
+
+pub fn interval(count: i64) -> Interval {
     FIRST.later(count, world::parameters().interval_s)
 }
 
@@ -75,7 +80,7 @@ pub fn terms(intervals: u32) -> ImportTerms {
 }
 
 /// Two units behind a line to the feeder's bus, and a dear one there, in reach of what the sites pay.
-fn wholesale() -> Wholesale {
+pub fn wholesale() -> Wholesale {
     let unit = |bus, price: i64, kw: i64| {
         let point = |power| Breakpoint { price: PicoEurPerWh(price * 1_000_000), power };
         let points = vec![point(Milliwatt::ZERO), point(Milliwatt(-kw * 1_000_000))];
@@ -98,7 +103,11 @@ fn wholesale() -> Wholesale {
 }
 
 fn set_up(day: Day, seed: u64) -> Scene {
-    let genesis = world::genesis(day.plan);
+    set_up_with(day, seed, world::genesis(day.plan), &mut |household, _| Box::new(household))
+}
+
+/// As [`set_up`], by this genesis and with this cast.
+pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Scene {
     let mut network = Network::new(genesis.registry(), day.faults, seed);
     let assembly = Assembly::new(&genesis);
     let (firms, files, rounds) = (Firms::default(), Files::default(), Rounds::default());
@@ -136,18 +145,23 @@ fn set_up(day: Day, seed: u64) -> Scene {
     };
     let dso = Played { core: DsoCore::new(&genesis, 30_000).unwrap(), perform };
     network.add(party(Role::Dso, "d"), blocks, Box::new(dso));
-    let awards = Awards::default();
-    let (taken, dso) = (awards.clone(), party(Role::Dso, "d"));
+    let (awards, awards_ahead) = (Awards::default(), Awards::default());
+    let (taken, taken_ahead, dso) = (awards.clone(), awards_ahead.clone(), party(Role::Dso, "d"));
     let tso = if day.wholesale {
         TsoCore::trading(genesis.parameters, dso, wholesale(), Chain::new(&genesis).unwrap())
     } else {
         TsoCore::new(genesis.parameters, dso, terms(day.intervals))
     };
+    let tso = tso.and_day_ahead(genesis.day_ahead);
     let perform = move |act| -> Option<TsoReport> {
         match act {
             TsoAct::Ask(question) => Some(question.answer()),
             TsoAct::Show(award) => {
                 taken.borrow_mut().insert(award.interval, award);
+                None
+            }
+            TsoAct::ShowDayAhead(award) => {
+                taken_ahead.borrow_mut().insert(award.interval, award);
                 None
             }
         }
@@ -169,18 +183,22 @@ fn set_up(day: Day, seed: u64) -> Scene {
             // Every third has no inverter.
             household.reactive_range = 1_300_000 * (place as i64 % 3);
         }
-        network.add(site.party.clone(), Vec::new(), Box::new(household));
+        network.add(site.party.clone(), Vec::new(), cast(household, place));
     }
     let pace = Pace { first: FIRST, count: Some(day.intervals), speed: 900, phase_limit_ms: 60_000 };
     network.add_timekeeper(party(Role::Timekeeper, "k"), TimekeeperCore::new(&genesis, pace).unwrap());
-    Scene { genesis, network, assembly, firms, files, rounds, awards }
+    Scene { genesis, network, assembly, firms, files, rounds, awards, awards_ahead }
 }
 
 /// Plays the day and checks all of it: every interval cleared with a certificate that holds, every site's
 /// firm price right, every delivery settled to zero.
 fn check_day(day: Day, seed: u64) -> Scene {
     println!("seed {seed}, {day:?}");
-    let mut played = set_up(day, seed);
+    check_played(day, set_up(day, seed))
+}
+
+/// As [`check_day`], of what is set up already.
+pub fn check_played(day: Day, mut played: Scene) -> Scene {
     played.network.run_until(3_600_000, |network| network.progress.get().finished);
     let notes = &played.network.notes;
     assert!(played.network.progress.get().finished, "time stood still; notes: {notes:#?}");
@@ -209,8 +227,8 @@ fn check_day(day: Day, seed: u64) -> Scene {
     played
 }
 
-const GOOD: Faults = Faults { loss_percent: 0, repeat_percent: 0, delay_ms: 5 };
-const BAD: Faults = Faults { loss_percent: 4, repeat_percent: 20, delay_ms: 400 };
+pub const GOOD: Faults = Faults { loss_percent: 0, repeat_percent: 0, delay_ms: 5 };
+pub const BAD: Faults = Faults { loss_percent: 4, repeat_percent: 20, delay_ms: 400 };
 const WIDE: Plan = Plan { sites_each: 5, line_limit: None, grid: false };
 const NARROW: Plan = Plan { sites_each: 5, line_limit: Some(Milliwatt(6_000_000)), grid: false };
 
@@ -239,7 +257,7 @@ fn a_congested_line_gets_a_price_of_its_own() {
 }
 
 /// As [`NARROW`], by a market that knows its grid.
-const KNOWN: Plan = Plan { grid: true, ..NARROW };
+pub const KNOWN: Plan = Plan { grid: true, ..NARROW };
 
 #[test]
 fn a_market_that_knows_its_grid_clears_and_settles_in_five_rounds() {

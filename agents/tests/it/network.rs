@@ -71,6 +71,10 @@ pub struct Network {
     pub notes: Vec<(PartyId, &'static str, String)>,
     /// Every bid published, as evidence.
     pub bids: Vec<SignedEnvelope>,
+    /// Every day-ahead bid, likewise.
+    pub session_bids: Vec<SignedEnvelope>,
+    /// What this party says of this kind reaches nobody.
+    pub cut: Option<(PartyId, &'static str)>,
 }
 
 impl Network {
@@ -88,6 +92,8 @@ impl Network {
             progress: Rc::default(),
             notes: Vec::new(),
             bids: Vec::new(),
+            session_bids: Vec::new(),
+            cut: None,
         }
     }
 
@@ -217,8 +223,13 @@ impl Network {
 
     fn publish(&mut self, raw: &SignedEnvelope) {
         let topic: Topic = raw.topic.parse().unwrap();
-        if topic.kind.as_str() == "bid" {
-            self.bids.push(raw.clone());
+        match topic.kind.as_str() {
+            "bid" => self.bids.push(raw.clone()),
+            "day-ahead-bid" => self.session_bids.push(raw.clone()),
+            _ => {}
+        }
+        if self.cut.as_ref().is_some_and(|(by, kind)| topic.sender == *by && topic.kind.as_str() == *kind) {
+            return;
         }
         let hears = |node: &Node| {
             let (role, kind) = (topic.sender.role, topic.kind.as_str());

@@ -290,7 +290,7 @@ mod tests {
         let day = Day { season: Season::Winter, weekday: Weekday::Wednesday };
         let here = Neighbourhood::read(Grid::Rural1, day, &Dataset::Embedded).unwrap();
         let members = roster::draw(&here).unwrap();
-        let genesis = genesis::build(Grid::Rural1, &here, &members).unwrap();
+        let genesis = genesis::build(Grid::Rural1, &here, &members, None).unwrap();
         let sites = members.iter().map(|member| (member.participant.party.clone(), site())).collect();
         let broker: SocketAddr = "127.0.0.1:1883".parse().unwrap();
         let plan = Plan {

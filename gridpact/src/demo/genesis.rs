@@ -5,7 +5,9 @@ use crate::neighbourhood::day::INTERVAL_S;
 use crate::neighbourhood::simbench::Grid;
 use crate::neighbourhood::Neighbourhood;
 use ledger::genesis::Genesis;
+use market::day_ahead::rules::DayAheadRules;
 use market::grid::rules::{GridRules, VoltageLimits};
+use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::{Millivar, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
@@ -31,17 +33,40 @@ pub const PARAMETERS: MarketParameters = MarketParameters {
     aggregator_fee: PicoEurPerWh(EUR_PER_MWH),
 };
 
-/// The genesis.
+/// When a day-ahead session's bids open, in seconds before its first interval: late enough to know what devices
+/// will be like at its start, and with time to clear it before real-time bids open.
+const DAY_AHEAD_OPEN_S: i64 = 840;
+/// When its gate closes.
+const DAY_AHEAD_CLOSURE_S: i64 = 660;
+
+/// The rules of the day-ahead market with sessions of so many intervals, one of which starts at `first`; none
+/// for no such market.
+pub fn day_ahead(intervals: u32, first: Interval) -> Option<DayAheadRules> {
+    let session_s = i64::from(intervals) * INTERVAL_S;
+    (session_s > 0).then(|| DayAheadRules {
+        intervals,
+        offset_s: first.start().0.rem_euclid(session_s),
+        bids_open_s: DAY_AHEAD_OPEN_S,
+        gate_closure_s: DAY_AHEAD_CLOSURE_S,
+    })
+}
+
+/// The genesis, with a day-ahead market where there are rules for one.
 ///
 /// # Errors
 /// Where a grid's word is no identifier, which none carried is.
-pub fn build(grid: Grid, neighbourhood: &Neighbourhood, members: &[Member]) -> Result<Genesis, PartyError> {
+pub fn build(
+    grid: Grid,
+    neighbourhood: &Neighbourhood,
+    members: &[Member],
+    day_ahead: Option<DayAheadRules>,
+) -> Result<Genesis, PartyError> {
     Ok(Genesis {
         network: Network { network: "demo".parse()?, feeder: grid.word().parse()? },
         feeder: neighbourhood.feeder.clone(),
         parameters: PARAMETERS,
         grid: Some(grid_rules(neighbourhood)),
-        day_ahead: None,
+        day_ahead,
         participants: members.iter().map(|member| member.participant.clone()).collect(),
         balances: members.iter().map(|member| (member.participant.account.clone(), FIRST_BALANCE)).collect(),
     })
@@ -84,9 +109,13 @@ mod tests {
         for grid in [Grid::Rural1, Grid::Semiurb4, Grid::Urban6] {
             let here = Neighbourhood::read(grid, day, &Dataset::Embedded).unwrap();
             let members = roster::draw(&here).unwrap();
-            let genesis = build(grid, &here, &members).unwrap();
-            genesis.validate().unwrap();
-            assert_eq!(genesis.participants.len(), here.customers.len() + 10);
+            for intervals in [0, 2, 96] {
+                let rules = day_ahead(intervals, here.first);
+                let genesis = build(grid, &here, &members, rules).unwrap();
+                genesis.validate().unwrap();
+                assert_eq!(genesis.participants.len(), here.customers.len() + 10);
+                assert!(rules.is_none_or(|r| r.session_of(&PARAMETERS, here.first) == here.first));
+            }
         }
     }
 }

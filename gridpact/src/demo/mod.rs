@@ -11,6 +11,7 @@ pub mod play;
 pub mod ports;
 pub mod record;
 pub mod report;
+pub mod report_ahead;
 pub mod roster;
 pub mod specs;
 

@@ -9,6 +9,7 @@ use super::observer::shell::Observer;
 use super::ports::FreePorts;
 use super::record::DayRecord;
 use super::report::{self, IntervalReport, Report, Spread};
+use super::report_ahead::DayAheadReport;
 use super::roster::{self, Member, RosterError};
 use super::{genesis, payments, specs};
 use crate::cli::DemoArgs;
@@ -111,7 +112,8 @@ impl Demo {
         let dataset = args.dataset.clone().map_or(Dataset::Embedded, Dataset::Directory);
         let neighbourhood = Neighbourhood::read(args.grid, day, &dataset)?;
         let members = roster::draw(&neighbourhood)?;
-        let genesis = genesis::build(args.grid, &neighbourhood, &members)?;
+        let rules = genesis::day_ahead(args.day_ahead, neighbourhood.first);
+        let genesis = genesis::build(args.grid, &neighbourhood, &members, rules)?;
         let world = Arc::new(Mutex::new(world(&args, &neighbourhood)?));
         let device_broker = EmbeddedBroker::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let mut ports = FreePorts::new().map_err(DemoError::Ports)?;
@@ -249,6 +251,7 @@ impl Demo {
             rounds: each(|account| account.prices.map(|_| u64::from(account.rounds))),
             round_ms: each(|account| account.round_ms),
             finality_ms: each(|account| account.finality_ms),
+            day_ahead: DayAheadReport::of(accounts.iter().filter_map(|(_, account)| account.ahead.as_ref())),
             setpoints: accounts.iter().map(|(_, account)| account.setpoints).sum(),
             faults: accounts.iter().map(|(_, account)| account.faults).sum(),
             accounts: accounts.iter().map(|(i, account)| IntervalReport::of(*i, account)).collect(),

@@ -3,6 +3,7 @@
 
 use super::figures::Figures;
 use super::observer::core::IntervalAccount;
+use super::report_ahead::{DayAheadReport, IntervalAhead};
 use crate::run::price_file::rfc3339;
 use market::dlmp::Dlmp;
 use market::interval::Interval;
@@ -36,6 +37,8 @@ pub struct Report {
     pub round_ms: Option<Spread>,
     /// From the clearing's submission to its decided block, in milliseconds of real time.
     pub finality_ms: Option<Spread>,
+    /// What the day-ahead market did; none where no session was cleared.
+    pub day_ahead: Option<DayAheadReport>,
     /// Setpoints written and read back as written.
     pub setpoints: u64,
     /// Setpoints a device did not take.
@@ -90,6 +93,8 @@ pub struct IntervalReport {
     pub finality_ms: Option<u64>,
     /// Milliseconds from gate closure to setpoints written.
     pub round_ms: Option<u64>,
+    /// What was cleared for it day-ahead.
+    pub day_ahead: Option<IntervalAhead>,
 }
 
 /// A local price and what it is made of.
@@ -153,6 +158,7 @@ impl IntervalReport {
             deviation_kwh: account.deviation.kwh(),
             finality_ms: account.finality_ms,
             round_ms: account.round_ms,
+            day_ahead: account.ahead.as_ref().map(IntervalAhead::of),
         }
     }
 }
@@ -220,6 +226,9 @@ impl fmt::Display for Report {
         let furthest = furthest.max_by(|a, b| a.beyond_energy().total_cmp(&b.beyond_energy()));
         if let Some(furthest) = furthest {
             writeln!(f, "\nlocal price furthest from the import's      {furthest}")?;
+        }
+        if let Some(day_ahead) = &self.day_ahead {
+            write!(f, "{day_ahead}")?;
         }
         let spread = |spread: Option<Spread>| match spread {
             Some(Spread { median, p90, max }) => format!("median {median}, 90 % {p90}, most {max}"),

@@ -1,3 +1,32 @@
-//! The site's part in the day-ahead market: what it offers for a session.
+//! The site's part in the day-ahead market: what it offers for a session, and what it checks before it believes
+//! what came of it.
 
+pub mod desk;
+pub mod firm;
 pub mod offer;
+
+use crate::roster::RosterError;
+use ledger::genesis::Genesis;
+use market::day_ahead::rules::DayAheadRules;
+use market::day_ahead::terms::DayAheadTerms;
+
+/// What a day-ahead market goes by, as a site needs to know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// When sessions are.
+    pub rules: DayAheadRules,
+    /// What binds in them, and how far figures may be off.
+    pub terms: DayAheadTerms,
+}
+
+impl Setting {
+    /// That of this genesis; none where it has no day-ahead market.
+    ///
+    /// # Errors
+    /// Where its feeder or its grid rules make no market.
+    pub fn of(genesis: &Genesis) -> Result<Option<Self>, RosterError> {
+        let (Some(rules), Some(grid)) = (genesis.day_ahead, &genesis.grid) else { return Ok(None) };
+        let grid = grid.terms(&genesis.feeder, &genesis.feeder.tree()?)?;
+        Ok(Some(Self { rules, terms: DayAheadTerms::new(&grid, genesis.parameters.interval_s)? }))
+    }
+}

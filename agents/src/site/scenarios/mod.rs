@@ -11,6 +11,8 @@ use super::schedule::Setpoint;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::preferences::{BatteryPreferences, GeneratorPreferences, Preferences};
 use crate::device::Reading;
+use crate::scene;
+use crate::site::day_ahead::Setting;
 use hw_adapters::device::{BatteryState, GeneratorState, MeterState};
 use ledger::block::verifier::Verifier;
 use market::interval::{Interval, UnixSeconds};
@@ -27,6 +29,8 @@ enum Happens {
     At(i64),
     /// Meter and devices answer for the bid for the interval at this time.
     AllRead(i64),
+    /// Meter and devices answer for the day-ahead session from this time on.
+    AheadRead(i64),
     /// As before, but the battery doesn't answer.
     BatterySilent(i64),
     /// As before, but the meter doesn't.
@@ -78,11 +82,16 @@ fn watts(power: Milliwatt) -> i64 {
 
 impl Site {
     fn new() -> Self {
+        Self::in_market(None)
+    }
+
+    fn in_market(day_ahead: Option<Setting>) -> Self {
         let world = World::new();
         let battery = BatteryPreferences { reserve_percent: 0.0, wear_eur_per_mwh: 0.0, efficiency: 1.0 };
         let core = SiteCore::new(SiteConfig {
             standing: world.standing(),
             parameters: world.genesis.parameters,
+            day_ahead,
             verifier: Verifier::new(&world.genesis).unwrap(),
             devices: vec![
                 ("battery".into(), Preferences::Battery(battery)),
@@ -153,6 +162,12 @@ impl Site {
                 Input::Poll
             }
             AllRead(start) => self.all_read(start, true, true),
+            AheadRead(start) => match self.all_read(start, true, true) {
+                Input::Own(SiteReport::AllRead { interval, meter, devices }) => {
+                    Input::Own(SiteReport::AheadRead { session: interval, meter, devices })
+                }
+                other => other,
+            },
             BatterySilent(start) => self.all_read(start, true, false),
             MeterSilent(start) => self.all_read(start, false, true),
             Counted(boundary, energy_wh) => Input::Own(SiteReport::MeterRead {
@@ -210,6 +225,9 @@ impl Site {
                 format!("note {event}")
             }
             Effect::Own(SiteAction::ReadAll { interval }) => format!("read all for {}", interval.start().0),
+            Effect::Own(SiteAction::ReadAhead { session }) => {
+                format!("read for the day ahead from {}", session.start().0)
+            }
             Effect::Own(SiteAction::ReadMeter { boundary }) => {
                 format!("read meter at {}", boundary.start().0)
             }
@@ -237,6 +255,10 @@ impl Site {
                 );
                 self.older_bid = self.bid.replace(bid);
                 said
+            }
+            Body::DayAheadBid(bid) => {
+                let (curves, storages, stays) = (bid.curves.len(), bid.storages.len(), bid.deferrables.len());
+                format!("offer {curves} curves, {storages} stores, {stays} stays")
             }
             Body::MeterReading(reading) => {
                 format!("reading of {}: {} Wh", reading.interval.start().0, reading.energy.0 / 3_600_000)
@@ -268,7 +290,10 @@ fn written(start: i64, battery: Result<(), String>) -> Input<SiteReport> {
 
 /// Plays a table on a new site.
 fn check(table: &[(Happens, &[&str])]) {
-    let mut site = Site::new();
+    play(Site::new(), table);
+}
+
+fn play(mut site: Site, table: &[(Happens, &[&str])]) {
     for (row, (happens, expected)) in table.iter().enumerate() {
         assert_eq!(site.step(*happens), *expected, "row {row}: {happens:?}");
     }
@@ -308,6 +333,25 @@ fn an_interval_from_reading_to_metering() {
         (Counted(1_800, 1_240), &["note no-reading"]),
         (Written(1_800), &["report 2500, 2 confirmed"]),
     ]);
+}
+
+#[test]
+fn a_session_is_bid_for_once_its_devices_are_read_and_not_after_its_gate() {
+    let unpriced = |boundary: &'static str| [boundary, "note no-firm-price", "report no, 0 confirmed"];
+    let [late, opening] = ["read meter at 2700", "read meter at 1800"].map(unpriced);
+    let opened = [&opening[..], &["read for the day ahead from 3600"]].concat();
+    let site = || Site::in_market(Some(scene::day_ahead()));
+    play(
+        site(),
+        &[
+            (Counted(0, 1_000), &["note no-reading"]),
+            (At(1_800), &opened),
+            (AheadRead(3_600), &["offer 4 curves, 1 stores, 0 stays"]),
+            (Accepted, &[]),
+            (At(1_810), &[]),
+        ],
+    );
+    play(site(), &[(At(1_800), &opened), (At(2_700), &late), (AheadRead(3_600), &["note bid-late"])]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the onlooker makes of the messages it hears: one account an interval. Pure: messages in,
 //! accounts out.
 
+use super::day_ahead::{AheadAccount, Ledgers};
 use agents::price_parts::PriceParts;
 use agents::roster::RosterError;
 use ledger::block::verifier::{BlockError, Verifier};
@@ -12,8 +13,9 @@ use market::parameters::MarketParameters;
 use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
-use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
+use wire::entry::{ClearingEntry, DayAheadEntry, DeliveryEntry, Entry, SignedEnvelope};
 use wire::envelope::{self, Opened};
+use wire::message::day_ahead::DayAheadFinalDemand;
 use wire::message::{Body, MessageRef};
 
 /// One interval, as the ledger and the messages around it tell it.
@@ -50,6 +52,9 @@ pub struct IntervalAccount {
     pub setpoints: u64,
     /// Devices that did not take theirs.
     pub faults: usize,
+    /// What was cleared for it day-ahead; none where no session did.
+    pub ahead: Option<AheadAccount>,
+    local_prices: Vec<PicoEurPerWh>,
     gate_closed_ms: Option<u64>,
     reported: BTreeSet<MessageRef>,
 }
@@ -68,6 +73,7 @@ pub enum ObserverError {
 /// The onlooker.
 pub struct ObserverCore {
     verifier: Verifier,
+    ledgers: Ledgers,
     parameters: MarketParameters,
     /// Place of the grid supply point among the feeder's buses.
     root: usize,
@@ -86,6 +92,7 @@ impl ObserverCore {
     pub fn new(genesis: &Genesis) -> Result<Self, RosterError> {
         let feeder = &genesis.feeder;
         Ok(Self {
+            ledgers: Ledgers::new(genesis)?,
             verifier: Verifier::new(genesis)?,
             parameters: genesis.parameters,
             root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
@@ -142,6 +149,7 @@ impl ObserverCore {
             let took_ms = issued_ms.saturating_sub(entry.issued_ms);
             match entry.body {
                 Body::Submit(Entry::Clearing(clearing)) => self.cleared(&clearing, took_ms),
+                Body::Submit(Entry::DayAhead(session)) => self.cleared_ahead(&session),
                 Body::Submit(Entry::Delivery(delivery)) => self.delivered(&delivery),
                 _ => {}
             }
@@ -160,13 +168,29 @@ impl ObserverCore {
         account.prices = Some([at_root, lowest, highest]);
         account.rounds = clearing.rounds;
         account.import = clearing.import;
+        account.local_prices = clearing.prices.clone();
         account.finality_ms = Some(took_ms);
+    }
+
+    fn cleared_ahead(&mut self, session: &DayAheadEntry) {
+        let (registry, network) = (self.verifier.registry(), self.verifier.network());
+        let demand = |raw: &SignedEnvelope| match envelope::open(registry, network, &raw.topic, &raw.bytes) {
+            Ok(Opened { body: Body::DayAheadFinalDemand(demand), .. }) => Some(demand),
+            _ => None,
+        };
+        let demands: Vec<DayAheadFinalDemand> = session.demands.iter().filter_map(demand).collect();
+        for (interval, ahead) in self.ledgers.session(session, &demands) {
+            self.accounts.entry(interval).or_default().ahead = Some(ahead);
+        }
     }
 
     fn delivered(&mut self, delivery: &DeliveryEntry) {
         let interval_s = self.parameters.interval_s;
         let account = self.accounts.entry(delivery.interval).or_default();
         account.settled += 1;
+        if let Some(ahead) = &mut account.ahead {
+            self.ledgers.deliver(ahead, delivery, &account.local_prices);
+        }
         for site in &delivery.sites {
             account.commitments += 1;
             account.reactive.0 += site.reactive.0.abs();

@@ -2,4 +2,5 @@
 //! in no registry, and executes every block again by itself.
 
 pub mod core;
+pub mod day_ahead;
 pub mod shell;

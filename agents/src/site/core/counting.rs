@@ -1,0 +1,51 @@
+//! What the site does with its meter at an interval's boundary.
+
+use super::{note, Effects, SiteCore};
+use crate::core::{Effect, Now};
+use crate::site::act::SiteAction;
+use crate::site::tag::About;
+use hw_adapters::device::MeterState;
+use market::interval::{Interval, UnixSeconds};
+use wire::message::Body;
+
+/// Counters read later than this part of an interval after its start are no boundary's counters.
+const LATE_PART: i64 = 60;
+
+impl SiteCore {
+    pub(super) fn count(&mut self, now: UnixSeconds, here: Interval, out: &mut Effects) {
+        if now.0 - here.start().0 <= self.config.parameters.interval_s / LATE_PART {
+            out.push(Effect::Own(SiteAction::ReadMeter { boundary: here }));
+        } else {
+            self.metering.missed();
+        }
+    }
+
+    pub(super) fn counted(
+        &mut self,
+        now: Now,
+        boundary: Interval,
+        meter: Result<MeterState, String>,
+        out: &mut Effects,
+    ) {
+        for reading in self.metering.resend(now.real_ms) {
+            self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
+        }
+        let interval_s = self.config.parameters.interval_s;
+        let counters = match meter {
+            Ok(counters) => counters,
+            Err(reason) => {
+                self.metering.missed();
+                return note(out, "meter-fault", format!("meter at the start of the {boundary}: {reason}"));
+            }
+        };
+        match self.metering.counted(boundary, counters, interval_s, now.real_ms) {
+            Ok((reading, dropped)) => {
+                if let Some(dropped) = dropped {
+                    note(out, "reading-dropped", format!("never acknowledged: the {}", dropped.interval));
+                }
+                self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
+            }
+            Err(e) => note(out, "no-reading", e.to_string()),
+        }
+    }
+}
