@@ -29,6 +29,9 @@ const INTERVAL_S: i64 = 900;
 const UNIT: i64 = 1_000_000;
 const KWH: i64 = 3_600_000_000;
 
+/// Corners are told in windows of a 64th of the price range, as aggregators do.
+const NARROW: i64 = 4_500 * UNIT / 64;
+
 /// The least that making must cost, as a multiple of checking.
 const WANTED: f64 = 50.0;
 
@@ -129,7 +132,7 @@ fn orders(random: &mut Random) -> Orders {
     }
 }
 
-/// Answers a question, and says how many prices were asked.
+/// Answers a question as an aggregator does, and says how many prices were asked.
 fn answer(
     curves: &[Vec<FlexCurve>],
     questions: &[Question],
@@ -139,10 +142,15 @@ fn answer(
     for (party, (curves, samples)) in curves.iter().zip(known).enumerate() {
         for ((curve, samples), question) in curves.iter().zip(samples).zip(questions) {
             for window in &question.of_bus[party + 1] {
-                let ticks = &question.windows[*window].ticks;
-                asked += ticks.len();
-                samples
-                    .learn(ticks.iter().map(|tick| Sample { tick: *tick, power: curve.power_at(*tick) }))?;
+                let window = &question.windows[*window];
+                let sample = |tick: PicoEurPerWh| Sample { tick, power: curve.power_at(tick) };
+                samples.learn(window.ticks.iter().copied().map(sample))?;
+                asked += window.ticks.len();
+                if window.to.0 - window.from.0 <= NARROW {
+                    let corners = curve.points().iter().map(|point| point.price);
+                    let corners = corners.filter(|price| (window.from..window.to).contains(price)).take(16);
+                    samples.learn(corners.flat_map(|price| [price, price.next()]).map(sample))?;
+                }
             }
         }
     }

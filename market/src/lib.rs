@@ -2,8 +2,8 @@
 //!
 //! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows who
 //! sent what. Everything that is owed is integers, so every machine reaches the same figures bit for
-//! bit. Floating point lives in [`powerflow`] and [`grid`], whose results are rounded to integers and
-//! checked before anyone owes anything by them.
+//! bit. Floating point lives in [`powerflow`], [`grid`] and [`horizon`], whose results are rounded to
+//! integers and checked before anyone owes anything by them.
 
 pub mod auction;
 pub mod certificate;

@@ -24,9 +24,10 @@ use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::{BTreeMap, VecDeque};
 use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
 use wire::envelope::open;
+use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
 use wire::message::day_ahead::{DayAheadBid, DayAheadFinalDemand, DayAheadFirm, DayAheadSupply};
-use wire::message::{Body, MerkleSumPath};
+use wire::message::{BidPath, Body, MerkleSumPath};
 use wire::party::{PartyId, Role};
 
 /// Four quarter hours from [`FIRST`] on, a multiple of an hour.
@@ -288,6 +289,9 @@ fn positions_add_up_and_each_site_can_check_its_own() {
         let own = bid(site);
         let listed = (firm.storages.len(), firm.deferrables.len());
         assert_eq!(listed, (own.storages.len(), own.deferrables.len()));
+        let leaf = merkle::leaf_hash(&salted_bid_hash(&firm.salt, envelope).0);
+        let BidPath { place, count, siblings } = &firm.bid_path;
+        assert!(merkle::verify_inclusion(&leaf, *place, *count, siblings, &demand.bids_root), "{site}");
         for (interval, (position, steps)) in firm.positions.iter().enumerate() {
             let stated = &demand.intervals[interval];
             let leaf = SumLeaf {

@@ -89,6 +89,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.votes, "validators' votes, more than two thirds behind every block"),
         (report.envelopes, "signed envelopes"),
         (report.clearings, "clearings with their certificates: feasible, optimal, prices right"),
+        (report.day_ahead, "day-ahead sessions with theirs: every interval and order, jointly optimal"),
         (report.deliveries, "deliveries, every site under its Merkle-sum root"),
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),

@@ -264,7 +264,8 @@ impl<'a> Session<'a> {
                 return Err("its allocations and schedules are not its import less its export");
             }
             let DemandIn { allocations_root, import, export, .. } = *stated;
-            let record = PositionRecord { allocations_root, import, export, buses };
+            let bids_root = demand.bids_root;
+            let record = PositionRecord { bids_root, allocations_root, import, export, buses };
             self.positions[interval].insert(aggregator.clone(), record);
         }
         Ok(())

@@ -184,7 +184,8 @@ fn check_sites<'a>(
     found.collect()
 }
 
-/// The commitments are the leaves of the tree the aggregator signed, over the bids it had fixed before.
+/// The commitments are the leaves of the tree the aggregator signed, over the bids it had fixed before, and
+/// add up at every bus to what was allocated there.
 fn check_commitments(
     rules: &Rules,
     award: &AwardRecord,
@@ -199,11 +200,7 @@ fn check_commitments(
     };
     let leaves: Vec<SumLeaf> = sites.iter().map(leaf).collect();
     let root = SumRoot { hash: award.allocations_root, import: award.import, export: award.export };
-    check_leaves(rules, (&leaves, found), &root, &award.buses)?;
-    let bids: Vec<Hash32> = sites.iter().map(|site| merkle::leaf_hash(&site.bid_hash.0)).collect();
-    if merkle::root(&bids) != award.bids_root {
-        return Err(DeliveryRefusal::Bids);
-    }
+    check_leaves(rules, (&leaves, found), (&root, &award.bids_root), &award.buses)?;
     match reactive::differs(award, sites, found) {
         Some((bus, committed, allocated)) => {
             let bus = rules.feeder.buses[bus as usize].clone();
@@ -213,16 +210,20 @@ fn check_commitments(
     }
 }
 
-/// The leaves, given with their sites, are those of the tree with this root, and add up at every bus to
-/// what was allocated there: none can be moved to a bus with another price.
+/// The leaves, given with their sites, are those of the tree with this root, over the bids with theirs, and
+/// add up at every bus to what was allocated there: none can be moved to a bus with another price.
 pub(super) fn check_leaves(
     rules: &Rules,
     (leaves, found): (&[SumLeaf], &[&SiteRule]),
-    root: &SumRoot,
+    (root, bids_root): (&SumRoot, &Hash32),
     buses: &BTreeMap<u32, Milliwatt>,
 ) -> Result<(), DeliveryRefusal> {
     if SumTree::build(leaves).root() != *root {
         return Err(DeliveryRefusal::Root);
+    }
+    let bids: Vec<Hash32> = leaves.iter().map(|leaf| merkle::leaf_hash(&leaf.bid_hash.0)).collect();
+    if merkle::root(&bids) != *bids_root {
+        return Err(DeliveryRefusal::Bids);
     }
     let mut committed: BTreeMap<u32, i128> = buses.keys().map(|bus| (*bus, 0)).collect();
     for (leaf, rule) in leaves.iter().zip(found) {
@@ -240,19 +241,11 @@ pub(super) fn check_leaves(
 
 /// What one site is settled for: its bus, its day-ahead position, its commitment and what it delivered.
 struct Owed {
-    bus: usize,
+    bus: u32,
     position: Milliwatt,
     commitment: Milliwatt,
     reactive: Millivar,
     energy: Option<Millijoule>,
-}
-
-impl Owed {
-    fn nothing(rule: &SiteRule) -> Self {
-        let bus = rule.bus as usize;
-        let (position, commitment, reactive) = (Milliwatt::ZERO, Milliwatt::ZERO, Millivar::ZERO);
-        Self { bus, position, commitment, reactive, energy: None }
-    }
 }
 
 /// Every site with a commitment, a position or both, by account. One that holds a position and bid nothing in
@@ -262,12 +255,19 @@ fn owed<'a>(
     found: &[&SiteRule],
     positions: &Positions<'a>,
 ) -> BTreeMap<&'a Id, Owed> {
+    let nothing = |bus| Owed {
+        bus,
+        position: Milliwatt::ZERO,
+        commitment: Milliwatt::ZERO,
+        reactive: Millivar::ZERO,
+        energy: None,
+    };
     let mut owed = BTreeMap::new();
     for (account, rule, position) in &positions.sites {
-        owed.insert(*account, Owed { position: *position, ..Owed::nothing(rule) });
+        owed.insert(*account, Owed { position: *position, ..nothing(rule.bus) });
     }
     for (site, rule) in sites.iter().zip(found) {
-        let owed = owed.entry(&site.account).or_insert_with(|| Owed::nothing(rule));
+        let owed = owed.entry(&site.account).or_insert_with(|| nothing(rule.bus));
         (owed.commitment, owed.reactive, owed.energy) = (site.commitment, site.reactive, site.energy);
     }
     owed
@@ -284,15 +284,14 @@ fn settle(
     let root = rules.tree.order[0];
     let mut payments: BTreeMap<Id, NanoEur> = BTreeMap::new();
     for (account, owed) in owed(sites, found, positions) {
-        let Owed { bus, position, commitment, reactive, energy } = owed;
+        let bus = owed.bus as usize;
         let prices = SitePrices { bus: price_at(bus), root: price_at(root) };
-        let held = Position { power: position, prices: positions.prices_at(bus, root) };
+        let held = Position { power: owed.position, prices: positions.prices_at(bus, root) };
         let amount = |source| DeliveryRefusal::Amount { account: account.clone(), source };
-        let settled =
-            settle_site_beyond(&rules.parameters, &held, prices, commitment, energy).map_err(amount)?;
-        let reactive_price =
-            award.reactive.get(&(bus as u32)).map_or(PicoEurPerWh::ZERO, |record| record.price);
-        let received = settle_reactive(&rules.parameters, reactive_price, reactive).map_err(amount)?;
+        let settled = settle_site_beyond(&rules.parameters, &held, prices, owed.commitment, owed.energy)
+            .map_err(amount)?;
+        let reactive_price = award.reactive.get(&owed.bus).map_or(PicoEurPerWh::ZERO, |record| record.price);
+        let received = settle_reactive(&rules.parameters, reactive_price, owed.reactive).map_err(amount)?;
         let shares = [
             (account, received),
             (&rules.dso_account, -received),

@@ -53,7 +53,7 @@ impl<'a> Positions<'a> {
         };
         let leaves: Vec<SumLeaf> = stated.iter().map(leaf).collect();
         let root = SumRoot { hash: signed.allocations_root, import: signed.import, export: signed.export };
-        check_leaves(rules, (&leaves, &found), &root, &signed.buses)?;
+        check_leaves(rules, (&leaves, &found), (&root, &signed.bids_root), &signed.buses)?;
         let sites = stated.iter().zip(found).map(|(site, rule)| (&site.account, rule, site.position));
         Ok(Self { record, sites: sites.collect() })
     }

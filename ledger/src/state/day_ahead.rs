@@ -26,6 +26,8 @@ pub struct DayAheadRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PositionRecord {
+    /// Root of the bids it had fixed before the first question.
+    pub bids_root: Hash32,
     /// Root of the Merkle-sum tree over its sites' positions.
     pub allocations_root: Hash32,
     /// Sum of the positions that import.

@@ -42,6 +42,7 @@ pub(super) fn day_ahead(record: &DayAheadRecord) -> Hash32 {
     let mut positions = Vec::new();
     for (aggregator, position) in &record.positions {
         put_name(&mut positions, aggregator);
+        positions.extend(position.bids_root.0);
         positions.extend(position.allocations_root.0);
         positions.extend(position.import.0.to_be_bytes());
         positions.extend(position.export.0.to_be_bytes());

@@ -16,6 +16,7 @@ use market::supply::SupplyCurve;
 use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::entry::{DayAheadEntry, DeliveryEntry, Entry, SignedEnvelope, SitePosition};
 use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{SumLeaf, SumTree};
 use wire::message::day_ahead::{DayAheadFinalDemand, DayAheadSupply, DemandIn, DemandOf, PlacedOrders};
 use wire::message::Body;
@@ -63,12 +64,17 @@ fn positions(aggregator: &str, interval: usize) -> Vec<SitePosition> {
     of.map(position).to_vec()
 }
 
+fn bids_root(aggregator: &str) -> Hash32 {
+    let hashes = positions(aggregator, 0).into_iter().map(|site| merkle::leaf_hash(&site.bid_hash.0));
+    merkle::root(&hashes.collect::<Vec<Hash32>>())
+}
+
 fn stated(aggregator: &str, interval: usize, curves: &[i64]) -> DemandIn {
     let leaf = |site: SitePosition| SumLeaf {
         account: site.account,
         bid_hash: site.bid_hash,
         allocation: site.position,
-        reactive: Millivar::ZERO,
+        reactive: Millivar(0),
     };
     let leaves: Vec<SumLeaf> = positions(aggregator, interval).into_iter().map(leaf).collect();
     let root = SumTree::build(&leaves).root();
@@ -88,7 +94,7 @@ fn stated(aggregator: &str, interval: usize, curves: &[i64]) -> DemandIn {
 fn demand(aggregator: &str, (buses, curves): (&[u32], &[i64]), orders: PlacedOrders) -> DayAheadFinalDemand {
     DayAheadFinalDemand {
         session: SESSION,
-        bids_root: Hash32::of("test bids", &[]),
+        bids_root: bids_root(aggregator),
         rounds: 2,
         orders,
         buses: buses.to_vec(),
@@ -176,7 +182,7 @@ fn a_session_holds_only_with_its_evidence() {
     );
     check_session(|draft| draft.demands[0].buses.swap(0, 1), Err("evidence"));
     check_session(|draft| drop(draft.demands[0].intervals.pop()), Err("evidence"));
-    check_session(|draft| drop(draft.demands[0].intervals[1].buses.pop()), Err("evidence"));
+    check_session(|draft| draft.demands[0].intervals[1].buses.truncate(1), Err("evidence"));
     check_session(|draft| draft.demands[0].intervals[1].buses[0].price += PicoEurPerWh(1), Err("evidence"));
     check_session(|draft| draft.demands[0].intervals[1].buses[0].range.high = hw(101), Err("evidence"));
     check_session(|draft| draft.demands[0].intervals[0].import += Milliwatt(1), Err("evidence"));
@@ -296,12 +302,9 @@ fn a_site_that_bid_day_ahead_alone_sells_its_position_back() {
         draft.demands.iter_mut().for_each(|(_, demand)| demand.interval = SESSION);
         let demand = &mut draft.demands[1].1;
         let bid_hash = Hash32::of("test bid", &[b"s4".as_slice()]);
-        let root = alone(SumLeaf {
-            account: id("account-s4"),
-            bid_hash,
-            allocation: hw(5),
-            reactive: Millivar::ZERO,
-        });
+        let leaf = SumLeaf { account: id("account-s4"), bid_hash, allocation: hw(5), reactive: Millivar(0) };
+        demand.bids_root = merkle::leaf_hash(&bid_hash.0);
+        let root = alone(leaf);
         (demand.allocations_root, demand.import, demand.export) = (root.hash, root.import, root.export);
         let at = &mut demand.buses[0];
         (at.0.allocation, at.1) = (hw(5), Range { low: hw(5), high: hw(5) });

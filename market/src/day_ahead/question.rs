@@ -6,11 +6,12 @@ use crate::supply::SupplyCurve;
 use crate::units::PicoEurPerWh;
 use std::collections::BTreeMap;
 
-/// Most prices asked in one question, over all intervals and buses: at five bytes an answer some 800 kB.
-pub const MAX_ASKED: usize = 160_000;
+/// Most prices asked in one question, over all intervals and buses: at five bytes an answer some 750 kB.
+/// On feeders with more than some 9,000 pairs of bus and interval the fewest that help are more.
+pub const MAX_ASKED: usize = 150_000;
 
 /// Fewest and most prices that one bus is asked in one interval.
-const ROOM: (usize, usize) = (12, 320);
+const ROOM: (usize, usize) = (16, 320);
 
 /// How many prices each of so many pairs of bus and interval may be asked.
 pub(super) fn room(pairs: usize) -> usize {
@@ -67,8 +68,8 @@ fn around(price: i64, nearest: i64, ratio: i64, (from, to): (i64, i64), ticks: &
     }
 }
 
-/// The first question about one interval, to every bus: parts of the price range, and ticks ever nearer
-/// to where the supply changes hands; its breakpoints where there is room.
+/// The first question about one interval, to every bus: the supply's breakpoints, ticks ever nearer to its
+/// middle, and parts of the price range; `room` ticks at most.
 pub(super) fn first(supply: &SupplyCurve, range: PriceRange, buses: usize, room: usize) -> Question {
     let ends = (range.min().0, range.max().0 + 1);
     let corners: Vec<i64> = supply.mirrored().points().iter().map(|point| point.price.0).collect();
@@ -78,23 +79,39 @@ pub(super) fn first(supply: &SupplyCurve, range: PriceRange, buses: usize, room:
     let middle = corners.get(corners.len() / 2).copied().unwrap_or_default().clamp(ends.0, ends.1);
     // From 1 EUR/MWh on.
     around(middle, 1_000_000, if room < 64 { 4 } else { 2 }, ends, &mut ticks);
-    divide(ends, room.saturating_sub(ticks.len()).clamp(4, FIRST_PARTS as usize), &mut ticks);
+    let left = room.saturating_sub(ticks.len() + ENDS / 2);
+    divide(ends, left.min(FIRST_PARTS as usize), &mut ticks);
+    ticks.truncate(room.saturating_sub(ENDS / 2));
     let mut windows = Windows::default();
     let number = windows.number(sorted(ticks, ends));
     windows.asked(vec![vec![number]; buses])
 }
 
+/// Ends of the three windows around a price.
+const ENDS: usize = 6;
+
 /// What to ask around a price that lies between the two answers in the middle of `edges`: the ends of what
-/// is tolerated around it, ticks ever further from it, and parts of the stretch between these answers.
-pub(super) fn around_price(edges: [i64; 4], price: i64, tolerance: i64, room: usize) -> Vec<PicoEurPerWh> {
+/// is tolerated around it, ticks ever further from it, and parts of the stretches between these answers,
+/// `room` ticks at most. A window for each stretch, so that the middle one is narrow, and the parties tell
+/// their corners there.
+pub(super) fn around_price(
+    edges: [i64; 4],
+    price: i64,
+    tolerance: i64,
+    room: usize,
+) -> Vec<Vec<PicoEurPerWh>> {
     let (ends, inner) = ((edges[0], edges[3]), (edges[1], edges[2]));
-    let mut ticks = vec![edges[1], edges[2], price - tolerance, price, price + 1, price + tolerance];
-    around(price, tolerance.saturating_mul(2), if room < 64 { 8 } else { 2 }, ends, &mut ticks);
-    let left = room.saturating_sub(ticks.len()).max(4);
+    let mut ticks = vec![price - tolerance, price, price + 1, price + tolerance];
+    // With little room most of it goes to equal parts: a price in a step's stretch may lie anywhere there.
+    let (stretch, ratio) = if room < 64 { (inner, 16) } else { (ends, 2) };
+    around(price, tolerance.saturating_mul(2), ratio, stretch, &mut ticks);
+    let left = room.saturating_sub(ticks.len() + ENDS);
     divide(inner, left * 3 / 4, &mut ticks);
     divide((edges[0], edges[1]), left / 8, &mut ticks);
     divide((edges[2], edges[3]), left / 8, &mut ticks);
-    sorted(ticks, ends)
+    ticks.truncate(room.saturating_sub(ENDS));
+    let stretches = edges.windows(2).filter(|pair| pair[0] < pair[1]);
+    stretches.map(|pair| sorted(ticks.clone(), (pair[0], pair[1]))).collect()
 }
 
 #[cfg(test)]
@@ -117,17 +134,22 @@ mod tests {
     }
 
     #[test]
-    fn a_question_keeps_within_its_ends_and_near_its_room() {
-        for room in [12, 40, 100, 320] {
-            let asked = around_price([-1_000_000_000, 0, 40_000_000, 4_000_000_001], 31_234_567, 1_000, room);
-            let ticks: Vec<i64> = asked.iter().map(|tick| tick.0).collect();
-            assert!(ticks.windows(2).all(|pair| pair[0] < pair[1]));
-            assert_eq!((ticks[0], ticks[ticks.len() - 1]), (-1_000_000_000, 4_000_000_001));
-            for tick in [0, 40_000_000, 31_233_567, 31_234_567, 31_234_568, 31_235_567] {
+    fn a_question_keeps_within_its_ends_and_its_room() {
+        let edges = [-1_000_000_000, 0, 40_000_000, 4_000_000_001];
+        for room in [16, 26, 40, 100, 320] {
+            let asked = around_price(edges, 31_234_567, 1_000, room);
+            let ticks: Vec<i64> = asked.iter().flatten().map(|tick| tick.0).collect();
+            for (window, pair) in asked.iter().zip(edges.windows(2)) {
+                assert!(window.windows(2).all(|pair| pair[0] < pair[1]));
+                assert_eq!((window[0].0, window[window.len() - 1].0), (pair[0], pair[1]));
+            }
+            for tick in [31_233_567, 31_234_567, 31_234_568, 31_235_567] {
                 assert!(ticks.contains(&tick), "{tick} in {room}");
             }
-            assert!(ticks.len() <= room + 16, "{} for {room}", ticks.len());
+            assert!(asked.len() == 3 && ticks.len() <= room, "{} for {room}", ticks.len());
         }
+        let one = around_price([0, 0, 10, 10], 5, 1_000, 20);
+        assert_eq!(one.len(), 1, "{one:?}");
     }
 
     #[test]
@@ -140,7 +162,7 @@ mod tests {
             let ticks = &question.windows[0].ticks;
             assert_eq!((ticks[0].0, ticks[ticks.len() - 1].0), (-500_000_000, 4_000_000_001));
             assert!(ticks.contains(&PicoEurPerWh(81_000_000)) && ticks.contains(&PicoEurPerWh(81_000_001)));
-            assert!(ticks.len() <= room + 12, "{} for {room}", ticks.len());
+            assert!(ticks.len() <= room, "{} for {room}", ticks.len());
             assert_eq!(question.of_bus, vec![vec![0]; 3]);
         }
     }

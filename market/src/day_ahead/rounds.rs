@@ -274,8 +274,8 @@ impl DayAheadMarket<'_> {
         let mut windows: Vec<Windows> = clearing.intervals.iter().map(|_| Windows::default()).collect();
         let mut of_bus = vec![vec![Vec::new(); buses]; clearing.intervals.len()];
         for (interval, bus, edges, price) in open {
-            let ticks = question::around_price(edges, price.0, tolerance, room);
-            of_bus[interval][bus].push(windows[interval].number(ticks));
+            let asked = question::around_price(edges, price.0, tolerance, room);
+            of_bus[interval][bus].extend(asked.into_iter().map(|ticks| windows[interval].number(ticks)));
         }
         windows.into_iter().zip(of_bus).map(|(windows, of_bus)| windows.asked(of_bus)).collect()
     }

@@ -114,6 +114,7 @@ mod tests {
             objective: Objective { loss_price: 50.0, ..Objective::default() },
             reactive: [0, kvar[0], kvar[1]].map(|kvar| Millivar(kvar * 1_000_000)).to_vec(),
             tolerances: Tolerances::default(),
+            reactive_full_price: None,
         };
         DayAheadTerms::new(&grid, 900)
     }

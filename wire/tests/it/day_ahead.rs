@@ -17,7 +17,7 @@ use wire::message::day_ahead::{
     DayAheadFinalDemand, DayAheadFirm, DayAheadQuestion, DayAheadSupply, DemandIn, DemandOf, PlacedOrders,
 };
 use wire::message::series::{FallingPowers, RisingPrices};
-use wire::message::{Body, PathStep};
+use wire::message::{BidPath, Body, PathStep};
 use wire::party::Role;
 
 const SESSION: Interval = Interval(UnixSeconds(1_700_006_400));
@@ -108,6 +108,7 @@ impl Session {
         DayAheadFirm {
             session: SESSION,
             salt: HASH,
+            bid_path: BidPath { place: 3, count: 59, siblings: vec![HASH; 6] },
             storages: vec![0],
             deferrables: vec![1],
             positions: vec![(Milliwatt(-1_234_567), vec![step; 6]); self.intervals],

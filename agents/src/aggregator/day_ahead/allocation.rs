@@ -116,7 +116,7 @@ impl AllocatedSession {
         };
         DayAheadFinalDemand {
             session: fixed.session,
-            bids_root: fixed.root,
+            bids_root: fixed.root(),
             rounds,
             orders: fixed.orders.clone(),
             buses: fixed.places.keys().copied().collect(),
@@ -133,6 +133,7 @@ impl AllocatedSession {
         Some(DayAheadFirm {
             session: fixed.session,
             salt: bid.salt,
+            bid_path: fixed.path(place)?,
             storages: bid.storages.clone(),
             deferrables: bid.deferrables.clone(),
             positions: self.intervals.iter().map(position).collect::<Option<_>>()?,

@@ -10,6 +10,7 @@ use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::salted_bid_hash;
 use wire::message::day_ahead::{DayAheadCommitted, PlacedOrders};
+use wire::message::BidPath;
 use wire::party::{Id, PartyId};
 
 /// One bid that can no longer change.
@@ -40,8 +41,8 @@ pub(super) struct FixedSession {
     pub intervals: usize,
     /// In order of account.
     pub bids: Vec<FixedBid>,
-    /// Merkle root over the salted hashes, in that order.
-    pub root: Hash32,
+    /// Merkle tree over the salted hashes, in that order.
+    tree: merkle::Tree,
     /// By bus, the places of its sites in `bids`. A bus whose sites are all silent has none.
     pub places: BTreeMap<u32, Vec<usize>>,
     /// Every order, by bus and, at one, by the hash of the bid it stands in.
@@ -82,19 +83,30 @@ impl FixedSession {
                 deferrables: Vec::new(),
             });
         }
-        let leaves: Vec<Hash32> = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
+        let leaves = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
         let orders = PlacedOrders {
             storages: place(storages, |owner, place| bids[owner].storages.push(place)),
             deferrables: place(deferrables, |owner, place| bids[owner].deferrables.push(place)),
         };
-        Self { session, intervals, root: merkle::root(&leaves), bids, places, orders }
+        Self { session, intervals, tree: merkle::Tree::build(leaves), bids, places, orders }
     }
 
     /// What is said to the DSO at gate closure.
     pub fn commitment(&self) -> DayAheadCommitted {
         let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
         let orders = self.orders.clone();
-        DayAheadCommitted { session: self.session, bids_root: self.root, bid_count, orders }
+        DayAheadCommitted { session: self.session, bids_root: self.root(), bid_count, orders }
+    }
+
+    /// The bids' root.
+    pub fn root(&self) -> Hash32 {
+        self.tree.root()
+    }
+
+    /// From the bid at `place` to the root.
+    pub fn path(&self, place: usize) -> Option<BidPath> {
+        let siblings = self.tree.proof(place)?;
+        Some(BidPath { place: place as u64, count: self.tree.size() as u64, siblings })
     }
 
     /// Curves of the sites at one bus in one interval; none where there is no such interval, or the bus is

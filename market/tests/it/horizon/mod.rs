@@ -4,3 +4,4 @@ mod case;
 mod orders;
 mod perturbed;
 mod reference;
+mod session;

@@ -42,6 +42,7 @@ pub(in crate::message) fn check_body(body: &Body) -> Result<(), BoundsError> {
         }
         Body::DayAheadFirm(firm) => {
             intervals(firm.positions.len())?;
+            at_most("siblings", firm.bid_path.siblings.len(), MAX_PATH_STEPS)?;
             at_most("storage orders", firm.storages.len(), MAX_ORDERS_PER_SITE)?;
             at_most("deferrable orders", firm.deferrables.len(), MAX_ORDERS_PER_SITE)?;
             let steps = |(_, steps): &(_, Vec<_>)| at_most("path steps", steps.len(), MAX_PATH_STEPS);

@@ -1,7 +1,7 @@
 //! From the aggregator down to a site: the positions a decided session gives it, with their proofs.
 
 use crate::hash::Hash32;
-use crate::message::PathStep;
+use crate::message::{BidPath, PathStep};
 use market::interval::Interval;
 use market::units::Milliwatt;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub struct DayAheadFirm {
     pub session: Interval,
     /// Salt of the site's leaves.
     pub salt: Hash32,
+    /// From the site's bid to the root its aggregator had fixed before the first question.
+    pub bid_path: BidPath,
     /// Places of its storage orders among its aggregator's, in the order in which it bid them.
     pub storages: Vec<u32>,
     /// The same for its deferrable orders.
