@@ -201,6 +201,7 @@ mod tests {
     fn a_car_that_takes_all_it_bid_for_is_not_slowed_before_it_slows_itself() {
         let wish = Preferences::Charger(ChargerPreferences {
             departure: "07:00".to_owned().try_into().unwrap(),
+            arrival: None,
             energy_need_wh: 1.0,
             unmet_eur_per_mwh: 1.0,
             slows_over_wh: None,

@@ -1,6 +1,6 @@
 //! What a site checks before it believes its day-ahead positions: that the validators decided the session, that
-//! its own bid lies under its aggregator's root of every interval with this position, that its orders are among
-//! those cleared, and that what its curve was given is its own demand at the price, with everybody's share.
+//! its own bid lies under its aggregator's roots, of bids and of every interval with this position, that its
+//! orders are among those cleared, and that what its curve was given is its own demand at the price, with everybody's share.
 
 use crate::site::firm::is_share;
 use crate::site::standing::Standing;
@@ -16,9 +16,10 @@ use thiserror::Error;
 use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
 use wire::envelope::open;
 use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
 use wire::message::day_ahead::{DayAheadBid, DayAheadFinalDemand, DayAheadFirm, DemandIn, DemandOf};
-use wire::message::{Body, MerkleSumPath, PathStep};
+use wire::message::{BidPath, Body, MerkleSumPath, PathStep};
 use wire::party::{PartyId, Role};
 use wire::topic::Topic;
 
@@ -64,6 +65,9 @@ pub enum DayAheadFirmError {
     /// The site's bid never went out.
     #[error("our bid for it never went out")]
     Unsent,
+    /// The site's bid does not lie under the root of those its aggregator had fixed before the first question.
+    #[error("our bid does not lie under the bids' root that the aggregator had committed to")]
+    NotCommitted,
     /// Positions of another number of intervals than were bid for.
     #[error("{count} positions for {expected} intervals")]
     Count {
@@ -136,6 +140,7 @@ pub fn check_day_ahead(
     told.check_schedules(terms, &orders)?;
     let envelope = own.envelope.as_ref().ok_or(DayAheadFirmError::Unsent)?;
     let bid_hash = salted_bid_hash(&firm.salt, envelope);
+    told.check_committed(bid_hash)?;
     (0..expected).map(|place| told.held(place, bid_hash, &orders)).collect()
 }
 
@@ -190,6 +195,14 @@ struct Places {
 }
 
 impl Told<'_> {
+    /// An aggregator that keeps a bid from the session, or changes it, has no path from it to its root.
+    fn check_committed(&self, bid_hash: Hash32) -> Result<(), DayAheadFirmError> {
+        let BidPath { place, count, siblings } = &self.firm.bid_path;
+        let leaf = merkle::leaf_hash(&bid_hash.0);
+        let under = merkle::verify_inclusion(&leaf, *place, *count, siblings, &self.demand.bids_root);
+        under.then_some(()).ok_or(DayAheadFirmError::NotCommitted)
+    }
+
     /// The site's orders, each found where it was told to be, at the site's bus and as it was bid.
     fn orders(&self, verifier: &Verifier) -> Result<Places, DayAheadFirmError> {
         let (mut storages_before, mut deferrables_before) = (0, 0);
