@@ -7,7 +7,7 @@ use agents::timekeeper::core::{Overheard, TimekeeperAct, TimekeeperReport};
 use agents::timekeeper::{Pace, TimekeeperCore};
 use market::curve::FlexCurve;
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::message::{
     Ack, Bid, Body, Forecast, ForecastPrice, MessageRef, MeterReading, SetpointReport, Verdict,
 };

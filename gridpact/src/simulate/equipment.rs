@@ -85,6 +85,8 @@ impl Equipment {
             (Equipment::Charger(charger), Setpoint::OwnDefault) => charger.set_limits(Vec::new()),
             (Equipment::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)),
             (Equipment::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None),
+            // No plant here has offered any.
+            (_, Setpoint::Reactive(_)) => {}
         }
     }
 
