@@ -137,7 +137,7 @@ impl FlexCurve {
 }
 
 /// Value at `price`, with `left.price < price <= right.price`, rounded down.
-fn interpolate(left: Breakpoint, right: Breakpoint, price: PicoEurPerWh) -> Milliwatt {
+pub(crate) fn interpolate(left: Breakpoint, right: Breakpoint, price: PicoEurPerWh) -> Milliwatt {
     let fall = (left.power.0 - right.power.0) as i128;
     let to_go = (right.price.0 - price.0) as i128;
     let run = (right.price.0 - left.price.0) as i128;

@@ -5,7 +5,7 @@
 //! `k` sloped curves lies within `k` mW of the sum of their `H`, and `H` of a limited slope within
 //! 1 mW of the limited `H`.
 
-use crate::curve::{Breakpoint, CurveError, FlexCurve, MAX_BREAKPOINTS};
+use crate::curve::{interpolate, Breakpoint, CurveError, FlexCurve, MAX_BREAKPOINTS};
 use crate::units::{Milliwatt, PicoEurPerWh};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,18 +17,18 @@ use std::collections::BinaryHeap;
 /// # Errors
 /// [`CurveError::OutOfBounds`] where the sum's power leaves what the market accepts.
 pub fn sum<'a>(curves: impl IntoIterator<Item = &'a FlexCurve>) -> Result<FlexCurve, CurveError> {
-    let curves: Vec<&FlexCurve> = curves.into_iter().collect();
-    let mut prices: Vec<PicoEurPerWh> =
-        curves.iter().flat_map(|curve| curve.points().iter().map(|point| point.price)).collect();
-    prices.sort_unstable();
-    prices.dedup();
-    let mut points = Vec::with_capacity(2 * prices.len());
-    for price in prices {
-        let top = total(&curves, |curve| curve.power_at(price));
-        let bottom = total(&curves, |curve| power_after(curve, price));
-        points.push(Breakpoint { price, power: top });
+    let mut walks: Vec<Walk<'a>> =
+        curves.into_iter().map(|curve| Walk { points: curve.points(), next: 0 }).collect();
+    let mut points = Vec::with_capacity(2 * walks.iter().map(|walk| walk.points.len()).sum::<usize>());
+    while let Some(price) = walks.iter().filter_map(Walk::price).min() {
+        let (mut top, mut bottom) = (0i64, 0i64);
+        for walk in &mut walks {
+            let (above, below) = walk.step_to(price);
+            (top, bottom) = (top.saturating_add(above.0), bottom.saturating_add(below.0));
+        }
+        points.push(Breakpoint { price, power: Milliwatt(top) });
         if bottom < top {
-            points.push(Breakpoint { price, power: bottom });
+            points.push(Breakpoint { price, power: Milliwatt(bottom) });
         }
     }
     if points.is_empty() {
@@ -37,12 +37,48 @@ pub fn sum<'a>(curves: impl IntoIterator<Item = &'a FlexCurve>) -> Result<FlexCu
     FlexCurve::new(coarsen(points, MAX_BREAKPOINTS))
 }
 
+/// One curve of a sum, walked through in order of price.
+struct Walk<'a> {
+    points: &'a [Breakpoint],
+    /// The first corner not yet passed.
+    next: usize,
+}
+
+impl Walk<'_> {
+    /// Price of the next corner.
+    fn price(&self) -> Option<PicoEurPerWh> {
+        self.points.get(self.next).map(|point| point.price)
+    }
+
+    /// Power at `price`, a step there counted whole, and just above it. No corner before it is left to pass;
+    /// those at it are.
+    fn step_to(&mut self, price: PicoEurPerWh) -> (Milliwatt, Milliwatt) {
+        let before = self.next.checked_sub(1).map(|last| self.points[last]);
+        match (before, self.points.get(self.next)) {
+            (_, Some(point)) if point.price == price => {
+                let at = self.points[self.next..].iter().take_while(|point| point.price == price).count();
+                self.next += at;
+                (point.power, self.points[self.next - 1].power)
+            }
+            (Some(before), Some(after)) => {
+                let power = interpolate(before, *after, price);
+                (power, power)
+            }
+            (Some(end), None) => (end.power, end.power),
+            (None, next) => next.map_or_else(Default::default, |first| (first.power, first.power)),
+        }
+    }
+}
+
 /// `curve` with its power kept from `low` to `high`, as a connection limit does. `low` above `high`
 /// makes `high` at any price.
 ///
 /// # Errors
 /// [`CurveError::OutOfBounds`] where a limit leaves what the market accepts.
 pub fn clamp(curve: &FlexCurve, low: Milliwatt, high: Milliwatt) -> Result<FlexCurve, CurveError> {
+    if low <= curve.power_min() && curve.power_max() <= high {
+        return Ok(curve.clone());
+    }
     let points = limit_from_above(curve, high);
     let points = limit_from_below(&FlexCurve::new(points)?, low.min(high));
     FlexCurve::new(coarsen(points, MAX_BREAKPOINTS))
@@ -54,6 +90,10 @@ pub fn clamp(curve: &FlexCurve, low: Milliwatt, high: Milliwatt) -> Result<FlexC
 /// price times power (the triangle with its neighbours; Visvalingam and Whyatt, 1993). The ends
 /// stay, so neither the most nor the least power changes, and the curve stays non-increasing.
 pub fn coarsen(points: Vec<Breakpoint>, count: usize) -> Vec<Breakpoint> {
+    let points = turns(points);
+    if points.len() <= count.max(2) {
+        return points;
+    }
     let mut before: Vec<usize> = (0..points.len()).map(|i| i.saturating_sub(1)).collect();
     let mut after: Vec<usize> = (1..=points.len()).collect();
     let mut areas: Vec<Option<u128>> = vec![None; points.len()];
@@ -91,17 +131,19 @@ pub fn coarsen(points: Vec<Breakpoint>, count: usize) -> Vec<Breakpoint> {
     points.iter().enumerate().filter_map(stays).collect()
 }
 
-fn total(curves: &[&FlexCurve], power: impl Fn(&FlexCurve) -> Milliwatt) -> Milliwatt {
-    Milliwatt(curves.iter().fold(0i64, |sum, curve| sum.saturating_add(power(curve).0)))
-}
-
-/// The curve's value just above `price`: the foot of a vertical step there.
-fn power_after(curve: &FlexCurve, price: PicoEurPerWh) -> Milliwatt {
-    let next = curve.points().partition_point(|point| point.price <= price);
-    match next.checked_sub(1).map(|last| curve.points()[last]) {
-        Some(last) if last.price == price => last.power,
-        _ => curve.power_at(price),
+/// `points` without those that lie straight between their neighbours.
+fn turns(mut points: Vec<Breakpoint>) -> Vec<Breakpoint> {
+    let mut kept = 0;
+    for i in 0..points.len() {
+        let point = points[i];
+        while kept >= 2 && triangle(points[kept - 2], points[kept - 1], point) == 0 {
+            kept -= 1;
+        }
+        points[kept] = point;
+        kept += 1;
     }
+    points.truncate(kept);
+    points
 }
 
 fn limit_from_above(curve: &FlexCurve, high: Milliwatt) -> Vec<Breakpoint> {
@@ -163,6 +205,9 @@ fn first_tick(from: PicoEurPerWh, to: PicoEurPerWh, holds: impl Fn(PicoEurPerWh)
 
 /// Twice the area of a triangle, in price ticks times milliwatts.
 fn triangle(a: Breakpoint, b: Breakpoint, c: Breakpoint) -> u128 {
+    if (a.price == b.price && b.price == c.price) || (a.power == b.power && b.power == c.power) {
+        return 0;
+    }
     let (ab_price, ab_power) = ((b.price - a.price).0 as i128, (b.power - a.power).0 as i128);
     let (ac_price, ac_power) = ((c.price - a.price).0 as i128, (c.power - a.power).0 as i128);
     (ab_price * ac_power - ac_price * ab_power).unsigned_abs()

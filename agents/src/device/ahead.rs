@@ -265,6 +265,7 @@ mod tests {
             arrival: arrival.map(time),
             energy_need_wh: 20_000.0,
             unmet_eur_per_mwh: 1_000.0,
+            slows_over_wh: None,
         });
         let offered = offer(wish, Reading::Charger(state), &ahead(from, 0, &[50.0; 12]));
         let DeviceOffer::Deferrable(orders) = offered else { panic!("{offered:?}") };
@@ -303,6 +304,7 @@ mod tests {
                 arrival: Some(time("00:00")),
                 energy_need_wh: 5_000.0,
                 unmet_eur_per_mwh: 1_000.0,
+                slows_over_wh: None,
             });
             let mut ahead = ahead(from, 0, &[50.0; 8]);
             ahead.outlooks[0].read_at = UnixSeconds(from * 3_600 - 900);

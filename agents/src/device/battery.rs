@@ -46,7 +46,7 @@ pub fn curve(
     // Nothing is lost by waiting, so a run of equal prices is one step, however long.
     let after = values.after(outlook, f64::INFINITY, |_| store, left_worth);
     let span = Span { prices: outlook.level_prices(), hours: outlook.hours(), step_hours: outlook.hours() };
-    let offer = offer(after, &store, energy_wh, &span);
+    let offer = offer(&after, &store, energy_wh, &span);
     Ok(curve_of(offer.least_w, &offer.rungs, outlook.range)?)
 }
 

@@ -1,9 +1,13 @@
 //! A charge point: the energy a car still needs, at the hours in which it costs least before it leaves.
+//!
+//! A car slows down towards a full battery, so the last of its need takes longer than the first. It is
+//! planned for in whole energy, as [`Slowing`] says, and bid for as what the car will really take.
 
 use super::ladder::{curve_of, Rung};
 use super::levels::{LevelStep, LevelValues, LEVELS};
 use super::offer::{offer, Span};
 use super::preferences::{pico_per_wh, ChargerPreferences};
+use super::slowing::Slowing;
 use super::value::{Store, Value};
 use super::{hours, watt, watt_hours, AgentError, Block, DeviceBid, Outlook};
 use hw_adapters::device::ChargerState;
@@ -13,6 +17,52 @@ use market::units::Milliwatt;
 /// What a watt-hour charged an hour later is dearer by, 0.04 EUR/MWh: far below any price that
 /// matters, it has a car charge first where prices are equal, for it may leave early.
 const WAITING_PICO_PER_WH_HOUR: f64 = 40_000.0;
+/// Of a need, the part over which a car is taken to slow down where nobody says.
+const SLOWS_OVER_PART: f64 = 0.2;
+/// A car that takes less than this part of what it may slows down by itself: meters and rounding explain
+/// the rest.
+const SLOWED_PART: f64 = 0.95;
+
+/// What the agent remembers of its charge point and the car that uses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// The most the car may take, as it was told last.
+    told: Option<Milliwatt>,
+    /// The most the car that is here was seen to take, where that is less than the charge point gives.
+    most: Option<Milliwatt>,
+    /// The energy over which a car was last seen to slow down.
+    slows_over_wh: Option<f64>,
+}
+
+impl Memory {
+    /// The most the car may take from now on; none where the charge point is left to itself.
+    pub fn is_told(&mut self, power: Option<Milliwatt>) {
+        self.told = power;
+    }
+
+    /// Looks at the car, with `left_wh` of `need_wh` to go. Takes it less than it may, it can't take more,
+    /// as long as it has most of its need to go; later it has begun to slow down.
+    fn watch(&mut self, state: &ChargerState, left_wh: f64, need_wh: f64) {
+        if !state.plugged || self.most.is_some_and(|most| most < state.power) {
+            self.most = None;
+        }
+        let may = self.told.unwrap_or(state.power_max).min(state.power_max);
+        // At its least it may have been slowing for long; then nothing is to be learned.
+        if state.power <= state.power_min || watt(state.power) >= watt(may) * SLOWED_PART {
+            return;
+        }
+        if left_wh > need_wh / 2.0 {
+            self.most = Some(state.power);
+        } else {
+            self.slows_over_wh = Some(left_wh * watt(self.full(state)) / watt(state.power));
+        }
+    }
+
+    /// The most the car takes.
+    fn full(&self, state: &ChargerState) -> Milliwatt {
+        self.most.unwrap_or(state.power_max)
+    }
+}
 
 /// The charge point's bid for the next interval. No car, or one that has its energy, takes nothing.
 ///
@@ -27,17 +77,28 @@ pub fn bid(
     state: &ChargerState,
     wish: &ChargerPreferences,
     outlook: &Outlook,
+    memory: &mut Memory,
 ) -> Result<DeviceBid, AgentError> {
     check(state)?;
-    let charged_wh = watt_hours(state.session) + watt(state.power).max(0.0) * outlook.hours_until_start();
-    let needed_wh = wish.energy_need_wh - charged_wh;
-    if !state.plugged || needed_wh <= 0.0 {
+    let left_wh = wish.energy_need_wh - watt_hours(state.session);
+    memory.watch(state, left_wh, wish.energy_need_wh);
+    if !state.plugged || left_wh <= 0.0 || state.power_max == Milliwatt::ZERO {
         return Ok(FlexCurve::inelastic(Milliwatt::ZERO).into());
     }
+    let foreseen_wh = wish.slows_over_wh.unwrap_or(SLOWS_OVER_PART * wish.energy_need_wh);
+    let over_wh = memory.slows_over_wh.map_or(foreseen_wh, |seen_wh| seen_wh.max(foreseen_wh));
+    let full_w = watt(memory.full(state));
+    let car = Slowing::new(full_w, watt(state.power_min), over_wh);
+    let evenly_wh = left_wh - watt(state.power).max(0.0) * outlook.hours_until_start();
+    let left_wh = evenly_wh.max(car.left_after(left_wh, outlook.hours_until_start()));
+    if left_wh <= 0.0 {
+        return Ok(FlexCurve::inelastic(Milliwatt::ZERO).into());
+    }
+    let whole_wh = car.whole_wh(left_wh);
     let store = Store {
         least_wh: 0.0,
-        most_wh: needed_wh,
-        charge_max_w: watt(state.power_max),
+        most_wh: whole_wh,
+        charge_max_w: full_w,
         discharge_max_w: 0.0,
         charge_efficiency: 1.0,
         discharge_efficiency: 1.0,
@@ -48,20 +109,20 @@ pub fn bid(
     };
     let departure = wish.departure.next_after(outlook.interval.start());
     let left_h = hours(departure.0 - outlook.interval.start().0);
-    let unmet = Value::flat(0.0, needed_wh, pico_per_wh(wish.unmet_eur_per_mwh));
+    let unmet = pico_per_wh(wish.unmet_eur_per_mwh);
     let persistence = outlook.hourly_persistence.clamp(0.0, 1.0);
     let steps = steps_until(left_h, outlook);
-    let after = LevelValues::certain(unmet)
+    let after = LevelValues::certain(Value::flat(0.0, whole_wh, unmet))
         .before(|_| store, &steps, persistence)
         .expected(persistence.powf(outlook.hours()));
     let hours = left_h.min(outlook.hours());
     let span = Span { prices: outlook.level_prices(), hours, step_hours: outlook.hours() };
-    let offer = offer(after, &store, 0.0, &span);
-    let cant_wait_wh = needed_wh - store.intake_wh(left_h - hours);
-    let unmet = pico_per_wh(wish.unmet_eur_per_mwh);
+    let offer = offer(&after, &store, 0.0, &span);
+    let cant_wait_wh = whole_wh - store.intake_wh(left_h - hours);
     let rungs = worth_at_least(offer.rungs, unmet, cant_wait_wh / outlook.hours());
-    let (rungs, block) = with_block(rungs, state.power_min);
-    Ok(DeviceBid { curve: curve_of(0.0, &rungs, outlook.range)?, block })
+    let (rungs, block) = with_block(taken(rungs, &car, whole_wh, outlook.hours()), state.power_min);
+    let curve = curve_of(0.0, &rungs, outlook.range)?;
+    Ok(DeviceBid { curve, block, setpoint_whole: Some(state.power_max) })
 }
 
 /// Refuses a state that can't be true.
@@ -91,6 +152,18 @@ fn steps_until(left_h: f64, outlook: &Outlook) -> Vec<LevelStep> {
     }
     steps.retain(|step| step.hours > 0.0);
     steps
+}
+
+/// What the car really takes for each rung of whole energy, of which `whole_wh` are to go.
+fn taken(mut rungs: Vec<Rung>, car: &Slowing, whole_wh: f64, step_hours: f64) -> Vec<Rung> {
+    let (mut to_go_wh, mut left_wh) = (whole_wh, car.left_wh(whole_wh));
+    for rung in &mut rungs {
+        to_go_wh = (to_go_wh - rung.width_w * step_hours).max(0.0);
+        let after_wh = car.left_wh(to_go_wh);
+        rung.width_w = (left_wh - after_wh) / step_hours;
+        left_wh = after_wh;
+    }
+    rungs
 }
 
 /// The first `width_w` raised to a worth. What can't wait is worth what its lack costs; where prices are
@@ -151,12 +224,14 @@ mod tests {
             arrival: None,
             energy_need_wh: need_wh,
             unmet_eur_per_mwh: 1_000.0,
+            slows_over_wh: Some(0.0),
         }
     }
 
     /// Bidding at midnight for the hour until one; `prices` are those of the hours after.
     fn check(state: &ChargerState, wish: &ChargerPreferences, prices: &[f64], expected: &[(f64, f64)]) {
-        check_corners(&bid(state, wish, &outlook(prices)).unwrap().curve, expected);
+        let bid = bid(state, wish, &outlook(prices), &mut Memory::default());
+        check_corners(&bid.unwrap().curve, expected);
     }
 
     #[test]
@@ -186,7 +261,8 @@ mod tests {
     #[test]
     fn the_least_power_is_one_step_at_its_mean_worth() {
         // 11 kWh by 02:00 at 30: 1 kWh can't wait. The block of 4 kW is 1 at 1000 and 3 at 30.04.
-        let bid = bid(&state(0.0), &wish("02:00", 11_000.0), &outlook(&[30.0])).unwrap();
+        let bid =
+            bid(&state(0.0), &wish("02:00", 11_000.0), &outlook(&[30.0]), &mut Memory::default()).unwrap();
         let mean = (1_000.0 + 3.0 * 30.04) / 4.0;
         check_corners(&bid.curve, &[(30.04, 10_000.0), (30.04, 4_000.0), (mean, 4_000.0), (mean, 0.0)]);
         let least = Milliwatt(4_000_000);
@@ -195,10 +271,54 @@ mod tests {
 
     #[test]
     fn less_energy_than_the_least_power_gives_is_still_wanted_whole() {
-        let bid = bid(&state(9_000.0), &wish("01:00", 10_000.0), &outlook(&[])).unwrap();
+        let bid =
+            bid(&state(9_000.0), &wish("01:00", 10_000.0), &outlook(&[]), &mut Memory::default()).unwrap();
         check_corners(&bid.curve, &[(1_000.0, 1_000.0), (1_000.0, 0.0)]);
         let block = Block { height: Milliwatt(1_000_000), setpoint_min: Milliwatt(4_000_000) };
         assert_eq!(bid.block, Some(block));
+    }
+
+    #[test]
+    fn a_car_that_slows_down_is_charged_earlier_and_bid_for_as_what_it_takes() {
+        // 8 kWh at 10 kW, then power falls with what is left down to 4 kW: 2.4 kWh in 0.4 ln 2.5 hours, the
+        // last 1.6 in 0.4. Of the two hours there are, 0.57 of this one must be used; all of it leaves
+        // 0.57 hours' charging, of which again 0.4 are for the last 1.6 kWh.
+        let slow = ChargerPreferences { slows_over_wh: Some(4_000.0), ..wish("02:00", 12_000.0) };
+        let must = 2_000.0 + 4_000.0 * 2.5f64.ln();
+        let takes = 12_000.0 - 1_600.0 * ((must - 4_000.0) / 4_000.0).exp();
+        check(&state(0.0), &slow, &[30.0], &[(30.04, takes), (30.04, must), (1_000.0, must), (1_000.0, 0.0)]);
+    }
+
+    #[test]
+    fn a_car_is_seen_to_slow_down() {
+        let check =
+            |told_w: Option<i64>, takes_w: i64, left_wh: f64, expected: (Option<i64>, Option<f64>)| {
+                let mut memory = Memory::default();
+                memory.is_told(told_w.map(|w| Milliwatt(w * 1_000)));
+                let seen = ChargerState { power: Milliwatt(takes_w * 1_000), ..state(0.0) };
+                memory.watch(&seen, left_wh, 20_000.0);
+                let most_w = memory.most.map(|most| most.0 / 1_000);
+                assert_eq!((most_w, memory.slows_over_wh), expected, "{told_w:?} {takes_w}");
+                memory.watch(&ChargerState { plugged: false, ..state(0.0) }, 20_000.0, 20_000.0);
+                assert_eq!(memory.most, None);
+            };
+        check(None, 10_000, 5_000.0, (None, None));
+        check(None, 5_000, 5_000.0, (None, Some(10_000.0)));
+        check(None, 5_000, 15_000.0, (Some(5_000), None));
+        check(Some(10_000), 8_000, 5_000.0, (None, Some(6_250.0)));
+        check(Some(5_000), 5_000, 5_000.0, (None, None));
+        check(Some(5_000), 4_000, 5_000.0, (None, None));
+        check(Some(0), 0, 5_000.0, (None, None));
+    }
+
+    #[test]
+    fn a_car_that_takes_less_than_its_charge_point_gives_is_begun_with_earlier() {
+        let seen = ChargerState { power: Milliwatt(5_000_000), ..state(0.0) };
+        let bid = bid(&seen, &wish("03:00", 12_000.0), &outlook(&[30.0, 20.0]), &mut Memory::default());
+        // 12 kWh by 03:00 at 5 kW: 2 can't wait, 3 save as much in the hour at 30.
+        let mean = (1_000.0 + 30.04) / 2.0;
+        let expected = [(30.04, 5_000.0), (30.04, 4_000.0), (mean, 4_000.0), (mean, 0.0)];
+        check_corners(&bid.unwrap().curve, &expected);
     }
 
     #[test]
@@ -225,7 +345,7 @@ mod tests {
                 power_min: Milliwatt(least), power_max: Milliwatt(least + more), ..state(session)
             };
             let wish = wish(&format!("{:02}:{:02}", minutes / 60, minutes % 60), need);
-            let curve = bid(&state, &wish, &outlook(&prices)).unwrap().curve;
+            let curve = bid(&state, &wish, &outlook(&prices), &mut Memory::default()).unwrap().curve;
             prop_assert_eq!(curve.power_min(), Milliwatt::ZERO);
             prop_assert!(curve.power_max().0 <= least + more + 1);
         }

@@ -50,6 +50,7 @@ proptest! {
             arrival: None,
             energy_need_wh: need_kwh * 1e3,
             unmet_eur_per_mwh: 1_000.0,
+            slows_over_wh: Some(0.0),
         });
         let mut agent = DeviceAgent::new(wish);
         let mut charged_wh = 0.0;
@@ -170,7 +171,7 @@ proptest! {
             let all: Vec<PriceQuantiles> = outlook
                 .price
                 .iter()
-                .chain(&outlook.prices)
+                .chain(outlook.prices.each())
                 .enumerate()
                 .map(|(quarter, at)| {
                     let by = market::units::PicoEurPerWh((spread * 1e6) as i64 * (quarter / 4) as i64 / 24);
@@ -178,7 +179,7 @@ proptest! {
                 })
                 .collect();
             outlook.price = Some(all[now]);
-            outlook.prices = all[now + 1..].to_vec();
+            outlook.prices = all[now + 1..].iter().copied().collect();
             let with = battery::curve(&state, &wish, &outlook, &mut kept).unwrap();
             let afresh = battery::curve(&state, &wish, &outlook, &mut KeptValues::default()).unwrap();
             prop_assert_eq!(with, afresh);

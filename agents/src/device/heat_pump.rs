@@ -43,7 +43,7 @@ pub fn curve(
     let over = |hours: f64| room.store(watt(state.power_max), hours);
     let after = values.after(outlook, LONGEST_STEP_HOURS, over, left_worth);
     let span = Span { prices: outlook.level_prices(), hours: outlook.hours(), step_hours: outlook.hours() };
-    let offer = offer(after, &store, energy_wh, &span);
+    let offer = offer(&after, &store, energy_wh, &span);
     Ok(curve_of(offer.least_w, &offer.rungs, outlook.range)?)
 }
 

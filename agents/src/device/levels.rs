@@ -9,18 +9,15 @@
 //! same hour, all day long, and nobody would ever sell to it at those prices.
 //!
 //! Each level's value function stays concave: a mean of concave functions is, and so is a step of
-//! [`Value::before`]. Certain prices have one level, and then nothing is rounded.
+//! [`Cells::before`]. Certain prices have one level, and then nothing is rounded ([`Value::before`]).
 
+use super::cells::Cells;
 use super::value::{Slope, Store, Value};
 
 /// Number of levels.
 pub const LEVELS: usize = 3;
 /// Probability of each level.
 pub const WEIGHTS: [f64; LEVELS] = [0.3, 0.4, 0.3];
-/// Into how many equal parts a store is divided where prices are uncertain. Values are exact at their
-/// bounds but for what earlier steps' parts took away, and always at most what they should be.
-const CELLS: usize = 64;
-
 /// A price at each level, rising, in 1e-12 EUR/Wh.
 pub type LevelPrices = [f64; LEVELS];
 
@@ -46,9 +43,14 @@ pub fn mean(levels: &[f64; LEVELS]) -> f64 {
 
 /// What energy in a store is worth at one instant, for each level the price may have from then on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LevelValues {
-    /// One where the level makes no difference.
-    by_level: Vec<Value>,
+pub struct LevelValues(Levels);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Levels {
+    /// The level makes no difference.
+    Alike(Value),
+    /// By level.
+    Apart(Box<[Cells; LEVELS]>),
 }
 
 /// A run of stored energy with one marginal value at each level.
@@ -63,7 +65,7 @@ pub struct Piece {
 impl LevelValues {
     /// Worth the same whatever the price does.
     pub fn certain(value: Value) -> Self {
-        Self { by_level: vec![value] }
+        Self(Levels::Alike(value))
     }
 
     /// The value at the start of `steps`, by the level of the first, where `self` is the value after
@@ -86,57 +88,51 @@ impl LevelValues {
     /// By the level before a change that leaves the level as it is with the probability `stays`, and
     /// else draws it anew.
     pub fn expected(mut self, stays: f64) -> Self {
-        if self.by_level.len() > 1 {
-            let overall = Value::mean(&self.by_level, &WEIGHTS);
-            self.by_level.iter_mut().for_each(|value| value.approach(&overall, 1.0 - stays));
+        if let Levels::Apart(by_level) = &mut self.0 {
+            Cells::approach_mean(&mut by_level[..], &WEIGHTS, 1.0 - stays);
         }
         self
     }
 
     fn before_step(self, store: &Store, step: &LevelStep) -> Self {
-        if step.is_certain() && self.by_level.len() == 1 {
-            let price = step.prices_pico_per_wh[0];
-            let value = self.by_level.into_iter().map(|after| after.before(store, price, step.hours));
-            return Self { by_level: value.collect() };
-        }
-        let mut after = self.by_level;
-        if after.len() == 1 {
-            after = vec![after.remove(0); LEVELS];
-        }
-        let by_level = after.into_iter().zip(step.prices_pico_per_wh);
-        let before = |(after, price): (Value, f64)| after.before_in_cells(store, price, step.hours, CELLS);
-        Self { by_level: by_level.map(before).collect() }
-    }
-
-    /// Adds the penalty of `store`'s band, as it counts at a step's end.
-    pub fn penalise(&mut self, store: &Store) {
-        self.by_level.iter_mut().for_each(|value| value.penalise(store));
-    }
-
-    /// The marginal values from `from_wh` to `to_wh`, in order of energy.
-    pub fn between(&self, from_wh: f64, to_wh: f64) -> Vec<Piece> {
-        let slopes: Vec<Vec<Slope>> =
-            self.by_level.iter().map(|value| value.between(from_wh, to_wh)).collect();
-        let mut at = [0usize; LEVELS];
-        let mut used_wh = [0.0f64; LEVELS];
-        let mut pieces = Vec::with_capacity(CELLS);
-        loop {
-            let mut values = [0.0; LEVELS];
-            let mut length_wh = f64::INFINITY;
-            for (level, value) in values.iter_mut().enumerate() {
-                let own = level.min(slopes.len() - 1);
-                let Some(slope) = slopes[own].get(at[own]) else { return pieces };
-                *value = slope.value_pico_per_wh;
-                length_wh = length_wh.min(slope.length_wh - used_wh[own]);
+        let LevelStep { prices_pico_per_wh: prices, hours } = *step;
+        let mut by_level = match self.0 {
+            Levels::Alike(after) if step.is_certain() => {
+                return Self::certain(after.before(store, prices[0], hours));
             }
-            pieces.push(Piece { values_pico_per_wh: values, length_wh });
-            for (own, slopes) in slopes.iter().enumerate() {
-                used_wh[own] += length_wh;
-                // What is left by rounding alone is no piece of its own.
-                if slopes[at[own]].length_wh - used_wh[own] <= slopes[at[own]].length_wh * 1e-9 {
-                    at[own] += 1;
-                    used_wh[own] = 0.0;
-                }
+            Levels::Alike(after) => {
+                let after = Cells::of(&after, store.least_wh, store.most_wh);
+                Box::new([after.clone(), after.clone(), after])
+            }
+            Levels::Apart(by_level) => by_level,
+        };
+        for (value, price) in by_level.iter_mut().zip(prices) {
+            *value = value.before(store, price, hours);
+        }
+        Self(Levels::Apart(by_level))
+    }
+
+    /// The marginal values from `from_wh` to `to_wh`, in order of energy, less the penalty of `store`'s
+    /// band as it counts at a step's end.
+    pub fn between(&self, store: &Store, from_wh: f64, to_wh: f64) -> Vec<Piece> {
+        match &self.0 {
+            Levels::Alike(value) => {
+                let mut value = value.clone();
+                value.penalise(store);
+                let piece = |slope: &Slope| Piece {
+                    values_pico_per_wh: [slope.value_pico_per_wh; LEVELS],
+                    length_wh: slope.length_wh,
+                };
+                value.between(from_wh, to_wh).iter().map(piece).collect()
+            }
+            Levels::Apart(by_level) => {
+                let turns = by_level[0].turns(store.band.as_ref(), from_wh, to_wh);
+                let piece = |two: &[f64]| {
+                    let middle_wh = two[0] + (two[1] - two[0]) / 2.0;
+                    let value = |value: &Cells| value.slope_at(store.band.as_ref(), middle_wh);
+                    Piece { values_pico_per_wh: by_level.each_ref().map(value), length_wh: two[1] - two[0] }
+                };
+                turns.windows(2).filter(|two| two[0] < two[1]).map(piece).collect()
             }
         }
     }
@@ -202,7 +198,7 @@ mod tests {
     /// Mean marginal values of the quarters of the store, at one level.
     fn quarters(values: &LevelValues, level: usize) -> [f64; 4] {
         [0.0, 2.5, 5.0, 7.5].map(|from| {
-            let pieces = values.between(from, from + 2.5);
+            let pieces = values.between(&battery(), from, from + 2.5);
             pieces.iter().map(|piece| piece.values_pico_per_wh[level] * piece.length_wh).sum::<f64>() / 2.5
         })
     }
@@ -260,7 +256,7 @@ mod tests {
                 };
                 let price = prices[stage][now];
                 let worth = |from: f64, to: f64, yes: &dyn Fn(f64) -> bool| -> f64 {
-                    let pieces = after.between(from, to);
+                    let pieces = after.between(&store, from, to);
                     pieces.iter().filter(|p| yes(p.values_pico_per_wh[now])).map(|p| p.length_wh).sum()
                 };
                 let most = (energy + store.intake_wh(1.0)).min(store.most_wh);
@@ -304,7 +300,7 @@ mod tests {
         ) {
             let prices: Vec<LevelPrices> = prices.iter().map(|(p, up, more)| [*p, p + up, p + up + more]).collect();
             let values = values(&battery(), &prices, persistence, 50.0).expected(persistence);
-            let pieces = values.between(0.0, 10.0);
+            let pieces = values.between(&battery(), 0.0, 10.0);
             for two in pieces.windows(2) {
                 for level in 0..LEVELS {
                     prop_assert!(two[0].values_pico_per_wh[level] >= two[1].values_pico_per_wh[level] - 1e-9);

@@ -6,6 +6,7 @@
 pub mod ahead;
 pub mod base_load;
 pub mod battery;
+pub mod cells;
 pub mod charger;
 pub mod generator;
 pub mod heat_pump;
@@ -16,6 +17,7 @@ pub mod offer;
 pub mod outlook;
 pub mod passage;
 pub mod preferences;
+pub mod slowing;
 pub mod value;
 
 use horizon::KeptValues;
@@ -25,7 +27,7 @@ use market::units::{Millijoule, Millivar, Milliwatt};
 use preferences::Preferences;
 use thiserror::Error;
 
-pub use outlook::{Outlook, PriceQuantiles};
+pub use outlook::{Outlook, PriceQuantiles, Prospect};
 
 /// What a device said of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,9 @@ pub struct DeviceBid {
     /// For what runs either not at all or at least at some power: its curve's lowest step, which can't be
     /// taken in part, and the setpoint that makes it run.
     pub block: Option<Block>,
+    /// Setpoint by which all of the curve is taken, where that is more than the curve's most: what slows
+    /// down by itself has a mean power below the one it begins with.
+    pub setpoint_whole: Option<Milliwatt>,
 }
 
 /// Power that comes whole or not at all.
@@ -82,7 +87,7 @@ pub struct Block {
 
 impl From<FlexCurve> for DeviceBid {
     fn from(curve: FlexCurve) -> Self {
-        Self { curve, block: None }
+        Self { curve, block: None, setpoint_whole: None }
     }
 }
 
@@ -109,17 +114,21 @@ pub struct DeviceAgent {
     preferences: Preferences,
     memory: generator::Memory,
     values: KeptValues,
+    car: charger::Memory,
 }
 
 impl DeviceAgent {
     /// An agent with these preferences.
     pub fn new(preferences: Preferences) -> Self {
-        Self { preferences, memory: generator::Memory::default(), values: KeptValues::default() }
+        let (memory, values) = (generator::Memory::default(), KeptValues::default());
+        Self { preferences, memory, values, car: charger::Memory::default() }
     }
 
-    /// Whether a limit of ours is in force from now on, which hides what the device could do.
-    pub fn is_limited(&mut self, limited: bool) {
-        self.memory.limited = limited;
+    /// What the device is told from now on: a limit of ours hides what it could do, and a car that takes
+    /// less than it may has its reasons. None where it is left to itself.
+    pub fn is_told(&mut self, power: Option<Milliwatt>) {
+        self.memory.limited = power.is_some();
+        self.car.is_told(power);
     }
 
     /// What the sun is expected to do from the reading to the interval bid for.
@@ -136,7 +145,9 @@ impl DeviceAgent {
             (Preferences::Battery(wish), Reading::Battery(state)) => {
                 Ok(battery::curve(state, wish, outlook, &mut self.values)?.into())
             }
-            (Preferences::Charger(wish), Reading::Charger(state)) => charger::bid(state, wish, outlook),
+            (Preferences::Charger(wish), Reading::Charger(state)) => {
+                charger::bid(state, wish, outlook, &mut self.car)
+            }
             (Preferences::HeatPump(wish), Reading::HeatPump(state)) => {
                 Ok(heat_pump::curve(state, wish, outlook, &mut self.values)?.into())
             }

@@ -29,19 +29,18 @@ pub struct Span {
 ///
 /// A piece given is worth what it leaves behind plus wear, for each watt-hour that reaches the grid; a
 /// piece taken what it brings into store less wear.
-pub fn offer(mut after: LevelValues, store: &Store, energy_wh: f64, span: &Span) -> Offer {
-    after.penalise(store);
+pub fn offer(after: &LevelValues, store: &Store, energy_wh: f64, span: &Span) -> Offer {
     let Span { prices, hours, step_hours } = *span;
     let idle_wh = energy_wh * store.retention + store.gain_wh;
     let outtake_wh = store.outtake_wh(hours).min(idle_wh - store.least_wh).max(0.0);
     let intake_wh = store.intake_wh(hours).min(store.most_wh - idle_wh).max(0.0);
     let rung = |values: [f64; LEVELS], width_w| Rung { worth_pico_per_wh: worth(&values, prices), width_w };
-    let given = after.between(idle_wh - outtake_wh, idle_wh).into_iter().map(|piece| {
+    let given = after.between(store, idle_wh - outtake_wh, idle_wh).into_iter().map(|piece| {
         let sold = |value| (value + store.wear_pico_per_wh) / store.discharge_efficiency;
         let width_w = piece.length_wh * store.discharge_efficiency / step_hours;
         rung(piece.values_pico_per_wh.map(sold), width_w)
     });
-    let taken = after.between(idle_wh, idle_wh + intake_wh).into_iter().map(|piece| {
+    let taken = after.between(store, idle_wh, idle_wh + intake_wh).into_iter().map(|piece| {
         let bought = |value| (value - store.wear_pico_per_wh) * store.charge_efficiency;
         rung(piece.values_pico_per_wh.map(bought), piece.length_wh / store.charge_efficiency / step_hours)
     });

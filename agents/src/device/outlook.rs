@@ -10,6 +10,42 @@ use wire::message::Quantiles;
 /// A price expected.
 pub type PriceQuantiles = Quantiles<PicoEurPerWh>;
 
+/// Prices expected of one interval after the other, with what every agent asks of them worked out once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prospect {
+    each: Vec<PriceQuantiles>,
+    /// Neighbours of the same price, and how many.
+    runs: Vec<(LevelPrices, usize)>,
+    mean: Option<f64>,
+}
+
+impl Prospect {
+    /// Every interval's price, in order.
+    pub fn each(&self) -> &[PriceQuantiles] {
+        &self.each
+    }
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+}
+
+impl FromIterator<PriceQuantiles> for Prospect {
+    fn from_iter<I: IntoIterator<Item = PriceQuantiles>>(prices: I) -> Self {
+        let each: Vec<PriceQuantiles> = prices.into_iter().collect();
+        let mut runs: Vec<(LevelPrices, usize)> = Vec::new();
+        for price in each.iter().map(level_prices) {
+            match runs.last_mut() {
+                Some((last, count)) if *last == price => *count += 1,
+                _ => runs.push((price, 1)),
+            }
+        }
+        let sum: f64 = runs.iter().map(|(price, count)| mean(price) * *count as f64).sum();
+        let mean = (!each.is_empty()).then(|| sum / each.len() as f64);
+        Self { each, runs, mean }
+    }
+}
+
 /// What an agent looks ahead with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outlook {
@@ -22,7 +58,7 @@ pub struct Outlook {
     /// Price expected for the interval bid for; none where it is not forecast.
     pub price: Option<PriceQuantiles>,
     /// Prices expected for the intervals after the one bid for, in order, without gaps.
-    pub prices: Vec<PriceQuantiles>,
+    pub prices: Prospect,
     /// How much of a price's departure from its median is left an hour later, 0 to 1.
     pub hourly_persistence: f64,
     /// What the market can clear at.
@@ -40,8 +76,7 @@ impl Outlook {
     }
     /// Mean of the prices expected; none where there are none.
     pub fn mean_price(&self) -> Option<f64> {
-        let sum: f64 = self.prices.iter().map(|price| mean(&level_prices(price))).sum();
-        (!self.prices.is_empty()).then(|| sum / self.prices.len() as f64)
+        self.prices.mean
     }
     /// The price of the interval bid for at each level, where it is forecast.
     pub(super) fn level_prices(&self) -> Option<LevelPrices> {
@@ -51,15 +86,16 @@ impl Outlook {
     /// than `longest_hours`. The first may be the rest of the interval's own run, as
     /// [`Outlook::run_under_way`] says.
     pub(super) fn steps(&self, longest_hours: f64) -> Vec<LevelStep> {
-        let mut steps: Vec<LevelStep> = Vec::new();
-        for price in &self.prices {
-            let prices = level_prices(price);
-            let fits = |last: &&mut LevelStep| {
-                last.prices_pico_per_wh == prices && last.hours + self.hours() <= longest_hours + 1e-9
-            };
-            match steps.last_mut().filter(fits) {
-                Some(last) => last.hours += self.hours(),
-                None => steps.push(LevelStep { prices_pico_per_wh: prices, hours: self.hours() }),
+        // The cast saturates, so that without a longest a run stays one.
+        let most = (((longest_hours + 1e-9) / self.hours()) as usize).max(1);
+        let mut steps = Vec::with_capacity(self.prices.runs.len() + 1);
+        for (prices_pico_per_wh, count) in &self.prices.runs {
+            let mut left = *count;
+            while left > 0 {
+                let taken = left.min(most);
+                let hours = hours(taken as i64 * self.interval_s);
+                steps.push(LevelStep { prices_pico_per_wh: *prices_pico_per_wh, hours });
+                left -= taken;
             }
         }
         steps
@@ -67,7 +103,7 @@ impl Outlook {
     /// Whether the price after the interval bid for is the interval's own: the rest of an hour of which
     /// it is a part, as a rule.
     pub(super) fn run_under_way(&self) -> bool {
-        self.price.is_some_and(|price| self.prices.first() == Some(&price))
+        self.price.is_some_and(|price| self.prices.each.first() == Some(&price))
     }
 }
 

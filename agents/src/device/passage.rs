@@ -121,6 +121,7 @@ mod tests {
             arrival: Some(time("18:00")),
             energy_need_wh: 9_000.0,
             unmet_eur_per_mwh: 1_000.0,
+            slows_over_wh: None,
         });
         let mut outlook = outlook(&[]);
         outlook.interval = Interval(UnixSeconds(hour * 3_600));

@@ -46,6 +46,10 @@ pub struct ChargerPreferences {
     /// What each MWh missing at departure costs the driver, in EUR/MWh.
     #[serde(default = "unmet_eur_per_mwh")]
     pub unmet_eur_per_mwh: f64,
+    /// Energy over which charging slows down towards a full battery, in Wh: with less than that to go,
+    /// power falls with what is left. Zero where it never does; where it isn't said, a fifth of the need.
+    #[serde(default)]
+    pub slows_over_wh: Option<f64>,
 }
 
 /// What the residents want of a heat pump, and the physics of what it heats.
@@ -138,6 +142,10 @@ impl Preferences {
             Preferences::Charger(wish) => &[
                 ((0.0..=1e6).contains(&wish.energy_need_wh), "energy_need_wh must lie in 0..=1000000"),
                 ((0.0..=1e6).contains(&wish.unmet_eur_per_mwh), "unmet_eur_per_mwh must lie in 0..=1000000"),
+                (
+                    wish.slows_over_wh.is_none_or(|over| (0.0..=1e6).contains(&over)),
+                    "slows_over_wh must lie in 0..=1000000",
+                ),
             ],
             Preferences::HeatPump(wish) => &heat_pump_rules(wish),
             Preferences::Generator(wish) => {

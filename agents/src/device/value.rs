@@ -9,9 +9,6 @@
 //! Here floating point is allowed: a bid is one party's own judgement and need not come out the
 //! same to the bit on another machine. What leaves the agent is integers.
 
-/// Slopes that a step adds: a purchase, a sale and the cuts at a band's edges. Room is left for them.
-const ADDED_BY_STEP: usize = 4;
-
 /// A run of stored energy with one marginal value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slope {
@@ -85,6 +82,32 @@ impl Store {
     fn selling(&self, price_pico_per_wh: f64) -> f64 {
         price_pico_per_wh * self.discharge_efficiency - self.wear_pico_per_wh
     }
+    /// What storing a watt-hour costs and taking one out earns, in a step of `hours` at a price.
+    ///
+    /// Where a negative price would make buying and selling at once pay (losses are then earned),
+    /// the two become one: the concave hull, which is what taking turns within the step earns.
+    pub(super) fn trading(&self, price_pico_per_wh: f64, hours: f64) -> (f64, f64) {
+        let (buy, sell) = (self.buying(price_pico_per_wh), self.selling(price_pico_per_wh));
+        let (intake_wh, outtake_wh) = (self.intake_wh(hours), self.outtake_wh(hours));
+        if buy < sell && outtake_wh > 0.0 {
+            let both = (buy * intake_wh + sell * outtake_wh) / (intake_wh + outtake_wh);
+            return (both, both);
+        }
+        (buy, sell)
+    }
+}
+
+impl Band {
+    /// By how much the penalty falls with one more watt-hour.
+    pub(super) fn slope_at(&self, energy_wh: f64) -> f64 {
+        if energy_wh < self.low_wh {
+            self.penalty_pico_per_wh
+        } else if energy_wh > self.high_wh {
+            -self.penalty_pico_per_wh
+        } else {
+            0.0
+        }
+    }
 }
 
 impl Value {
@@ -94,75 +117,20 @@ impl Value {
         Self { start_wh: least_wh, slopes: vec![Slope { value_pico_per_wh, length_wh }] }
     }
 
+    /// From the marginal values of runs that begin at `start_wh`, falling, and their lengths.
+    #[cfg(test)]
+    pub(super) fn of_slopes(start_wh: f64, slopes: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let slope = |(value_pico_per_wh, length_wh)| Slope { value_pico_per_wh, length_wh };
+        Self { start_wh, slopes: slopes.into_iter().map(slope).collect() }
+    }
+
     /// The value at the start of a step at this price, in which power can flow for `hours`, where
     /// `self` is the value after it.
-    pub fn before(self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
-        let beyond_bounds = self.unbounded_before(store, price_pico_per_wh, hours);
-        let slopes = beyond_bounds.between(store.least_wh, store.most_wh);
-        Self { start_wh: store.least_wh, slopes }
-    }
-
-    /// The same in `cells` equal parts of the store: as it is at their bounds, straight in between, hence
-    /// nowhere above what it is.
-    pub fn before_in_cells(self, store: &Store, price_pico_per_wh: f64, hours: f64, cells: usize) -> Self {
-        let beyond_bounds = self.unbounded_before(store, price_pico_per_wh, hours);
-        beyond_bounds.in_cells(store.least_wh, store.most_wh, cells)
-    }
-
-    fn unbounded_before(mut self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
+    pub fn before(mut self, store: &Store, price_pico_per_wh: f64, hours: f64) -> Self {
         self.penalise(store);
         self.trade(store, price_pico_per_wh, hours);
         self.let_pass(store);
-        self
-    }
-
-    fn in_cells(&self, least_wh: f64, most_wh: f64, cells: usize) -> Self {
-        let length_wh = (most_wh - least_wh) / cells as f64;
-        let Some((last, runs)) = self.slopes.split_last().filter(|_| length_wh > 0.0) else {
-            return Self::flat(least_wh, most_wh, 0.0);
-        };
-        let mut slopes = Vec::with_capacity(cells + ADDED_BY_STEP);
-        let mut runs = runs.iter();
-        // The last run goes on for ever.
-        let mut next = |end_wh: f64| match runs.next() {
-            Some(run) => (run.value_pico_per_wh, end_wh + run.length_wh),
-            None => (last.value_pico_per_wh, f64::INFINITY),
-        };
-        let (mut value_pico_per_wh, mut end_wh) = next(self.start_wh);
-        let (mut at_wh, each) = (least_wh, 1.0 / length_wh);
-        for cell in 1..=cells {
-            let bound_wh = least_wh + length_wh * cell as f64;
-            let mut worth = 0.0;
-            while end_wh < bound_wh {
-                worth += value_pico_per_wh * (end_wh - at_wh).max(0.0);
-                at_wh = at_wh.max(end_wh);
-                (value_pico_per_wh, end_wh) = next(end_wh);
-            }
-            worth += value_pico_per_wh * (bound_wh - at_wh);
-            at_wh = bound_wh;
-            slopes.push(Slope { value_pico_per_wh: worth * each, length_wh });
-        }
-        Self { start_wh: least_wh, slopes }
-    }
-
-    /// The weighted mean of values in the same cells.
-    pub fn mean(values: &[Value], weights: &[f64]) -> Self {
-        let Some(first) = values.first() else { return Self::flat(0.0, 0.0, 0.0) };
-        let mut mean = Self { start_wh: first.start_wh, slopes: first.slopes.clone() };
-        mean.slopes.iter_mut().for_each(|slope| slope.value_pico_per_wh = 0.0);
-        for (value, weight) in values.iter().zip(weights) {
-            for (sum, slope) in mean.slopes.iter_mut().zip(&value.slopes) {
-                sum.value_pico_per_wh += slope.value_pico_per_wh * weight;
-            }
-        }
-        mean
-    }
-
-    /// Moves by `part` of the way towards another value in the same cells.
-    pub fn approach(&mut self, other: &Value, part: f64) {
-        for (own, other) in self.slopes.iter_mut().zip(&other.slopes) {
-            own.value_pico_per_wh += (other.value_pico_per_wh - own.value_pico_per_wh) * part;
-        }
+        Self { start_wh: store.least_wh, slopes: self.between(store.least_wh, store.most_wh) }
     }
 
     /// `self` with the penalty of `store`'s band, as it counts at a step's end.
@@ -172,28 +140,16 @@ impl Value {
         self.cut_at(band.high_wh);
         let mut from_wh = self.start_wh;
         for slope in &mut self.slopes {
-            let middle_wh = from_wh + slope.length_wh / 2.0;
-            if middle_wh < band.low_wh {
-                slope.value_pico_per_wh += band.penalty_pico_per_wh;
-            } else if middle_wh > band.high_wh {
-                slope.value_pico_per_wh -= band.penalty_pico_per_wh;
-            }
+            slope.value_pico_per_wh += band.slope_at(from_wh + slope.length_wh / 2.0);
             from_wh += slope.length_wh;
         }
     }
 
     /// The best of buying and selling within one step: the energy bought and sold enters as two
     /// more slopes, which the falling order puts where they belong.
-    ///
-    /// Where a negative price would make buying and selling at once pay (losses are then earned),
-    /// the two become one slope: the concave hull, which is what taking turns within the step earns.
     fn trade(&mut self, store: &Store, price_pico_per_wh: f64, hours: f64) {
         let (intake_wh, outtake_wh) = (store.intake_wh(hours), store.outtake_wh(hours));
-        let (mut buy, mut sell) = (store.buying(price_pico_per_wh), store.selling(price_pico_per_wh));
-        if buy < sell && outtake_wh > 0.0 {
-            buy = (buy * intake_wh + sell * outtake_wh) / (intake_wh + outtake_wh);
-            sell = buy;
-        }
+        let (buy, sell) = store.trading(price_pico_per_wh, hours);
         self.start_wh -= intake_wh;
         self.insert(Slope { value_pico_per_wh: buy, length_wh: intake_wh });
         self.insert(Slope { value_pico_per_wh: sell, length_wh: outtake_wh });

@@ -30,7 +30,7 @@ use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
-use wire::entry::{Entry, SignedEnvelope};
+use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 use wire::message::{
     Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
@@ -207,8 +207,7 @@ impl SiteCore {
         for (place, setpoint) in &setpoints {
             if let Some(agent) = self.agents.get_mut(*place) {
                 match setpoint {
-                    Setpoint::Power(_) => agent.is_limited(true),
-                    Setpoint::OwnDefault => agent.is_limited(false),
+                    Setpoint::Power(_) | Setpoint::OwnDefault => agent.is_told(setpoint.power()),
                     Setpoint::Reactive(_) => {}
                 }
             }
@@ -222,32 +221,16 @@ impl SiteCore {
             Body::Forecast(forecast) => self.expectations.announce(&forecast),
             Body::QuantileForecast(forecast) => self.expectations.expect(forecast),
             Body::Firm(firm) => self.believe(message.id, &firm, out),
-            Body::Block(bytes) => self.follow_ledger(&bytes, out),
+            Body::Block(bytes) => {
+                let said = self.watch.follow(&mut self.chain, &self.config.standing, &bytes);
+                said.into_iter().for_each(|(event, text)| note(out, event, text));
+            }
             Body::DayAheadFirm(firm) => {
                 let taken = self.take_session(&firm, out);
                 let what = format!("day-ahead positions from {}", firm.session);
                 answer(message.id, taken, ("day-ahead-refused", what), out);
             }
             _ => {}
-        }
-    }
-
-    /// Deliveries its aggregator has put on the ledger must be of what the site was promised.
-    fn follow_ledger(&mut self, bytes: &[u8], out: &mut Effects) {
-        let decided = match self.chain.take(bytes) {
-            Ok(decided) => decided,
-            Err(error) => return note(out, "bad-block", error.to_string()),
-        };
-        let SiteConfig { standing, .. } = &self.config;
-        for (by, entry) in decided.iter().flat_map(|decided| decided.entries()) {
-            match entry {
-                Entry::Delivery(delivery) if *by == standing.aggregator => {
-                    if let Some((event, text)) = self.watch.settled(&standing.account, delivery) {
-                        note(out, event, text);
-                    }
-                }
-                _ => {}
-            }
         }
     }
 

@@ -170,7 +170,7 @@ mod tests {
         let occasion =
             Occasion { interval: interval(bid), read_at: UnixSeconds(900 * bid - 600), horizon: 10 };
         let outlook = told.outlook(&occasion, &parameters());
-        let all = outlook.price.iter().chain(&outlook.prices).map(|price| price.median().0 / 1_000_000);
+        let all = outlook.price.iter().chain(outlook.prices.each()).map(|price| price.median().0 / 1_000_000);
         assert_eq!(all.collect::<Vec<_>>(), expected, "for {bid}");
         assert_eq!(outlook.hourly_persistence, persistence);
     }

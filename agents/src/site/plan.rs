@@ -166,7 +166,7 @@ mod tests {
     fn car(worth: i64, height: i64, most: i64) -> Option<DeviceBid> {
         let points = [(20, most), (20, height), (worth, height), (worth, 0)];
         let block = Block { height: Milliwatt(height), setpoint_min: Milliwatt(height) };
-        Some(DeviceBid { curve: curve(&points), block: Some(block) })
+        Some(DeviceBid { curve: curve(&points), block: Some(block), setpoint_whole: None })
     }
 
     fn check(bid: &OwnBid, price: i64, power: i64, expected: &[Option<i64>]) {

@@ -23,6 +23,14 @@ impl Setpoint {
             Setpoint::Power(_) | Setpoint::OwnDefault => Setpoint::OwnDefault,
         }
     }
+
+    /// The real power asked for; none where the device is left to itself.
+    pub fn power(self) -> Option<Milliwatt> {
+        match self {
+            Setpoint::Power(power) => Some(power),
+            Setpoint::OwnDefault | Setpoint::Reactive(_) => None,
+        }
+    }
 }
 
 /// The setpoint by which a device takes `power` of its bid. Where export is full, more sun than was
@@ -31,11 +39,17 @@ pub fn setpoint_of(wish: &Preferences, power: Milliwatt, bid: &DeviceBid, export
     match wish {
         // All it could feed in needs no limit, and none lets it give more should the sky clear.
         Preferences::Generator(_) if power <= bid.curve.power_min() && !export_full => Setpoint::OwnDefault,
-        Preferences::Charger(_) if power > Milliwatt::ZERO => {
-            Setpoint::Power(bid.block.map_or(power, |block| power.max(block.setpoint_min)))
+        Preferences::Charger(_) if power > Milliwatt::ZERO && power >= bid.curve.power_max() => {
+            Setpoint::Power(bid.setpoint_whole.unwrap_or(power).max(least(bid)))
         }
+        Preferences::Charger(_) if power > Milliwatt::ZERO => Setpoint::Power(power.max(least(bid))),
         _ => Setpoint::Power(power),
     }
+}
+
+/// The least setpoint at which it runs.
+fn least(bid: &DeviceBid) -> Milliwatt {
+    bid.block.map_or(Milliwatt::ZERO, |block| block.setpoint_min)
 }
 
 /// Setpoints for one interval.
@@ -149,7 +163,15 @@ mod tests {
         };
         let curve = FlexCurve::new(points.iter().map(point).collect()).unwrap();
         let block = Some(Block { height: Milliwatt(300), setpoint_min: Milliwatt(1_400) });
-        assert_eq!(setpoint_of(wish, Milliwatt(power), &DeviceBid { curve, block }, export_full), expected);
+        assert_eq!(
+            setpoint_of(
+                wish,
+                Milliwatt(power),
+                &DeviceBid { curve, block, setpoint_whole: None },
+                export_full
+            ),
+            expected
+        );
     }
 
     #[test]
@@ -168,9 +190,27 @@ mod tests {
             arrival: None,
             energy_need_wh: 1.0,
             unmet_eur_per_mwh: 1.0,
+            slows_over_wh: None,
         });
         check_setpoint(&wish, &[(9, 300), (9, 0)], 0, Setpoint::Power(Milliwatt(0)));
         check_setpoint(&wish, &[(9, 300), (9, 0)], 300, Setpoint::Power(Milliwatt(1_400)));
         check_setpoint(&wish, &[(9, 3_000), (9, 0)], 2_000, Setpoint::Power(Milliwatt(2_000)));
+    }
+
+    #[test]
+    fn a_car_that_takes_all_it_bid_for_is_not_slowed_before_it_slows_itself() {
+        let wish = Preferences::Charger(ChargerPreferences {
+            departure: "07:00".to_owned().try_into().unwrap(),
+            energy_need_wh: 1.0,
+            unmet_eur_per_mwh: 1.0,
+            slows_over_wh: None,
+        });
+        let point = |price, power| Breakpoint { price: PicoEurPerWh(price), power: Milliwatt(power) };
+        let curve = FlexCurve::new(vec![point(9, 5_000), point(9, 0)]).unwrap();
+        let bid = DeviceBid { curve, block: None, setpoint_whole: Some(Milliwatt(7_000)) };
+        let setpoint = |power| setpoint_of(&wish, Milliwatt(power), &bid, false);
+        assert_eq!(setpoint(5_000), Setpoint::Power(Milliwatt(7_000)));
+        assert_eq!(setpoint(4_999), Setpoint::Power(Milliwatt(4_999)));
+        assert_eq!(setpoint(0), Setpoint::Power(Milliwatt::ZERO));
     }
 }

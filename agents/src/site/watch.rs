@@ -1,10 +1,12 @@
 //! What a site makes of the ledger: whether it was settled for what it was promised, and for nothing else. An
 //! aggregator that drops its bid, or invents one while it is silent, shows here.
 
+use super::standing::Standing;
+use crate::chain::Chain;
 use market::interval::Interval;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
-use wire::entry::DeliveryEntry;
+use wire::entry::{DeliveryEntry, Entry};
 use wire::party::Id;
 
 /// Intervals remembered.
@@ -48,6 +50,20 @@ impl Watch {
     /// A firm price was believed.
     pub fn promised(&mut self, interval: Interval, allocation: Milliwatt) {
         self.known.entry(interval).or_default().promised = Some(allocation);
+    }
+
+    /// A block, as it was broadcast: what of its deliveries does not fit, or that it is none.
+    pub fn follow(&self, chain: &mut Chain, standing: &Standing, bytes: &[u8]) -> Vec<Suspicion> {
+        let decided = match chain.take(bytes) {
+            Ok(decided) => decided,
+            Err(error) => return vec![("bad-block", error.to_string())],
+        };
+        let entries = decided.iter().flat_map(|decided| decided.entries());
+        let deliveries = entries.filter_map(|(by, entry)| match entry {
+            Entry::Delivery(delivery) if *by == standing.aggregator => Some(delivery),
+            _ => None,
+        });
+        deliveries.filter_map(|delivery| self.settled(&standing.account, delivery)).collect()
     }
 
     /// Its aggregator's delivery is decided.

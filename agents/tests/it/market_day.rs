@@ -268,7 +268,7 @@ fn a_market_that_knows_its_grid_clears_and_settles_in_five_rounds() {
     let decided = inspect::recorded(&played.assembly.borrow().decided);
     for of in decided.values() {
         let grid = of.clearing.as_ref().and_then(|clearing| clearing.grid.as_ref()).unwrap();
-        assert!(grid.flows.iter().skip(1).any(|flow| flow.reactive.0 > 0), "{grid:?}");
+        assert!(grid.flows.iter().skip(1).any(|flow| flow.reactive.0 != 0), "{grid:?}");
         // Losses are weighed, so prices differ even where no limit binds.
         assert!(grid.prices.iter().any(|price| *price != grid.prices[0]), "{grid:?}");
     }

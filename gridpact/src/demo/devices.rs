@@ -183,6 +183,7 @@ pub fn charger_wish(
         arrival: size.stay.map(|stay| time(stay.arrival_s)).transpose()?,
         energy_need_wh: need.kwh() * 1e3,
         unmet_eur_per_mwh: 1_000.0,
+        slows_over_wh: None,
     })
 }
 

@@ -8,7 +8,7 @@
 use super::PARAMETERS;
 use crate::neighbourhood::day::INTERVAL_S as PRICE_INTERVAL_S;
 use agents::device::levels::{LEVELS, WEIGHTS};
-use agents::device::PriceQuantiles;
+use agents::device::{PriceQuantiles, Prospect};
 use market::units::PicoEurPerWh;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -62,7 +62,7 @@ impl Prices {
     }
 
     /// What is expected of the intervals after the one with this number, by the forecast of its hour.
-    pub fn expected_after(&self, number: usize) -> Vec<PriceQuantiles> {
+    pub fn expected_after(&self, number: usize) -> Prospect {
         let end = (number / INTERVALS_PER_HOUR + 1 + HOURS_AHEAD) * INTERVALS_PER_HOUR;
         self.expected.iter().take(end).skip(number + 1).copied().collect()
     }
@@ -117,7 +117,7 @@ mod tests {
     fn a_forecast_reaches_a_day_beyond_its_hour() {
         let prices = Prices::draw(&day(), 1);
         for (number, expected) in [(0, 25 * 12 - 1), (11, 25 * 12 - 12), (12, 25 * 12 - 1)] {
-            assert_eq!(prices.expected_after(number).len(), expected);
+            assert_eq!(prices.expected_after(number).each().len(), expected);
         }
     }
 }

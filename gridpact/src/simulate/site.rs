@@ -113,7 +113,7 @@ impl Site {
     pub fn act(&mut self, now: UnixSeconds, hold_s: u16) {
         for (place, setpoint) in &self.orders {
             if let Some(agent) = self.agents.get_mut(*place) {
-                agent.is_limited(matches!(setpoint, Setpoint::Power(_)));
+                agent.is_told(setpoint.power());
             }
             if let Some(device) = self.household.equipment_mut().get_mut(*place) {
                 device.obey(now, *setpoint, hold_s);
