@@ -15,8 +15,7 @@ use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
 use std::collections::{BTreeMap, HashMap};
-use wire::entry::{ClearingEntry, DayAheadEntry, DeliveryEntry, Entry};
-use wire::message::day_ahead::DayAheadFirm;
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
 use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
 use wire::party::{Id, PartyId, Role};
 
@@ -78,7 +77,7 @@ pub struct AggregatorSettings {
 
 /// What a message was about; kept in its tag, and told from a refusal.
 #[derive(Clone, Copy)]
-enum Said {
+pub(super) enum Said {
     BidsCommitted = 1,
     Demand = 2,
     FinalDemand = 3,
@@ -155,7 +154,7 @@ impl AggregatorCore {
         if due && !self.sites.is_empty() {
             effects.extend(self.close_gate(next));
         }
-        effects.extend(self.close_session(now));
+        effects.extend(self.day_ahead.iter_mut().flat_map(|desk| desk.on_time(now, &self.sites)));
         let interval_s = self.parameters.interval_s;
         for trading in self.trading.values_mut() {
             if now.market >= trading.interval().end(interval_s) {
@@ -179,23 +178,6 @@ impl AggregatorCore {
         if silent > 0 {
             let text = format!("{silent} of {} sites did not bid for {interval}", self.sites.len());
             effects.push(Effect::Note { event: "silent-sites", text });
-        }
-        effects
-    }
-
-    /// The next day-ahead session's gate, when it is due.
-    fn close_session(&mut self, now: Now) -> Effects {
-        let Some((commitment, silent)) =
-            self.day_ahead.as_mut().and_then(|desk| desk.close_when_due(now, &self.sites))
-        else {
-            return Vec::new();
-        };
-        let session = commitment.session;
-        let mut effects = vec![self.to_dso(Said::Session, session, Body::DayAheadCommitted(commitment))];
-        if silent > 0 {
-            let sites = self.sites.len();
-            let text = format!("{silent} of {sites} sites did not bid for the session of {session}");
-            effects.push(Effect::Note { event: "day-ahead-silent-sites", text });
         }
         effects
     }
@@ -247,18 +229,13 @@ impl AggregatorCore {
     }
 
     fn on_day_ahead(&mut self, now: Now, message: &Incoming) -> Result<Effects, String> {
-        let sender = &message.id.sender;
-        let site = self.site(sender).cloned();
-        let none = || format!("an aggregator takes no {} from {sender}", message.body.kind());
-        let desk = self.day_ahead.as_mut().ok_or_else(none)?;
-        match &message.body {
-            Body::DayAheadBid(bid) => desk.bid(now, &site?, bid, message).map(|()| Vec::new()),
-            said if *sender == self.dso => {
-                let (session, answer) = desk.answer(said)?;
-                Ok(vec![self.to_dso(Said::Session, session, answer)])
-            }
-            _ => Err(none()),
-        }
+        let site = self.site(&message.id.sender).cloned();
+        let none = || format!("this market has no day ahead, and {} is of one", message.body.kind());
+        self.day_ahead.as_mut().ok_or_else(none)?.on_message(
+            now,
+            site.as_ref().map_err(Clone::clone),
+            message,
+        )
     }
 
     fn on_setpoints(&mut self, sender: &PartyId, report: &SetpointReport) -> Result<Effects, String> {
@@ -304,7 +281,10 @@ impl AggregatorCore {
                         trading.delivered();
                     }
                 }
-                Entry::DayAhead(session) => effects.extend(self.on_session(&decided, index, session)),
+                Entry::DayAhead(session) => {
+                    let desk = self.day_ahead.iter_mut();
+                    effects.extend(desk.flat_map(|desk| desk.on_decided(&decided, index, session)));
+                }
                 Entry::Delivery(_) | Entry::Transfer(_) => {}
             }
         }
@@ -337,29 +317,6 @@ impl AggregatorCore {
                 })
                 .collect(),
         }
-    }
-
-    fn on_session(&mut self, decided: &Decided, index: usize, entry: &DayAheadEntry) -> Effects {
-        let Some(desk) = &mut self.day_ahead else { return Vec::new() };
-        let session = entry.session;
-        let differs = |text| vec![Effect::Note { event: "day-ahead-differs", text }];
-        let (firm, file) = match desk.decided(decided, index, entry) {
-            Err(reason) => return differs(reason),
-            Ok(None) => return Vec::new(),
-            Ok(Some(decided)) => (decided.firm, decided.positions.encode()),
-        };
-        let store = match file {
-            Ok(bytes) => Effect::Own(AggregatorAct::StorePositions { session, bytes }),
-            Err(error) => Effect::Note { event: "positions-not-stored", text: error.to_string() },
-        };
-        let send = |(site, firm): (PartyId, DayAheadFirm)| Effect::Send {
-            interval: session,
-            tag: tag(Said::Positions, session),
-            body: Body::DayAheadFirm(firm),
-            recipient: Some(site.clone()),
-            acknowledged_by: vec![site],
-        };
-        std::iter::once(store).chain(firm.into_iter().map(send)).collect()
     }
 
     fn deliver_when_due(&mut self, now: Now, interval: Interval) -> Effects {
@@ -452,7 +409,7 @@ impl RoleCore for AggregatorCore {
     }
 }
 
-fn tag(said: Said, interval: Interval) -> u64 {
+pub(super) fn tag(said: Said, interval: Interval) -> u64 {
     (interval.start().0 as u64) << 3 | said as u64
 }
 

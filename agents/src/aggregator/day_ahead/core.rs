@@ -5,9 +5,10 @@ use super::book::DayAheadBook;
 use super::fixed::FixedSession;
 use super::held::{Held, PositionsFile};
 use super::trading::{DecidedSession, SessionTrading};
+use crate::aggregator::core::{tag, AggregatorAct, Said};
 use crate::chain::Decided;
-use crate::core::{Incoming, Now};
-use crate::roster::{RosterError, SiteEntry};
+use crate::core::{Effect, Incoming, Now};
+use crate::roster::{self, RosterError, SiteEntry};
 use ledger::genesis::Genesis;
 use market::day_ahead::rules::DayAheadRules;
 use market::feeder::Tree;
@@ -16,12 +17,14 @@ use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
 use std::collections::{BTreeMap, HashMap};
 use wire::entry::{DayAheadEntry, SitePosition};
-use wire::message::day_ahead::{DayAheadBid, DayAheadCommitted};
+use wire::message::day_ahead::{DayAheadCommitted, DayAheadFirm};
 use wire::message::Body;
-use wire::party::Id;
+use wire::party::{Id, PartyId, Role};
 
 /// Sessions remembered, the one that is being delivered among them.
 const KEPT_SESSIONS: usize = 4;
+
+type Effects = Vec<Effect<AggregatorAct>>;
 
 /// What a desk goes by.
 pub(in crate::aggregator) struct DeskSettings {
@@ -35,6 +38,8 @@ pub(in crate::aggregator) struct DeskSettings {
     pub bus_index: HashMap<String, u32>,
     /// The feeder's order, in which sessions' prices stand.
     pub tree: Tree,
+    /// The DSO.
+    pub dso: PartyId,
     /// Secret from which bids' salts follow.
     pub seed: [u8; 32],
 }
@@ -43,7 +48,7 @@ impl DeskSettings {
     /// What an aggregator of this genesis goes by; none where it has no day-ahead market.
     ///
     /// # Errors
-    /// Where the feeder is no tree.
+    /// Where the feeder is no tree, or there is no DSO.
     pub fn of(genesis: &Genesis, seed: [u8; 32]) -> Result<Option<Self>, RosterError> {
         let Some(rules) = genesis.day_ahead else { return Ok(None) };
         Ok(Some(Self {
@@ -52,6 +57,7 @@ impl DeskSettings {
             price_tolerance: genesis.price_tolerance(),
             bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
             tree: genesis.feeder.tree().map_err(RosterError::Feeder)?,
+            dso: roster::only(genesis, Role::Dso)?,
             seed,
         }))
     }
@@ -73,8 +79,19 @@ impl DayAheadDesk {
         Self { settings, book, sessions, held: Held::new(held), closed: None }
     }
 
-    /// The next session's commitment, once its gate has closed, and how many of `sites` did not bid for it.
-    pub fn close_when_due(
+    /// Time has passed: the next session's commitment, once its gate has closed.
+    pub fn on_time(&mut self, now: Now, sites: &BTreeMap<Id, SiteEntry>) -> Effects {
+        let Some((commitment, silent)) = self.close_when_due(now, sites) else { return Vec::new() };
+        let session = commitment.session;
+        let mut effects = vec![self.to_dso(session, Body::DayAheadCommitted(commitment))];
+        if silent > 0 {
+            let text = format!("{silent} of {} sites did not bid for the session of {session}", sites.len());
+            effects.push(Effect::Note { event: "day-ahead-silent-sites", text });
+        }
+        effects
+    }
+
+    fn close_when_due(
         &mut self,
         now: Now,
         sites: &BTreeMap<Id, SiteEntry>,
@@ -98,28 +115,44 @@ impl DayAheadDesk {
         Some((commitment, silent))
     }
 
-    /// Takes a site's bid.
+    /// Takes a message about a session; `site` is its sender where that is one of ours.
     ///
     /// # Errors
-    /// In words, the rule it breaks.
-    pub fn bid(
+    /// In words, why it is refused.
+    pub fn on_message(
         &mut self,
         now: Now,
-        site: &SiteEntry,
-        bid: &DayAheadBid,
+        site: Result<&SiteEntry, String>,
         message: &Incoming,
-    ) -> Result<(), String> {
+    ) -> Result<Effects, String> {
+        let (sender, evidence) = (&message.id.sender, (&message.id, &message.raw));
         let DeskSettings { rules, parameters, .. } = &self.settings;
-        self.book
-            .take((rules, parameters), now.market, site, bid, (&message.id, &message.raw))
-            .map_err(|error| error.to_string())
+        match &message.body {
+            Body::DayAheadBid(bid) => {
+                let taken = self.book.take((rules, parameters), now.market, site?, bid, evidence);
+                taken.map(|()| Vec::new()).map_err(|error| error.to_string())
+            }
+            said if *sender == self.settings.dso => {
+                let (session, answer) = self.answer(said)?;
+                Ok(vec![self.to_dso(session, answer)])
+            }
+            other => Err(format!("an aggregator takes no {} from {sender}", other.kind())),
+        }
+    }
+
+    fn to_dso(&self, session: Interval, body: Body) -> Effect<AggregatorAct> {
+        let dso = &self.settings.dso;
+        Effect::Send {
+            body,
+            interval: session,
+            recipient: Some(dso.clone()),
+            acknowledged_by: vec![dso.clone()],
+            tag: tag(Said::Session, session),
+        }
     }
 
     /// What the DSO is answered to what it says about a session.
-    ///
-    /// # Errors
-    /// In words, why it is not.
-    pub fn answer(&mut self, said: &Body) -> Result<(Interval, Body), String> {
+    fn answer(&mut self, said: &Body) -> Result<(Interval, Body), String> {
         let DeskSettings { parameters, price_tolerance, .. } = &self.settings;
         let session = match said {
             Body::DayAheadQuestion(question) => question.session,
@@ -138,11 +171,30 @@ impl DayAheadDesk {
         Ok((session, answer))
     }
 
-    /// A session is decided: each site's positions, the first time this is said of one we were awarded.
-    ///
-    /// # Errors
-    /// In words: what was decided is not what we were awarded, or gives no proof.
-    pub fn decided(
+    /// A session is decided by the entry at `index` of a block: each site is told what it bought and sold.
+    pub fn on_decided(&mut self, decided: &Decided, index: usize, entry: &DayAheadEntry) -> Effects {
+        let session = entry.session;
+        let (firm, file) = match self.decide(decided, index, entry) {
+            Err(text) => return vec![Effect::Note { event: "day-ahead-differs", text }],
+            Ok(None) => return Vec::new(),
+            Ok(Some(decided)) => (decided.firm, decided.positions.encode()),
+        };
+        let store = match file {
+            Ok(bytes) => Effect::Own(AggregatorAct::StorePositions { session, bytes }),
+            Err(error) => Effect::Note { event: "positions-not-stored", text: error.to_string() },
+        };
+        let send = |(site, firm): (PartyId, DayAheadFirm)| Effect::Send {
+            interval: session,
+            tag: tag(Said::Positions, session),
+            body: Body::DayAheadFirm(firm),
+            recipient: Some(site.clone()),
+            acknowledged_by: vec![site],
+        };
+        std::iter::once(store).chain(firm.into_iter().map(send)).collect()
+    }
+
+    /// Each site's positions, the first time this is said of a session we were awarded.
+    fn decide(
         &mut self,
         decided: &Decided,
         index: usize,

@@ -99,6 +99,7 @@ impl Session {
             objective: Objective::default(),
             reactive: vec![Millivar(0); tree.order.len()],
             tolerances: Default::default(),
+            reactive_full_price: None,
         };
         let terms = DayAheadTerms::new(&grid, (problem.interval_hours * 3_600.0) as i64).unwrap();
         let supplies = problem.supplies.iter().map(|supply| published_supply(supply).unwrap()).collect();
