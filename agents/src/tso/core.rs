@@ -9,7 +9,7 @@ use market::curve::{Breakpoint, CurveError};
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry};
@@ -42,6 +42,7 @@ pub struct TsoCore {
     forecast_at: Option<Interval>,
     supplied: Option<Interval>,
     trading: Option<Trading>,
+    emission: MicrogramPerWh,
 }
 
 /// Where import comes from a wholesale market.
@@ -69,7 +70,13 @@ impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
-        Self { parameters, dso, prices, terms, forecast_at: None, supplied: None, trading: None }
+        let emission = MicrogramPerWh::ZERO;
+        Self { parameters, dso, prices, terms, forecast_at: None, supplied: None, trading: None, emission }
+    }
+
+    /// States that a watt-hour of import emits so much.
+    pub fn emitting(self, emission: MicrogramPerWh) -> Self {
+        Self { emission, ..self }
     }
 
     /// Sells to `dso` what the wholesale market sells, and takes awards there for what `chain` decides.
@@ -202,7 +209,7 @@ impl TsoCore {
 
     fn offer(&self, interval: Interval, curve: SupplyCurve) -> Effect<TsoAct> {
         Effect::Send {
-            body: Body::Supply(Supply { interval, curve }),
+            body: Body::Supply(Supply { interval, curve, emission: self.emission }),
             interval,
             recipient: Some(self.dso.clone()),
             acknowledged_by: vec![self.dso.clone()],
