@@ -57,7 +57,12 @@ impl Chain {
     /// # Errors
     /// Where the genesis has no encoding.
     pub fn new(genesis: &Genesis) -> Result<Self, CborError> {
-        Ok(Self { verifier: Verifier::new(genesis)?, seen: BTreeSet::new() })
+        Ok(Self::of(Verifier::new(genesis)?))
+    }
+
+    /// Follows the ledger whose votes `verifier` checks.
+    pub fn of(verifier: Verifier) -> Self {
+        Self { verifier, seen: BTreeSet::new() }
     }
 
     /// Takes a block as it was broadcast. The first valid copy counts; later ones give none.

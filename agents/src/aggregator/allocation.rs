@@ -111,7 +111,7 @@ impl Allocated {
         let root = self.tree.root();
         FinalDemand {
             interval: fixed.interval,
-            bids_root: fixed.root,
+            bids_root: fixed.root(),
             rounds,
             allocations_root: root.hash,
             import: root.import,
@@ -138,6 +138,7 @@ impl Allocated {
             parts: parts(&at.bus).map(Box::new),
             allocation: self.allocations[place],
             path,
+            bid_path: fixed.path(place)?,
             finality: finality.clone(),
         })
     }

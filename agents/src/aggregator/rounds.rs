@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::salted_bid_hash;
-use wire::message::BidsCommitted;
+use wire::message::{BidPath, BidsCommitted};
 use wire::party::{Id, PartyId};
 
 /// One bid that can no longer change.
@@ -33,8 +33,8 @@ pub struct FixedBids {
     pub interval: Interval,
     /// In order of account.
     pub bids: Vec<FixedBid>,
-    /// Merkle root over the salted hashes, in that order.
-    pub root: Hash32,
+    /// Merkle tree over the salted hashes, in that order.
+    tree: merkle::Tree,
     /// By bus, the places of its sites in `bids`. A bus whose sites are all silent has none.
     pub places: BTreeMap<String, Vec<usize>>,
 }
@@ -64,13 +64,24 @@ impl FixedBids {
                 bid_hash: salted_bid_hash(&salt, &bid.raw),
             });
         }
-        let leaves: Vec<Hash32> = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
-        Self { interval, bids, root: merkle::root(&leaves), places }
+        let leaves = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
+        Self { interval, bids, tree: merkle::Tree::build(leaves), places }
     }
 
     /// What is said to the DSO at gate closure.
     pub fn commitment(&self) -> BidsCommitted {
         let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
-        BidsCommitted { interval: self.interval, bids_root: self.root, bid_count }
+        BidsCommitted { interval: self.interval, bids_root: self.root(), bid_count }
+    }
+
+    /// The bids' root.
+    pub fn root(&self) -> Hash32 {
+        self.tree.root()
+    }
+
+    /// From the bid at `place` to the root.
+    pub fn path(&self, place: usize) -> Option<BidPath> {
+        let siblings = self.tree.proof(place)?;
+        Some(BidPath { place: place as u64, count: self.tree.size() as u64, siblings })
     }
 }

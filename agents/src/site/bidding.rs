@@ -21,6 +21,8 @@ pub struct OwnBid {
     pub devices: Vec<Option<DeviceBid>>,
     /// The signed bid as it went out, once it did.
     pub envelope: Option<SignedEnvelope>,
+    /// Whether the aggregator has said that it has it.
+    pub taken: bool,
 }
 
 /// A device left out of a bid, by its place, and why.
@@ -54,7 +56,7 @@ pub fn make_bid(
     let base = base_load::curve(&base_load.into(), outlook.range)?;
     let total = sum(std::iter::once(&base).chain(devices.iter().flatten().map(|bid| &bid.curve)))?;
     let curve = clamp(&total, -connection, connection)?;
-    Ok((OwnBid { interval: outlook.interval, curve, base, devices, envelope: None }, left_out))
+    Ok((OwnBid { interval: outlook.interval, curve, base, devices, envelope: None, taken: false }, left_out))
 }
 
 /// What flows at the connection besides the devices that answered.

@@ -10,6 +10,8 @@ use super::plan::{plan, Allocation, Rules};
 use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
+use super::watch::Watch;
+use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::base_load::{BaseLoad, Tariff};
 use crate::device::ladder::PriceRange;
@@ -68,6 +70,8 @@ pub struct SiteCore {
     firm: BTreeMap<Interval, (Allocation, Orders)>,
     schedule: Schedule,
     metering: Metering,
+    chain: Chain,
+    watch: Watch,
 }
 
 impl RoleCore for SiteCore {
@@ -109,6 +113,8 @@ impl SiteCore {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
             schedule: Schedule::new(config.patience),
+            chain: Chain::of(config.verifier.clone()),
+            watch: Watch::default(),
             config,
             agents,
             here: None,
@@ -128,6 +134,7 @@ impl SiteCore {
         if self.here.is_none_or(|before| before < here) {
             let first = self.here.replace(here).is_none();
             self.count(now, here, out);
+            self.watch.enter(here, parameters.interval_s);
             if !first {
                 self.enter(here, out);
             }
@@ -192,6 +199,10 @@ impl SiteCore {
             Body::Forecast(forecast) => self.expectations.announce(&forecast),
             Body::QuantileForecast(forecast) => self.expectations.expect(forecast),
             Body::Firm(firm) => self.believe(message.id, &firm, out),
+            Body::Block(bytes) => {
+                let said = self.watch.follow(&mut self.chain, &self.config.standing, &bytes);
+                said.into_iter().for_each(|(event, text)| note(out, event, text));
+            }
             _ => {}
         }
     }
@@ -223,6 +234,7 @@ impl SiteCore {
         let parts = parts.map_or_else(|| "of parts unknown".to_owned(), |parts| parts.real.to_string());
         let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
         note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
+        self.watch.promised(firm.interval, allocation.power);
         let orders = self.orders(firm.interval, allocation, bids[place]);
         self.firm.insert(firm.interval, (allocation, orders.clone()));
         if firm.interval == here {
@@ -254,8 +266,15 @@ impl SiteCore {
 
     fn answered(&mut self, tag: u64, verdict: Verdict, out: &mut Effects) {
         let Some((about, interval)) = About::of(tag) else { return };
-        if about == About::Reading {
-            self.metering.confirmed(interval);
+        match (about, &verdict) {
+            (About::Reading, _) => self.metering.confirmed(interval),
+            (About::Bid, Verdict::Accepted) => {
+                self.watch.bid_taken(interval);
+                if let Some(bid) = self.bids.get_mut(&interval) {
+                    bid.taken = true;
+                }
+            }
+            _ => {}
         }
         if let Verdict::Refused(reason) = verdict {
             note(out, about.refused(), format!("about the {interval}: {reason}"));

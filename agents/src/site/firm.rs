@@ -1,5 +1,5 @@
 //! What a site checks before it believes a firm price: that the validators decided it, that its own
-//! bid lies under its aggregator's root with this allocation, and that the allocation is its own
+//! bid lies under both of its aggregator's roots, with this allocation, and that the allocation is its own
 //! demand at the price, with the same share of the step as everybody else at its bus, and that the
 //! price is made of what it is told.
 
@@ -15,8 +15,9 @@ use market::units::{Milliwatt, PicoEurPerWh};
 use thiserror::Error;
 use wire::entry::{ClearingEntry, Entry};
 use wire::envelope::open;
+use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
-use wire::message::{Body, BusAward, FinalDemand, Firm};
+use wire::message::{BidPath, Body, BusAward, FinalDemand, Firm};
 use wire::party::{PartyId, Role};
 use wire::topic::Topic;
 
@@ -67,6 +68,17 @@ pub enum FirmError {
         /// The allocation told.
         allocation: Milliwatt,
     },
+    /// An older bid of the site's was cleared, although its aggregator had taken a newer one.
+    #[error("a bid of ours for the {older} was cleared, and one for the {newer} had been taken")]
+    Replaced {
+        /// The bid cleared.
+        older: Interval,
+        /// The bid that should have been.
+        newer: Interval,
+    },
+    /// The bid is not among those fixed before the first question about prices.
+    #[error("our bid does not lie under the root that the aggregator fixed its bids by")]
+    NotCommitted,
     /// The allocation is nothing the site bid for at this price.
     #[error("{allocation} is not within our demand at {price}, from {low} to {high}")]
     NotBid {
@@ -117,6 +129,7 @@ pub fn check_firm(
     check_award(standing, &clearing, &demand, &firm.bus)?;
     check_parts(standing, &clearing, firm)?;
     let bid = cleared_bid(standing, firm, &demand, bids)?;
+    check_committed(firm, &demand, bids[bid])?;
     check_share(bids[bid].curve.demand_within(firm.bus.price, standing.price_tolerance), firm)?;
     let export_full = is_export_full(standing, &clearing, firm.bus.price);
     Ok((Allocation { price: firm.bus.price, power: firm.allocation, export_full }, bid))
@@ -187,7 +200,23 @@ fn cleared_bid(
             verify(&leaf, &firm.path, &root)
         })
     };
-    bids.iter().position(lies_under).ok_or(FirmError::NotUnderRoot { allocation: firm.allocation })
+    let place = bids.iter().position(lies_under);
+    let place = place.ok_or(FirmError::NotUnderRoot { allocation: firm.allocation })?;
+    // Newer ones it may never have heard of; of one it has taken, it has.
+    match bids[..place].iter().find(|bid| bid.taken) {
+        Some(newer) => Err(FirmError::Replaced { older: bids[place].interval, newer: newer.interval }),
+        None => Ok(place),
+    }
+}
+
+/// The bid must lie under the root that was fixed before the first question, as well as under that of the
+/// allocations.
+fn check_committed(firm: &Firm, demand: &FinalDemand, bid: &OwnBid) -> Result<(), FirmError> {
+    let BidPath { place, count, siblings } = &firm.bid_path;
+    let leaf = bid.envelope.as_ref().map(|bid| salted_bid_hash(&firm.path.salt, bid));
+    let leaf = leaf.map(|hash| merkle::leaf_hash(&hash.0));
+    let lies_under = |leaf| merkle::verify_inclusion(&leaf, *place, *count, siblings, &demand.bids_root);
+    leaf.is_some_and(lies_under).then_some(()).ok_or(FirmError::NotCommitted)
 }
 
 /// Within a milliwatt of the exact share of the step, which is as near as [`market::share::split`]
@@ -226,6 +255,7 @@ mod tests {
             parts: None,
             allocation: Milliwatt(allocation),
             path: Default::default(),
+            bid_path: Default::default(),
             finality: Default::default(),
         };
         assert_eq!(check_share(demand(own), &firm).is_ok(), valid, "{own:?} {allocation}");

@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod shell;
 pub mod standing;
 mod tag;
+mod watch;
 
 #[cfg(test)]
 mod scenarios;

@@ -154,6 +154,7 @@ mod tests {
             base: curve(&[(0, base)]),
             devices: devices.to_vec(),
             envelope: None,
+            taken: false,
         }
     }
 

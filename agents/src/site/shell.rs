@@ -7,6 +7,7 @@ use super::lane::Lane;
 use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
+use super::watch::validators_heard;
 use crate::roster::RosterError;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use futures::future::join_all;
@@ -52,8 +53,10 @@ pub async fn start(
         lanes.push(Lane::start(device, answer_within));
         devices.push((name, site_device.preferences));
     }
+    let standing = Standing::of(genesis, common.signer.party())?;
+    let account = standing.account.clone();
     let core = SiteCore::new(SiteConfig {
-        standing: Standing::of(genesis, common.signer.party())?,
+        standing,
         parameters: genesis.parameters,
         verifier: Verifier::new(genesis).map_err(RosterError::from)?,
         devices,
@@ -65,13 +68,13 @@ pub async fn start(
         lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
         ordered: None,
     };
-    let connection = Connection {
-        subscriptions: vec![
-            genesis.network.filter_broadcast(Role::Tso, "forecast"),
-            genesis.network.filter_broadcast(Role::Forecaster, "quantile-forecast"),
-        ],
-        queue: QUEUE,
-    };
+    let validators = crate::roster::parties(genesis, Role::Validator);
+    let heard = validators_heard(&validators, &account);
+    let blocks = heard.into_iter().map(|validator| genesis.network.broadcast_by(validator, "block"));
+    let forecasts = [(Role::Tso, "forecast"), (Role::Forecaster, "quantile-forecast")];
+    let forecasts = forecasts.map(|(role, kind)| genesis.network.filter_broadcast(role, kind));
+    let subscriptions = forecasts.into_iter().chain(blocks).collect();
+    let connection = Connection { subscriptions, queue: QUEUE };
     shell::start(common, core, performer, connection)
 }
 

@@ -270,6 +270,7 @@ fn check_demand(
         return Err(wrong("its allocations are not its import less its export"));
     }
     Ok(AwardRecord {
+        bids_root: demand.bids_root,
         allocations_root: demand.allocations_root,
         import: demand.import,
         export: demand.export,

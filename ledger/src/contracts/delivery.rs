@@ -10,6 +10,8 @@ use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{DeliveryEntry, SiteDelivery};
+use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{SumLeaf, SumTree};
 use wire::party::Id;
 
@@ -62,6 +64,10 @@ pub enum DeliveryRefusal {
     /// The commitments are not those under the root signed before the interval.
     #[error("the commitments are not those under the aggregator's allocations root")]
     Root,
+    /// The bids committed to are not those that allocations were made for: one was dropped, put in or
+    /// replaced in between.
+    #[error("the bids are not those under the root that the aggregator fixed before it was asked")]
+    Bids,
     /// The commitments at a bus are not what was allocated there.
     #[error("bus {bus:?}: commitments of {committed} mW, and {allocated} was allocated")]
     Bus {
@@ -99,6 +105,7 @@ impl DeliveryRefusal {
             DeliveryRefusal::Order { .. } | DeliveryRefusal::OtherSite { .. } => "sites",
             DeliveryRefusal::Implausible { .. } => "implausible-reading",
             DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } => "root",
+            DeliveryRefusal::Bids => "bids",
             DeliveryRefusal::Amount { .. } | DeliveryRefusal::Payments { .. } => "amount",
         }
     }
@@ -156,8 +163,8 @@ fn check_sites<'a>(
     found.collect()
 }
 
-/// The commitments are the leaves of the tree the aggregator signed, and add up at every bus to
-/// what was allocated there: none can be moved to a bus with another price.
+/// The commitments are the leaves of the tree the aggregator signed, over the bids it had fixed before, and
+/// add up at every bus to what was allocated there: none can be moved to a bus with another price.
 fn check_commitments(
     rules: &Rules,
     award: &AwardRecord,
@@ -172,6 +179,10 @@ fn check_commitments(
     let root = SumTree::build(&sites.iter().map(leaf).collect::<Vec<_>>()).root();
     if (root.hash, root.import, root.export) != (award.allocations_root, award.import, award.export) {
         return Err(DeliveryRefusal::Root);
+    }
+    let bids: Vec<Hash32> = sites.iter().map(|site| merkle::leaf_hash(&site.bid_hash.0)).collect();
+    if merkle::root(&bids) != award.bids_root {
+        return Err(DeliveryRefusal::Bids);
     }
     let mut committed: BTreeMap<u32, i128> = award.buses.keys().map(|bus| (*bus, 0)).collect();
     for (site, rule) in sites.iter().zip(found) {

@@ -12,6 +12,7 @@ pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
     let mut awards = Vec::new();
     for (aggregator, award) in &record.awards {
         put_name(&mut awards, aggregator);
+        awards.extend(award.bids_root.0);
         awards.extend(award.allocations_root.0);
         awards.extend(award.import.0.to_be_bytes());
         awards.extend(award.export.0.to_be_bytes());

@@ -44,6 +44,8 @@ pub struct IntervalRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwardRecord {
+    /// Root over its bids, committed before the first question about prices.
+    pub bids_root: Hash32,
     /// Root of the Merkle-sum tree over its sites' allocations.
     pub allocations_root: Hash32,
     /// Sum of the allocations that import.

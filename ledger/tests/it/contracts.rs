@@ -1,6 +1,6 @@
 //! What contracts take and refuse, and that a refused entry leaves no trace.
 
-use crate::day::{absurd_energy, clearing, delivery, next_interval, Draft};
+use crate::day::{absurd_energy, bids_root, clearing, delivery, leaves, next_interval, Draft};
 use crate::world::{id, party, transfer, World};
 use ledger::contracts::apply;
 use ledger::execute::OpenedEntry;
@@ -11,6 +11,7 @@ use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, TransferEntry};
+use wire::merkle_sum::SumLeaf;
 use wire::party::{Id, Role};
 
 fn run(world: &World, state: &mut State, opened: &OpenedEntry) -> Result<BTreeMap<Id, i64>, &'static str> {
@@ -212,6 +213,28 @@ fn a_delivery_that_is_not_what_was_signed_is_refused() {
     check_delivery(|entry| entry.sites[0].commitment += Milliwatt(1), "root");
     check_delivery(|entry| entry.sites[0].bid_hash.0[0] ^= 1, "root");
     check_delivery(|entry| entry.sites[0].energy = Some(absurd_energy()), "implausible-reading");
+}
+
+/// Bids as they were fixed before the prices; agg-1 then allocates to those of sites 1 and 2.
+fn check_bids(fixed: impl FnOnce(&mut Vec<SumLeaf>), expected: Result<(), &'static str>) {
+    let world = World::new(1);
+    let mut state = world.chain().state;
+    let mut bids = leaves("agg-1");
+    fixed(&mut bids);
+    let by_dso = clearing(&world, |draft| draft.demands[0].1.bids_root = bids_root(&bids));
+    run(&world, &mut state, &by_dso).unwrap();
+    let delivered = run(&world, &mut state, &delivery(&world, "agg-1", |_| {}));
+    assert_eq!(delivered.map(|_| ()), expected);
+}
+
+#[test]
+fn validators_notice_bids_that_changed_after_they_were_fixed() {
+    check_bids(|_| {}, Ok(()));
+    // Site 4's was dropped afterwards, site 2's invented, site 1's replaced, and both exchanged.
+    check_bids(|bids| bids.push(leaves("agg-2")[1].clone()), Err("bids"));
+    check_bids(|bids| drop(bids.pop()), Err("bids"));
+    check_bids(|bids| bids[0].bid_hash.0[0] ^= 1, Err("bids"));
+    check_bids(|bids| bids.reverse(), Err("bids"));
 }
 
 #[test]

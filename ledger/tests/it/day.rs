@@ -10,6 +10,7 @@ use market::supply::SupplyCurve;
 use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
 use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{SumLeaf, SumTree};
 use wire::message::{Body, BusPrice, FinalDemand, Supply};
 use wire::party::{PartyId, Role};
@@ -39,11 +40,16 @@ fn leaf(site: &str, power_kw: f64) -> SumLeaf {
     }
 }
 
-fn leaves(aggregator: &str) -> Vec<SumLeaf> {
+pub fn leaves(aggregator: &str) -> Vec<SumLeaf> {
     match aggregator {
         "agg-1" => vec![leaf("s1", 4.0), leaf("s2", 2.0)],
         _ => vec![leaf("s3", -1.0), leaf("s4", 0.5)],
     }
+}
+
+/// The root over these leaves' bids.
+pub fn bids_root(leaves: &[SumLeaf]) -> Hash32 {
+    merkle::root(&leaves.iter().map(|leaf| merkle::leaf_hash(&leaf.bid_hash.0)).collect::<Vec<_>>())
 }
 
 fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> FinalDemand {
@@ -54,7 +60,7 @@ fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> Fin
     };
     FinalDemand {
         interval: INTERVAL,
-        bids_root: Hash32::of("test bids", &[]),
+        bids_root: bids_root(&leaves(aggregator)),
         rounds: 3,
         allocations_root: root.hash,
         import: root.import,

@@ -77,7 +77,8 @@ impl Body {
             Body::Submit(entry) => check_entry(entry),
             Body::Firm(firm) => {
                 text("characters of bus name", &firm.bus.bus)?;
-                at_most("path steps", firm.path.steps.len(), MAX_PATH_STEPS)
+                at_most("path steps", firm.path.steps.len(), MAX_PATH_STEPS)?;
+                at_most("path steps", firm.bid_path.siblings.len(), MAX_PATH_STEPS)
             }
             Body::SetpointReport(report) => {
                 at_most("faults", report.faults.len(), MAX_FAULTS)?;

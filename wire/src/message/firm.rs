@@ -9,7 +9,7 @@ use market::units::{Milliwatt, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-/// A firm price. The site checks all of it: that its own bid lies under the root, that its
+/// A firm price. The site checks all of it: that its own bid lies under both roots, that its
 /// allocation is its own demand at the price, that the price's parts follow from the clearing, and that
 /// validators' votes stand behind the block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +25,22 @@ pub struct Firm {
     pub allocation: Milliwatt,
     /// From the site's leaf to the allocations' root.
     pub path: MerkleSumPath,
+    /// From the same bid's hash to the root committed before the first question.
+    pub bid_path: BidPath,
     /// Proof, in the ledger crate's encoding, that the clearing is in a decided block.
     pub finality: ByteBuf,
+}
+
+/// A path through the tree over an aggregator's bids ([`crate::merkle`]), from a bid's salted hash to the
+/// root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BidPath {
+    /// The bid's place among the aggregator's, in order of account.
+    pub place: u64,
+    /// How many bids there are.
+    pub count: u64,
+    /// Siblings from the leaf upward.
+    pub siblings: Vec<Hash32>,
 }
 
 /// What the ledger holds of one aggregator at one bus.

@@ -18,7 +18,7 @@ pub use bounds::{
     BoundsError, MAX_BUSES_PER_MESSAGE, MAX_DEMANDS, MAX_FAULTS, MAX_PATH_STEPS, MAX_SITES, MAX_TEXT_CHARS,
 };
 pub use clock::Tick;
-pub use firm::{BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
+pub use firm::{BidPath, BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
 pub use right::Addressing;

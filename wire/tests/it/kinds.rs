@@ -14,9 +14,9 @@ use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDeliv
 use wire::envelope::open;
 use wire::hash::Hash32;
 use wire::message::{
-    Ack, Award, BidsCommitted, Body, BusAward, BusPrice, BusQuestion, Corner, Demand, DemandAt, DeviceFault,
-    FinalDemand, Firm, Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading, PathStep,
-    PriceQuestion, PriceWindow, QuantileForecast, Quantiles, SetpointReport, Supply, Tick, Verdict,
+    Ack, Award, BidPath, BidsCommitted, Body, BusAward, BusPrice, BusQuestion, Corner, Demand, DemandAt,
+    DeviceFault, FinalDemand, Firm, Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading,
+    PathStep, PriceQuestion, PriceWindow, QuantileForecast, Quantiles, SetpointReport, Supply, Tick, Verdict,
 };
 use wire::party::Role;
 
@@ -142,6 +142,7 @@ fn after_the_decision() -> Vec<(Role, Body)> {
         })),
         allocation: Milliwatt(-4),
         path: MerkleSumPath { salt: HASH, steps: vec![step, PathStep { left: false, ..step }] },
+        bid_path: BidPath { place: 1, count: 3, siblings: vec![HASH; 2] },
         finality: ByteBuf::from(vec![7; 70_000]),
     };
     let fault = DeviceFault { device: "wallbox".into(), reason: "silent".into() };

@@ -3,6 +3,7 @@
 //! The site has a battery (10 kWh, 4 kW, half full, lossless) and PV (2 kW available), a base load of
 //! 500 W and 9 kW at its connection. The forecast is 50 EUR/MWh throughout, so the battery is worth 50.
 
+mod bids;
 mod world;
 
 use super::act::{SiteAction, SiteReport};
@@ -39,6 +40,11 @@ enum Happens {
     Firm(i64, i64, i64),
     /// The same with something wrong.
     Forged(i64, Forgery),
+    /// A firm price for the interval at this time, at 40 EUR/MWh, by the bid before the last.
+    FirmByOlder(i64),
+    /// The aggregator's delivery for the interval at this time is on the ledger, this site settled for so
+    /// many watts, or not at all.
+    Settled(i64, Option<i64>),
     /// All setpoints were taken.
     Written(i64),
     /// The battery did not take its.
@@ -58,6 +64,7 @@ struct Site {
     world: World,
     now: Now,
     bid: Option<Bid>,
+    older_bid: Option<Bid>,
     last_tag: u64,
     last_note: String,
 }
@@ -86,8 +93,15 @@ impl Site {
             horizon: 96,
             patience: 2,
         });
-        let mut site =
-            Self { core, world, now: Now::default(), bid: None, last_tag: 0, last_note: String::new() };
+        let mut site = Self {
+            core,
+            world,
+            now: Now::default(),
+            bid: None,
+            older_bid: None,
+            last_tag: 0,
+            last_note: String::new(),
+        };
         let prices = (0..200)
             .map(|n| ForecastPrice { interval: interval(900 * n), price: PicoEurPerWh(50_000_000) })
             .collect();
@@ -151,6 +165,14 @@ impl Site {
             }),
             Firm(start, price, served) => self.firm(start, price, served, Forgery::None),
             Forged(start, forgery) => self.firm(start, 50, 500, forgery),
+            FirmByOlder(start) => {
+                self.bid = self.older_bid.take();
+                self.firm(start, 40, 0, Forgery::None)
+            }
+            Settled(start, watts) => {
+                let commitment = watts.map(|watts| Milliwatt(watts * 1_000));
+                self.message(Role::Validator, self.world.settled(start, commitment))
+            }
             Written(start) => written(start, Ok(())),
             BatteryFails(start) => written(start, Err("no answer".into())),
             Accepted => self.answer(Verdict::Accepted),
@@ -212,7 +234,7 @@ impl Site {
                     watts(bid.curve.power_min()),
                     watts(bid.curve.power_max())
                 );
-                self.bid = Some(bid);
+                self.older_bid = self.bid.replace(bid);
                 said
             }
             Body::MeterReading(reading) => {
@@ -259,6 +281,9 @@ const BIDDING: [(Happens, &[&str]); 4] = [
     (At(300), &["read all for 900"]),
     (AllRead(900), &[BID]),
 ];
+
+/// An interval begins without a firm price, and nothing was ever ordered.
+const UNPRICED: [&str; 3] = ["read meter at 900", "note no-firm-price", "report no, 0 confirmed"];
 
 fn after_bidding(rows: &[(Happens, &'static [&'static str])]) {
     check(&[&BIDDING[..], rows].concat());
@@ -358,6 +383,8 @@ fn forged_firm_prices_are_refused_for_what_is_wrong_and_nothing_is_written_by_th
     check(Forgery::ShareRooted, "not our marginal share");
     check(Forgery::PriceTold, "not the one decided");
     check(Forgery::OtherInterval, "no clearing of");
+    check(Forgery::BidsFixed, "the root that the aggregator fixed");
+    check(Forgery::BidPathTold, "the root that the aggregator fixed");
     check(Forgery::PartsTold, "do not follow from the clearing");
     // The same world without a forgery is believed.
     after_bidding(&[(Forged(900, Forgery::None), &["note firm", "accept"])]);

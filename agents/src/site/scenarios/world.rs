@@ -16,11 +16,12 @@ use market::share::{split, Demand};
 use market::supply::SupplyCurve;
 use market::units::{Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
-use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
+use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, SumLeaf, SumTree};
-use wire::message::{Bid, Body, BusAward, BusPrice, FinalDemand, Firm, Supply};
+use wire::message::{Bid, BidPath, Body, BusAward, BusPrice, FinalDemand, Firm, Supply};
 use wire::party::{Id, Participant, PartyId, Role};
 use wire::topic::Network;
 
@@ -43,7 +44,14 @@ pub enum Forgery {
     OtherInterval,
     /// The price is told to be part congestion, which it isn't.
     PartsTold,
+    /// The aggregator fixed other bids before the prices than it allocated to.
+    BidsFixed,
+    /// The path told to the bids' root leads nowhere.
+    BidPathTold,
 }
+
+/// Salted hash of the other site's bid.
+const OTHER_BID: Hash32 = Hash32([7; 32]);
 
 /// Keys and genesis.
 pub struct World {
@@ -148,8 +156,14 @@ impl World {
             _ => {}
         }
         let at = BusPrice { bus: "b".into(), price, allocation: total };
-        let (final_demand, mut path) = self.final_demand(bid, interval, (at, range), &shares);
+        let (mut final_demand, mut path) = self.final_demand(bid, interval, (at, range), &shares);
         path.1.salt = path.0;
+        let mut bid_path = BidPath { place: 0, count: 2, siblings: vec![merkle::leaf_hash(&OTHER_BID.0)] };
+        match forgery {
+            Forgery::BidsFixed => final_demand.bids_root = merkle::root(&bid_path.siblings),
+            Forgery::BidPathTold => bid_path.place = 1,
+            _ => {}
+        }
         let decided_for = if forgery == Forgery::OtherInterval { interval.later(1, 900) } else { interval };
         let finality = self.prove(self.clearing(decided_for, price, total, final_demand), forgery);
         let told = |amount| if forgery == Forgery::AllocationTold { amount + Milliwatt(1) } else { amount };
@@ -164,6 +178,7 @@ impl World {
             parts: Some(Box::new(parts)),
             allocation: told(shares[0]),
             path: path.1,
+            bid_path,
             finality,
         }
     }
@@ -178,14 +193,15 @@ impl World {
         let salt = Hash32([9; 32]);
         let leaf =
             |account: &str, bid_hash, allocation| SumLeaf { account: id(account), bid_hash, allocation };
+        let bids = [salted_bid_hash(&salt, &self.seal_bid(bid)), OTHER_BID];
         let tree = SumTree::build(&[
-            leaf("account-site-s1", salted_bid_hash(&salt, &self.seal_bid(bid)), parts[0]),
-            leaf("account-site-s2", Hash32([7; 32]), parts[1]),
+            leaf("account-site-s1", bids[0], parts[0]),
+            leaf("account-site-s2", bids[1], parts[1]),
         ]);
         let root = tree.root();
         let demand = FinalDemand {
             interval,
-            bids_root: Hash32([5; 32]),
+            bids_root: merkle::root(&bids.map(|bid| merkle::leaf_hash(&bid.0))),
             rounds: 1,
             allocations_root: root.hash,
             import: root.import,
@@ -219,9 +235,30 @@ impl World {
     }
 
     fn prove(&self, clearing: ClearingEntry, forgery: Forgery) -> ByteBuf {
-        let interval = clearing.interval;
-        let submit = Body::Submit(Entry::Clearing(clearing));
-        let entries = vec![self.seal(PartyId::new(Role::Dso, id("d")), None, interval, &submit)];
+        let by = PartyId::new(Role::Dso, id("d"));
+        let votes = if forgery == Forgery::TwoVotes { 2 } else { 3 };
+        let decided = self.decide(by, clearing.interval, Entry::Clearing(clearing), votes);
+        ByteBuf::from(FinalityProof::of(&decided, 0).unwrap().encode().unwrap())
+    }
+
+    /// A block with the aggregator's delivery: the other site's, and this one's where it is settled.
+    pub fn settled(&self, interval: i64, commitment: Option<Milliwatt>) -> Body {
+        let site = |(account, commitment): (&str, Milliwatt)| SiteDelivery {
+            account: id(account),
+            bid_hash: OTHER_BID,
+            commitment,
+            energy: None,
+        };
+        let interval = Interval(UnixSeconds(interval));
+        let ours = commitment.map(|commitment| ("account-site-s1", commitment));
+        let sites = ours.into_iter().chain([("account-site-s2", Milliwatt(1))]).map(site).collect();
+        let delivery = DeliveryEntry { interval, readings_sha256: Hash32::default(), sites };
+        let decided = self.decide(aggregator(), interval, Entry::Delivery(delivery), 3);
+        Body::Block(decided.encode().unwrap().into())
+    }
+
+    fn decide(&self, by: PartyId, interval: Interval, entry: Entry, votes: u16) -> DecidedBlock {
+        let entries = vec![self.seal(by, None, interval, &Body::Submit(entry))];
         let verifier = Verifier::new(&self.genesis).unwrap();
         let header = Header {
             height: 3,
@@ -231,7 +268,6 @@ impl World {
             state_hash: Hash32([2; 32]),
             proposer: id("v1"),
         };
-        let votes = if forgery == Forgery::TwoVotes { 2 } else { 3 };
         let block = Some(header.hash());
         let sign = |validator: u16| {
             let vote = Vote { kind: VoteKind::Precommit, height: 3, round: 0, block, validator };
@@ -239,7 +275,6 @@ impl World {
             (validator, vote.sign(verifier.ledger(), &self.signer(party)))
         };
         let certificate = VoteCertificate { round: 0, signatures: (0..votes).map(sign).collect() };
-        let decided = DecidedBlock { block: Block { header, entries }, certificate };
-        ByteBuf::from(FinalityProof::of(&decided, 0).unwrap().encode().unwrap())
+        DecidedBlock { block: Block { header, entries }, certificate }
     }
 }
