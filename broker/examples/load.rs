@@ -116,6 +116,7 @@ fn firm() -> Body {
         },
         parts: None,
         allocation: Default::default(),
+        reactive: None,
         path: Default::default(),
         bid_path: Default::default(),
         finality: ByteBuf::from(vec![0x5a; FIRM_BYTES]),

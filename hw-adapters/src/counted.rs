@@ -6,7 +6,7 @@ use crate::device::{
 };
 use crate::metrics::DeviceMetrics;
 use futures::future::{BoxFuture, FutureExt};
-use market::units::Milliwatt;
+use market::units::{Millivar, Milliwatt};
 use std::future::Future;
 
 /// A device that counts each failed reading and writing in [`DeviceMetrics::errors`].
@@ -56,6 +56,13 @@ impl<T: Generator> Generator for Counted<T> {
         hold_s: u32,
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
         count(&self.metrics, self.kind, self.device.limit(power, hold_s)).boxed()
+    }
+    fn set_reactive(
+        &mut self,
+        reactive: Millivar,
+        hold_s: u32,
+    ) -> BoxFuture<'_, Result<Millivar, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.set_reactive(reactive, hold_s)).boxed()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Power follows the house's sign: import (consumption, charging) positive, export negative.
 
 use futures::future::BoxFuture;
-use market::units::{Millijoule, Milliwatt};
+use market::units::{Millijoule, Millivar, Milliwatt};
 use thiserror::Error;
 
 /// A reading or writing that failed.
@@ -88,6 +88,9 @@ pub struct GeneratorState {
     pub available: Option<Milliwatt>,
     /// Nameplate as a positive power.
     pub nameplate: Milliwatt,
+    /// Reactive power it can be told to give or absorb whatever its power; none where it can't be told, or
+    /// doesn't say how much.
+    pub reactive_max: Option<Millivar>,
 }
 
 /// A charge point with one connector.
@@ -133,7 +136,7 @@ pub trait Battery: Send {
     fn set_power(&mut self, power: Milliwatt, hold_s: u32) -> BoxFuture<'_, Result<Milliwatt, DeviceError>>;
 }
 
-/// Reads and limits a generator.
+/// Reads and limits a generator, and sets its reactive power.
 pub trait Generator: Send {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
@@ -143,6 +146,12 @@ pub trait Generator: Send {
         power: Option<Milliwatt>,
         hold_s: u32,
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>>;
+    /// Asks for reactive power, absorbed positive; zero switches ours off. Gives what reads back.
+    fn set_reactive(
+        &mut self,
+        reactive: Millivar,
+        hold_s: u32,
+    ) -> BoxFuture<'_, Result<Millivar, DeviceError>>;
 }
 
 /// Reads and limits a charge point.

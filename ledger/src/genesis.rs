@@ -97,6 +97,11 @@ impl Genesis {
         self.grid.as_ref().map_or(PicoEurPerWh::ZERO, |_| Tolerances::default().price)
     }
 
+    /// Whether reactive power on offer is cleared, and not only planned for.
+    pub fn clears_reactive(&self) -> bool {
+        self.grid.as_ref().is_some_and(|rules| rules.reactive_full_price.is_some())
+    }
+
     /// Participants by party.
     pub fn registry(&self) -> Registry {
         self.participants.iter().map(|p| (p.party.clone(), p.clone())).collect()

@@ -7,7 +7,7 @@
 //! own. Nothing here knows balances, accounts or names.
 
 use crate::parameters::MarketParameters;
-use crate::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use crate::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -94,6 +94,28 @@ pub fn settle_site(
     })
 }
 
+/// Energy of reactive power over an interval, as settled: millivar-seconds, whose price is per var-hour.
+fn reactive_energy(parameters: &MarketParameters, reactive: Millivar) -> Option<Millijoule> {
+    reactive.0.checked_mul(parameters.interval_s).map(Millijoule)
+}
+
+/// What a site receives (negative: pays) for reactive power it was committed to, at the reactive price of its
+/// bus; the distribution side, whose lines it relieves, pays it.
+///
+/// # Errors
+/// Where the amount does not fit 64 bits.
+pub fn settle_reactive(
+    parameters: &MarketParameters,
+    reactive_price: PicoEurPerWh,
+    reactive: Millivar,
+) -> Result<NanoEur, SettlementError> {
+    let cost = reactive_energy(parameters, reactive).and_then(|energy| reactive_price.cost_of(energy));
+    let received = cost.and_then(|cost| NanoEur::ZERO.checked_sub(cost));
+    let part = "the reactive power's cost";
+    let commitment = Milliwatt(reactive.0);
+    received.ok_or(SettlementError { commitment, delivered: None, part })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +169,19 @@ mod tests {
         // 0.01 MWh more at 80 + 20; 0.01 MWh less at 80 - 20.
         check((80, 50), 400, Some(110.0), [-910, 10, 600, 300]);
         check((80, 50), 400, Some(90.0), [-750, 10, 440, 300]);
+    }
+
+    #[test]
+    fn who_gives_reactive_power_where_it_is_dear_is_paid() {
+        let settle = |price: i64, kvar: i64| {
+            settle_reactive(&parameters(), PicoEurPerWh(price * 1_000_000), Millivar(kvar * 1_000_000))
+        };
+        // 4 kvar for a quarter of an hour are 1 kvarh: at 10 EUR/Mvarh, one cent.
+        assert_eq!(settle(10, -4), Ok(NanoEur(10_000_000)));
+        assert_eq!(settle(10, 4), Ok(NanoEur(-10_000_000)));
+        assert_eq!(settle(-10, 4), Ok(NanoEur(10_000_000)));
+        assert_eq!(settle(0, 4), Ok(NanoEur::ZERO));
+        assert!(settle_reactive(&parameters(), PicoEurPerWh(1), Millivar(i64::MAX)).is_err());
     }
 
     #[test]

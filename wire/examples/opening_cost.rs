@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let points =
         (0..16).map(|n| Breakpoint { price: PicoEurPerWh(n * 5_000_000), power: Milliwatt(-n * 250_000) });
     let curve = FlexCurve::new(points.collect())?;
-    let bid = Body::Bid(Bid { interval: Interval::default(), curve, forward: false, reading: None });
+    let (interval, reactive_range) = (Interval::default(), Default::default());
+    let bid = Body::Bid(Bid { interval, curve, forward: false, reading: None, reactive_range });
     let signer = Signer::new(network.clone(), site, key.clone(), 1);
     let sealed = signer.sign(Some(aggregator.clone()), Interval::default(), 1, 2, &bid)?.raw;
 

@@ -4,7 +4,7 @@ use crate::hash::Hash32;
 use crate::party::Id;
 use market::grid::certificate::GridClearing;
 use market::interval::Interval;
-use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -71,6 +71,9 @@ pub struct SiteDelivery {
     pub bid_hash: Hash32,
     /// What it was committed to.
     pub commitment: Milliwatt,
+    /// Reactive power it was committed to; absorbed positive.
+    #[serde(default, skip_serializing_if = "crate::message::reactive::is_none")]
+    pub reactive: Millivar,
     /// What its meter counted; none where no reading came in time.
     pub energy: Option<Millijoule>,
 }

@@ -9,7 +9,7 @@ use crate::entry::SignedEnvelope;
 use crate::hash::Hash32;
 use crate::message::{MerkleSumPath, PathStep, MAX_PATH_STEPS};
 use crate::party::Id;
-use market::units::{Milliwatt, POWER_BOUND};
+use market::units::{Millivar, Milliwatt, POWER_BOUND};
 
 /// One site under the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct SumLeaf {
     pub bid_hash: Hash32,
     /// What it was allocated; import positive.
     pub allocation: Milliwatt,
+    /// Reactive power it was allocated; absorbed positive. Covered by the hash, and not summed: a delivery
+    /// lists every leaf, and sums are by bus there.
+    pub reactive: Millivar,
 }
 
 /// Hash and sums of a whole tree, or of one node.
@@ -116,15 +119,13 @@ fn is_bounded(node: &SumRoot) -> bool {
 fn leaf_node(leaf: &SumLeaf) -> SumRoot {
     let import = leaf.allocation.max(Milliwatt::ZERO);
     let export = Milliwatt(leaf.allocation.0.saturating_neg()).max(Milliwatt::ZERO);
-    let hash = Hash32::of(
-        "gridpact sum leaf",
-        &[
-            leaf.account.as_str().as_bytes(),
-            &leaf.bid_hash.0,
-            &import.0.to_be_bytes(),
-            &export.0.to_be_bytes(),
-        ],
-    );
+    let (import_bytes, export_bytes) = (import.0.to_be_bytes(), export.0.to_be_bytes());
+    let reactive_bytes = leaf.reactive.0.to_be_bytes();
+    let parts: [&[u8]; 5] =
+        [leaf.account.as_str().as_bytes(), &leaf.bid_hash.0, &import_bytes, &export_bytes, &reactive_bytes];
+    // Without reactive power a leaf is as it was before there was any.
+    let count = if leaf.reactive == Millivar::ZERO { 4 } else { 5 };
+    let hash = Hash32::of("gridpact sum leaf", &parts[..count]);
     SumRoot { hash, import, export }
 }
 
@@ -152,7 +153,7 @@ mod tests {
     fn leaf(number: usize, allocation: i64) -> SumLeaf {
         let account = format!("account-{number}").parse().unwrap();
         let bid_hash = Hash32::of("test", &[&number.to_be_bytes()]);
-        SumLeaf { account, bid_hash, allocation: Milliwatt(allocation) }
+        SumLeaf { account, bid_hash, allocation: Milliwatt(allocation), reactive: Millivar::ZERO }
     }
 
     fn leaves(allocations: &[i64]) -> Vec<SumLeaf> {
@@ -189,6 +190,8 @@ mod tests {
             let changed_leaf = SumLeaf { allocation: Milliwatt(leaf.allocation.0 + change), ..leaf.clone() };
             prop_assert!(!verify(&changed_leaf, &path, &root));
             prop_assert!(!verify(leaf, &path, &more));
+            let reactive = SumLeaf { reactive: Millivar(change), ..leaf.clone() };
+            prop_assert!(!verify(&reactive, &path, &root));
             // The same false claim carried through the path, so that only the hashes can tell.
             let mut false_path = path.clone();
             false_path.steps[step].import.0 += change;

@@ -1,11 +1,12 @@
 //! From the DSO's award to each site's allocation: the marginal share, the Merkle-sum tree over it, and
 //! what is then said up (final demand) and down (firm price).
 
+use super::reactive::ReactiveShares;
 use super::rounds::{FixedBid, FixedBids};
 use market::dlmp::BusDlmp;
 use market::parameters::MarketParameters;
 use market::share::{split, Demand as DemandRange};
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use thiserror::Error;
 use wire::merkle_sum::{SumLeaf, SumTree};
@@ -42,6 +43,19 @@ pub enum AwardError {
         /// The most our bids take.
         high: Milliwatt,
     },
+    /// Reactive power at other buses, or of other ranges, than our bids offer.
+    #[error("the award's reactive power is not of the ranges our bids offer")]
+    OtherReactive,
+    /// More reactive power than our bids offer.
+    #[error("the award gives {bus} {allocation}, and our bids there offer {range} either way")]
+    BeyondReactive {
+        /// The bus.
+        bus: String,
+        /// What it was given.
+        allocation: Millivar,
+        /// What was offered.
+        range: Millivar,
+    },
     /// A sum of powers leaves 64 bits.
     #[error("the demand at {bus} leaves 64 bits")]
     Overflow {
@@ -56,6 +70,7 @@ pub struct Allocated {
     buses: Vec<(BusPrice, DemandRange)>,
     /// In the order of the fixed bids, which is the order of accounts.
     allocations: Vec<Milliwatt>,
+    reactive: ReactiveShares,
     /// For each fixed bid, the place of its bus in `buses`.
     bus_of: Vec<usize>,
     tree: SumTree,
@@ -97,13 +112,16 @@ impl Allocated {
             }
             buses.push((at.clone(), range));
         }
-        let leaf = |(bid, allocation): (&FixedBid, &Milliwatt)| SumLeaf {
+        let reactive = ReactiveShares::by(fixed, award)?;
+        let leaf = |((bid, allocation), reactive): ((&FixedBid, &Milliwatt), &Millivar)| SumLeaf {
             account: bid.account.clone(),
             bid_hash: bid.bid_hash,
             allocation: *allocation,
+            reactive: *reactive,
         };
-        let leaves: Vec<SumLeaf> = fixed.bids.iter().zip(&allocations).map(leaf).collect();
-        Ok(Self { buses, allocations, bus_of, tree: SumTree::build(&leaves) })
+        let given = fixed.bids.iter().zip(&allocations).zip(reactive.allocations());
+        let tree = SumTree::build(&given.map(leaf).collect::<Vec<_>>());
+        Ok(Self { buses, allocations, reactive, bus_of, tree })
     }
 
     /// What is said to the DSO, after `rounds`: the evidence the clearing's certificate rests on.
@@ -117,6 +135,7 @@ impl Allocated {
             import: root.import,
             export: root.export,
             buses: self.buses.clone(),
+            reactive: self.reactive.awards().to_vec(),
         }
     }
 
@@ -137,15 +156,16 @@ impl Allocated {
             bus: BusAward { bus: at.bus.clone(), price: at.price, range: *range, allocation: at.allocation },
             parts: parts(&at.bus).map(Box::new),
             allocation: self.allocations[place],
+            reactive: self.reactive.firm(place).map(Box::new),
             path,
             bid_path: fixed.path(place)?,
             finality: finality.clone(),
         })
     }
 
-    /// What each site was allocated, in the order of the fixed bids.
-    pub fn allocations(&self) -> &[Milliwatt] {
-        &self.allocations
+    /// What each site was allocated of real and reactive power, in the order of the fixed bids.
+    pub fn allocations(&self) -> impl Iterator<Item = (Milliwatt, Millivar)> + '_ {
+        self.allocations.iter().copied().zip(self.reactive.allocations().iter().copied())
     }
 }
 

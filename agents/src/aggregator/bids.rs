@@ -2,8 +2,10 @@
 
 use crate::roster::SiteEntry;
 use market::curve::FlexCurve;
+use market::grid::volt_var::RANGE_MIN;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
+use market::units::Millivar;
 use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -45,6 +47,18 @@ pub enum BidError {
         /// The connection's limit, in milliwatts.
         limit_mw: i64,
     },
+    /// Reactive power where the market clears none, less than counts, or more than the connection carries.
+    #[error(
+        "the reactive range is {range_mvar} mvar, and none or {least_mvar} to {most_mvar} mvar is taken"
+    )]
+    ReactiveRange {
+        /// The range, in millivars.
+        range_mvar: i64,
+        /// The least that counts.
+        least_mvar: i64,
+        /// The most: what the connection carries, or nothing.
+        most_mvar: i64,
+    },
     /// A corner at a price the market never clears at.
     #[error("the curve has a corner at {price}, outside {price_min} to {price_max} (pEUR/Wh)")]
     BeyondPrices {
@@ -62,6 +76,8 @@ pub enum BidError {
 pub struct StandingBid {
     /// The curve.
     pub curve: FlexCurve,
+    /// Reactive power on offer.
+    pub reactive_range: Millivar,
     /// The signed bid, as evidence.
     pub raw: SignedEnvelope,
     /// For which interval it was made.
@@ -73,11 +89,18 @@ pub struct StandingBid {
 /// Bids of one aggregator's sites, for intervals whose gate is open, and forward bids.
 #[derive(Clone, Debug, Default)]
 pub struct BidBook {
+    /// Whether the market clears reactive power.
+    clears_reactive: bool,
     open: BTreeMap<Interval, BTreeMap<Id, StandingBid>>,
     forward: BTreeMap<Id, StandingBid>,
 }
 
 impl BidBook {
+    /// A book of a market that clears reactive power, or doesn't.
+    pub fn new(clears_reactive: bool) -> Self {
+        Self { clears_reactive, ..Self::default() }
+    }
+
     /// Takes a bid of `site`, in place of an earlier one of its own for the same interval.
     ///
     /// # Errors
@@ -92,9 +115,11 @@ impl BidBook {
     ) -> Result<(), BidError> {
         check_time(parameters, now, bid.interval)?;
         check_curve(parameters, site, &bid.curve)?;
+        self.check_reactive(site, bid.reactive_range)?;
         let (id, raw) = evidence;
         let standing = StandingBid {
             curve: bid.curve.clone(),
+            reactive_range: bid.reactive_range,
             raw: raw.clone(),
             interval: bid.interval,
             order: (id.boot, id.sequence),
@@ -105,6 +130,14 @@ impl BidBook {
         let of_interval = self.open.entry(bid.interval).or_default();
         replace_earlier(of_interval.entry(site.account.clone()), standing);
         Ok(())
+    }
+
+    fn check_reactive(&self, site: &SiteEntry, range: Millivar) -> Result<(), BidError> {
+        let most_mvar = if self.clears_reactive { site.connection.0 } else { 0 };
+        if range == Millivar::ZERO || (RANGE_MIN.0..=most_mvar).contains(&range.0) {
+            return Ok(());
+        }
+        Err(BidError::ReactiveRange { range_mvar: range.0, least_mvar: RANGE_MIN.0, most_mvar })
     }
 
     /// Sites that have bid for `interval` themselves.
@@ -197,7 +230,8 @@ mod tests {
     ) -> Result<(), BidError> {
         let site = scene::site_entry("h1", 1_000);
         let interval = Interval(UnixSeconds(interval));
-        let bid = Bid { interval, curve: curve(points), forward, reading: None };
+        let reactive_range = Millivar::ZERO;
+        let bid = Bid { interval, curve: curve(points), forward, reading: None, reactive_range };
         let id = MessageRef { sender: site.party.clone(), boot: 1, sequence };
         let raw = SignedEnvelope { topic: sequence.to_string(), bytes: Vec::new().into() };
         book.take(&scene::parameters(), UnixSeconds(now), &site, &bid, (&id, &raw))
@@ -216,6 +250,22 @@ mod tests {
         check_refused(0, 900, &[(0, 1_001)], "limited to 1000 mW");
         check_refused(0, 900, &[(0, 5), (0, -1_001)], "reaches -1001 mW");
         check_refused(0, 900, &[(0, 5), (4_000_000_001, 0)], "corner at 4000000001");
+    }
+
+    #[test]
+    fn reactive_power_is_taken_where_it_is_cleared_and_the_connection_carries_it() {
+        let check = |clears: bool, range: i64, taken: bool| {
+            let site = scene::site_entry("h1", 5_000_000);
+            let (book, range) = (BidBook::new(clears), Millivar(range));
+            assert_eq!(book.check_reactive(&site, range).is_ok(), taken, "{clears} {range}");
+        };
+        check(true, 5_000_000, true);
+        check(true, 5_000_001, false);
+        check(true, RANGE_MIN.0 - 1, false);
+        check(true, -5_000_000, false);
+        check(true, 0, true);
+        check(false, 0, true);
+        check(false, 5_000_000, false);
     }
 
     /// Bids of one site as (interval, power, forward, sequence); then what 1800 is cleared on.

@@ -108,7 +108,7 @@ impl AggregatorCore {
             bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
             price_parts: PriceParts::new(genesis)?,
             chain: Chain::new(genesis)?,
-            book: BidBook::default(),
+            book: BidBook::new(genesis.clears_reactive()),
             trading: BTreeMap::new(),
             closed: None,
             settings,

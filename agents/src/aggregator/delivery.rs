@@ -89,10 +89,12 @@ impl Readings {
 
     /// What is put on the ledger: every site under the root, and the hash of `file`.
     pub fn entry(&self, fixed: &FixedBids, allocated: &Allocated, file: &[u8]) -> DeliveryEntry {
-        let sites = fixed.bids.iter().zip(allocated.allocations()).map(|(bid, allocation)| SiteDelivery {
+        let given = fixed.bids.iter().zip(allocated.allocations());
+        let sites = given.map(|(bid, (commitment, reactive))| SiteDelivery {
             account: bid.account.clone(),
             bid_hash: bid.bid_hash,
-            commitment: *allocation,
+            commitment,
+            reactive,
             energy: self.0.get(&bid.account).map(|(energy, _)| *energy),
         });
         DeliveryEntry {

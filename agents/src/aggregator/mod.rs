@@ -5,6 +5,7 @@ pub mod answer;
 pub mod bids;
 pub mod core;
 pub mod delivery;
+mod reactive;
 pub mod rounds;
 mod shell;
 mod trading;

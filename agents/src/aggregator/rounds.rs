@@ -4,11 +4,12 @@ use super::bids::StandingBid;
 use crate::roster::SiteEntry;
 use market::curve::FlexCurve;
 use market::interval::Interval;
+use market::units::Millivar;
 use std::collections::BTreeMap;
 use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::salted_bid_hash;
-use wire::message::{BidPath, BidsCommitted};
+use wire::message::{BidPath, BidsCommitted, ReactiveRange};
 use wire::party::{Id, PartyId};
 
 /// One bid that can no longer change.
@@ -20,6 +21,8 @@ pub struct FixedBid {
     pub account: Id,
     /// The curve.
     pub curve: FlexCurve,
+    /// Reactive power on offer.
+    pub reactive_range: Millivar,
     /// What keeps the bid from being guessed from its hash.
     pub salt: Hash32,
     /// Salted hash of the signed bid.
@@ -60,6 +63,7 @@ impl FixedBids {
                 site: site.party.clone(),
                 account: account.clone(),
                 curve: bid.curve,
+                reactive_range: bid.reactive_range,
                 salt,
                 bid_hash: salted_bid_hash(&salt, &bid.raw),
             });
@@ -71,7 +75,19 @@ impl FixedBids {
     /// What is said to the DSO at gate closure.
     pub fn commitment(&self) -> BidsCommitted {
         let bid_count = u32::try_from(self.bids.len()).unwrap_or(u32::MAX);
-        BidsCommitted { interval: self.interval, bids_root: self.root(), bid_count }
+        let reactive = self.reactive();
+        BidsCommitted { interval: self.interval, bids_root: self.root(), bid_count, reactive }
+    }
+
+    /// Reactive power on offer, by bus, in order of bus name.
+    pub fn reactive(&self) -> Vec<ReactiveRange> {
+        let of_bus = |(bus, places): (&String, &Vec<usize>)| {
+            // Each is within its connection, so only a street of power stations could overflow.
+            let ranges = places.iter().map(|place| self.bids[*place].reactive_range);
+            let range = Millivar(ranges.fold(0, |sum, range| range.0.saturating_add(sum)));
+            (range > Millivar::ZERO).then(|| ReactiveRange { bus: bus.clone(), range })
+        };
+        self.places.iter().filter_map(of_bus).collect()
     }
 
     /// The bids' root.

@@ -97,6 +97,7 @@ mod tests {
             power: Milliwatt(power_w * 1_000),
             available: available_w.map(|w| Milliwatt(w * 1_000)),
             nameplate: Milliwatt(8_000_000),
+            reactive_max: None,
         }
     }
 

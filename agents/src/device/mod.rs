@@ -19,7 +19,7 @@ pub mod value;
 use horizon::KeptValues;
 use hw_adapters::device::{BatteryState, ChargerState, GeneratorState, HeatPumpState};
 use market::curve::{CurveError, FlexCurve};
-use market::units::{Millijoule, Milliwatt};
+use market::units::{Millijoule, Millivar, Milliwatt};
 use preferences::Preferences;
 use thiserror::Error;
 
@@ -39,6 +39,14 @@ pub enum Reading {
 }
 
 impl Reading {
+    /// Reactive power it can be told to give or absorb whatever its real power; none where it can't be told.
+    pub fn reactive_range(&self) -> Millivar {
+        match self {
+            Reading::Generator(state) => state.reactive_max.unwrap_or_default(),
+            Reading::Battery(_) | Reading::Charger(_) | Reading::HeatPump(_) => Millivar::ZERO,
+        }
+    }
+
     /// Power now; import positive.
     pub fn power(&self) -> Milliwatt {
         match self {

@@ -9,7 +9,7 @@ use market::units::{Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::hash::Hash32;
-use wire::message::{Award, BusPrice, FinalDemand};
+use wire::message::{Award, BusPrice, FinalDemand, ReactiveAward};
 use wire::party::PartyId;
 
 /// A clearing that does not fit the answers it should follow from.
@@ -88,8 +88,8 @@ pub fn parts_given(
 }
 
 /// What is said to the aggregator.
-pub fn award(interval: Interval, part: &Part) -> Award {
-    Award { interval, buses: part.iter().map(|(at, _)| at.clone()).collect() }
+pub fn award(interval: Interval, part: &Part, reactive: Vec<ReactiveAward>) -> Award {
+    Award { interval, buses: part.iter().map(|(at, _)| at.clone()).collect(), reactive }
 }
 
 /// Why a final demand is not taken.

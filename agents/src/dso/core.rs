@@ -7,6 +7,7 @@ use super::entry::entry;
 use super::measurement::{Cleared, Measurement};
 use super::problem::{Dispatch, Grid, Problem, SolveError, Solved};
 use super::question::questions;
+use super::reactive;
 use super::session::{Session, Stage};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
@@ -20,7 +21,7 @@ use market::units::PicoEurPerWh;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
-use wire::message::{Body, Demand, FinalDemand, PriceQuestion, Verdict};
+use wire::message::{BidsCommitted, Body, Demand, FinalDemand, PriceQuestion, Verdict};
 use wire::party::{PartyId, Role};
 
 /// Intervals remembered after their start.
@@ -137,7 +138,8 @@ impl DsoCore {
                 .and_then(|session| session.supply(supply, &message.raw))
                 .map(|()| supply.interval),
             Body::BidsCommitted(committed) if self.aggregators.contains_key(sender) => self
-                .session(now, committed.interval)
+                .check_commitment(sender, committed)
+                .and_then(|()| self.session(now, committed.interval))
                 .and_then(|session| session.commit(sender, committed))
                 .map(|()| committed.interval),
             Body::Demand(demand) if self.aggregators.contains_key(sender) => {
@@ -158,6 +160,12 @@ impl DsoCore {
                 vec![Effect::Acknowledge { of, verdict }]
             }
         }
+    }
+
+    fn check_commitment(&self, sender: &PartyId, committed: &BidsCommitted) -> Result<(), String> {
+        let clears = self.grid.terms.as_ref().is_some_and(|terms| terms.reactive_full_price.is_some());
+        let buses = self.aggregators.get(sender).ok_or_else(|| format!("{sender} has no sites"))?;
+        reactive::check(clears, buses, committed)
     }
 
     /// The session of `interval`, which may begin before our own clock closes its gate.
@@ -193,12 +201,15 @@ impl DsoCore {
     ) -> Result<(), String> {
         let late = || format!("{} is not awarded", demand.interval);
         let session = self.sessions.get_mut(&demand.interval).ok_or_else(late)?;
-        let Stage::Awarded { parts, finals, .. } = &mut session.stage else { return Ok(()) };
+        let Stage::Awarded { parts, reactive, finals, .. } = &mut session.stage else { return Ok(()) };
         let committed = session.commitments.get(sender).ok_or_else(late)?;
         let part = parts.get(sender).ok_or_else(late)?;
         let asked = session.asked_last.get(sender).copied().unwrap_or(0);
         check_final(&committed.bids_root, asked, (part, self.price_tolerance), demand)
             .map_err(|error| error.to_string())?;
+        if reactive.get(sender).map_or(&[][..], Vec::as_slice) != demand.reactive {
+            return Err("the final demand's reactive power is not what was awarded".to_owned());
+        }
         finals.entry(sender.clone()).or_insert_with(|| raw.clone());
         Ok(())
     }
@@ -248,6 +259,7 @@ impl DsoCore {
             round: session.rounds,
             supply: supply.clone(),
             parties: session.answers.parties(&self.aggregators),
+            reactive: reactive::offers(&self.aggregators, &session.commitments),
         };
         session.enter(Stage::Solving, now.real_ms);
         vec![Effect::Own(DsoAct::Solve(Box::new(problem)))]
@@ -280,10 +292,12 @@ impl DsoCore {
         match parts {
             Err(error) => vec![fail(session, interval, "demand-unsound", error.to_string(), now)],
             Ok(parts) => {
-                let awards =
-                    parts.iter().map(|(a, part)| to_one(a, interval, Body::Award(award(interval, part))));
-                let awards = awards.collect();
-                session.enter(Stage::Awarded { dispatch, parts, finals: BTreeMap::new() }, now.real_ms);
+                let reactive = reactive::awards(&session.commitments, &dispatch);
+                let of = |a: &PartyId| reactive.get(a).cloned().unwrap_or_default();
+                let said = |(a, part)| to_one(a, interval, Body::Award(award(interval, part, of(a))));
+                let awards = parts.iter().map(said).collect();
+                let finals = BTreeMap::new();
+                session.enter(Stage::Awarded { dispatch, parts, reactive, finals }, now.real_ms);
                 awards
             }
         }

@@ -38,7 +38,7 @@ pub(super) fn entry(
     interval: Interval,
     session: &Session,
 ) -> Result<ClearingEntry, EntryError> {
-    let (Stage::Awarded { dispatch, parts, finals }, Some((supply, supply_raw))) =
+    let (Stage::Awarded { dispatch, parts, finals, .. }, Some((supply, supply_raw))) =
         (&session.stage, &session.supply)
     else {
         return Err(EntryError::NotAwarded);
@@ -84,7 +84,7 @@ fn check(
                 allocation: party.allocation,
             };
             let demands: Vec<_> = parties.iter().map(placed).collect();
-            Ok(terms.check(supply, &cleared.clearing, &demands)?)
+            Ok(terms.check_with_reactive(supply, &cleared.clearing, &demands, &cleared.reactive)?)
         }
         _ => Ok(certificate::check(feeder, tree, supply, &dispatch.clearing, parties)?),
     }

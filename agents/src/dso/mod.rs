@@ -7,6 +7,7 @@ mod entry;
 pub mod measurement;
 pub mod problem;
 pub mod question;
+mod reactive;
 mod session;
 mod shell;
 

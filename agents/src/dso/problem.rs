@@ -8,6 +8,7 @@ use market::clearing::{Clearing, PriceRange};
 use market::feeder::{Feeder, Tree};
 use market::grid::rounds::{GridCleared, GridMarket, GridOutcome, GridRoundsError};
 use market::grid::rules::GridTerms;
+use market::grid::volt_var::ReactiveOffer;
 use market::grid::GridError;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
@@ -68,7 +69,9 @@ impl SolveError {
                 "too-many-rounds"
             }
             SolveError::Exact(RoundsError::Unanswered { .. } | RoundsError::TooLarge)
-            | SolveError::Grid(GridRoundsError::Unanswered { .. }) => "demand-unsound",
+            | SolveError::Grid(GridRoundsError::Unanswered { .. } | GridRoundsError::ReactiveOffer { .. }) => {
+                "demand-unsound"
+            }
             SolveError::Grid(GridRoundsError::Unsolved(_) | GridRoundsError::Unpublished(_)) => "unsolved",
         }
     }
@@ -94,6 +97,8 @@ pub struct Problem {
     pub(super) supply: SupplyCurve,
     /// By bus, what is known of each aggregator's demand there.
     pub(super) parties: Vec<(usize, Samples)>,
+    /// Reactive power each aggregator offers at each of its buses.
+    pub(super) reactive: Vec<ReactiveOffer>,
 }
 
 impl Problem {
@@ -123,7 +128,8 @@ impl Problem {
         rounds_left: u32,
     ) -> Result<Solved, GridRoundsError> {
         let Grid { tree, range, .. } = &*self.grid;
-        let market = GridMarket { terms, tree, supply: &self.supply, range: *range };
+        let market =
+            GridMarket { terms, tree, supply: &self.supply, range: *range, reactive: &self.reactive };
         Ok(match market.clear(parties, rounds_left)? {
             GridOutcome::Ask(question) => Solved::Ask(question),
             GridOutcome::Cleared(cleared) => {

@@ -7,7 +7,7 @@ use super::problem::Dispatch;
 use market::supply::SupplyCurve;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::SignedEnvelope;
-use wire::message::{BidsCommitted, PriceQuestion, Supply};
+use wire::message::{BidsCommitted, PriceQuestion, ReactiveAward, Supply};
 use wire::party::PartyId;
 
 /// One interval.
@@ -49,6 +49,8 @@ pub(super) enum Stage {
         dispatch: Box<Dispatch>,
         /// Each aggregator's part of it.
         parts: BTreeMap<PartyId, Part>,
+        /// Each aggregator's reactive power.
+        reactive: BTreeMap<PartyId, Vec<ReactiveAward>>,
         /// Final demands in, as evidence.
         finals: BTreeMap<PartyId, SignedEnvelope>,
     },

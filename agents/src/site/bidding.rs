@@ -4,8 +4,9 @@ use crate::device::base_load::{self, BaseLoad};
 use crate::device::{DeviceAgent, DeviceBid, Outlook, Reading};
 use market::curve::{CurveError, FlexCurve};
 use market::curve_ops::{clamp, sum};
+use market::grid::volt_var::RANGE_MIN;
 use market::interval::Interval;
-use market::units::Milliwatt;
+use market::units::{Millivar, Milliwatt};
 use wire::entry::SignedEnvelope;
 
 /// One bid with the parts it was made of, kept to split the allocation over them later.
@@ -19,10 +20,19 @@ pub struct OwnBid {
     pub base: FlexCurve,
     /// Each device's part, in order of device; none where it was left out.
     pub devices: Vec<Option<DeviceBid>>,
+    /// Reactive power on offer, by the place of the device that has it.
+    pub reactive: Vec<(usize, Millivar)>,
     /// The signed bid as it went out, once it did.
     pub envelope: Option<SignedEnvelope>,
     /// Whether the aggregator has said that it has it.
     pub taken: bool,
+}
+
+impl OwnBid {
+    /// Reactive power on offer, all devices together.
+    pub fn reactive_range(&self) -> Millivar {
+        self.reactive.iter().map(|(_, range)| *range).sum()
+    }
 }
 
 /// A device left out of a bid, by its place, and why.
@@ -56,7 +66,44 @@ pub fn make_bid(
     let base = base_load::curve(&base_load.into(), outlook.range)?;
     let total = sum(std::iter::once(&base).chain(devices.iter().flatten().map(|bid| &bid.curve)))?;
     let curve = clamp(&total, -connection, connection)?;
-    Ok((OwnBid { interval: outlook.interval, curve, base, devices, envelope: None, taken: false }, left_out))
+    Ok((
+        OwnBid {
+            interval: outlook.interval,
+            curve,
+            base,
+            devices,
+            reactive: Vec::new(),
+            envelope: None,
+            taken: false,
+        },
+        left_out,
+    ))
+}
+
+/// Reactive power that the devices among the bid can give or absorb whatever their real power, each within the
+/// site's connection; nothing where that is too little to count.
+pub fn reactive_offer(
+    devices: &[Option<DeviceBid>],
+    readings: &[Result<Reading, String>],
+    connection: Milliwatt,
+) -> Vec<(usize, Millivar)> {
+    let able = devices.iter().zip(readings).enumerate().filter_map(|(place, (bid, reading))| match reading {
+        Ok(reading) if bid.is_some() => Some((place, reading.reactive_range())),
+        _ => None,
+    });
+    let mut left = connection.0;
+    let mut offer = Vec::new();
+    for (place, range) in able {
+        let range = Millivar(range.0.clamp(0, left));
+        left -= range.0;
+        if range > Millivar::ZERO {
+            offer.push((place, range));
+        }
+    }
+    if connection.0 - left < RANGE_MIN.0 {
+        offer.clear();
+    }
+    offer
 }
 
 /// What flows at the connection besides the devices that answered.
@@ -79,6 +126,7 @@ mod tests {
             power,
             available: Some(power),
             nameplate: Milliwatt(9_000_000),
+            reactive_max: Some(Millivar(power_w * 400)),
         }))
     }
 
@@ -118,6 +166,25 @@ mod tests {
             discharge_max: Milliwatt::ZERO,
         };
         check(&[generating(2_000), Ok(Reading::Battery(battery))], 500, 9_000, &free, &[1]);
+    }
+
+    #[test]
+    fn reactive_power_is_offered_by_those_that_can_within_the_connection() {
+        let check = |readings: &[Result<Reading, String>], connection_w: i64, expected: &[(usize, i64)]| {
+            let bids: Vec<_> = readings
+                .iter()
+                .map(|reading| {
+                    reading.as_ref().ok().map(|_| DeviceBid::from(FlexCurve::inelastic(Milliwatt(0))))
+                })
+                .collect();
+            let offer = reactive_offer(&bids, readings, Milliwatt(connection_w * 1_000));
+            assert_eq!(offer.iter().map(|(place, q)| (*place, q.0)).collect::<Vec<_>>(), expected);
+        };
+        let readings = [Err("silent".into()), generating(2_000), generating(1_000)];
+        check(&readings, 9_000, &[(1, 800_000), (2, 400_000)]);
+        check(&readings, 1_000, &[(1, 800_000), (2, 200_000)]);
+        check(&[generating(200)], 9_000, &[]);
+        check(&[], 9_000, &[]);
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //! Knows no device protocol, no socket and no clock; all time is market time, which may jump.
 
 use super::act::{SiteAction, SiteReport};
-use super::bidding::{base_load, make_bid, OwnBid};
+use super::bidding::{base_load, make_bid, reactive_offer, OwnBid};
 use super::expectations::{Expectations, Occasion};
 use super::firm::check_firm;
 use super::metering::Metering;
 use super::plan::{plan, Allocation, Rules};
+use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
@@ -187,7 +188,11 @@ impl SiteCore {
     fn write(&mut self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, out: &mut Effects) {
         for (place, setpoint) in &setpoints {
             if let Some(agent) = self.agents.get_mut(*place) {
-                agent.is_limited(matches!(setpoint, Setpoint::Power(_)));
+                match setpoint {
+                    Setpoint::Power(_) => agent.is_limited(true),
+                    Setpoint::OwnDefault => agent.is_limited(false),
+                    Setpoint::Reactive(_) => {}
+                }
             }
         }
         let hold_s = u32::try_from(2 * self.config.parameters.interval_s).unwrap_or(u32::MAX);
@@ -235,7 +240,8 @@ impl SiteCore {
         let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
         note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
         self.watch.promised(firm.interval, allocation.power);
-        let orders = self.orders(firm.interval, allocation, bids[place]);
+        let mut orders = self.orders(firm.interval, allocation, bids[place]);
+        orders.setpoints.extend(reactive_orders(bids[place], firm));
         self.firm.insert(firm.interval, (allocation, orders.clone()));
         if firm.interval == here {
             // Late, but it is what is owed for the rest of the interval as well.
@@ -306,7 +312,11 @@ impl SiteCore {
         let answers = self.config.tariff.as_ref().and_then(|tariff| tariff.at(interval.start()));
         let base = BaseLoad { power: base, answers };
         match make_bid(&mut self.agents, devices, base, self.config.standing.connection, &outlook) {
-            Ok((own, left_out)) => {
+            Ok((mut own, left_out)) => {
+                let SiteConfig { standing, .. } = &self.config;
+                if standing.clears_reactive {
+                    own.reactive = reactive_offer(&own.devices, devices, standing.connection);
+                }
                 for (place, reason) in left_out {
                     note(out, "device-left-out", format!("{}: {reason}", self.name(place)));
                 }
@@ -314,7 +324,8 @@ impl SiteCore {
                     .metering
                     .last()
                     .map(|last| PastReading { interval: last.interval, energy: last.energy });
-                let body = Bid { interval, curve: own.curve.clone(), forward: true, reading };
+                let reactive_range = own.reactive_range();
+                let body = Bid { interval, curve: own.curve.clone(), forward: true, reading, reactive_range };
                 self.bids.insert(interval, own);
                 self.send(Body::Bid(body), interval, About::Bid, out);
             }

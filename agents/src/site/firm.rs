@@ -5,13 +5,14 @@
 
 use super::bidding::OwnBid;
 use super::plan::Allocation;
+use super::reactive;
 use super::standing::Standing;
 use ledger::block::verifier::Verifier;
 use ledger::proof::FinalityProof;
 use market::grid::certificate::{GridClearing, Multipliers};
 use market::interval::Interval;
 use market::share::Demand;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use thiserror::Error;
 use wire::entry::{ClearingEntry, Entry};
 use wire::envelope::open;
@@ -79,6 +80,20 @@ pub enum FirmError {
     /// The bid is not among those fixed before the first question about prices.
     #[error("our bid does not lie under the root that the aggregator fixed its bids by")]
     NotCommitted,
+    /// Reactive power is told of that was not offered, or other than was decided.
+    #[error("the reactive power told at {bus} is not what was decided on our offer")]
+    OtherReactive {
+        /// The site's bus.
+        bus: String,
+    },
+    /// The reactive power is not the site's share by its range.
+    #[error("{allocation} is not our share, by a range of {own}, of the reactive power awarded")]
+    NotReactiveShare {
+        /// What was told.
+        allocation: Millivar,
+        /// What was offered.
+        own: Millivar,
+    },
     /// The allocation is nothing the site bid for at this price.
     #[error("{allocation} is not within our demand at {price}, from {low} to {high}")]
     NotBid {
@@ -130,6 +145,7 @@ pub fn check_firm(
     check_parts(standing, &clearing, firm)?;
     let bid = cleared_bid(standing, firm, &demand, bids)?;
     check_committed(firm, &demand, bids[bid])?;
+    reactive::check(&standing.bus, &demand, bids[bid], firm)?;
     check_share(bids[bid].curve.demand_within(firm.bus.price, standing.price_tolerance), firm)?;
     let export_full = is_export_full(standing, &clearing, firm.bus.price);
     Ok((Allocation { price: firm.bus.price, power: firm.allocation, export_full }, bid))
@@ -196,7 +212,9 @@ fn cleared_bid(
     let lies_under = |bid: &&OwnBid| {
         bid.envelope.as_ref().is_some_and(|envelope| {
             let bid_hash = salted_bid_hash(&firm.path.salt, envelope);
-            let leaf = SumLeaf { account: standing.account.clone(), bid_hash, allocation: firm.allocation };
+            let (account, allocation) = (standing.account.clone(), firm.allocation);
+            let reactive = firm.reactive.as_deref().map_or(Millivar::ZERO, |told| told.allocation);
+            let leaf = SumLeaf { account, bid_hash, allocation, reactive };
             verify(&leaf, &firm.path, &root)
         })
     };
@@ -254,6 +272,7 @@ mod tests {
             bus,
             parts: None,
             allocation: Milliwatt(allocation),
+            reactive: None,
             path: Default::default(),
             bid_path: Default::default(),
             finality: Default::default(),

@@ -108,6 +108,9 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
             generator.limit(Some(power), hold_s).await.map(drop)
         }
         (Device::Generator(generator), Setpoint::OwnDefault) => generator.limit(None, hold_s).await.map(drop),
+        (Device::Generator(generator), Setpoint::Reactive(reactive)) => {
+            generator.set_reactive(reactive, hold_s).await.map(drop)
+        }
         (Device::Charger(charger), Setpoint::Power(power)) => charger.limit(power).await.map(drop),
         (Device::Charger(charger), Setpoint::OwnDefault) => {
             let power_max = charger.read().await?.power_max;
@@ -115,7 +118,7 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         }
         (Device::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)).await.map(drop),
         (Device::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None).await.map(drop),
-        (Device::Meter(_), _) => Err(no_such("writing a setpoint")),
+        (_, Setpoint::Reactive(_)) | (Device::Meter(_), _) => Err(no_such("writing a setpoint")),
     }
 }
 

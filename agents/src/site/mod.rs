@@ -12,6 +12,7 @@ mod lane;
 pub mod metering;
 pub mod options;
 pub mod plan;
+mod reactive;
 pub mod schedule;
 pub mod shell;
 pub mod standing;

@@ -153,6 +153,7 @@ mod tests {
             curve: curve(&[(0, 0)]),
             base: curve(&[(0, base)]),
             devices: devices.to_vec(),
+            reactive: Vec::new(),
             envelope: None,
             taken: false,
         }

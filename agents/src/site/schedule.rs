@@ -2,15 +2,27 @@
 
 use crate::device::preferences::Preferences;
 use crate::device::DeviceBid;
-use market::units::Milliwatt;
+use market::units::{Millivar, Milliwatt};
 
 /// What one device is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setpoint {
     /// Take (negative: give) this power. For a generator: at most feed in so much.
     Power(Milliwatt),
+    /// Absorb (negative: give) this reactive power.
+    Reactive(Millivar),
     /// Whatever it does by itself.
     OwnDefault,
+}
+
+impl Setpoint {
+    /// What gives the device back to its own default.
+    fn released(self) -> Self {
+        match self {
+            Setpoint::Reactive(_) => Setpoint::Reactive(Millivar::ZERO),
+            Setpoint::Power(_) | Setpoint::OwnDefault => Setpoint::OwnDefault,
+        }
+    }
 }
 
 /// The setpoint by which a device takes `power` of its bid. Where export is full, more sun than was
@@ -79,7 +91,7 @@ impl Schedule {
         }
         let orders = std::mem::take(&mut self.orders);
         Fallback::Release(
-            orders.setpoints.into_iter().map(|(place, _)| (place, Setpoint::OwnDefault)).collect(),
+            orders.setpoints.into_iter().map(|(place, setpoint)| (place, setpoint.released())).collect(),
         )
     }
 }

@@ -23,6 +23,8 @@ pub struct Standing {
     pub root_place: usize,
     /// How far from its price demand may reach.
     pub price_tolerance: PicoEurPerWh,
+    /// Whether reactive power on offer is cleared.
+    pub clears_reactive: bool,
     /// Works out what prices are made of.
     pub price_parts: PriceParts,
     /// Most power at its connection, either way.
@@ -48,6 +50,7 @@ impl Standing {
             root_place: place(&genesis.feeder.root).ok_or_else(|| missing("grid supply point"))?,
             bus,
             price_tolerance: genesis.price_tolerance(),
+            clears_reactive: genesis.clears_reactive(),
             price_parts: PriceParts::new(genesis)?,
             connection: own.connection_milliwatt.map(Milliwatt).ok_or_else(|| missing("connection limit"))?,
         })

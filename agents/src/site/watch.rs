@@ -110,6 +110,7 @@ impl Watch {
 mod tests {
     use super::*;
     use market::interval::UnixSeconds;
+    use market::units::Millivar;
     use wire::entry::SiteDelivery;
 
     const AT: i64 = 2_700;
@@ -131,6 +132,7 @@ mod tests {
             account: account.parse().unwrap(),
             bid_hash: Hash32::default(),
             commitment: Milliwatt(commitment),
+            reactive: Millivar::ZERO,
             energy: None,
         };
         let sites = settled.map(|commitment| ("ours", commitment)).into_iter().chain([("other", 7)]);

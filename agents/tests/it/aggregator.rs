@@ -10,7 +10,7 @@ use market::clearing::sampled::MAX_ROUNDS;
 use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::message::{
     Award, Bid, Body, BusPrice, BusQuestion, Corner, DemandAt, MeterReading, PriceQuestion, PriceWindow,
     SetpointReport,
@@ -43,7 +43,7 @@ fn dso() -> PartyId {
 fn bid(interval: Interval, power: i64) -> Body {
     let at = |power| Breakpoint { price: PicoEurPerWh(100_000_000), power: Milliwatt(power) };
     let curve = FlexCurve::new(vec![at(power), at(0)]).unwrap();
-    Body::Bid(Bid { interval, curve, forward: true, reading: None })
+    Body::Bid(Bid { interval, curve, forward: true, reading: None, reactive_range: Millivar(0) })
 }
 
 fn said(who: PartyId, body: Body) -> Cue<AggregatorReport> {
@@ -72,7 +72,7 @@ fn award(allocations: [i64; 2]) -> Body {
         allocation: Milliwatt(allocation),
     };
     let buses = ["b2", "b3"].into_iter().zip(allocations).map(at).collect();
-    Body::Award(Award { interval: FIRST, buses })
+    Body::Award(Award { interval: FIRST, buses, reactive: Vec::new() })
 }
 
 #[test]

@@ -42,7 +42,12 @@ fn said(who: PartyId, body: Body) -> Cue<DsoReport> {
 }
 
 fn committed(root: u8) -> Body {
-    Body::BidsCommitted(BidsCommitted { interval: FIRST, bids_root: Hash32([root; 32]), bid_count: 2 })
+    Body::BidsCommitted(BidsCommitted {
+        interval: FIRST,
+        bids_root: Hash32([root; 32]),
+        bid_count: 2,
+        reactive: Vec::new(),
+    })
 }
 
 /// Each site takes `power` up to `worth`, and nothing above.
@@ -125,6 +130,7 @@ fn final_demand(buses: &[BusPrice], rounds: u32, (power, worth): (i64, i64), roo
         import: buses.iter().map(|at| at.allocation).sum(),
         export: Milliwatt::ZERO,
         buses: buses.iter().map(|at| (at.clone(), range(at))).collect(),
+        reactive: Vec::new(),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::world::{parameters, party, CONNECTION};
 use agents::core::{Effect, Input, Now};
 use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::cell::RefCell;
@@ -30,6 +30,8 @@ pub struct Household {
     /// It does not bid in one interval of so many; zero for never.
     silent_every: u32,
     bids: u32,
+    /// Reactive power it offers, in millivars.
+    pub reactive_range: i64,
 }
 
 impl Household {
@@ -44,6 +46,7 @@ impl Household {
             set_for: None,
             silent_every,
             bids: 0,
+            reactive_range: 0,
         }
     }
 
@@ -84,7 +87,9 @@ impl Household {
             self.bids += 1;
             let silent = self.silent_every > 0 && self.bids.is_multiple_of(self.silent_every);
             if !silent {
-                let bid = Bid { interval: next, curve: self.curve(), forward: true, reading: None };
+                let reactive_range = Millivar(self.reactive_range);
+                let bid =
+                    Bid { interval: next, curve: self.curve(), forward: true, reading: None, reactive_range };
                 effects.push(self.say(next, Body::Bid(bid)));
             }
         }

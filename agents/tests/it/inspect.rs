@@ -9,13 +9,15 @@ use ledger::proof::FinalityProof;
 use market::certificate::{self, PartyDemand};
 use market::clearing::Clearing;
 use market::grid::rules::PlacedDemand;
+use market::grid::volt_var::{is_share, PlacedReactive};
 use market::interval::Interval;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope};
 use wire::envelope::open;
+use wire::merkle;
 use wire::merkle_sum::{salted_bid_hash, verify, SumLeaf, SumRoot};
-use wire::message::{Bid, Body, FinalDemand, Supply};
+use wire::message::{Bid, BidPath, Body, FinalDemand, ReactiveAward, ReactiveFirm, Supply};
 use wire::party::{PartyId, Registry};
 
 /// What the ledger holds of one interval.
@@ -92,7 +94,15 @@ pub fn check_certificate(genesis: &Genesis, entry: &ClearingEntry) -> Vec<Milliw
     };
     let demands: Vec<PlacedDemand> = parties.iter().map(placed).collect();
     let terms = rules.terms(&genesis.feeder, &tree).unwrap();
-    terms.check(&curve, entry.grid.as_ref().unwrap(), &demands).unwrap();
+    let placed = |at: &ReactiveAward| PlacedReactive {
+        place: tree.place[place(genesis, &at.bus)],
+        range: at.range,
+        allocation: at.allocation,
+    };
+    let finals = finals(&registry, entry);
+    let reactive: Vec<PlacedReactive> =
+        finals.values().flat_map(|demand| &demand.reactive).map(placed).collect();
+    terms.check_with_reactive(&curve, entry.grid.as_ref().unwrap(), &demands, &reactive).unwrap();
     allocations
 }
 
@@ -141,11 +151,21 @@ fn check_share(
             account: participant.account.clone(),
             bid_hash: salted_bid_hash(&firm.path.salt, raw),
             allocation: firm.allocation,
+            reactive: firm.reactive.as_ref().map_or(Millivar::ZERO, |told| told.allocation),
         };
         verify(&leaf, &firm.path, &root)
     };
     let raw = bids.iter().find(under_root).unwrap_or_else(|| panic!("no bid of {site} lies under the root"));
-    let (by, Body::Bid(Bid { curve, .. })) = read(registry, raw) else { panic!("no bid") };
+    let (by, Body::Bid(Bid { curve, reactive_range, .. })) = read(registry, raw) else { panic!("no bid") };
+    let told = firm.reactive.as_deref();
+    assert_eq!(told.is_some(), reactive_range > Millivar::ZERO, "{site}");
+    if let Some(ReactiveFirm { award, allocation }) = told {
+        assert!(demand.reactive.contains(award));
+        assert!(is_share(*allocation, reactive_range, award.allocation, award.range), "{site}: {told:?}");
+    }
+    let bid_hash = merkle::leaf_hash(&salted_bid_hash(&firm.path.salt, raw).0);
+    let BidPath { place, count, siblings } = &firm.bid_path;
+    assert!(merkle::verify_inclusion(&bid_hash, *place, *count, siblings, &demand.bids_root), "{site}");
     assert_eq!(by, *site);
     let own = curve.demand_within(firm.bus.price, tolerance);
     assert!(own.contains(firm.allocation), "{site}: {firm:?}");

@@ -7,7 +7,7 @@ use agents::timekeeper::core::{Overheard, TimekeeperAct, TimekeeperReport};
 use agents::timekeeper::{Pace, TimekeeperCore};
 use market::curve::FlexCurve;
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::message::{
     Ack, Bid, Body, Forecast, ForecastPrice, MessageRef, MeterReading, SetpointReport, Verdict,
 };
@@ -50,7 +50,8 @@ fn forecast() -> Body {
 
 fn bid(of: &str) -> Heard {
     let curve = FlexCurve::inelastic(Milliwatt(1));
-    let bid = Bid { interval: FIRST, curve, forward: true, reading: None };
+    let reactive_range = Millivar::ZERO;
+    let bid = Bid { interval: FIRST, curve, forward: true, reading: None, reactive_range };
     heard(&site(of), 1, FIRST, Body::Bid(bid))
 }
 

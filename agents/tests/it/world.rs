@@ -59,6 +59,7 @@ fn grid_rules() -> GridRules {
         loss_price: PicoEurPerWh(50_000_000),
         voltage_deviation_micro_eur_per_h: 0,
         reactive: [("b3".to_owned(), Millivar(2_000_000))].into(),
+        reactive_full_price: Some(PicoEurPerWh(2_000_000)),
     }
 }
 

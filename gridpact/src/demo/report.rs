@@ -74,6 +74,8 @@ pub struct IntervalReport {
     pub rounds: u32,
     /// Net import cleared.
     pub import_kw: f64,
+    /// Reactive power that sites were committed to give or absorb, whichever.
+    pub reactive_kvar: f64,
     /// Sites with a commitment.
     pub commitments: usize,
     /// Sites whose reading came in time.
@@ -143,6 +145,7 @@ impl IntervalReport {
             furthest_price: account.furthest.as_ref().map(PriceReport::of),
             rounds: account.rounds,
             import_kw: account.import.kw(),
+            reactive_kvar: account.reactive.kvar(),
             commitments: account.commitments,
             readings: account.readings,
             committed_kwh: account.committed.kwh(),
@@ -222,6 +225,8 @@ impl fmt::Display for Report {
             Some(Spread { median, p90, max }) => format!("median {median}, 90 % {p90}, most {max}"),
             None => "-".to_owned(),
         };
+        let reactive = self.accounts.iter().map(|account| account.reactive_kvar).fold(0.0, f64::max);
+        writeln!(f, "reactive power from inverters, at most     {reactive:.2} kvar")?;
         writeln!(f, "\nrounds between DSO and aggregators         {}", spread(self.rounds))?;
         writeln!(f, "gate closure to setpoints written          {} ms", spread(self.round_ms))?;
         writeln!(f, "submission to final block                  {} ms", spread(self.finality_ms))?;

@@ -43,6 +43,7 @@ impl Equipment {
                 power: pv.power(),
                 available: Some(pv.available(now)),
                 nameplate: pv.nameplate(),
+                reactive_max: None,
             }),
             Equipment::Battery(battery) => Reading::Battery(BatteryState {
                 power: battery.power(),
@@ -84,6 +85,8 @@ impl Equipment {
             (Equipment::Charger(charger), Setpoint::OwnDefault) => charger.set_limits(Vec::new()),
             (Equipment::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)),
             (Equipment::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None),
+            // No reading here says that a device can, so none is ever told.
+            (_, Setpoint::Reactive(_)) => {}
         }
     }
 

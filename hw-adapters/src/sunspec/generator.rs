@@ -1,6 +1,8 @@
 //! A SunSpec inverter (101 to 103) with nameplate (120, 121), status (122) and the limit on its
 //! output (123).
 
+mod reactive;
+
 use super::control::{Percent, REVERSION_MAX_S};
 use super::points::{controls, inverter, nameplate, settings, status};
 use super::registers::ModelRegisters;
@@ -8,7 +10,7 @@ use super::session::Session;
 use crate::device::{DeviceError, Generator, GeneratorState};
 use crate::modbus::Timeouts;
 use futures::future::{BoxFuture, FutureExt};
-use market::units::Milliwatt;
+use market::units::{Millivar, Milliwatt};
 
 const READ: &str = "reading the generator";
 const LIMIT: &str = "limiting the generator";
@@ -44,6 +46,7 @@ impl SunSpecGenerator {
             power: Milliwatt(-power).min(Milliwatt::ZERO),
             available: available.map(|power| Milliwatt(-power)),
             nameplate: Milliwatt(rated),
+            reactive_max: self.reactive_max(&plate).await?,
         })
     }
 
@@ -134,5 +137,14 @@ impl Generator for SunSpecGenerator {
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
         let deadline = self.session.deadline();
         deadline.keep(LIMIT, self.limit_now(power, hold_s)).boxed()
+    }
+
+    fn set_reactive(
+        &mut self,
+        reactive: Millivar,
+        hold_s: u32,
+    ) -> BoxFuture<'_, Result<Millivar, DeviceError>> {
+        let deadline = self.session.deadline();
+        deadline.keep(reactive::SET, self.set_reactive_now(reactive, hold_s)).boxed()
     }
 }

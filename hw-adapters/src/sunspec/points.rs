@@ -72,6 +72,10 @@ pub mod nameplate {
     pub const MODEL: Model = Model { name: "nameplate (120)", ids: &[120], span: 28 };
     /// Continuous power output in W.
     pub const W_RTG: Point = point("WRtg", 3, PointType::Uint16, 4);
+    /// Continuous reactive power, in var, given beside real power out (quadrant 1).
+    pub const VAR_RTG_Q1: Point = point("VArRtgQ1", 7, PointType::Int16, 11);
+    /// The same absorbed (quadrant 4), as a rule negative.
+    pub const VAR_RTG_Q4: Point = point("VArRtgQ4", 10, PointType::Int16, 11);
     /// Nominal energy stored, in Wh.
     pub const WH_RTG: Point = point("WHRtg", 19, PointType::Uint16, 20);
     /// Most charging power in W.
@@ -109,6 +113,14 @@ pub mod controls {
     pub const W_MAX_LIM_PCT_RVRT_TMS: Point = plain("WMaxLimPct_RvrtTms", 7);
     /// Whether the limit holds: 0 or 1.
     pub const W_MAX_LIM_ENA: Point = plain("WMaxLim_Ena", 9);
+    /// Reactive power in percent of WMax; given positive.
+    pub const VAR_W_MAX_PCT: Point = point("VArWMaxPct", 15, PointType::Int16, 25);
+    /// Seconds until it lapses.
+    pub const VAR_PCT_RVRT_TMS: Point = plain("VArPct_RvrtTms", 19);
+    /// What the percentage in force is of: 1 for WMax.
+    pub const VAR_PCT_MOD: Point = plain("VArPct_Mod", 21);
+    /// Whether it holds: 0 or 1.
+    pub const VAR_PCT_ENA: Point = plain("VArPct_Ena", 22);
 }
 
 /// 124: storage.

@@ -8,7 +8,7 @@ use hw_adapters::sunspec::points::{
     controls, inverter, meter, nameplate, settings, status, storage, Model, Point, PointType,
 };
 use hw_adapters::sunspec::{Discovery, Step, SunSpecBattery, SunSpecGenerator, SunSpecMeter};
-use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
+use market::units::{Millijoule, Millivar, Milliwatt, MILLIJOULE_PER_WH};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -156,7 +156,8 @@ async fn real_devices_read_as_what_they_are_and_never_as_more() {
                 GeneratorState {
                     power: Milliwatt(power * 1000),
                     available: None,
-                    nameplate: Milliwatt(nameplate * 1000)
+                    nameplate: Milliwatt(nameplate * 1000),
+                    reactive_max: state.reactive_max.filter(|most| *most <= Millivar(nameplate * 1000)),
                 },
                 "{name}"
             ),

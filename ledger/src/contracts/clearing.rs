@@ -2,6 +2,7 @@
 //! aggregator's signed demand at the prices, and the certificate's conditions. Whoever solved it is
 //! trusted in nothing.
 
+use super::reactive;
 use super::rules::{AggregatorRule, Rules};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
@@ -10,6 +11,7 @@ use market::clearing::sampled::MAX_ROUNDS;
 use market::clearing::Clearing;
 use market::grid::certificate::{CertificateError as GridCertificateError, GridClearing};
 use market::grid::rules::PlacedDemand;
+use market::grid::volt_var::PlacedReactive;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
 use market::units::{Milliwatt, PicoEurPerWh, POWER_BOUND};
@@ -130,12 +132,15 @@ pub(super) fn execute(rules: &Rules, state: &State, entry: &ClearingEntry) -> Re
     let demands = open_demands(rules, entry)?;
     check_rounds(entry.rounds, &demands)?;
     let mut parties = Vec::new();
+    let mut reactive = Vec::new();
     let mut awards = BTreeMap::new();
     for (aggregator, demand) in &demands {
-        let award = check_demand(rules, entry, aggregator, demand, &mut parties)?;
+        let mut award = check_demand(rules, entry, aggregator, demand, &mut parties)?;
+        let wrong = |reason| ClearingRefusal::Demand { aggregator: aggregator.clone(), reason };
+        award.reactive = reactive::check(rules, entry, aggregator, demand, &mut reactive).map_err(wrong)?;
         awards.insert(aggregator.clone(), award);
     }
-    check_certificate(rules, entry, &supply, &parties)?;
+    check_certificate(rules, entry, &supply, (&parties, &reactive))?;
     let record = IntervalRecord { prices: entry.prices.clone(), awards };
     Ok(Changes { interval: Some((entry.interval, record)), ..Changes::default() })
 }
@@ -144,7 +149,7 @@ fn check_certificate(
     rules: &Rules,
     entry: &ClearingEntry,
     supply: &SupplyCurve,
-    parties: &[PartyDemand],
+    (parties, reactive): (&[PartyDemand], &[PlacedReactive]),
 ) -> Result<(), ClearingRefusal> {
     let wrong = |reason| ClearingRefusal::GridFigures { reason };
     match (&rules.grid, &entry.grid) {
@@ -161,7 +166,8 @@ fn check_certificate(
                 range: party.range,
                 allocation: party.allocation,
             };
-            Ok(terms.check(supply, grid, &parties.iter().map(placed).collect::<Vec<_>>())?)
+            let demands: Vec<PlacedDemand> = parties.iter().map(placed).collect();
+            Ok(terms.check_with_reactive(supply, grid, &demands, reactive)?)
         }
     }
 }
@@ -275,6 +281,7 @@ fn check_demand(
         import: demand.import,
         export: demand.export,
         buses,
+        reactive: BTreeMap::new(),
         settled: false,
     })
 }

@@ -1,12 +1,13 @@
 //! A delivery: what an aggregator's sites were committed to and what they delivered, checked against
 //! the root it signed before the interval, and settled to a sum of zero.
 
+use super::reactive;
 use super::rules::{Rules, SiteRule};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
-use market::settlement::{settle_site, SettlementError};
-use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use market::settlement::{settle_reactive, settle_site, SettlementError};
+use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{DeliveryEntry, SiteDelivery};
@@ -78,6 +79,16 @@ pub enum DeliveryRefusal {
         /// Allocated by the clearing.
         allocated: Milliwatt,
     },
+    /// The commitments of reactive power at a bus are not what was allocated there.
+    #[error("bus {bus:?}: reactive commitments of {committed} mvar, and {allocated} was allocated")]
+    Reactive {
+        /// The bus.
+        bus: String,
+        /// Sum of the commitments.
+        committed: i128,
+        /// Allocated by the clearing.
+        allocated: Millivar,
+    },
     /// An amount does not fit 64 bits.
     #[error("{account}: {source}")]
     Amount {
@@ -104,7 +115,7 @@ impl DeliveryRefusal {
             DeliveryRefusal::Settled { .. } => "settled-before",
             DeliveryRefusal::Order { .. } | DeliveryRefusal::OtherSite { .. } => "sites",
             DeliveryRefusal::Implausible { .. } => "implausible-reading",
-            DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } => "root",
+            DeliveryRefusal::Root | DeliveryRefusal::Bus { .. } | DeliveryRefusal::Reactive { .. } => "root",
             DeliveryRefusal::Bids => "bids",
             DeliveryRefusal::Amount { .. } | DeliveryRefusal::Payments { .. } => "amount",
         }
@@ -130,7 +141,7 @@ pub(super) fn execute(
     }
     let sites = check_sites(rules, aggregator, &entry.sites)?;
     check_commitments(rules, award, &entry.sites, &sites)?;
-    let payments = settle(rules, record, account, &entry.sites, &sites)?;
+    let payments = settle(rules, (record, award), account, &entry.sites, &sites)?;
     let mut settled: IntervalRecord = record.as_ref().clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
@@ -175,6 +186,7 @@ fn check_commitments(
         account: site.account.clone(),
         bid_hash: site.bid_hash,
         allocation: site.commitment,
+        reactive: site.reactive,
     };
     let root = SumTree::build(&sites.iter().map(leaf).collect::<Vec<_>>()).root();
     if (root.hash, root.import, root.export) != (award.allocations_root, award.import, award.export) {
@@ -195,12 +207,18 @@ fn check_commitments(
             return Err(DeliveryRefusal::Bus { bus, committed, allocated });
         }
     }
-    Ok(())
+    match reactive::differs(award, sites, found) {
+        Some((bus, committed, allocated)) => {
+            let bus = rules.feeder.buses[bus as usize].clone();
+            Err(DeliveryRefusal::Reactive { bus, committed, allocated })
+        }
+        None => Ok(()),
+    }
 }
 
 fn settle(
     rules: &Rules,
-    record: &IntervalRecord,
+    (record, award): (&IntervalRecord, &AwardRecord),
     aggregator_account: &Id,
     sites: &[SiteDelivery],
     found: &[&SiteRule],
@@ -212,7 +230,12 @@ fn settle(
         let price = price_at(rule.bus as usize);
         let settled = settle_site(&rules.parameters, price, price_root, site.commitment, site.energy)
             .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
+        let reactive_price = award.reactive.get(&rule.bus).map_or(PicoEurPerWh::ZERO, |record| record.price);
+        let received = settle_reactive(&rules.parameters, reactive_price, site.reactive)
+            .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
         let shares = [
+            (&site.account, received),
+            (&rules.dso_account, -received),
             (&site.account, settled.site),
             (aggregator_account, settled.aggregator),
             (&rules.tso_account, settled.tso),

@@ -3,6 +3,7 @@
 
 pub mod clearing;
 pub mod delivery;
+mod reactive;
 pub mod rules;
 pub mod transfer;
 

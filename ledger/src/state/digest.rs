@@ -21,6 +21,15 @@ pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
             awards.extend(bus.to_be_bytes());
             awards.extend(power.0.to_be_bytes());
         }
+        // A market that clears no reactive power has the same hashes as before there was any.
+        if !award.reactive.is_empty() {
+            awards.extend((award.reactive.len() as u64).to_be_bytes());
+            for (bus, reactive) in &award.reactive {
+                awards.extend(bus.to_be_bytes());
+                awards.extend(reactive.price.0.to_be_bytes());
+                awards.extend(reactive.allocation.0.to_be_bytes());
+            }
+        }
         awards.push(award.settled.into());
     }
     Hash32::of("gridpact interval", &[&prices, &awards])

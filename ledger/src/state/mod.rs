@@ -6,7 +6,7 @@ pub mod receipt;
 
 use crate::genesis::{Genesis, ROUNDING_ACCOUNT};
 use market::interval::Interval;
-use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use receipt::{Payment, Refusal};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +54,21 @@ pub struct AwardRecord {
     pub export: Milliwatt,
     /// Allocation at each of its buses, by the bus's place in the feeder.
     pub buses: BTreeMap<u32, Milliwatt>,
+    /// Reactive power at those of its buses where its bids offer any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reactive: BTreeMap<u32, ReactiveRecord>,
     /// Whether its delivery was settled.
     pub settled: bool,
+}
+
+/// What the ledger keeps of one aggregator's reactive power at one bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReactiveRecord {
+    /// Its price there.
+    pub price: PicoEurPerWh,
+    /// What was allocated; absorbed positive.
+    pub allocation: Millivar,
 }
 
 /// What one entry changes. Nothing happens until [`State::commit`].

@@ -14,7 +14,11 @@ use wire::entry::{ClearingEntry, DeliveryEntry, Entry, TransferEntry};
 use wire::merkle_sum::SumLeaf;
 use wire::party::{Id, Role};
 
-fn run(world: &World, state: &mut State, opened: &OpenedEntry) -> Result<BTreeMap<Id, i64>, &'static str> {
+pub fn run(
+    world: &World,
+    state: &mut State,
+    opened: &OpenedEntry,
+) -> Result<BTreeMap<Id, i64>, &'static str> {
     let before = state.clone();
     match apply(&world.rules, state, &opened.submitter, &opened.entry) {
         Ok(receipt) => {
@@ -101,7 +105,7 @@ fn a_clearing_holds_only_with_its_certificate() {
 
 /// The same clearing with the grid's figures: worked out by hand, 30 EUR/MWh being what line-a's limit is
 /// worth. `b` takes 0.7 kvar.
-fn with_grid_figures(draft: &mut Draft) {
+pub fn with_grid_figures(draft: &mut Draft) {
     let kw = |kw: i64| Milliwatt(kw * 100_000);
     let eur = |eur: i64| PicoEurPerWh(eur * 1_000_000);
     let congestion = Multipliers { congestion: eur(30), ..Multipliers::default() };
@@ -248,7 +252,8 @@ fn a_commitment_cannot_be_moved_to_a_bus_with_another_price() {
         for (site, power) in entry.sites.iter_mut().zip([2_000_000, 4_000_000]) {
             site.commitment = Milliwatt(power);
             let (account, bid_hash) = (site.account.clone(), site.bid_hash);
-            sites.push(wire::merkle_sum::SumLeaf { account, bid_hash, allocation: Milliwatt(0) });
+            let (allocation, reactive) = (Milliwatt(0), Millivar(0));
+            sites.push(SumLeaf { account, bid_hash, allocation, reactive });
         }
         moved(&mut sites[0], 2_000_000);
         moved(&mut sites[1], 4_000_000);

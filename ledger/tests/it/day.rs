@@ -7,7 +7,7 @@ use ledger::execute::OpenedEntry;
 use market::interval::Interval;
 use market::share::Demand;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
 use wire::hash::Hash32;
 use wire::merkle;
@@ -37,6 +37,7 @@ fn leaf(site: &str, power_kw: f64) -> SumLeaf {
         account: id(&format!("account-{site}")),
         bid_hash: Hash32::of("test bid", &[site.as_bytes()]),
         allocation: kw(power_kw),
+        reactive: Millivar::ZERO,
     }
 }
 
@@ -66,6 +67,7 @@ fn final_demand(aggregator: &str, buses: &[(&str, f64, f64, (f64, f64))]) -> Fin
         import: root.import,
         export: root.export,
         buses: buses.iter().map(bus).collect(),
+        reactive: Vec::new(),
     }
 }
 
@@ -122,6 +124,7 @@ pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut Deliver
         account: leaf.account,
         bid_hash: leaf.bid_hash,
         commitment: leaf.allocation,
+        reactive: leaf.reactive,
         energy: energy.map(|power_kw| kw(power_kw).over_seconds(900)),
     };
     let mut entry = DeliveryEntry {

@@ -8,6 +8,7 @@ mod mempool;
 mod network;
 mod proof;
 mod proposals;
+mod reactive;
 mod simulation;
 mod store;
 mod tamper;

@@ -104,8 +104,17 @@ impl World {
             loss_price: PicoEurPerWh(0),
             voltage_deviation_micro_eur_per_h: 0,
             reactive: BTreeMap::from([("b".to_owned(), Millivar(700_000))]),
+            reactive_full_price: None,
         };
         World::with(1, Some(rules))
+    }
+
+    /// The same, where an inverter uses all of its range at no more than the price tolerance: any answer from
+    /// nothing to all is right at that price.
+    pub fn with_inverters() -> World {
+        let mut genesis = World::with_grid().genesis;
+        genesis.grid.as_mut().unwrap().reactive_full_price = Some(PicoEurPerWh(1_000));
+        World::with(1, genesis.grid)
     }
 
     fn with(validators: usize, grid: Option<GridRules>) -> World {

@@ -19,6 +19,7 @@ pub mod rules;
 mod sample;
 pub mod solution;
 pub mod solve;
+pub mod volt_var;
 pub mod zoom;
 
 pub use error::GridError;

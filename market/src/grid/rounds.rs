@@ -12,13 +12,14 @@ use super::error::GridError;
 use super::problem::{GridProblem, Offer, Piece, Reactive, Supply};
 use super::rounding::{publish, RoundingError};
 use super::rules::{GridTerms, PlacedDemand};
+use super::volt_var::{self, PlacedReactive, ReactiveOffer};
 use crate::clearing::sampled::{Party, Question, Window, MAX_QUESTION};
 use crate::clearing::samples::Samples;
 use crate::clearing::PriceRange;
 use crate::feeder::Tree;
 use crate::share::Demand;
 use crate::supply::SupplyCurve;
-use crate::units::{Milliwatt, PicoEurPerWh};
+use crate::units::{Millivar, Milliwatt, PicoEurPerWh};
 use thiserror::Error;
 
 /// Most parts a window around a price is divided into; the windows beside it into a quarter of it.
@@ -35,6 +36,8 @@ pub struct GridMarket<'a> {
     pub supply: &'a SupplyCurve,
     /// Prices that may be asked about.
     pub range: PriceRange,
+    /// Reactive power on offer, where the terms clear it.
+    pub reactive: &'a [ReactiveOffer],
 }
 
 /// How far the rounds have come.
@@ -53,6 +56,8 @@ pub struct GridCleared {
     pub clearing: GridClearing,
     /// What each party was given, and what its answers surely allow it, in the order of the parties.
     pub demands: Vec<PlacedDemand>,
+    /// Reactive power given, in the order of the offers.
+    pub reactive: Vec<PlacedReactive>,
 }
 
 /// Why rounds can't go on.
@@ -64,6 +69,12 @@ pub enum GridRoundsError {
     /// What was solved can't be published.
     #[error(transparent)]
     Unpublished(#[from] RoundingError),
+    /// Reactive power is offered at no bus, in no range, or in a market that does not clear it.
+    #[error("offer {offer} of reactive power stands at no bus, has no range, or is none to be cleared")]
+    ReactiveOffer {
+        /// Its place in the list.
+        offer: usize,
+    },
     /// A party stands at no bus, or has not answered at the ends of the price range.
     #[error("party {party} has not answered at both ends of the price range, or stands at no bus")]
     Unanswered {
@@ -103,12 +114,22 @@ impl GridMarket<'_> {
             demands.push(PlacedDemand { place, range, allocation });
         }
         self.sum_up(&demands, &mut clearing);
+        let given = published.parties.iter().skip(parties.len()).zip(self.reactive);
+        let reactive: Vec<PlacedReactive> = given
+            .map(|(solved, offer)| PlacedReactive {
+                place: solved.place,
+                range: offer.range,
+                allocation: solved.reactive_allocation,
+            })
+            .collect();
         if unknown > 0 && rounds_left == 0 {
             return Err(GridRoundsError::NotCleared { parties: unknown });
         }
         if unknown == 0 {
-            match self.terms.check(self.supply, &clearing, &demands) {
-                Ok(()) => return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands }))),
+            match self.terms.check_with_reactive(self.supply, &clearing, &demands, &reactive) {
+                Ok(()) => {
+                    return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands, reactive })))
+                }
                 Err(error) if rounds_left == 0 => return Err(error.into()),
                 Err(_) => {}
             }
@@ -153,6 +174,12 @@ impl GridMarket<'_> {
             let place = place.filter(|_| samples.span(first, last));
             let place = place.ok_or(GridRoundsError::Unanswered { party })?;
             offers.push(offer(place, samples));
+        }
+        for (number, ReactiveOffer { bus, range }) in self.reactive.iter().enumerate() {
+            let place = self.tree.place.get(*bus).filter(|_| *range > Millivar::ZERO);
+            let offered = place.zip(self.terms.reactive_full_price);
+            let (place, full) = offered.ok_or(GridRoundsError::ReactiveOffer { offer: number })?;
+            offers.push(volt_var::offer(*place, full, *range));
         }
         let planned = self.terms.reactive.iter().enumerate();
         offers.extend(planned.filter(|(_, reactive)| reactive.0 != 0).map(|(place, reactive)| Offer {

@@ -6,6 +6,7 @@ use super::certificate::{
 };
 use super::dlmp;
 use super::problem::{Branch, Losses, Network, Objective, VoltageBand};
+use super::volt_var::{self, PlacedReactive};
 use crate::dlmp::BusDlmp;
 use crate::feeder::{Feeder, Line, Tree};
 use crate::share::Demand;
@@ -39,6 +40,10 @@ pub struct GridRules {
     /// Reactive power planned for, by bus name.
     #[serde(default)]
     pub reactive: BTreeMap<String, Millivar>,
+    /// Price of reactive power at which all of an inverter's range is used, as [`super::volt_var`] has it. None
+    /// where reactive power is planned only and nobody's offer is cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactive_full_price: Option<PicoEurPerWh>,
 }
 
 /// Limits of a bus's voltage in 1e-6 p.u.; none where unlimited.
@@ -92,6 +97,8 @@ pub struct GridTerms {
     pub objective: Objective,
     /// Reactive power planned for, by place.
     pub reactive: Vec<Millivar>,
+    /// Price of reactive power at which all of an inverter's range is used.
+    pub reactive_full_price: Option<PicoEurPerWh>,
     /// How closely a clearing's certificate must hold.
     pub tolerances: Tolerances,
 }
@@ -143,6 +150,7 @@ impl GridRules {
             reactive: places
                 .map(|place| self.reactive.get(bus(place)).copied().unwrap_or_default())
                 .collect(),
+            reactive_full_price: self.reactive_full_price,
             tolerances: Tolerances::default(),
         })
     }
@@ -167,6 +175,8 @@ impl GridRules {
         };
         within("root_voltage_micro_pu", self.root_voltage_micro_pu, VOLTAGE_RANGE)?;
         within("loss_price", self.loss_price.0, (0, PRICE_BOUND.0))?;
+        let full = self.reactive_full_price.map_or(1, |price| price.0);
+        within("reactive_full_price", full, (1, PRICE_BOUND.0))?;
         let deviation = self.voltage_deviation_micro_eur_per_h;
         within("voltage_deviation_micro_eur_per_h", deviation, (0, DEVIATION_BOUND))?;
         let loading = i64::from(self.loading_max_percent.unwrap_or(100));
@@ -232,7 +242,7 @@ impl VoltageLimits {
 }
 
 impl GridTerms {
-    /// Checks a clearing against what the parties ask for at its prices, and what is planned for besides.
+    /// As [`GridTerms::check_with_reactive`], where nobody offers reactive power.
     ///
     /// # Errors
     /// The certificate's first condition that fails.
@@ -242,7 +252,23 @@ impl GridTerms {
         clearing: &GridClearing,
         demands: &[PlacedDemand],
     ) -> Result<(), CertificateError> {
-        let GridTerms { network, objective, reactive, tolerances } = self;
+        self.check_with_reactive(supply, clearing, demands, &[])
+    }
+
+    /// Checks a clearing against what the parties ask for at its prices, the reactive power on offer, and what
+    /// is planned for besides.
+    ///
+    /// # Errors
+    /// The certificate's first condition that fails; where reactive power is on offer in a market that clears
+    /// none, or in no range, as if the terms were none.
+    pub fn check_with_reactive(
+        &self,
+        supply: &SupplyCurve,
+        clearing: &GridClearing,
+        demands: &[PlacedDemand],
+        offered: &[PlacedReactive],
+    ) -> Result<(), CertificateError> {
+        let GridTerms { network, objective, reactive, tolerances, reactive_full_price } = self;
         let terms = Terms { network, supply, objective, tolerances: *tolerances };
         let price = |place: usize| clearing.prices.get(place).copied().unwrap_or_default();
         let taken = |demand: &PlacedDemand, reactive: Millivar| PartyDemand {
@@ -262,6 +288,16 @@ impl GridTerms {
         parties.extend(planned.map(|(place, reactive)| {
             taken(&PlacedDemand { place, range: nothing.0, allocation: nothing.1 }, *reactive)
         }));
+        for PlacedReactive { place, range, allocation } in offered {
+            let none = CertificateError::Terms { what: "reactive power on offer", place: *place };
+            let full = reactive_full_price.filter(|_| *range > Millivar::ZERO).ok_or(none)?;
+            let placed = PlacedDemand { place: *place, range: nothing.0, allocation: nothing.1 };
+            parties.push(PartyDemand {
+                reactive: volt_var::terms(full, *range),
+                reactive_allocation: *allocation,
+                ..taken(&placed, Millivar::ZERO)
+            });
+        }
         certificate::check(&terms, clearing, &parties)
     }
 
@@ -299,6 +335,7 @@ mod tests {
             loss_price: PicoEurPerWh(50_000_000),
             voltage_deviation_micro_eur_per_h: 0,
             reactive: BTreeMap::from([("b".to_owned(), Millivar(3_000_000))]),
+            reactive_full_price: None,
         }
     }
 
@@ -331,6 +368,7 @@ mod tests {
         check(&|r| r.reactive = [("d".into(), Millivar(1))].into(), "names the bus \"d\"");
         check(&|r| r.reactive = [("a".into(), Millivar(i64::MIN))].into(), "reactive can't be");
         check(&|r| r.loss_price = PicoEurPerWh(-1), "loss_price can't be -1");
+        check(&|r| r.reactive_full_price = Some(PicoEurPerWh(0)), "reactive_full_price can't be 0");
         check(&|r| r.loading_max_percent = Some(0), "loading_max_percent can't be 0");
         check(&|r| r.voltage_deviation_micro_eur_per_h = -1, "voltage_deviation_micro_eur_per_h");
     }

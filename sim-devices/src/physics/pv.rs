@@ -17,12 +17,19 @@ pub struct PvSpec {
 /// A hundredth of a percent, of which this many are the whole nameplate.
 pub const WHOLE: u16 = 10_000;
 
+/// Reactive power it can give or absorb beside all of its real power, in hundredths of a percent of its
+/// nameplate: what IEEE 1547-2018 asks of category B. Its rating is a tenth above the nameplate, so there is
+/// always room for it.
+pub const REACTIVE_WHOLE: i16 = 4_400;
+
 /// A PV system's state.
 #[derive(Clone, Debug)]
 pub struct Pv {
     spec: PvSpec,
     /// Limit on output in hundredths of a percent of the nameplate.
     pub limit: Held<u16>,
+    /// Reactive power given (negative: absorbed), in hundredths of a percent of the nameplate.
+    pub reactive: Held<i16>,
     power: Milliwatt,
     fed_in: Millijoule,
     lost: Millijoule,
@@ -32,7 +39,8 @@ impl Pv {
     /// A system without a limit, giving at `start` what the sun gives.
     pub fn new(spec: PvSpec, start: UnixSeconds) -> Self {
         let (limit, none) = (Held::off(WHOLE), Millijoule::ZERO);
-        let mut pv = Self { spec, limit, power: Milliwatt::ZERO, fed_in: none, lost: none };
+        let reactive = Held::off(0);
+        let mut pv = Self { spec, limit, reactive, power: Milliwatt::ZERO, fed_in: none, lost: none };
         pv.power = pv.power_at(start);
         pv
     }
@@ -54,6 +62,12 @@ impl Pv {
     /// What it could feed in at `now` without a limit, zero or negative.
     pub fn available(&self, now: UnixSeconds) -> Milliwatt {
         Milliwatt(-self.spec.sun.of(self.spec.nameplate.0, now).clamp(0, self.spec.nameplate.0))
+    }
+
+    /// Reactive power at `now` in millivars, absorbed positive.
+    pub fn reactive_mvar(&self, now: UnixSeconds) -> i64 {
+        let given = self.reactive.at(now).unwrap_or(0).clamp(-REACTIVE_WHOLE, REACTIVE_WHOLE);
+        -(self.spec.nameplate.0 * i64::from(given) / i64::from(WHOLE))
     }
 
     /// Power over the last step, zero or negative.
@@ -79,7 +93,8 @@ impl Pv {
     /// The first instant after `now` at which sun or limit changes by itself.
     pub fn next_change(&self, now: UnixSeconds) -> UnixSeconds {
         let sun = self.spec.sun.next_change(now);
-        self.limit.lapses().filter(|end| *end > now).map_or(sun, |end| end.min(sun))
+        let timers = [self.limit.lapses(), self.reactive.lapses()];
+        timers.into_iter().flatten().filter(|end| *end > now).fold(sun, UnixSeconds::min)
     }
 }
 
@@ -96,6 +111,18 @@ mod tests {
         assert_eq!(pv.step(UnixSeconds(now), 60), Milliwatt(power_w * 1000));
         assert_eq!(pv.fed_in(), Millijoule(-power_w * 60_000));
         assert_eq!(pv.lost(), Millijoule((6000 + power_w) * 60_000));
+    }
+
+    #[test]
+    fn reactive_power_holds_until_its_timer_ends_and_changes_no_real_power() {
+        let sun = Profile::constant(0.6);
+        let mut pv = Pv::new(PvSpec { nameplate: Milliwatt(10_000_000), sun }, UnixSeconds(0));
+        pv.reactive.write(UnixSeconds(0), -2_000, 900, true);
+        assert_eq!(pv.step(UnixSeconds(0), 60), Milliwatt(-6_000_000));
+        assert_eq!((pv.reactive_mvar(UnixSeconds(899)), pv.reactive_mvar(UnixSeconds(900))), (2_000_000, 0));
+        assert_eq!(pv.next_change(UnixSeconds(0)), UnixSeconds(900));
+        pv.reactive.write(UnixSeconds(0), 9_000, 0, true);
+        assert_eq!(pv.reactive_mvar(UnixSeconds(0)), -4_400_000);
     }
 
     #[test]

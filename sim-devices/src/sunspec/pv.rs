@@ -1,18 +1,25 @@
 //! A PV system as a SunSpec inverter (1, 103, 120, 122, 123). What can be written is the limit on
-//! its output, with its reversion timer and switch.
+//! its output and its reactive power, each with its reversion timer and switch.
 
 use super::inverter::measured;
 use super::map::{watt_scale, watts, Map, Value};
 use super::models::{COMMON, CONTROLS, INVERTER, NAMEPLATE, STATUS};
 use super::server::Refusal;
-use crate::physics::pv::{Pv, WHOLE};
+use crate::physics::pv::{Pv, REACTIVE_WHOLE, WHOLE};
 use crate::world::Site;
 use market::interval::UnixSeconds;
+use market::units::Milliwatt;
 
 /// `DERTyp` of model 120.
 const DER_TYPE_PV: i64 = 4;
 /// Connected, available and operating, in model 122.
 const AT_WORK: i64 = 0b111;
+/// `VArPct_Mod` of model 123: of full power.
+const OF_FULL_POWER: u16 = 1;
+/// What of model 123 can be written for the limit on output.
+const LIMIT: [&str; 3] = ["WMaxLimPct", "WMaxLimPct_RvrtTms", "WMaxLim_Ena"];
+/// What of it can be written for reactive power.
+const REACTIVE: [&str; 4] = ["VArWMaxPct", "VArPct_RvrtTms", "VArPct_Mod", "VArPct_Ena"];
 /// `Conn` of model 123: connected.
 const CONNECTED: i64 = 1;
 
@@ -22,6 +29,8 @@ pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
     let limit = pv.limit;
     let limited = i64::from(limit.at(now).is_some());
     let nameplate = watts(pv.nameplate(), scale);
+    let reactive = pv.reactive;
+    let reactive_max = nameplate * i64::from(REACTIVE_WHOLE) / i64::from(WHOLE);
     Map::of(&COMMON, "simulated PV inverter", &site.spec().name)
         .with(&INVERTER, &measured(-pv.power(), pv.fed_in(), throttled, scale))
         .with(
@@ -30,8 +39,11 @@ pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
                 ("DERTyp", DER_TYPE_PV.into()),
                 ("WRtg", nameplate.into()),
                 ("WRtg_SF", scale.into()),
-                ("VARtg", nameplate.into()),
+                ("VARtg", watts(Milliwatt(pv.nameplate().0 / 10 * 11), scale).into()),
                 ("VARtg_SF", scale.into()),
+                ("VArRtgQ1", reactive_max.into()),
+                ("VArRtgQ4", (-reactive_max).into()),
+                ("VArRtg_SF", scale.into()),
             ],
         )
         .with(
@@ -53,24 +65,46 @@ pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
                 ("WMaxLim_Ena", limited.into()),
                 ("WMaxLimPct_SF", Value::Number(-2)),
                 ("OutPFSet_Ena", 0.into()),
-                ("VArPct_Ena", 0.into()),
+                ("VArWMaxPct", reactive.value.into()),
+                ("VArPct_RvrtTms", reactive.revert_s.into()),
+                ("VArPct_Mod", OF_FULL_POWER.into()),
+                ("VArPct_Ena", i64::from(reactive.at(now).is_some()).into()),
+                ("VArPct_SF", Value::Number(-2)),
             ],
         )
 }
 
 /// Takes a whole write or refuses it whole.
 pub(super) fn write(pv: &mut Pv, now: UnixSeconds, writes: &[(u16, &str, u16)]) -> Result<(), Refusal> {
-    let limit = &mut pv.limit;
-    let (mut value, mut revert_s, mut enabled) = (limit.value, limit.revert_s, limit.at(now).is_some());
+    let mut limit = (pv.limit.value, pv.limit.revert_s, pv.limit.at(now).is_some());
+    let mut reactive = (pv.reactive.value, pv.reactive.revert_s, pv.reactive.at(now).is_some());
+    let (mut limited, mut set) = (false, false);
     for (model, name, word) in writes {
+        let signed = word.cast_signed();
         match (model, *name, *word) {
-            (123, "WMaxLimPct", 0..=WHOLE) => value = *word,
-            (123, "WMaxLimPct_RvrtTms", 0..=0xFFFE) => revert_s = *word,
-            (123, "WMaxLim_Ena", 0 | 1) => enabled = *word == 1,
-            (123, "WMaxLimPct" | "WMaxLimPct_RvrtTms" | "WMaxLim_Ena", _) => return Err(Refusal::Value),
+            (123, "WMaxLimPct", 0..=WHOLE) => limit.0 = *word,
+            (123, "WMaxLimPct_RvrtTms", 0..=0xFFFE) => limit.1 = *word,
+            (123, "WMaxLim_Ena", 0 | 1) => limit.2 = *word == 1,
+            (123, "VArWMaxPct", _) if (-REACTIVE_WHOLE..=REACTIVE_WHOLE).contains(&signed) => {
+                reactive.0 = signed
+            }
+            (123, "VArPct_RvrtTms", 0..=0xFFFE) => reactive.1 = *word,
+            (123, "VArPct_Mod", OF_FULL_POWER) => {}
+            (123, "VArPct_Ena", 0 | 1) => reactive.2 = *word == 1,
+            (123, name, _) if LIMIT.contains(&name) || REACTIVE.contains(&name) => {
+                return Err(Refusal::Value)
+            }
             _ => return Err(Refusal::Address),
         }
+        limited |= LIMIT.contains(name);
+        set |= REACTIVE.contains(name);
     }
-    limit.write(now, value, revert_s, enabled);
+    // A control's timer starts again only when it is written itself.
+    if limited {
+        pv.limit.write(now, limit.0, limit.1, limit.2);
+    }
+    if set {
+        pv.reactive.write(now, reactive.0, reactive.1, reactive.2);
+    }
     Ok(())
 }

@@ -135,7 +135,8 @@ impl Site {
             let others = Milliwatt(energy.0 / seconds);
             energy += battery.step(now, seconds, others).over_seconds(seconds);
         }
-        let reactive_mvar = load.reactive.of(load.reactive_peak_mvar, now);
+        let of_pv = self.pv.as_ref().map_or(0, |pv| pv.reactive_mvar(now));
+        let reactive_mvar = load.reactive.of(load.reactive_peak_mvar, now) + of_pv;
         self.meter.count(energy, reactive_mvar, seconds);
         self.minute.net += energy;
         self.minute.reactive_mvar_s += reactive_mvar * seconds;

@@ -10,7 +10,7 @@ use hw_adapters::device::{Battery, DeviceError, Generator, Meter};
 use hw_adapters::modbus::{ModbusLink, Timeouts};
 use hw_adapters::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
 use market::interval::UnixSeconds;
-use market::units::{Millijoule, Milliwatt};
+use market::units::{Millijoule, Millivar, Milliwatt};
 use sim_devices::physics::battery::BatterySpec;
 use sim_devices::physics::profile::Profile;
 use sim_devices::physics::pv::PvSpec;
@@ -226,4 +226,23 @@ async fn a_device_that_pretends_is_found_out_only_by_the_meter() {
     advance(&world, 60);
     let mut meter = SunSpecMeter::new("meter".into(), meter_server.address().to_string(), UNIT, patient());
     assert_eq!(meter.read().await.unwrap().power, Milliwatt::ZERO);
+}
+
+#[tokio::test]
+async fn our_adapter_sets_reactive_power_and_reads_it_back() {
+    let world = world();
+    let server = serve(&world, Role::Pv).await;
+    let mut generator = SunSpecGenerator::new("pv".into(), server.address().to_string(), UNIT, patient());
+    let state = generator.read().await.unwrap();
+    assert_eq!(state.reactive_max, Some(Millivar(4_400_000)));
+    for (asked, held) in [(1_234_000, 1_234_000), (-4_400_000, -4_400_000), (-700_999, -700_000)] {
+        assert_eq!(generator.set_reactive(Millivar(asked), 1_800).await, Ok(Millivar(held)));
+        advance(&world, 60);
+        let absorbed = |now| lock(&world).sites()[0].pv.as_ref().unwrap().reactive_mvar(UnixSeconds(now));
+        assert_eq!((absorbed(60), absorbed(1_861)), (held, 0));
+    }
+    // More than the inverter has is refused, and nothing changes; zero switches it off.
+    assert!(generator.set_reactive(Millivar(4_500_000), 1_800).await.is_err());
+    assert_eq!(generator.set_reactive(Millivar::ZERO, 1_800).await, Ok(Millivar::ZERO));
+    assert_eq!(lock(&world).sites()[0].pv.as_ref().unwrap().reactive_mvar(UnixSeconds(60)), 0);
 }

@@ -1,9 +1,10 @@
 //! From the site to its aggregator, and from the aggregator to the DSO, before the gate closes.
 
+use super::ReactiveRange;
 use crate::hash::Hash32;
 use market::curve::FlexCurve;
 use market::interval::Interval;
-use market::units::Millijoule;
+use market::units::{Millijoule, Millivar};
 use serde::{Deserialize, Serialize};
 
 /// One site's curve for one interval. A later bid for the same interval replaces an earlier one
@@ -18,6 +19,9 @@ pub struct Bid {
     pub forward: bool,
     /// The last meter reading, where there is one.
     pub reading: Option<PastReading>,
+    /// Reactive power its inverters can give or absorb, where the market clears it: at most so much.
+    #[serde(default, skip_serializing_if = "super::reactive::is_none")]
+    pub reactive_range: Millivar,
 }
 
 /// A meter reading as it goes up with a bid.
@@ -38,4 +42,7 @@ pub struct BidsCommitted {
     pub bids_root: Hash32,
     /// How many bids lie under it.
     pub bid_count: u32,
+    /// Reactive power the bids offer, by bus, in order of bus name; buses without any are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactive: Vec<ReactiveRange>,
 }

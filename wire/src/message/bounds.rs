@@ -1,6 +1,8 @@
 //! Bounds on what a message may hold, checked right after decoding and before sending.
 
-use super::{Body, Demand, PriceQuestion, Verdict, MAX_CORNERS, MAX_FORECAST, MAX_TICKS_PER_QUESTION};
+use super::{
+    Body, Demand, PriceQuestion, ReactiveAward, Verdict, MAX_CORNERS, MAX_FORECAST, MAX_TICKS_PER_QUESTION,
+};
 use crate::entry::Entry;
 use market::grid::certificate::GridClearing;
 use thiserror::Error;
@@ -59,12 +61,18 @@ impl Body {
             },
             Body::PriceQuestion(question) => check_question(question),
             Body::Demand(demand) => check_demand(demand),
+            Body::BidsCommitted(committed) => {
+                at_most("buses", committed.reactive.len(), MAX_BUSES_PER_MESSAGE)?;
+                committed.reactive.iter().try_for_each(|at| text("characters of bus name", &at.bus))
+            }
             Body::Award(award) => {
                 at_most("buses", award.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+                check_reactive(&award.reactive)?;
                 award.buses.iter().try_for_each(|at| text("characters of bus name", &at.bus))
             }
             Body::FinalDemand(demand) => {
                 at_most("buses", demand.buses.len(), MAX_BUSES_PER_MESSAGE)?;
+                check_reactive(&demand.reactive)?;
                 demand.buses.iter().try_for_each(|(at, _)| text("characters of bus name", &at.bus))
             }
             Body::Forecast(forecast) => at_most("prices", forecast.prices.len(), MAX_FORECAST),
@@ -77,6 +85,7 @@ impl Body {
             Body::Submit(entry) => check_entry(entry),
             Body::Firm(firm) => {
                 text("characters of bus name", &firm.bus.bus)?;
+                check_reactive(firm.reactive.as_deref().map(|told| &told.award))?;
                 at_most("path steps", firm.path.steps.len(), MAX_PATH_STEPS)?;
                 at_most("path steps", firm.bid_path.siblings.len(), MAX_PATH_STEPS)
             }
@@ -89,13 +98,19 @@ impl Body {
             }
             Body::Tick(_)
             | Body::Bid(_)
-            | Body::BidsCommitted(_)
             | Body::Supply(_)
             | Body::Consensus(_)
             | Body::Block(_)
             | Body::MeterReading(_) => Ok(()),
         }
     }
+}
+
+fn check_reactive<'a>(awards: impl IntoIterator<Item = &'a ReactiveAward>) -> Result<(), BoundsError> {
+    awards.into_iter().enumerate().try_for_each(|(place, award)| {
+        at_most("buses", place + 1, MAX_BUSES_PER_MESSAGE)?;
+        text("characters of bus name", &award.bus)
+    })
 }
 
 fn check_question(question: &PriceQuestion) -> Result<(), BoundsError> {

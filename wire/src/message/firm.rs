@@ -1,6 +1,7 @@
 //! From the aggregator down to a site: the firm price with its proofs; and what the site did with it.
 
 use super::metering::DeviceFault;
+use super::reactive::ReactiveFirm;
 use crate::hash::Hash32;
 use market::dlmp::BusDlmp;
 use market::interval::Interval;
@@ -23,6 +24,9 @@ pub struct Firm {
     pub parts: Option<Box<BusDlmp>>,
     /// What the site owes physically.
     pub allocation: Milliwatt,
+    /// What it owes of reactive power, where it offered any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactive: Option<Box<ReactiveFirm>>,
     /// From the site's leaf to the allocations' root.
     pub path: MerkleSumPath,
     /// From the same bid's hash to the root committed before the first question.

@@ -8,6 +8,7 @@ mod clock;
 mod firm;
 mod forecast;
 mod metering;
+pub(crate) mod reactive;
 mod right;
 mod rounds;
 mod supply;
@@ -21,6 +22,7 @@ pub use clock::Tick;
 pub use firm::{BidPath, BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
+pub use reactive::{ReactiveAward, ReactiveFirm, ReactiveRange};
 pub use right::Addressing;
 pub use rounds::{
     Award, BusPrice, BusQuestion, Corner, Demand, DemandAt, FinalDemand, PriceQuestion, PriceWindow,

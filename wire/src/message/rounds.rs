@@ -1,5 +1,6 @@
 //! The rounds between the DSO and its aggregators: prices down, demand up, curves stay below.
 
+use super::ReactiveAward;
 use crate::hash::Hash32;
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
@@ -96,6 +97,9 @@ pub struct Award {
     pub interval: Interval,
     /// By bus, in order of bus name.
     pub buses: Vec<BusPrice>,
+    /// Where its bids offer reactive power, by bus, in order of bus name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactive: Vec<ReactiveAward>,
 }
 
 /// The aggregator's signed word on its demand at the cleared prices: what the certificate rests on.
@@ -115,4 +119,7 @@ pub struct FinalDemand {
     pub export: Milliwatt,
     /// By bus, in order of bus name: price, allocation, and the range the bids allow there.
     pub buses: Vec<(BusPrice, DemandRange)>,
+    /// Where its bids offer reactive power, by bus, in order of bus name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactive: Vec<ReactiveAward>,
 }

@@ -16,7 +16,8 @@ use wire::hash::Hash32;
 use wire::message::{
     Ack, Award, BidPath, BidsCommitted, Body, BusAward, BusPrice, BusQuestion, Corner, Demand, DemandAt,
     DeviceFault, FinalDemand, Firm, Forecast, ForecastPrice, MerkleSumPath, MessageRef, MeterReading,
-    PathStep, PriceQuestion, PriceWindow, QuantileForecast, Quantiles, SetpointReport, Supply, Tick, Verdict,
+    PathStep, PriceQuestion, PriceWindow, QuantileForecast, Quantiles, ReactiveAward, ReactiveFirm,
+    SetpointReport, Supply, Tick, Verdict,
 };
 use wire::party::Role;
 
@@ -25,6 +26,11 @@ const HASH: Hash32 = Hash32([0xab; 32]);
 
 fn bus_price() -> BusPrice {
     BusPrice { bus: "LV1.101 Bus 4".into(), price: PicoEurPerWh(-7), allocation: Milliwatt(i64::MIN) }
+}
+
+fn reactive_award() -> ReactiveAward {
+    let (range, allocation) = (Millivar(7), Millivar(-3));
+    ReactiveAward { bus: "b".into(), price: PicoEurPerWh(9), range, allocation }
 }
 
 fn range() -> Range {
@@ -55,7 +61,12 @@ fn up_to_the_gate() -> Vec<(Role, Body)> {
         (Role::Site, bid()),
         (
             Role::Aggregator,
-            Body::BidsCommitted(BidsCommitted { interval: INTERVAL, bids_root: HASH, bid_count: 3 }),
+            Body::BidsCommitted(BidsCommitted {
+                interval: INTERVAL,
+                bids_root: HASH,
+                bid_count: 3,
+                reactive: vec![],
+            }),
         ),
         (Role::Tso, Body::Supply(Supply { interval: INTERVAL, curve })),
         (Role::Tso, Body::Forecast(Forecast { prices: vec![price; 3] })),
@@ -76,6 +87,8 @@ fn rounds() -> Vec<(Role, Body)> {
         powers: vec![Milliwatt(2), Milliwatt(-1), Milliwatt(-1)],
         corners: vec![corner],
     };
+    let award =
+        Body::Award(Award { interval: INTERVAL, buses: vec![bus_price()], reactive: vec![reactive_award()] });
     let final_demand = FinalDemand {
         interval: INTERVAL,
         bids_root: HASH,
@@ -84,11 +97,12 @@ fn rounds() -> Vec<(Role, Body)> {
         import: Milliwatt(1),
         export: Milliwatt(2),
         buses: vec![(bus_price(), range())],
+        reactive: vec![reactive_award()],
     };
     vec![
         (Role::Dso, Body::PriceQuestion(question)),
         (Role::Aggregator, Body::Demand(Demand { interval: INTERVAL, round: 5, buses: vec![at] })),
-        (Role::Dso, Body::Award(Award { interval: INTERVAL, buses: vec![bus_price()] })),
+        (Role::Dso, award),
         (Role::Aggregator, Body::FinalDemand(final_demand)),
     ]
 }
@@ -114,8 +128,10 @@ fn ledger() -> Vec<(Role, Body)> {
         demands: vec![envelope()],
     };
     let account: wire::party::Id = "acc-1".parse().unwrap();
-    let site =
-        |energy| SiteDelivery { account: account.clone(), bid_hash: HASH, commitment: Milliwatt(-3), energy };
+    let site = |energy| {
+        let (commitment, reactive) = (Milliwatt(-3), Millivar(2));
+        SiteDelivery { account: account.clone(), bid_hash: HASH, commitment, reactive, energy }
+    };
     let delivery = DeliveryEntry {
         interval: INTERVAL,
         readings_sha256: HASH,
@@ -141,6 +157,7 @@ fn after_the_decision() -> Vec<(Role, Body)> {
             reactive: Some(Dlmp::default()),
         })),
         allocation: Milliwatt(-4),
+        reactive: Some(Box::new(ReactiveFirm { award: reactive_award(), allocation: Millivar(-1) })),
         path: MerkleSumPath { salt: HASH, steps: vec![step, PathStep { left: false, ..step }] },
         bid_path: BidPath { place: 1, count: 3, siblings: vec![HASH; 2] },
         finality: ByteBuf::from(vec![7; 70_000]),

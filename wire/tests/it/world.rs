@@ -3,7 +3,7 @@
 use ed25519_dalek::SigningKey;
 use market::curve::{Breakpoint, FlexCurve};
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
 use wire::message::{Bid, Body, PastReading};
@@ -53,5 +53,6 @@ pub fn bid() -> Body {
             interval: Interval(UnixSeconds(1_699_999_200)),
             energy: Millijoule(-42),
         }),
+        reactive_range: Millivar::ZERO,
     })
 }

@@ -130,6 +130,7 @@ impl Site {
             power: Milliwatt(-2_000_000),
             available: Some(Milliwatt(-2_000_000)),
             nameplate: Milliwatt(5_000_000),
+            reactive_max: None,
         };
         let silent = || "no answer".to_owned();
         Input::Own(SiteReport::AllRead {
@@ -215,6 +216,7 @@ impl Site {
             }
             Effect::Own(SiteAction::Write { setpoints, .. }) => {
                 let word = |(place, setpoint): &(usize, Setpoint)| match setpoint {
+                    Setpoint::Reactive(reactive) => format!(" {place}={} var", reactive.0 / 1_000),
                     Setpoint::Power(power) => format!(" {place}={}", watts(*power)),
                     Setpoint::OwnDefault => format!(" {place}=free"),
                 };

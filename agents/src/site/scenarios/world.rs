@@ -14,7 +14,7 @@ use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::share::{split, Demand};
 use market::supply::SupplyCurve;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery};
 use wire::envelope::Signer;
@@ -177,6 +177,7 @@ impl World {
             bus: BusAward { bus: "b".into(), price, range, allocation: total },
             parts: Some(Box::new(parts)),
             allocation: told(shares[0]),
+            reactive: None,
             path: path.1,
             bid_path,
             finality,
@@ -191,8 +192,12 @@ impl World {
         parts: &[Milliwatt],
     ) -> (FinalDemand, (Hash32, wire::message::MerkleSumPath)) {
         let salt = Hash32([9; 32]);
-        let leaf =
-            |account: &str, bid_hash, allocation| SumLeaf { account: id(account), bid_hash, allocation };
+        let leaf = |account: &str, bid_hash, allocation| SumLeaf {
+            account: id(account),
+            bid_hash,
+            allocation,
+            reactive: Millivar::ZERO,
+        };
         let bids = [salted_bid_hash(&salt, &self.seal_bid(bid)), OTHER_BID];
         let tree = SumTree::build(&[
             leaf("account-site-s1", bids[0], parts[0]),
@@ -207,6 +212,7 @@ impl World {
             import: root.import,
             export: root.export,
             buses: vec![bus],
+            reactive: Vec::new(),
         };
         (demand, (salt, tree.path(0).unwrap()))
     }
@@ -247,6 +253,7 @@ impl World {
             account: id(account),
             bid_hash: OTHER_BID,
             commitment,
+            reactive: Millivar::ZERO,
             energy: None,
         };
         let interval = Interval(UnixSeconds(interval));

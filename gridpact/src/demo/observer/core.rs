@@ -9,7 +9,7 @@ use ledger::genesis::Genesis;
 use market::dlmp::Dlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
@@ -42,6 +42,8 @@ pub struct IntervalAccount {
     pub delivered: Millijoule,
     /// Sum over sites of how far each was from its commitment.
     pub deviation: Millijoule,
+    /// Reactive power that sites were committed to give or absorb, whichever.
+    pub reactive: Millivar,
     /// Aggregators whose deliveries are settled.
     pub settled: usize,
     /// Setpoints written and read back as written.
@@ -167,6 +169,7 @@ impl ObserverCore {
         account.settled += 1;
         for site in &delivery.sites {
             account.commitments += 1;
+            account.reactive.0 += site.reactive.0.abs();
             if let Some(energy) = site.energy {
                 let committed = site.commitment.over_seconds(interval_s);
                 account.readings += 1;

@@ -6,6 +6,7 @@ use crate::clearing::samples::Sample;
 use crate::curve::{Breakpoint, FlexCurve};
 use crate::feeder::{Feeder, Line};
 use crate::grid::rules::{GridRules, VoltageLimits};
+use crate::grid::volt_var::RANGE_MIN;
 use crate::units::Millivar;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ struct Case {
     rules: GridRules,
     supply: SupplyCurve,
     parties: Vec<(usize, FlexCurve)>,
+    reactive: Vec<ReactiveOffer>,
 }
 
 /// A chain of 400 V lines of 40 mohm behind a bus that imports at `price` EUR/MWh and a little more
@@ -49,19 +51,21 @@ fn case(price: i64, kva: &[i64], volts: i64, parties: Vec<(usize, FlexCurve)>) -
             loss_price: PicoEurPerWh(price.abs() * EUR),
             voltage_deviation_micro_eur_per_h: 0,
             reactive: BTreeMap::from([(name(1), Millivar(3 * EUR))]),
+            reactive_full_price: Some(PicoEurPerWh(10 * EUR)),
         },
         supply: SupplyCurve::new(supply).unwrap(),
         parties,
+        reactive: Vec::new(),
     }
 }
 
 /// Plays the rounds, and checks the certificate on what the curves themselves say at the prices.
 fn play(case: &Case) -> Result<(GridCleared, u32), GridRoundsError> {
-    let Case { feeder, rules, supply, parties } = case;
+    let Case { feeder, rules, supply, parties, reactive } = case;
     let tree = feeder.tree().unwrap();
     let terms = rules.terms(feeder, &tree).unwrap();
     let range = PriceRange::new(PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR)).unwrap();
-    let market = GridMarket { terms: &terms, tree: &tree, supply, range };
+    let market = GridMarket { terms: &terms, tree: &tree, supply, range, reactive };
     let mut question = sampled::Market { feeder, tree: &tree, supply, range }.first_question();
     let mut known = vec![Samples::default(); parties.len()];
     for round in 1..=MAX_ROUNDS {
@@ -81,7 +85,7 @@ fn play(case: &Case) -> Result<(GridCleared, u32), GridRoundsError> {
                     PlacedDemand { range, ..*demand }
                 };
                 let demands: Vec<_> = parties.iter().zip(&cleared.demands).map(said).collect();
-                terms.check(supply, &cleared.clearing, &demands).unwrap();
+                terms.check_with_reactive(supply, &cleared.clearing, &demands, &cleared.reactive).unwrap();
                 return Ok((*cleared, round));
             }
         }
@@ -109,6 +113,53 @@ fn a_voltage_limit_makes_prices_that_rise_towards_the_load() {
     let part = terms.dlmps(&cleared.clearing).unwrap()[2].real;
     assert_eq!(part.price(), Some(cleared.clearing.prices[2]));
     assert!(part.voltage.eur_per_mwh() > 1.0 && part.loss.eur_per_mwh() > 0.1, "{part:?}");
+}
+
+#[test]
+fn inverters_hold_up_a_voltage_by_the_rule_they_are_paid_by() {
+    let load = curve(&[(0, 40_000), (200 * EUR, 0)]);
+    let without = case(80, &[200, 200], 8, vec![(1, load.clone()), (2, load)]);
+    let offer = |bus, kvar: i64| ReactiveOffer { bus, range: Millivar(kvar * EUR) };
+    let with = Case { reactive: vec![offer(2, 4), offer(2, 2), offer(1, 3)], ..without };
+    let (cleared, _) = play(&with).unwrap();
+    let price = |place: usize| cleared.clearing.reactive_prices[place].eur_per_mwh();
+    assert!(price(2) > 1.0, "{cleared:?}");
+    for (given, offer) in cleared.reactive.iter().zip(&with.reactive) {
+        let expected = -offer.range.kvar() * (price(given.place) / 10.0).min(1.0);
+        assert!((given.allocation.kvar() - expected).abs() < 1e-3, "{given:?}, not {expected}");
+    }
+    // More load can be served for what the inverters give.
+    let (alone, _) = play(&Case { reactive: Vec::new(), ..with }).unwrap();
+    assert!(cleared.clearing.import > alone.clearing.import);
+}
+
+#[test]
+fn reactive_power_is_cleared_only_by_rules_that_say_so_and_as_they_say() {
+    let mut case = case(80, &[200, 200], 8, vec![(1, curve(&[(0, 40_000), (200 * EUR, 0)]))]);
+    case.reactive = vec![ReactiveOffer { bus: 2, range: Millivar(4 * EUR) }];
+    let tree = case.feeder.tree().unwrap();
+    let (cleared, _) = play(&case).unwrap();
+    let terms = |rules: &GridRules| rules.terms(&case.feeder, &tree).unwrap();
+    let check = |full_price: Option<i64>, more: i64, expected: bool| {
+        let reactive_full_price = full_price.map(|eur| PicoEurPerWh(eur * EUR));
+        let rules = GridRules { reactive_full_price, ..case.rules.clone() };
+        let mut given = cleared.reactive.clone();
+        given[0].allocation.0 += more;
+        let mut clearing = cleared.clearing.clone();
+        // A flow to match, so that only the answer can be wrong.
+        clearing.flows[1].reactive.0 += more;
+        clearing.flows[2].reactive.0 += more;
+        clearing.import_reactive.0 += more;
+        let held = terms(&rules).check_with_reactive(&case.supply, &clearing, &cleared.demands, &given);
+        assert_eq!(held.is_ok(), expected, "{full_price:?} {more}: {held:?}");
+    };
+    check(Some(10), 0, true);
+    check(Some(10), 10_000, false);
+    check(Some(10), -10_000, false);
+    check(Some(11), 0, false);
+    check(None, 0, false);
+    case.rules.reactive_full_price = None;
+    assert_eq!(play(&case).unwrap_err(), GridRoundsError::ReactiveOffer { offer: 0 });
 }
 
 #[test]
@@ -141,15 +192,22 @@ proptest! {
         kva in prop::collection::vec(25..90i64, 2..6),
         volts in 6..60i64,
         curves in prop::collection::vec((any::<prop::sample::Index>(), any_curve()), 1..12),
+        inverters in prop::collection::vec((any::<prop::sample::Index>(), 1..20_000i64), 0..4),
     ) {
         let buses = kva.len() + 1;
         let parties: Vec<_> = curves.into_iter().map(|(bus, curve)| (bus.index(buses), curve)).collect();
-        let case = case(price, &kva, volts, parties);
+        let mut case = case(price, &kva, volts, parties);
+        let offer = |(bus, kvar): (prop::sample::Index, i64)| ReactiveOffer {
+            bus: bus.index(buses),
+            range: Millivar(kvar * 1_000) + RANGE_MIN,
+        };
+        case.reactive = inverters.into_iter().map(offer).collect();
         let whole = {
             let tree = case.feeder.tree().unwrap();
             let terms = case.rules.terms(&case.feeder, &tree).unwrap();
             let range = PriceRange::new(PicoEurPerWh(-500 * EUR), PicoEurPerWh(4_000 * EUR)).unwrap();
-            let market = GridMarket { terms: &terms, tree: &tree, supply: &case.supply, range };
+            let (supply, reactive) = (&case.supply, &case.reactive[..]);
+            let market = GridMarket { terms: &terms, tree: &tree, supply, range, reactive };
             let known: Vec<Samples> = case.parties.iter().map(|(_, curve)| corners(curve)).collect();
             let told = case.parties.iter().zip(&known);
             let told: Vec<_> = told.map(|((bus, _), samples)| Party { bus: *bus, samples }).collect();
