@@ -9,7 +9,7 @@ use market::curve::{Breakpoint, CurveError};
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry};
@@ -42,6 +42,9 @@ pub struct TsoCore {
     forecast_at: Option<Interval>,
     supplied: Option<Interval>,
     trading: Option<Trading>,
+    emission: MicrogramPerWh,
+    /// What the market's carbon price makes of that: expected on top of every price.
+    carbon_adder: PicoEurPerWh,
 }
 
 /// Where import comes from a wholesale market.
@@ -69,7 +72,23 @@ impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
-        Self { parameters, dso, prices, terms, forecast_at: None, supplied: None, trading: None }
+        Self {
+            parameters,
+            dso,
+            prices,
+            terms,
+            forecast_at: None,
+            supplied: None,
+            trading: None,
+            emission: MicrogramPerWh::ZERO,
+            carbon_adder: PicoEurPerWh::ZERO,
+        }
+    }
+
+    /// States that a watt-hour of import emits so much, for which the market adds `carbon_adder` to what is
+    /// offered, and forecasts prices as they will then be cleared.
+    pub fn emitting(self, emission: MicrogramPerWh, carbon_adder: PicoEurPerWh) -> Self {
+        Self { emission, carbon_adder, ..self }
     }
 
     /// Sells to `dso` what the wholesale market sells, and takes awards there for what `chain` decides.
@@ -175,7 +194,8 @@ impl TsoCore {
         let mut prices = Vec::new();
         let mut interval = from;
         while let Some(price) = self.prices.get(&interval).filter(|_| prices.len() < FORECAST_INTERVALS) {
-            prices.push(ForecastPrice { interval, price: *price });
+            let price = PicoEurPerWh(price.0.saturating_add(self.carbon_adder.0));
+            prices.push(ForecastPrice { interval, price });
             interval = self.parameters.next(interval);
         }
         // A day's prices need not begin before its first interval.
@@ -202,7 +222,7 @@ impl TsoCore {
 
     fn offer(&self, interval: Interval, curve: SupplyCurve) -> Effect<TsoAct> {
         Effect::Send {
-            body: Body::Supply(Supply { interval, curve }),
+            body: Body::Supply(Supply { interval, curve, emission: self.emission }),
             interval,
             recipient: Some(self.dso.clone()),
             acknowledged_by: vec![self.dso.clone()],
@@ -306,6 +326,21 @@ mod tests {
                 (2_581, ""),
             ],
         );
+    }
+
+    #[test]
+    fn a_price_is_forecast_with_the_carbon_price_and_offered_without() {
+        let mut core = core(&[50], None).emitting(MicrogramPerWh(400_000), PicoEurPerWh(20));
+        let now = Now { market: UnixSeconds(780), real_ms: 0 };
+        let said = core.step(now, Input::Poll);
+        let [Effect::Send { body: Body::Forecast(forecast), .. }, Effect::Send { body: Body::Supply(supply), .. }] =
+            &said[..]
+        else {
+            panic!("{said:?}")
+        };
+        assert_eq!(forecast.prices[0].price, PicoEurPerWh(70));
+        assert_eq!(supply.emission, MicrogramPerWh(400_000));
+        assert_eq!(supply.curve.import_at(PicoEurPerWh(50)).high, Milliwatt(5_000_000_000));
     }
 
     fn check_curve(slope: Option<i64>, expected: [(i64, i64); 2]) {

@@ -10,6 +10,7 @@ use crate::chain::Chain;
 use crate::roster::{self, RosterError};
 use crate::shell::{start as start_role, Common, Connection, RoleHandle, StartError};
 use market::interval::{Interval, UnixSeconds};
+use market::units::{MicrogramPerWh, PicoEurPerWh};
 use wire::party::Role;
 
 pub use self::core::{ImportTerms, TsoCore};
@@ -27,12 +28,16 @@ pub enum TsoOptions {
     Wholesale(Wholesale),
 }
 
-/// Starts the TSO interface on the current arbiter.
+/// Starts the TSO interface, whose import emits `emission`, on the current arbiter.
 ///
 /// # Errors
 /// Where the genesis has no DSO, the terms or the wholesale market give no curve, a metric is registered
 /// already, or the link can't be made.
-pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartError> {
+pub fn start(
+    common: &Common,
+    options: TsoOptions,
+    emission: MicrogramPerWh,
+) -> Result<RoleHandle, StartError> {
     let genesis = &common.genesis;
     let dso = roster::only(genesis, Role::Dso)?;
     let core = match options {
@@ -52,6 +57,10 @@ pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartEr
             TsoCore::trading(genesis.parameters, dso, wholesale, chain)
         }
     };
+    let adder = genesis.grid.as_ref().map_or(Some(PicoEurPerWh::ZERO), |rules| rules.carbon_adder(emission));
+    let beyond =
+        || StartError::Options { reason: "the carbon price of its import is beyond the market's".into() };
+    let core = core.emitting(emission, adder.ok_or_else(beyond)?);
     let performer = TsoPerformer::register(&common.registry)?;
     // Only who trades needs to know what was cleared.
     let blocks = core.trades().then(|| genesis.network.filter_broadcast(Role::Validator, "block"));

@@ -6,7 +6,7 @@ use super::rules::{Rules, SiteRule};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
-use market::settlement::{settle_reactive, settle_site, SettlementError};
+use market::settlement::{carbon_part, settle_reactive, settle_site, SettlementError};
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -233,7 +233,12 @@ fn settle(
         let reactive_price = award.reactive.get(&rule.bus).map_or(PicoEurPerWh::ZERO, |record| record.price);
         let received = settle_reactive(&rules.parameters, reactive_price, site.reactive)
             .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
+        let carbon = carbon_part(&rules.parameters, record.carbon_adder, site.commitment, site.energy)
+            .map_err(|source| DeliveryRefusal::Amount { account: site.account.clone(), source })?;
+        let carbon_account = rules.carbon.as_ref().map_or(&rules.tso_account, |(_, account)| account);
         let shares = [
+            (&rules.tso_account, NanoEur(carbon.0.saturating_neg())),
+            (carbon_account, carbon),
             (&site.account, received),
             (&rules.dso_account, -received),
             (&site.account, settled.site),

@@ -13,7 +13,7 @@ use market::feeder::{Feeder, Line};
 use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
-use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{MicroEurPerTonne, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope, TransferEntry};
@@ -105,6 +105,7 @@ impl World {
             voltage_deviation_micro_eur_per_h: 0,
             reactive: BTreeMap::from([("b".to_owned(), Millivar(700_000))]),
             reactive_full_price: None,
+            carbon_price: None,
         };
         World::with(1, Some(rules))
     }
@@ -114,6 +115,13 @@ impl World {
     pub fn with_inverters() -> World {
         let mut genesis = World::with_grid().genesis;
         genesis.grid.as_mut().unwrap().reactive_full_price = Some(PicoEurPerWh(1_000));
+        World::with(1, genesis.grid)
+    }
+
+    /// A market that knows its grid with a carbon price of 100 EUR/t.
+    pub fn with_carbon_price() -> World {
+        let mut genesis = World::with_grid().genesis;
+        genesis.grid.as_mut().unwrap().carbon_price = Some(MicroEurPerTonne(100_000_000));
         World::with(1, genesis.grid)
     }
 
