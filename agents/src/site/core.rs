@@ -4,7 +4,7 @@
 use super::act::{SiteAction, SiteReport};
 use super::bidding::{base_load, make_bid, reactive_offer, OwnBid};
 use super::expectations::{Expectations, Occasion};
-use super::firm::check_firm;
+use super::firm::{check_firm, in_words};
 use super::metering::Metering;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
@@ -235,10 +235,7 @@ impl SiteCore {
             // The ledger holds one clearing of an interval and one root in it: this is the same again.
             return Ok(());
         }
-        let parts = firm.parts.as_deref();
-        let parts = parts.map_or_else(|| "of parts unknown".to_owned(), |parts| parts.real.to_string());
-        let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
-        note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
+        note(out, "firm", in_words(firm));
         self.watch.promised(firm.interval, allocation.power);
         let mut orders = self.orders(firm.interval, allocation, bids[place]);
         orders.setpoints.extend(reactive_orders(bids[place], firm));

@@ -159,7 +159,7 @@ fn check_share(
     };
     let raw = bids.iter().find(under_root).unwrap_or_else(|| panic!("no bid of {site} lies under the root"));
     let (by, Body::Bid(Bid { curve, reactive_range, .. })) = read(registry, raw) else { panic!("no bid") };
-    let told = firm.reactive.as_deref();
+    let told = firm.reactive.as_ref();
     assert_eq!(told.is_some(), reactive_range > Millivar::ZERO, "{site}");
     if let Some(ReactiveFirm { award, allocation }) = told {
         assert!(demand.reactive.contains(award));

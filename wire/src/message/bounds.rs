@@ -92,7 +92,7 @@ impl Body {
             Body::Submit(entry) => check_entry(entry),
             Body::Firm(firm) => {
                 text("characters of bus name", &firm.bus.bus)?;
-                check_reactive(firm.reactive.as_deref().map(|told| &told.award))?;
+                check_reactive(firm.reactive.as_ref().map(|told| &told.award))?;
                 at_most("path steps", firm.path.steps.len(), MAX_PATH_STEPS)?;
                 at_most("path steps", firm.bid_path.siblings.len(), MAX_PATH_STEPS)
             }
