@@ -18,6 +18,9 @@ use wire::topic::Network;
 /// Account that receives what rounding leaves.
 pub const ROUNDING_ACCOUNT: &str = "rounding";
 
+/// Account that receives what the carbon price adds to the import's, in a market that has one. Nobody owns it.
+pub const CARBON_ACCOUNT: &str = "carbon";
+
 /// What a ledger starts from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +116,11 @@ impl Genesis {
         self.grid.as_ref().is_some_and(|rules| rules.reactive_full_price.is_some())
     }
 
+    /// Whether emissions of the import have a price.
+    pub fn prices_carbon(&self) -> bool {
+        self.grid.as_ref().is_some_and(|rules| rules.carbon_price.is_some())
+    }
+
     /// Participants by party.
     pub fn registry(&self) -> Registry {
         self.participants.iter().map(|p| (p.party.clone(), p.clone())).collect()
@@ -142,7 +150,8 @@ impl Genesis {
                 ("key", p.key.to_string()),
                 ("account", p.account.to_string()),
             ];
-            if p.account.as_str() == ROUNDING_ACCOUNT {
+            let carbon = self.prices_carbon() && p.account.as_str() == CARBON_ACCOUNT;
+            if p.account.as_str() == ROUNDING_ACCOUNT || carbon {
                 return Err(GenesisError::Duplicate { what: "account", value: p.account.to_string() });
             }
             for (what, value) in values {

@@ -133,6 +133,22 @@ pub fn settle_site_beyond(
     })
 }
 
+/// What of the transmission side's receipts is the carbon price's, at `adder` for each watt-hour: on all that was
+/// delivered, or committed where no meter says. Negative where export saves emissions.
+///
+/// # Errors
+/// Where a figure does not fit 64 bits.
+pub fn carbon_part(
+    parameters: &MarketParameters,
+    adder: PicoEurPerWh,
+    commitment: Milliwatt,
+    delivered: Option<Millijoule>,
+) -> Result<NanoEur, SettlementError> {
+    let committed = || commitment.0.checked_mul(parameters.interval_s).map(Millijoule);
+    let cost = delivered.or_else(committed).and_then(|energy| adder.cost_of(energy));
+    cost.ok_or(SettlementError { commitment, delivered, part: "the carbon part" })
+}
+
 /// Energy of reactive power over an interval, as settled: millivar-seconds, whose price is per var-hour.
 fn reactive_energy(parameters: &MarketParameters, reactive: Millivar) -> Option<Millijoule> {
     reactive.0.checked_mul(parameters.interval_s).map(Millijoule)
@@ -236,6 +252,19 @@ mod tests {
         check_held(0, None, [200, 0, -100, -100]);
         // 0.01 MWh more than committed, at 80 + 20.
         check_held(400, Some(110.0), [-710, 10, 500, 200]);
+    }
+
+    #[test]
+    fn the_carbon_part_is_of_all_energy_delivered() {
+        let part = |kw: i64, kwh: Option<f64>| {
+            let delivered = kwh.and_then(|kwh| Millijoule::from_wh(kwh * 1e3));
+            carbon_part(&parameters(), PicoEurPerWh(30_000_000), Milliwatt(kw * 1_000_000), delivered)
+        };
+        // 0.1 MWh at 30 EUR/MWh.
+        assert_eq!(part(400, None), Ok(NanoEur(3_000_000_000)));
+        assert_eq!(part(400, Some(50.0)), Ok(NanoEur(1_500_000_000)));
+        assert_eq!(part(-400, None), Ok(NanoEur(-3_000_000_000)));
+        assert!(carbon_part(&parameters(), PicoEurPerWh(1), Milliwatt(i64::MAX), None).is_err());
     }
 
     #[test]

@@ -49,6 +49,18 @@ impl SupplyCurve {
         &self.mirrored
     }
 
+    /// The same import, each watt-hour of it dearer by `adder`.
+    ///
+    /// # Errors
+    /// `OutOfBounds` where a price leaves the market's bounds.
+    pub fn dearer(&self, adder: PicoEurPerWh) -> Result<Self, CurveError> {
+        let dearer = |point: &Breakpoint| Breakpoint {
+            price: PicoEurPerWh(point.price.0.saturating_add(adder.0)),
+            power: point.power,
+        };
+        Ok(Self { mirrored: FlexCurve::new(self.mirrored.points().iter().map(dearer).collect())? })
+    }
+
     /// What may be imported at `price`, from `low` to `high`.
     pub fn import_at(&self, price: PicoEurPerWh) -> Demand {
         let mirrored = self.mirrored.demand_at(price);

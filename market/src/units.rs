@@ -78,6 +78,14 @@ quantity!(
     NanoEurPerHourPu, "nEUR/(h p.u.)"
 );
 quantity!(
+    /// What a watt-hour emits, in 1e-6 g of CO2 and what is counted as CO2: 1e-6 t/MWh.
+    MicrogramPerWh, "ug/Wh"
+);
+quantity!(
+    /// A carbon price in 1e-6 EUR per tonne.
+    MicroEurPerTonne, "uEUR/t"
+);
+quantity!(
     /// Money in 1e-9 EUR. A balance or payment of the ledger's token, which stands for one euro.
     NanoEur, "nEUR"
 );
@@ -149,6 +157,16 @@ impl PicoEurPerWh {
     }
 }
 
+impl MicroEurPerTonne {
+    /// What this price adds to that of energy which emits so much, rounded half away from zero to a tick;
+    /// `None` where that is beyond [`PRICE_BOUND`].
+    pub fn adder(self, emission: MicrogramPerWh) -> Option<PicoEurPerWh> {
+        let micro = self.0 as i128 * emission.0 as i128;
+        let ticks = (micro + 500_000 * micro.signum()) / 1_000_000;
+        i64::try_from(ticks).ok().map(PicoEurPerWh).filter(|adder| adder.0.abs() <= PRICE_BOUND.0)
+    }
+}
+
 impl NanoEur {
     /// In euros, for people and for JSON.
     pub fn eur(self) -> f64 {
@@ -171,6 +189,15 @@ mod tests {
         let energy = Millijoule::from_wh(1e6).unwrap();
         assert_eq!(price.cost_of(energy), Some(NanoEur(50_000_000_000)));
         assert_eq!(price.cost_of(-energy), Some(NanoEur(-50_000_000_000)));
+    }
+
+    #[test]
+    fn four_hundred_grams_at_eighty_euros_a_tonne_add_thirty_two_euros() {
+        let adder = |euros, grams| MicroEurPerTonne(euros * 1_000_000).adder(MicrogramPerWh(grams * 1_000));
+        assert_eq!(adder(80, 400), Some(PicoEurPerWh(32_000_000)));
+        assert_eq!(adder(0, 400), Some(PicoEurPerWh(0)));
+        assert_eq!(MicroEurPerTonne(1).adder(MicrogramPerWh(500_000)), Some(PicoEurPerWh(1)));
+        assert_eq!(MicroEurPerTonne(i64::MAX).adder(MicrogramPerWh(i64::MAX)), None);
     }
 
     #[test]

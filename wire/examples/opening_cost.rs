@@ -6,7 +6,7 @@
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use market::curve::{Breakpoint, FlexCurve};
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{Millivar, Milliwatt, PicoEurPerWh};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
@@ -43,7 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let points =
         (0..16).map(|n| Breakpoint { price: PicoEurPerWh(n * 5_000_000), power: Milliwatt(-n * 250_000) });
     let curve = FlexCurve::new(points.collect())?;
-    let bid = Body::Bid(Bid { interval: Interval::default(), curve, forward: false, reading: None });
+    let bid = Body::Bid(Bid {
+        interval: Interval::default(),
+        curve,
+        forward: false,
+        reading: None,
+        reactive_range: Millivar::ZERO,
+    });
     let signer = Signer::new(network.clone(), site, key.clone(), 1);
     let sealed = signer.sign(Some(aggregator.clone()), Interval::default(), 1, 2, &bid)?.raw;
 

@@ -21,11 +21,12 @@ use market::clearing::PriceRange;
 use market::day_ahead::rounds::SessionError;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
-use market::units::PicoEurPerWh;
+use market::supply::SupplyCurve;
+use market::units::{MicroEurPerTonne, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
-use wire::message::{BidsCommitted, Body, Demand, FinalDemand, PriceQuestion, Verdict};
+use wire::message::{BidsCommitted, Body, Demand, FinalDemand, PriceQuestion, Supply, Verdict};
 use wire::party::{PartyId, Role};
 
 /// Intervals remembered after their start.
@@ -73,6 +74,8 @@ pub struct DsoCore {
     parameters: MarketParameters,
     /// How far from its price demand may reach.
     price_tolerance: PicoEurPerWh,
+    /// What a tonne emitted for the import costs; nothing where emissions have no price.
+    carbon_price: MicroEurPerTonne,
     tso: PartyId,
     validators: Vec<PartyId>,
     /// Aggregators with sites, in order, and their buses.
@@ -115,6 +118,7 @@ impl DsoCore {
             grid,
             parameters: genesis.parameters,
             price_tolerance: genesis.price_tolerance(),
+            carbon_price: genesis.grid.as_ref().and_then(|rules| rules.carbon_price).unwrap_or_default(),
             tso,
             validators,
             aggregators,
@@ -162,8 +166,9 @@ impl DsoCore {
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(now, bytes),
             Body::Supply(supply) if *sender == self.tso => self
-                .session(now, supply.interval)
-                .and_then(|session| session.supply(supply, &message.raw))
+                .dearer(supply)
+                .and_then(|curve| Ok((self.session(now, supply.interval)?, curve)))
+                .and_then(|(session, curve)| session.supply(supply, curve, &message.raw))
                 .map(|()| supply.interval),
             Body::BidsCommitted(committed) if self.aggregators.contains_key(sender) => self
                 .check_commitment(sender, committed)
@@ -188,6 +193,13 @@ impl DsoCore {
                 vec![Effect::Acknowledge { of, verdict }]
             }
         }
+    }
+
+    /// The supply's curve with what the carbon price adds to it.
+    fn dearer(&self, supply: &Supply) -> Result<SupplyCurve, String> {
+        let beyond = || "with the carbon price its price is beyond the market's".to_owned();
+        let adder = self.carbon_price.adder(supply.emission).ok_or_else(beyond)?;
+        supply.curve.dearer(adder).map_err(|_| beyond())
     }
 
     fn check_commitment(&self, sender: &PartyId, committed: &BidsCommitted) -> Result<(), String> {

@@ -14,7 +14,7 @@ use wire::party::PartyId;
 pub(super) struct Session {
     /// Each aggregator's commitment to its bids.
     pub commitments: BTreeMap<PartyId, BidsCommitted>,
-    /// The import's curve, with the envelope that says so.
+    /// The import's curve, the carbon price on top, with the envelope that says so.
     pub supply: Option<(SupplyCurve, SignedEnvelope)>,
     /// Answers of all rounds so far.
     pub answers: Answers,
@@ -123,19 +123,24 @@ impl Session {
         }
     }
 
-    /// Takes the supply; the first one stands.
+    /// Takes the supply, which with the carbon price on top costs what `curve` says; the first one stands.
     ///
     /// # Errors
     /// In words: too late, or another one.
-    pub fn supply(&mut self, supply: &Supply, raw: &SignedEnvelope) -> Result<(), String> {
+    pub fn supply(
+        &mut self,
+        supply: &Supply,
+        curve: SupplyCurve,
+        raw: &SignedEnvelope,
+    ) -> Result<(), String> {
         match &self.supply {
-            Some((first, _)) if *first == supply.curve => Ok(()),
+            Some((first, _)) if *first == curve => Ok(()),
             Some(_) => Err("another supply was stated before".to_owned()),
             None if !matches!(self.stage, Stage::Gathering) => {
                 Err(format!("{} is {}", supply.interval, self.stage.words()))
             }
             None => {
-                self.supply = Some((supply.curve.clone(), raw.clone()));
+                self.supply = Some((curve, raw.clone()));
                 Ok(())
             }
         }

@@ -13,7 +13,7 @@ use market::day_ahead::rules::DayAheadRules;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry};
@@ -47,6 +47,7 @@ pub struct TsoCore {
     supplied: Option<Interval>,
     sessions: Option<Sessions>,
     trading: Option<Trading>,
+    emission: MicrogramPerWh,
 }
 
 /// Where import comes from a wholesale market.
@@ -76,6 +77,7 @@ impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
+        let emission = MicrogramPerWh::ZERO;
         Self {
             parameters,
             dso,
@@ -85,12 +87,18 @@ impl TsoCore {
             supplied: None,
             sessions: None,
             trading: None,
+            emission,
         }
     }
 
     /// Sells day-ahead as well, where the market has such rules.
     pub fn and_day_ahead(self, rules: Option<DayAheadRules>) -> Self {
         Self { sessions: rules.map(Sessions::new), ..self }
+    }
+
+    /// States that a watt-hour of import emits so much.
+    pub fn emitting(self, emission: MicrogramPerWh) -> Self {
+        Self { emission, ..self }
     }
 
     /// Sells to `dso` what the wholesale market sells, and takes awards there for what `chain` decides.
@@ -241,7 +249,7 @@ impl TsoCore {
 
     fn offer(&self, interval: Interval, curve: SupplyCurve) -> Effect<TsoAct> {
         Effect::Send {
-            body: Body::Supply(Supply { interval, curve }),
+            body: Body::Supply(Supply { interval, curve, emission: self.emission }),
             interval,
             recipient: Some(self.dso.clone()),
             acknowledged_by: vec![self.dso.clone()],

@@ -11,6 +11,7 @@ use crate::chain::Chain;
 use crate::roster::{self, RosterError};
 use crate::shell::{start as start_role, Common, Connection, RoleHandle, StartError};
 use market::interval::{Interval, UnixSeconds};
+use market::units::MicrogramPerWh;
 use wire::party::Role;
 
 pub use self::core::{ImportTerms, TsoCore};
@@ -28,12 +29,16 @@ pub enum TsoOptions {
     Wholesale(Wholesale),
 }
 
-/// Starts the TSO interface on the current arbiter.
+/// Starts the TSO interface, whose import emits `emission`, on the current arbiter.
 ///
 /// # Errors
 /// Where the genesis has no DSO, the terms or the wholesale market give no curve, a metric is registered
 /// already, or the link can't be made.
-pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartError> {
+pub fn start(
+    common: &Common,
+    options: TsoOptions,
+    emission: MicrogramPerWh,
+) -> Result<RoleHandle, StartError> {
     let genesis = &common.genesis;
     let dso = roster::only(genesis, Role::Dso)?;
     let core = match options {
@@ -53,6 +58,7 @@ pub fn start(common: &Common, options: TsoOptions) -> Result<RoleHandle, StartEr
             TsoCore::trading(genesis.parameters, dso, wholesale, chain).and_day_ahead(genesis.day_ahead)
         }
     };
+    let core = core.emitting(emission);
     let performer = TsoPerformer::register(&common.registry)?;
     // Only who trades needs to know what was cleared.
     let blocks = core.trades().then(|| genesis.network.filter_broadcast(Role::Validator, "block"));

@@ -62,9 +62,11 @@ fn finals(registry: &Registry, entry: &ClearingEntry) -> BTreeMap<PartyId, Final
 /// The certificate holds for what was signed; what each bus was allocated.
 pub fn check_certificate(genesis: &Genesis, entry: &ClearingEntry) -> Vec<Milliwatt> {
     let registry = genesis.registry();
-    let (_, Body::Supply(Supply { curve, .. })) = read(&registry, &entry.supply) else {
+    let (_, Body::Supply(Supply { curve, emission, .. })) = read(&registry, &entry.supply) else {
         panic!("no supply in the clearing")
     };
+    let adder = genesis.grid.as_ref().map_or(Some(PicoEurPerWh::ZERO), |rules| rules.carbon_adder(emission));
+    let curve = curve.dearer(adder.unwrap()).unwrap();
     let parties: Vec<PartyDemand> = finals(&registry, entry)
         .values()
         .flat_map(|demand| &demand.buses)

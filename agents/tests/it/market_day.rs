@@ -23,7 +23,7 @@ use market::auction::nodal;
 use market::clearing::sampled::MAX_ROUNDS;
 use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -150,7 +150,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
     let tso = if day.wholesale {
         TsoCore::trading(genesis.parameters, dso, wholesale(), Chain::new(&genesis).unwrap())
     } else {
-        TsoCore::new(genesis.parameters, dso, terms(day.intervals))
+        TsoCore::new(genesis.parameters, dso, terms(day.intervals)).emitting(MicrogramPerWh(400_000))
     };
     let tso = tso.and_day_ahead(genesis.day_ahead);
     let perform = move |act| -> Option<TsoReport> {
@@ -271,6 +271,21 @@ fn a_market_that_knows_its_grid_clears_and_settles_in_five_rounds() {
         assert!(grid.flows.iter().skip(1).any(|flow| flow.reactive.0 != 0), "{grid:?}");
         // Losses are weighed, so prices differ even where no limit binds.
         assert!(grid.prices.iter().any(|price| *price != grid.prices[0]), "{grid:?}");
+    }
+    // 50 EUR/t on 0.4 t/MWh are 20 EUR/MWh on what import is stated to cost.
+    let carbon = played.assembly.borrow().state.accounts()[&"carbon".parse().unwrap()].balance;
+    let import: i64 = decided
+        .values()
+        .flat_map(|of| of.deliveries.values())
+        .flat_map(|of| &of.sites)
+        .map(|site| site.energy.map_or(site.commitment.0 * 900, |energy| energy.0))
+        .sum();
+    let expected = 20.0 * import as f64 / 3.6e12;
+    assert!((carbon.eur() - expected).abs() < 1e-6, "{carbon} for {expected} EUR");
+    for (interval, of) in &decided {
+        let root = of.clearing.as_ref().unwrap().prices[0].eur_per_mwh();
+        let stated = terms(6).prices.iter().find(|at| at.interval == *interval).unwrap().price.eur_per_mwh();
+        assert!((root - stated - 20.0).abs() < 0.1, "{interval}: {root}, {stated} stated");
     }
     // Losses are saved where inverters give what is taken at b3: they do, and are paid for it.
     let given: i64 = decided

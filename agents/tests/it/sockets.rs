@@ -19,7 +19,7 @@ use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use ledger::genesis::Genesis;
 use market::interval::UnixSeconds;
-use market::units::Milliwatt;
+use market::units::{MicrogramPerWh, Milliwatt};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -115,7 +115,8 @@ impl Market {
         let (dso, tso) = (party(Role::Dso, "d"), party(Role::Tso, "t"));
         let mut roles = vec![
             dso::start(&self.common(&dso), DsoOptions::default()).unwrap(),
-            tso::start(&self.common(&tso), TsoOptions::Terms(terms(INTERVALS))).unwrap(),
+            tso::start(&self.common(&tso), TsoOptions::Terms(terms(INTERVALS)), MicrogramPerWh::ZERO)
+                .unwrap(),
         ];
         for id in ["a1", "a2"] {
             let common = self.common(&party(Role::Aggregator, id));

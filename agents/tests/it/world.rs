@@ -7,7 +7,7 @@ use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
-use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{MicroEurPerTonne, MicrogramPerWh, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
@@ -60,6 +60,7 @@ fn grid_rules() -> GridRules {
         voltage_deviation_micro_eur_per_h: 0,
         reactive: [("b3".to_owned(), Millivar(2_000_000))].into(),
         reactive_full_price: Some(PicoEurPerWh(2_000_000)),
+        carbon_price: Some(MicroEurPerTonne(50_000_000)),
     }
 }
 
@@ -147,7 +148,7 @@ pub fn genesis(plan: Plan) -> Genesis {
 pub fn supply(interval: Interval, price: i64) -> Body {
     let bound = Milliwatt(1_000_000_000);
     let curve = SupplyCurve::flat(PicoEurPerWh(price), -bound, bound).unwrap();
-    Body::Supply(Supply { interval, curve })
+    Body::Supply(Supply { interval, curve, emission: MicrogramPerWh::ZERO })
 }
 
 /// A clearing at one price, whose evidence is not what is tested.

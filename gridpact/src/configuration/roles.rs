@@ -110,6 +110,10 @@ pub struct TsoFile {
     /// How much the price rises with each MW imported, in EUR/MWh; 0 is a flat price.
     #[serde(default)]
     pub price_rise_eur_per_mwh_per_mw: f64,
+    /// What a kWh of import emits, in g of CO2 equivalent. Counts in a market with a carbon price, which is added
+    /// to the price by that.
+    #[serde(default)]
+    pub emission_g_per_kwh: f64,
     /// Who it is.
     pub party: PartyKeys,
     /// What its process shows.

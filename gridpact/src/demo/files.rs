@@ -216,6 +216,7 @@ impl Plan<'_> {
             import_max_kw: most_kw,
             export_max_kw: most_kw,
             price_rise_eur_per_mwh_per_mw: 0.0,
+            emission_g_per_kwh: 0.0,
             party,
             process: ProcessKeys::default(),
         }

@@ -91,6 +91,8 @@ fn grid_rules(neighbourhood: &Neighbourhood) -> GridRules {
         loading_max_percent: Some(100),
         loss_price: PicoEurPerWh(mean.max(0)),
         voltage_deviation_micro_eur_per_h: 0,
+        // Day-ahead prices hold the price of carbon already.
+        carbon_price: None,
         reactive_full_price: Some(PicoEurPerWh(5 * EUR_PER_MWH)),
         reactive: reactive.iter().filter_map(|(bus, q)| Some((bus.clone(), planned(q)?))).collect(),
     }

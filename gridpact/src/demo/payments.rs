@@ -1,6 +1,6 @@
 //! What each role was paid, from a validator's own log, replayed and checked block by block.
 
-use ledger::genesis::{Genesis, ROUNDING_ACCOUNT};
+use ledger::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use ledger::verify::{replay, VerifyError};
 use market::units::NanoEur;
 use std::collections::BTreeMap;
@@ -17,8 +17,11 @@ pub fn by_role(folder: &Path, genesis: &Genesis) -> Result<BTreeMap<&'static str
     for block in replay(folder)? {
         for (_, receipt) in block?.receipts {
             for payment in receipt.payments {
-                // The rounding account is the only one that is no participant's.
-                let role = roles.get(&payment.account).copied().unwrap_or(ROUNDING_ACCOUNT);
+                let of_nobody = || match payment.account.as_str() {
+                    CARBON_ACCOUNT => CARBON_ACCOUNT,
+                    _ => ROUNDING_ACCOUNT,
+                };
+                let role = roles.get(&payment.account).copied().unwrap_or_else(of_nobody);
                 *paid.entry(role).or_default() += payment.amount;
             }
         }

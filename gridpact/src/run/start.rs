@@ -16,12 +16,13 @@ use agents::tso::{ImportTerms, TsoOptions};
 use broker::embedded::EmbeddedBroker;
 use ledger::validator::{Timeouts, ValidatorConfig};
 use market::interval::{Interval, UnixSeconds};
-use market::units::{Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::future::Future;
 use std::sync::Arc;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
+use wire::message::MAX_EMISSION;
 use wire::party::Role;
 
 /// What a simulation hangs onto the timekeeper. Without one, time passes and no world with it.
@@ -62,8 +63,8 @@ pub(super) async fn role(
         }
         RoleFile::Tso(file) => {
             let common = party::open(Role::Tso, &file.party, metrics)?;
-            let options = import(&file, &common)?;
-            on(arbiter, move || async move { agents::tso::start(&common, options) }).await?
+            let (options, emission) = (import(&file, &common)?, emission(&file)?);
+            on(arbiter, move || async move { agents::tso::start(&common, options, emission) }).await?
         }
         RoleFile::Forecaster(file) => {
             let common = party::open(Role::Forecaster, &file.party, metrics)?;
@@ -114,6 +115,14 @@ fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, 
         timeouts: Timeouts::default(),
     };
     Ok(Started::Validator(ledger::validator::start(config)?))
+}
+
+/// What import emits: g/kWh are thousands of ug/Wh.
+fn emission(file: &TsoFile) -> Result<MicrogramPerWh, RoleError> {
+    let (key, value) = ("emission_g_per_kwh", file.emission_g_per_kwh);
+    let within = (0.0..=MAX_EMISSION as f64 / 1e3).contains(&value);
+    let out = || RoleError::Value { key, reason: format!("{value} g/kWh is out of bounds") };
+    within.then(|| MicrogramPerWh((value * 1e3).round() as i64)).ok_or_else(out)
 }
 
 /// Where a TSO interface's import comes from: one of the two its file can name.

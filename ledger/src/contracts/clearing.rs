@@ -14,7 +14,7 @@ use market::grid::rules::PlacedDemand;
 use market::grid::volt_var::PlacedReactive;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
-use market::units::{Milliwatt, PicoEurPerWh, POWER_BOUND};
+use market::units::{MicroEurPerTonne, Milliwatt, PicoEurPerWh, POWER_BOUND};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{ClearingEntry, SignedEnvelope};
@@ -128,7 +128,7 @@ pub(super) fn execute(rules: &Rules, state: &State, entry: &ClearingEntry) -> Re
     if let Some(price) = entry.prices.iter().find(|price| !limits.contains(price)) {
         return Err(ClearingRefusal::Price { price: *price }.into());
     }
-    let supply = open_supply(rules, entry)?;
+    let (supply, carbon_adder) = open_supply(rules, entry)?;
     let demands = open_demands(rules, entry)?;
     check_rounds(entry.rounds, demands.iter().map(|(_, demand)| demand.rounds))?;
     let mut parties = Vec::new();
@@ -141,7 +141,7 @@ pub(super) fn execute(rules: &Rules, state: &State, entry: &ClearingEntry) -> Re
         awards.insert(aggregator.clone(), award);
     }
     check_certificate(rules, entry, &supply, (&parties, &reactive))?;
-    let record = IntervalRecord { prices: entry.prices.clone(), awards };
+    let record = IntervalRecord { prices: entry.prices.clone(), carbon_adder, awards };
     Ok(Changes { interval: Some((entry.interval, record)), ..Changes::default() })
 }
 
@@ -207,12 +207,21 @@ pub(super) fn open_evidence(rules: &Rules, envelope: &SignedEnvelope) -> Result<
     })
 }
 
-fn open_supply(rules: &Rules, entry: &ClearingEntry) -> Result<SupplyCurve, ClearingRefusal> {
+/// The supply with the carbon price on top, and what that adds.
+fn open_supply(rules: &Rules, entry: &ClearingEntry) -> Result<(SupplyCurve, PicoEurPerWh), ClearingRefusal> {
     let opened = open_evidence(rules, &entry.supply)?;
     let sender = opened.topic.sender;
     match opened.body {
         // Only a TSO interface can say this: opening an envelope checks the role's rights.
-        Body::Supply(supply) if supply.interval == entry.interval => Ok(supply.curve),
+        Body::Supply(supply) if supply.interval == entry.interval => {
+            let price = rules.carbon.as_ref().map_or(MicroEurPerTonne::ZERO, |(price, _)| *price);
+            let dearer = price.adder(supply.emission).and_then(|adder| {
+                let curve = supply.curve.dearer(adder).ok()?;
+                Some((curve, adder))
+            });
+            let reason = "its carbon price is beyond the market's prices";
+            dearer.ok_or(ClearingRefusal::OtherEvidence { sender, reason })
+        }
         Body::Supply(_) => {
             Err(ClearingRefusal::OtherEvidence { sender, reason: "it is for another interval" })
         }

@@ -8,7 +8,9 @@ use super::rules::{Rules, SiteRule};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
-use market::settlement::{settle_reactive, settle_site_beyond, Position, SettlementError, SitePrices};
+use market::settlement::{
+    carbon_part, settle_reactive, settle_site_beyond, Position, SettlementError, SitePrices,
+};
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -292,7 +294,12 @@ fn settle(
             .map_err(amount)?;
         let reactive_price = award.reactive.get(&owed.bus).map_or(PicoEurPerWh::ZERO, |record| record.price);
         let received = settle_reactive(&rules.parameters, reactive_price, owed.reactive).map_err(amount)?;
+        let carbon = carbon_part(&rules.parameters, record.carbon_adder, owed.commitment, owed.energy)
+            .map_err(amount)?;
+        let carbon_account = rules.carbon.as_ref().map_or(&rules.tso_account, |(_, account)| account);
         let shares = [
+            (&rules.tso_account, NanoEur(carbon.0.saturating_neg())),
+            (carbon_account, carbon),
             (account, received),
             (&rules.dso_account, -received),
             (account, settled.site),

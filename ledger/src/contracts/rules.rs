@@ -1,13 +1,13 @@
 //! What contracts go by: the genesis, arranged for looking things up. Never changes.
 
 use crate::block::verifier::Verifier;
-use crate::genesis::{Genesis, GenesisError, ROUNDING_ACCOUNT};
+use crate::genesis::{Genesis, GenesisError, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Tree};
 use market::grid::rules::GridTerms;
 use market::parameters::MarketParameters;
-use market::units::Milliwatt;
+use market::units::{MicroEurPerTonne, Milliwatt};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 use wire::cbor::CborError;
@@ -55,6 +55,8 @@ pub struct Rules {
     pub tso_account: Id,
     /// Account that receives what rounding leaves.
     pub rounding_account: Id,
+    /// The carbon price with the account that receives it, in a market that has one.
+    pub carbon: Option<(MicroEurPerTonne, Id)>,
 }
 
 /// What day-ahead sessions go by.
@@ -110,6 +112,10 @@ impl Rules {
             dso_account: account_of_only(genesis, Role::Dso)?,
             tso_account: account_of_only(genesis, Role::Tso)?,
             rounding_account: ROUNDING_ACCOUNT.parse()?,
+            carbon: match genesis.grid.as_ref().and_then(|rules| rules.carbon_price) {
+                Some(price) => Some((price, CARBON_ACCOUNT.parse()?)),
+                None => None,
+            },
             verifier,
             feeder: genesis.feeder.clone(),
             tree,

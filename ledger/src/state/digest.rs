@@ -33,7 +33,11 @@ pub(super) fn interval(record: &IntervalRecord) -> Hash32 {
         }
         awards.push(award.settled.into());
     }
-    Hash32::of("gridpact interval", &[&prices, &awards])
+    let carbon_adder = record.carbon_adder.0.to_be_bytes();
+    let parts: [&[u8]; 3] = [&prices, &awards, &carbon_adder];
+    // Without a carbon price the hash is as before there was any.
+    let count = if record.carbon_adder.0 == 0 { 2 } else { 3 };
+    Hash32::of("gridpact interval", &parts[..count])
 }
 
 /// Hash of the day-ahead record of one interval.

@@ -5,7 +5,7 @@ pub mod day_ahead;
 mod digest;
 pub mod receipt;
 
-use crate::genesis::{Genesis, ROUNDING_ACCOUNT};
+use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -38,8 +38,15 @@ pub struct Account {
 pub struct IntervalRecord {
     /// Price at each bus, in the order of the feeder's buses.
     pub prices: Vec<PicoEurPerWh>,
+    /// What the carbon price added to the import's.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub carbon_adder: PicoEurPerWh,
     /// What each aggregator was allocated.
     pub awards: BTreeMap<Id, AwardRecord>,
+}
+
+fn is_none(adder: &PicoEurPerWh) -> bool {
+    *adder == PicoEurPerWh::ZERO
 }
 
 /// What the ledger keeps of one aggregator in one interval.
@@ -128,7 +135,8 @@ impl State {
     /// Where balances add up to more than 64 bits.
     pub fn genesis(genesis: &Genesis) -> Result<Self, StateError> {
         let rounding: Id = ROUNDING_ACCOUNT.parse()?;
-        let names = genesis.participants.iter().map(|p| p.account.clone()).chain([rounding]);
+        let carbon = genesis.prices_carbon().then(|| CARBON_ACCOUNT.parse()).transpose()?;
+        let names = genesis.participants.iter().map(|p| p.account.clone()).chain([rounding]).chain(carbon);
         let mut accounts: BTreeMap<Id, Account> = names.map(|name| (name, Account::default())).collect();
         let mut total = NanoEur::ZERO;
         for (name, balance) in &genesis.balances {

@@ -8,7 +8,7 @@ use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
 use market::interval::Interval;
 use market::share::Demand;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
 use wire::hash::Hash32;
 use wire::merkle;
@@ -76,6 +76,7 @@ pub fn draft(world: &World) -> Draft {
     let supply = Supply {
         interval: INTERVAL,
         curve: SupplyCurve::flat(eur_per_mwh(50.0), kw(-100.0), kw(100.0)).unwrap(),
+        emission: MicrogramPerWh::ZERO,
     };
     let tso = party(Role::Tso, "tso");
     let unsigned = world.sign(&tso, None, &Body::Supply(supply.clone())).raw;

@@ -14,7 +14,7 @@ use market::feeder::{Feeder, Line};
 use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
-use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use market::units::{MicroEurPerTonne, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope, TransferEntry};
@@ -85,6 +85,7 @@ fn grid_rules() -> GridRules {
         voltage_deviation_micro_eur_per_h: 0,
         reactive: BTreeMap::from([("b".to_owned(), Millivar(700_000))]),
         reactive_full_price: None,
+        carbon_price: None,
     }
 }
 
@@ -125,6 +126,12 @@ impl World {
     pub fn with_day_ahead() -> World {
         let rules = DayAheadRules { intervals: 2, offset_s: 0, bids_open_s: 1_800, gate_closure_s: 900 };
         World::with(1, Some(grid_rules()), Some(rules))
+    }
+
+    /// A market that knows its grid with a carbon price of 100 EUR/t.
+    pub fn with_carbon_price() -> World {
+        let rules = GridRules { carbon_price: Some(MicroEurPerTonne(100_000_000)), ..grid_rules() };
+        World::with(1, Some(rules), None)
     }
 
     fn with(validators: usize, grid: Option<GridRules>, day_ahead: Option<DayAheadRules>) -> World {

@@ -11,7 +11,8 @@ use crate::dlmp::BusDlmp;
 use crate::feeder::{Feeder, Line, Tree};
 use crate::share::Demand;
 use crate::supply::SupplyCurve;
-use crate::units::{Millivar, Milliwatt, PicoEurPerWh, POWER_BOUND, PRICE_BOUND};
+use crate::units::{MicroEurPerTonne, MicrogramPerWh, Millivar, Milliwatt, PicoEurPerWh};
+use crate::units::{POWER_BOUND, PRICE_BOUND};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -44,6 +45,9 @@ pub struct GridRules {
     /// where reactive power is planned only and nobody's offer is cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reactive_full_price: Option<PicoEurPerWh>,
+    /// What a tonne emitted for the import costs besides. None where the import's price is all there is to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carbon_price: Option<MicroEurPerTonne>,
 }
 
 /// Limits of a bus's voltage in 1e-6 p.u.; none where unlimited.
@@ -120,7 +124,16 @@ const VOLTAGE_RANGE: (i64, i64) = (500_000, 1_500_000);
 /// Weights of voltage deviation are at most this.
 const DEVIATION_BOUND: i64 = 1_000_000_000_000_000;
 
+/// A carbon price is at most 1e5 EUR/t.
+const CARBON_PRICE_BOUND: i64 = 100_000_000_000;
+
 impl GridRules {
+    /// What the carbon price adds to the price of import that emits so much; none where that is beyond the
+    /// market's prices.
+    pub fn carbon_adder(&self, emission: MicrogramPerWh) -> Option<PicoEurPerWh> {
+        self.carbon_price.map_or(Some(PicoEurPerWh::ZERO), |price| price.adder(emission))
+    }
+
     /// The rules applied to a feeder.
     ///
     /// # Errors
@@ -177,6 +190,8 @@ impl GridRules {
         within("loss_price", self.loss_price.0, (0, PRICE_BOUND.0))?;
         let full = self.reactive_full_price.map_or(1, |price| price.0);
         within("reactive_full_price", full, (1, PRICE_BOUND.0))?;
+        let carbon = self.carbon_price.map_or(0, |price| price.0);
+        within("carbon_price", carbon, (0, CARBON_PRICE_BOUND))?;
         let deviation = self.voltage_deviation_micro_eur_per_h;
         within("voltage_deviation_micro_eur_per_h", deviation, (0, DEVIATION_BOUND))?;
         let loading = i64::from(self.loading_max_percent.unwrap_or(100));
@@ -336,6 +351,7 @@ mod tests {
             voltage_deviation_micro_eur_per_h: 0,
             reactive: BTreeMap::from([("b".to_owned(), Millivar(3_000_000))]),
             reactive_full_price: None,
+            carbon_price: None,
         }
     }
 
@@ -368,6 +384,7 @@ mod tests {
         check(&|r| r.reactive = [("d".into(), Millivar(1))].into(), "names the bus \"d\"");
         check(&|r| r.reactive = [("a".into(), Millivar(i64::MIN))].into(), "reactive can't be");
         check(&|r| r.loss_price = PicoEurPerWh(-1), "loss_price can't be -1");
+        check(&|r| r.carbon_price = Some(MicroEurPerTonne(-1)), "carbon_price can't be -1");
         check(&|r| r.reactive_full_price = Some(PicoEurPerWh(0)), "reactive_full_price can't be 0");
         check(&|r| r.loading_max_percent = Some(0), "loading_max_percent can't be 0");
         check(&|r| r.voltage_deviation_micro_eur_per_h = -1, "voltage_deviation_micro_eur_per_h");

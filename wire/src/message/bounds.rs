@@ -21,6 +21,9 @@ pub const MAX_FAULTS: usize = 100;
 /// Most signed demands in one clearing: one for each aggregator.
 pub const MAX_DEMANDS: usize = 1_000;
 
+/// Most emission a watt-hour of import can have, in micrograms: ten times that of lignite.
+pub const MAX_EMISSION: usize = 10_000_000;
+
 /// A message that holds more than it may.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the message's {what} number {count}, more than the {most} allowed")]
@@ -76,6 +79,10 @@ impl Body {
                 check_reactive(&demand.reactive)?;
                 demand.buses.iter().try_for_each(|(at, _)| text("characters of bus name", &at.bus))
             }
+            Body::Supply(supply) => {
+                let emission = usize::try_from(supply.emission.0).unwrap_or(usize::MAX);
+                at_most("micrograms emitted by a watt-hour", emission, MAX_EMISSION)
+            }
             Body::Forecast(forecast) => at_most("prices", forecast.prices.len(), MAX_FORECAST),
             Body::QuantileForecast(forecast) => {
                 at_most("thousandths of persistence", forecast.persistence_permille.into(), 1_000)?;
@@ -105,12 +112,9 @@ impl Body {
             | Body::DayAheadAward(_)
             | Body::DayAheadFinalDemand(_)
             | Body::DayAheadFirm(_) => day_ahead::check_body(self),
-            Body::Tick(_)
-            | Body::Bid(_)
-            | Body::Supply(_)
-            | Body::Consensus(_)
-            | Body::Block(_)
-            | Body::MeterReading(_) => Ok(()),
+            Body::Tick(_) | Body::Bid(_) | Body::Consensus(_) | Body::Block(_) | Body::MeterReading(_) => {
+                Ok(())
+            }
         }
     }
 }

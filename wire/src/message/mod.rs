@@ -18,7 +18,8 @@ mod supply;
 pub use acknowledge::{Ack, MessageRef, Verdict};
 pub use bid::{Bid, BidsCommitted, PastReading};
 pub use bounds::{
-    BoundsError, MAX_BUSES_PER_MESSAGE, MAX_DEMANDS, MAX_FAULTS, MAX_PATH_STEPS, MAX_SITES, MAX_TEXT_CHARS,
+    BoundsError, MAX_BUSES_PER_MESSAGE, MAX_DEMANDS, MAX_EMISSION, MAX_FAULTS, MAX_PATH_STEPS, MAX_SITES,
+    MAX_TEXT_CHARS,
 };
 pub use clock::Tick;
 pub use firm::{BidPath, BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};

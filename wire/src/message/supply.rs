@@ -2,7 +2,7 @@
 
 use market::interval::Interval;
 use market::supply::SupplyCurve;
-use market::units::PicoEurPerWh;
+use market::units::{MicrogramPerWh, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 
 /// Most intervals one forecast may cover.
@@ -15,6 +15,13 @@ pub struct Supply {
     pub interval: Interval,
     /// Import by price.
     pub curve: SupplyCurve,
+    /// What a watt-hour of it emits; counts where the market has a carbon price.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub emission: MicrogramPerWh,
+}
+
+fn is_none(emission: &MicrogramPerWh) -> bool {
+    *emission == MicrogramPerWh::ZERO
 }
 
 /// Prices expected at the grid supply point, from the day-ahead auction.

@@ -8,7 +8,9 @@ use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
 use market::interval::{Interval, UnixSeconds};
 use market::share::Demand as Range;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, NanoEurPerHourPu, PicoEurPerWh};
+use market::units::{
+    MicrogramPerWh, Millijoule, Millivar, Milliwatt, NanoEur, NanoEurPerHourPu, PicoEurPerWh,
+};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
@@ -71,7 +73,7 @@ fn up_to_the_gate() -> Vec<(Role, Body)> {
                 reactive: vec![],
             }),
         ),
-        (Role::Tso, Body::Supply(Supply { interval: INTERVAL, curve })),
+        (Role::Tso, Body::Supply(Supply { interval: INTERVAL, curve, emission: MicrogramPerWh(380_000) })),
         (Role::Tso, Body::Forecast(Forecast { prices: vec![price; 3] })),
     ]
 }

@@ -14,7 +14,7 @@ use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::share::{split, Demand};
 use market::supply::SupplyCurve;
-use market::units::{Millivar, Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Millivar, Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery};
 use wire::envelope::Signer;
@@ -227,7 +227,7 @@ impl World {
     ) -> ClearingEntry {
         let dso = PartyId::new(Role::Dso, id("d"));
         let curve = SupplyCurve::flat(price, import, import).unwrap();
-        let supply = Body::Supply(Supply { interval, curve });
+        let supply = Body::Supply(Supply { interval, curve, emission: MicrogramPerWh::ZERO });
         let demand = Body::FinalDemand(FinalDemand { interval, ..demand });
         ClearingEntry {
             interval,

@@ -52,6 +52,7 @@ fn case(price: i64, kva: &[i64], volts: i64, parties: Vec<(usize, FlexCurve)>) -
             voltage_deviation_micro_eur_per_h: 0,
             reactive: BTreeMap::from([(name(1), Millivar(3 * EUR))]),
             reactive_full_price: Some(PicoEurPerWh(10 * EUR)),
+            carbon_price: None,
         },
         supply: SupplyCurve::new(supply).unwrap(),
         parties,
