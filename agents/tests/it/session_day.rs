@@ -268,16 +268,18 @@ fn both_markets_are_awarded_in_the_wholesale_auction() {
     let day = Day { intervals: 4, wholesale: true, ..TWO.day };
     let played = check(Sessions { day, ..TWO }, 70);
     let scene = &played.scene;
+    let held = held(&played);
     for entry in decided(scene).values() {
-        let at =
-            |place: usize| RULES.intervals_of(&scene.genesis.parameters, entry.session).nth(place).unwrap();
-        for (place, prices) in entry.clearing.intervals.iter().enumerate() {
-            let award = scene.awards_ahead.borrow()[&at(place)];
-            let supply = wholesale().supply(at(place)).unwrap();
-            for price in [prices.prices[0], award.price] {
-                let near = |shift: i64| supply.import_at(PicoEurPerWh(price.0 + shift));
-                assert!(near(-4_000).low <= award.import && award.import <= near(4_000).high, "{award:?}");
-            }
+        let intervals = RULES.intervals_of(&scene.genesis.parameters, entry.session);
+        for (at, prices) in intervals.zip(&entry.clearing.intervals) {
+            let of = held.iter().filter(|((held_at, _), _)| *held_at == at);
+            let import: Milliwatt = of.map(|(_, held)| held.power).sum();
+            let award = scene.awards_ahead.borrow()[&at];
+            assert_eq!(award, wholesale().award(at, import).unwrap());
+            let supply = wholesale().supply(at).unwrap();
+            let near = |shift: i64| supply.import_at(PicoEurPerWh(prices.prices[0].0 + shift));
+            let range = near(-4_000).low..=near(4_000).high;
+            assert!(range.contains(&award.import), "{award:?}, not within {range:?} of {supply:?}");
         }
     }
     let differ = |at: Interval| scene.awards_ahead.borrow()[&at].import != scene.awards.borrow()[&at].import;

@@ -53,6 +53,20 @@ fn check_changed(directory: &Path, log: &Path, thousandth: usize) {
     std::fs::write(log, whole).unwrap();
 }
 
+/// Every interval was held a day ahead, and real time moved what it committed to beside that.
+fn check_day_ahead(report: &Report) {
+    let all = report.day_ahead.as_ref().unwrap();
+    assert_eq!(all.intervals, INTERVALS);
+    assert!((1..=5).contains(&all.rounds_most), "{all:?}");
+    assert!(all.bought_kwh > 0.0 && all.cost_eur > 0.0, "{all:?}");
+    for account in &report.accounts {
+        let ahead = account.day_ahead.as_ref().unwrap();
+        let held_kwh = ahead.bought_kwh - ahead.sold_kwh;
+        assert!((ahead.import_kw / 4.0 - held_kwh).abs() < 1e-6, "{account:?}");
+        assert!((account.committed_kwh - held_kwh).abs() <= ahead.moved_kwh + 1e-6, "{account:?}");
+    }
+}
+
 #[test]
 fn eight_intervals_are_played_settled_and_verified() {
     let directory = tempfile::tempdir().unwrap();
@@ -76,6 +90,7 @@ fn eight_intervals_are_played_settled_and_verified() {
         assert!(account.finality_ms.is_some() && account.round_ms.is_some(), "{account:?}");
     }
     assert_eq!(report.paid_sum_nano_eur, 0);
+    check_day_ahead(&report);
     assert!(report.paid_eur["site"] < 0.0 && report.paid_eur["tso"] > 0.0, "{:?}", report.paid_eur);
     assert!(report.setpoints > 0 && report.coordinated.import_kwh > 0.0, "{report:?}");
     assert!(report.uncoordinated.import_kwh > 0.0, "{report:?}");
