@@ -72,17 +72,22 @@ impl Asks {
         self.asks[index].taken(price)
     }
 
-    /// By how much the hold moves the price of a stretch that takes `taken`.
-    pub(super) fn pull(&self, index: usize, taken: f64) -> f64 {
-        self.hold / self.asks[index].width * (taken - self.centres[index]).abs()
+    /// The most by which the hold moves the price of a stretch, when this is taken.
+    pub(super) fn pulled(&self, taken: &[f64]) -> f64 {
+        let moved = self.asks.iter().zip(self.centres.iter().zip(taken)).filter(|(_, (c, t))| c != t);
+        moved.map(|(ask, (centre, taken))| self.hold / ask.width * (taken - centre).abs()).fold(0.0, f64::max)
     }
 
     /// Holds every stretch to what it takes now, by another hold.
     pub(super) fn settle(&mut self, model: &Model, taken: &[f64], hold: f64) {
+        let all = hold != self.hold;
         self.hold = hold;
-        self.centres.copy_from_slice(taken);
-        for ((ask, stretch), centre) in self.asks.iter_mut().zip(&model.stretches).zip(&self.centres) {
-            *ask = Ask::new(stretch, hold, *centre);
+        let asks = self.asks.iter_mut().zip(&model.stretches);
+        for ((ask, stretch), (centre, taken)) in asks.zip(self.centres.iter_mut().zip(taken)) {
+            if all || centre != taken {
+                *centre = *taken;
+                *ask = Ask::new(stretch, hold, *centre);
+            }
         }
     }
 }

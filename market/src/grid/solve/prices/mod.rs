@@ -22,6 +22,7 @@ mod tests;
 
 use super::model::Model;
 use super::point::Point;
+use outcome::Outcome;
 use search::Search;
 use step::FINE;
 
@@ -67,9 +68,10 @@ fn search(model: &Model) -> Option<Point<'_>> {
     let first = FIRST_HOLD * distance(model, price);
     let mut hold = first;
     let mut search = Search::new(model, price, hold);
+    let mut outcome = Outcome::new(model);
     while search.looks < MAX_LOOKS {
         search.climb(ROUGH)?;
-        let outcome = search.outcome();
+        search.find(&mut outcome);
         if search.join(&outcome.passed(model, PASSED)) {
             if search.joined.len() > MANY.max(model.parent.len() / SHARE) {
                 return None;

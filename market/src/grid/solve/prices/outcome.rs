@@ -16,7 +16,7 @@ pub(super) struct Outcome {
     /// By stretch.
     pub taken: Vec<f64>,
     /// Real and reactive power into the line that feeds each place; the root's is the import.
-    flows: Vec<[f64; 2]>,
+    pub flows: Vec<[f64; 2]>,
     squares: Vec<f64>,
 }
 
@@ -39,21 +39,26 @@ fn kind(limit: Limit) -> Option<usize> {
 }
 
 impl Outcome {
-    /// From what is taken of every stretch and drawn at every place.
-    pub(super) fn new(model: &Model, taken: Vec<f64>, drawn: Vec<[f64; 2]>) -> Self {
-        let mut flows = drawn;
+    /// Room for an outcome.
+    pub(super) fn new(model: &Model) -> Self {
+        let places = model.parent.len();
+        let squares = vec![model.root_square; places];
+        Self { taken: vec![0.0; model.stretches.len()], flows: vec![[0.0; 2]; places], squares }
+    }
+
+    /// Makes flows of what is drawn at every place, and voltages of them.
+    pub(super) fn flow(&mut self, model: &Model) {
+        let Self { flows, squares, .. } = self;
         for place in (1..flows.len()).rev() {
             let [p, q] = flows[place];
             let above = &mut flows[model.parent[place]];
             *above = [above[0] + p, above[1] + q];
         }
-        let mut squares = vec![model.root_square; flows.len()];
         for place in 1..flows.len() {
             let line = &model.lines[place];
             let ([r, x], [p, q]) = (line.impedance, flows[place]);
             squares[place] = line.ratio * squares[model.parent[place]] - 2.0 * (r * p + x * q);
         }
-        Self { taken, flows, squares }
     }
 
     fn excess(&self, model: &Model, bound: usize, place: usize) -> f64 {
@@ -73,36 +78,36 @@ impl Outcome {
     /// The limits passed by more than `tolerance`, the one passed most first. Of voltages only those
     /// that are passed by no less than any above or below them: the others will mostly be kept with them.
     pub(super) fn passed(&self, model: &Model, tolerance: f64) -> Vec<Passed> {
-        let places = model.parent.len();
         let mut all = Vec::new();
-        // By place, the most by which each kind is passed there or below, and there or above.
-        let mut below = vec![[0f64; KINDS]; places];
-        for place in (1..places).rev() {
+        for place in 1..self.flows.len() {
             for bound in model.first_bound[place]..model.first_bound[place + 1] {
                 let Some(kind) = kind(model.bounds[bound].limit) else { continue };
                 let over = self.excess(model, bound, place);
                 if over > tolerance {
                     all.push((Passed { bound, place, over }, kind));
-                    below[place][kind] = below[place][kind].max(over);
                 }
             }
-            let parent = model.parent[place];
-            for kind in 0..KINDS {
-                below[parent][kind] = below[parent][kind].max(below[place][kind]);
-            }
         }
-        let mut own = vec![[0f64; KINDS]; places];
+        if all.is_empty() {
+            return Vec::new();
+        }
+        // By place, the most by which each kind is passed there or below, and there or above.
+        let mut below = vec![[0f64; KINDS]; self.flows.len()];
         for (passed, kind) in &all {
-            own[passed.place][*kind] = passed.over;
+            below[passed.place][*kind] = passed.over;
         }
-        for place in 1..places {
-            for kind in 0..KINDS {
-                own[place][kind] = own[place][kind].max(own[model.parent[place]][kind]);
-            }
+        let mut above = below.clone();
+        let larger = |a: [f64; KINDS], b: [f64; KINDS]| std::array::from_fn(|kind| a[kind].max(b[kind]));
+        for place in (1..below.len()).rev() {
+            let parent = model.parent[place];
+            below[parent] = larger(below[parent], below[place]);
+        }
+        for place in 1..above.len() {
+            above[place] = larger(above[place], above[model.parent[place]]);
         }
         let most = |(passed, kind): &&(Passed, usize)| {
-            *kind < FLOWS
-                || passed.over >= below[passed.place][*kind] && passed.over >= own[passed.place][*kind]
+            let around = below[passed.place][*kind].max(above[passed.place][*kind]);
+            *kind < FLOWS || passed.over >= around
         };
         let mut found: Vec<Passed> = all.iter().filter(most).map(|(passed, _)| *passed).collect();
         found.sort_by(|a, b| b.over.total_cmp(&a.over));

@@ -29,10 +29,10 @@ impl Paths {
             }
         }
         let mut paths = Self { places: vec![0], parent: vec![0], node: vec![0; on_path.len()] };
-        for place in 1..on_path.len() {
+        for (place, on_path) in on_path.into_iter().enumerate().skip(1) {
             let above = paths.node[model.parent[place]];
             paths.node[place] = above;
-            if on_path[place] {
+            if on_path {
                 paths.node[place] = paths.places.len();
                 paths.places.push(place);
                 paths.parent.push(above);

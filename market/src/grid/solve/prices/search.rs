@@ -126,8 +126,7 @@ impl<'a> Search<'a> {
 
     /// The most by which a hold moves the price of a stretch.
     pub(super) fn pulled(&self, outcome: &Outcome) -> f64 {
-        let taken = outcome.taken.iter().enumerate();
-        taken.map(|(index, taken)| self.asks.pull(index, *taken)).fold(0.0, f64::max)
+        self.asks.pulled(&outcome.taken)
     }
 
     /// The most by which a limit that joined is passed.
@@ -184,11 +183,11 @@ impl<'a> Search<'a> {
             self.nodes[self.paths.parent[node]].drop += drop;
         }
         self.nodes[0].price = [self.root_price + length * self.root_step, 0.0];
-        for node in 1..self.nodes.len() {
+        for (node, force) in forces.into_iter().enumerate().skip(1) {
             let [r, x] = self.model.lines[self.paths.places[node]].impedance;
             let above = self.nodes[self.paths.parent[node]].price;
             let twice = 2.0 * self.nodes[node].drop;
-            self.nodes[node].price = [above[0] + forces[node] + r * twice, above[1] + x * twice];
+            self.nodes[node].price = [above[0] + force + r * twice, above[1] + x * twice];
         }
     }
 
@@ -207,28 +206,29 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What comes, over the whole feeder, of the prices last looked at.
-    pub(super) fn outcome(&self) -> Outcome {
-        let mut taken = vec![0.0; self.model.stretches.len()];
-        let mut drawn = vec![[0.0; 2]; self.model.parent.len()];
+    /// Finds what comes, over the whole feeder, of the prices last looked at.
+    pub(super) fn find(&self, outcome: &mut Outcome) {
+        let Outcome { taken, flows, .. } = outcome;
+        flows.fill([0.0; 2]);
         for seat in &self.seats {
             let [p, q] = self.nodes[self.paths.node[seat.place]].price;
             let (mut real, mut vars) = (0.0, 0.0);
-            for index in seat.first..seat.last {
-                taken[index] = self.asks.one(index, p + seat.tan_phi * q);
-                real += taken[index];
+            let pieces = taken[seat.first..seat.last].iter_mut();
+            for (index, taken) in (seat.first..).zip(pieces) {
+                *taken = self.asks.one(index, p + seat.tan_phi * q);
+                real += *taken;
             }
             if let Some(index) = seat.vars {
                 taken[index] = self.asks.one(index, q);
                 vars = taken[index];
             }
-            let drawn = &mut drawn[seat.place];
+            let drawn = &mut flows[seat.place];
             drawn[0] += seat.power + real;
             drawn[1] += seat.reactive + seat.tan_phi * real + vars;
         }
         for index in self.model.supply.clone() {
             taken[index] = self.asks.one(index, -self.nodes[0].price[0]);
         }
-        Outcome::new(self.model, taken, drawn)
+        outcome.flow(self.model);
     }
 }
