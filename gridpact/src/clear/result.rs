@@ -4,8 +4,8 @@ use super::case::Case;
 use super::objective;
 use super::problem::Posed;
 use market::feeder::Tree;
-use market::grid::dlmp::{parts, PriceParts};
-use market::grid::problem::{Losses, Network};
+use market::grid::dlmp::{excess_loss_kva, parts, PriceParts};
+use market::grid::problem::Network;
 use market::grid::solution::{GridSolution, OfferAward};
 use serde_json::{json, Map, Value};
 
@@ -50,8 +50,15 @@ pub fn optimal(case: &Case, tree: &Tree, posed: &Posed, solution: &GridSolution)
     if posed.impedances {
         result["node_v_pu"] = node(&|place| solution.voltage_square_pu[place].max(0.0).sqrt().into());
     }
-    if problem.network.losses == Losses::Carried {
+    if problem.network.losses.carries() {
         result["line_loss_kw"] = line(&|place| solution.flows[place].loss_kw);
+        let excess = |place: usize| excess_loss_kva(&problem.network, solution, place);
+        let beyond = (1..tree.order.len()).filter(|place| excess(*place) > 0.0);
+        let beyond: Vec<_> =
+            beyond.map(|place| (&case.lines[tree.line[place]].id, excess(place).into())).collect();
+        if !beyond.is_empty() {
+            result["line_excess_loss_kva"] = by_name(beyond.into_iter());
+        }
     }
     limits(case, tree, posed, solution, &mut result);
     reserve(case, posed, solution, &mut result);

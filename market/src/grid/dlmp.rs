@@ -11,7 +11,7 @@
 //! Raising a squared voltage is worth the multipliers of the limits and the deviation there and below;
 //! where losses are in the balance also the losses it saves below, and these count as losses.
 
-use super::problem::{GridProblem, Losses, Network};
+use super::problem::{GridProblem, Network};
 use super::solution::GridSolution;
 
 /// From EUR/h to EUR/MWh times kW.
@@ -114,8 +114,8 @@ fn worth(problem: &GridProblem, solution: &GridSolution) -> Vec<Worth> {
         let saved = line.current_square * line.priced_impedance(solution, place) * line.inverse_square;
         let below = worth[place];
         let parent = &mut worth[problem.network.parent[place]];
-        parent.voltage += line.ratio_square * line.voltage_by_voltage() * below.voltage;
-        parent.loss += line.ratio_square * (line.voltage_by_voltage() * below.loss + saved);
+        parent.voltage += line.voltage_by_voltage() * below.voltage;
+        parent.loss += line.voltage_by_voltage() * below.loss + saved;
     }
     worth
 }
@@ -144,6 +144,26 @@ fn added(problem: &GridProblem, solution: &GridSolution, place: usize, worth: Wo
     }
 }
 
+/// Part of a line's apparent power by which its losses may miss those of its current and count as
+/// them.
+const EXACT: f64 = 1e-5;
+
+/// What a line loses more than its current makes it, in kW or kvar, whichever is more; 0 where that is
+/// next to nothing.
+pub fn excess_loss_kva(network: &Network, solution: &GridSolution, place: usize) -> f64 {
+    let (branch, flow) = (&network.branches[place], &solution.flows[place]);
+    let apparent_square = flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar;
+    let current = apparent_square / solution.voltage_square_pu[network.parent[place]];
+    let over = (flow.loss_kw - branch.resistance_pu_per_kva * current).abs();
+    let over = over.max((flow.loss_kvar - branch.reactance_pu_per_kva * current).abs());
+    let counts = network.losses.carries() && over > EXACT * apparent_square.sqrt().max(100.0);
+    if counts {
+        over
+    } else {
+        0.0
+    }
+}
+
 /// A line at the flow found. Where losses are neglected its current counts as none.
 struct Line {
     resistance: f64,
@@ -151,7 +171,8 @@ struct Line {
     ratio_square: f64,
     power_kw: f64,
     reactive_kvar: f64,
-    /// One over the squared voltage behind the transformer's ratio, or 0 where losses are neglected.
+    /// One over the squared voltage at the sending end; 0 where losses are neglected, or more than the
+    /// current makes, so that they don't follow from the flow.
     inverse_square: f64,
     current_square: f64,
 }
@@ -160,13 +181,10 @@ impl Line {
     fn of(network: &Network, solution: &GridSolution, place: usize) -> Self {
         let branch = &network.branches[place];
         let flow = &solution.flows[place];
-        let parent_square = solution.voltage_square_pu[network.parent[place]];
-        let sending_square = branch.ratio_square * parent_square;
-        let inverse_square = match network.losses {
-            Losses::Carried => 1.0 / sending_square,
-            Losses::Neglected => 0.0,
-        };
+        let sending_square = solution.voltage_square_pu[network.parent[place]];
         let apparent_square = flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar;
+        let follows = network.losses.carries() && excess_loss_kva(network, solution, place) == 0.0;
+        let inverse_square = if follows { 1.0 / sending_square } else { 0.0 };
         Self {
             resistance: branch.resistance_pu_per_kva,
             reactance: branch.reactance_pu_per_kva,
@@ -187,10 +205,10 @@ impl Line {
         self.resistance * solution.prices[place] + self.reactance * solution.reactive_prices[place]
     }
 
-    /// How the child's squared voltage answers to that behind the ratio: 1, less what the current that
-    /// a higher voltage saves would have lifted.
+    /// How the child's squared voltage answers to its parent's: by the ratio, less what the current
+    /// that a higher voltage saves would have lifted.
     fn voltage_by_voltage(&self) -> f64 {
-        1.0 - self.impedance_square() * self.current_square * self.inverse_square
+        self.ratio_square - self.impedance_square() * self.current_square * self.inverse_square
     }
 }
 
