@@ -1,6 +1,8 @@
 //! Clearing of several coupled intervals, from outside.
 
 mod case;
+mod made;
 mod orders;
 mod perturbed;
 mod reference;
+mod same_bits;
