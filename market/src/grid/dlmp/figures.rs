@@ -3,6 +3,7 @@
 use super::super::certificate::{kvar, kw, voltages, GridClearing};
 use super::super::problem::{Network, Objective};
 use super::super::solution::GridSolution;
+use super::excess_loss_kva;
 
 /// Figures of a clearing by place, in the units of [`GridSolution`], with what they are a clearing of.
 pub(super) struct Figures<'a> {
@@ -14,6 +15,8 @@ pub(super) struct Figures<'a> {
     pub flows: Vec<(f64, f64)>,
     pub voltage_square_pu: Vec<f64>,
     pub worths: Vec<LimitWorths>,
+    /// Whether a line loses more than its current makes it.
+    pub loose: Vec<bool>,
 }
 
 /// What the limits of a place and of the line that feeds it are worth, as
@@ -42,6 +45,9 @@ impl<'a> Figures<'a> {
                     apparent: duals.apparent,
                     voltage: duals.voltage_min - duals.voltage_max,
                 })
+                .collect(),
+            loose: (0..solution.flows.len())
+                .map(|place| excess_loss_kva(network, solution, place) > 0.0)
                 .collect(),
         }
     }
@@ -72,6 +78,8 @@ impl<'a> Figures<'a> {
             flows: clearing.flows.iter().map(|flow| (kw(flow.power), kvar(flow.reactive))).collect(),
             voltage_square_pu: voltages(network, &clearing.flows),
             worths: worths.collect(),
+            // What is published between agents has no losses in its balance.
+            loose: vec![false; places],
         })
     }
 }
