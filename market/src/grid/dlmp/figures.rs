@@ -1,6 +1,6 @@
 //! What prices' parts follow from: a solution's figures in floating point, or a published clearing's.
 
-use super::super::certificate::{kvar, kw, voltages, GridClearing};
+use super::super::certificate::{kvar, kw, state, GridClearing, Lost, Tolerances};
 use super::super::problem::{Network, Objective};
 use super::super::solution::GridSolution;
 use super::excess_loss_kva;
@@ -65,6 +65,8 @@ impl<'a> Figures<'a> {
         if places == 0 || prices.into_iter().chain(lines).any(|count| count != places) {
             return None;
         }
+        // What is published between agents has no losses in its balance.
+        let lost = vec![Lost::default(); places];
         let worths = clearing.multipliers.iter().map(|worths| LimitWorths {
             congestion: worths.congestion.eur_per_mwh(),
             apparent: worths.apparent.eur_per_mwh(),
@@ -76,9 +78,8 @@ impl<'a> Figures<'a> {
             prices: clearing.prices.iter().map(|price| price.eur_per_mwh()).collect(),
             reactive_prices: clearing.reactive_prices.iter().map(|price| price.eur_per_mwh()).collect(),
             flows: clearing.flows.iter().map(|flow| (kw(flow.power), kvar(flow.reactive))).collect(),
-            voltage_square_pu: voltages(network, &clearing.flows),
+            voltage_square_pu: state(network, &clearing.flows, &lost, &Tolerances::default()).squares,
             worths: worths.collect(),
-            // What is published between agents has no losses in its balance.
             loose: vec![false; places],
         })
     }
