@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn four_hundred_grams_at_eighty_euros_a_tonne_add_thirty_two_euros() {
-        let adder = |euros, grams| MicroEurPerTonne(euros * 1_000_000).adder(MicrogramPerWh(grams * 1_000));
+        let adder =
+            |euros: i64, grams: i64| MicroEurPerTonne(euros * 1_000_000).adder(MicrogramPerWh(grams * 1_000));
         assert_eq!(adder(80, 400), Some(PicoEurPerWh(32_000_000)));
         assert_eq!(adder(0, 400), Some(PicoEurPerWh(0)));
         assert_eq!(MicroEurPerTonne(1).adder(MicrogramPerWh(500_000)), Some(PicoEurPerWh(1)));

@@ -62,6 +62,7 @@ pub fn case(prices: &[i64], kva: &[i64], volts: i64, parties: Vec<(usize, Vec<Fl
         voltage_deviation_micro_eur_per_h: 0,
         reactive: BTreeMap::from([(name(1), Millivar(3 * EUR))]),
         reactive_full_price: None,
+        carbon_price: None,
     };
     let end = |kw: i64, price: i64| Breakpoint { price: PicoEurPerWh(price), power: Milliwatt(kw * EUR) };
     let supply = |price: &i64| {
