@@ -47,6 +47,7 @@ pub fn day_ahead() -> Setting {
         voltage_deviation_micro_eur_per_h: 0,
         reactive: BTreeMap::new(),
         reactive_full_price: None,
+        carbon_price: None,
     };
     let terms = grid.terms(&feeder, &feeder.tree().unwrap()).unwrap();
     Setting {

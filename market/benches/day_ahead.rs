@@ -77,6 +77,7 @@ fn rules() -> GridRules {
         voltage_deviation_micro_eur_per_h: 0,
         reactive: (1..BUSES).map(|bus| (format!("n{bus}"), Millivar(UNIT / 2))).collect(),
         reactive_full_price: None,
+        carbon_price: None,
     }
 }
 

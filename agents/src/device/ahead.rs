@@ -319,8 +319,12 @@ mod tests {
 
     #[test]
     fn a_plant_promises_its_sun_and_leaves_what_nobody_forecasts_to_real_time() {
-        let state =
-            GeneratorState { power: Milliwatt::ZERO, available: None, nameplate: Milliwatt(5_000_000) };
+        let state = GeneratorState {
+            power: Milliwatt::ZERO,
+            available: None,
+            nameplate: Milliwatt(5_000_000),
+            reactive_max: None,
+        };
         let wish = Preferences::Generator(GeneratorPreferences { quantile_percent: 50.0 });
         let offered = offer(wish, Reading::Generator(state), &ahead(0, 1, &[50.0; 3]));
         let DeviceOffer::Curves(curves) = offered else { panic!("{offered:?}") };

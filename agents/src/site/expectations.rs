@@ -189,7 +189,7 @@ mod tests {
         let outlooks = told(2).outlooks(&occasion, 12, &parameters());
         let at = |place: usize| {
             let outlook: &Outlook = &outlooks[place];
-            let prices = outlook.price.iter().chain(&outlook.prices);
+            let prices = outlook.price.iter().chain(outlook.prices.each());
             (outlook.read_at.0, prices.map(|price| price.median().0 / 1_000_000).collect::<Vec<_>>())
         };
         assert_eq!(at(0), (2_100, vec![60, 60, 60]));

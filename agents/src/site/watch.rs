@@ -137,8 +137,12 @@ mod tests {
         };
         let sites = settled.map(|commitment| ("ours", commitment)).into_iter().chain([("other", 7)]);
         let sites = sites.map(site).collect();
-        let mut delivery =
-            DeliveryEntry { interval: interval(AT), readings_sha256: Hash32::default(), sites };
+        let mut delivery = DeliveryEntry {
+            interval: interval(AT),
+            readings_sha256: Hash32::default(),
+            sites,
+            positions: Vec::new(),
+        };
         let said = watch.settled(&"ours".parse().unwrap(), &delivery);
         assert_eq!(said.map(|(event, _)| event), expected, "{taken} {promised:?} {settled:?}");
         // What was before its start, a site cannot know.

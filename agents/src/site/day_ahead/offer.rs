@@ -110,8 +110,12 @@ mod tests {
     }
 
     fn plant() -> (Preferences, Reading) {
-        let state =
-            GeneratorState { power: Milliwatt::ZERO, available: None, nameplate: Milliwatt(8_000_000) };
+        let state = GeneratorState {
+            power: Milliwatt::ZERO,
+            available: None,
+            nameplate: Milliwatt(8_000_000),
+            reactive_max: None,
+        };
         (Preferences::Generator(GeneratorPreferences::default()), Reading::Generator(state))
     }
 
