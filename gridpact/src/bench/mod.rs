@@ -4,6 +4,7 @@
 
 mod args;
 mod capacity;
+mod changed;
 mod checking;
 mod city;
 mod day_ahead;
@@ -20,6 +21,7 @@ use figure::Figure;
 use indicatif::{ProgressBar, ProgressStyle};
 use market::certificate::CertificateError;
 use market::clearing::book::BookError;
+use market::clearing::standing::ReplaceError;
 use market::clearing::Infeasible;
 use market::curve::CurveError;
 use market::feeder::FeederError;
@@ -47,6 +49,9 @@ pub enum BenchError {
     /// An instance that does not clear.
     #[error("clearing the instance: {0}")]
     Infeasible(#[from] Infeasible),
+    /// A changed bid that does not clear.
+    #[error("changing a bid: {0}")]
+    Replace(#[from] ReplaceError),
     /// A clearing that does not hold.
     #[error("checking the clearing: {0}")]
     Certificate(#[from] CertificateError),
@@ -92,6 +97,7 @@ fn clearing(args: &ClearingArgs) -> Result<bool, BenchError> {
         [1_000, 10_000, 100_000, 1_000_000].into_iter().filter(|s| s * part <= 1_000_000).collect();
     let mut figures = Vec::new();
     measure(args, &mut figures, "clearing within capacity", || capacity::measure(1_000_000 / part))?;
+    measure(args, &mut figures, "clearing one changed bid", || changed::measure(1_000_000 / part))?;
     measure(args, &mut figures, "checking certificates", || checking::measure(&sizes))?;
     measure(args, &mut figures, "clearing with voltage", || Ok(vec![voltage::measure(100_000 / part)?]))?;
     measure(args, &mut figures, "clearing a large feeder", || Ok(vec![nodes::measure(10_000 / part)?]))?;

@@ -78,7 +78,8 @@ impl Town {
     }
 }
 
-fn site(random: &mut SmallRng) -> [Breakpoint; BREAKPOINTS] {
+/// A random site's curve.
+pub fn site(random: &mut SmallRng) -> [Breakpoint; BREAKPOINTS] {
     let mut prices = [0i64; BREAKPOINTS];
     prices.iter_mut().for_each(|price| *price = random.random_range(-50_000..350_000) * 1_000);
     prices.sort_unstable();

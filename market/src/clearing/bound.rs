@@ -1,5 +1,10 @@
 //! Demand known only in part: exact at ticks that were asked, bounded between them.
 
+use rayon::prelude::*;
+
+/// Grids of fewer bounds are not worth a second worker.
+const BOUNDS_ALONE: usize = 16_384;
+
 /// Demand at one tick lies from `low` to `high`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bound {
@@ -93,15 +98,14 @@ impl Grid {
     }
     /// Demand falls along a row, so no bound may rise.
     pub fn tighten(&mut self) {
-        for row in 0..self.rows() {
-            let row = self.row_mut(row);
+        for_each_row(&mut self.bounds, self.ticks.len(), |_, row| {
             for i in 1..row.len() {
                 row[i].high = row[i].high.min(row[i - 1].high);
             }
             for i in (1..row.len()).rev() {
                 row[i - 1].low = row[i - 1].low.max(row[i].low);
             }
-        }
+        });
     }
     /// The same bounds at more ticks; those outside the range are left out.
     pub fn widened(&self, more: Vec<i64>) -> Self {
@@ -137,12 +141,21 @@ impl Grid {
         };
         let places: Vec<_> = ticks.iter().map(place).collect();
         let mut grid = Grid::new(ticks, self.rows());
-        for row in 0..self.rows() {
+        for_each_row(&mut grid.bounds, places.len(), |row, bounds| {
             let known = self.row(row);
-            for (bound, (before, after)) in grid.row_mut(row).iter_mut().zip(&places) {
+            for (bound, (before, after)) in bounds.iter_mut().zip(&places) {
                 *bound = Bound { low: known[*after].low, high: known[*before].high };
             }
-        }
+        });
         grid
+    }
+}
+
+/// Does the same with every row, by more than one worker where there are many bounds.
+fn for_each_row(bounds: &mut [Bound], width: usize, act: impl Fn(usize, &mut [Bound]) + Send + Sync) {
+    if bounds.len() < BOUNDS_ALONE {
+        bounds.chunks_mut(width).enumerate().for_each(|(row, bounds)| act(row, bounds));
+    } else {
+        bounds.par_chunks_mut(width).enumerate().for_each(|(row, bounds)| act(row, bounds));
     }
 }

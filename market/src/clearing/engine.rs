@@ -26,7 +26,7 @@ use crate::units::Milliwatt;
 
 /// What a book is worth looking at.
 fn effort(book: &Book) -> Effort {
-    Effort { guess_sites: (book.sites() / 32).min(8_192), guess_sites_of_bus: 16, cheap: 400_000 }
+    Effort { guess_sites: (book.sites() / 32).min(16_384), guess_sites_of_bus: 16, cheap: 400_000 }
 }
 
 /// Supply breakpoints asked exactly in one round.

@@ -13,7 +13,7 @@ use super::Infeasible;
 const SAMPLES: usize = 4;
 
 /// Sites that stand together are looked at together, which is what memory is quick at.
-const RUN: usize = 16;
+const RUN: usize = 32;
 
 /// Windows of prices, by bus.
 type Windows = Vec<(i64, i64)>;

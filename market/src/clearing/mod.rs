@@ -29,6 +29,7 @@ mod pieces;
 pub mod sampled;
 pub mod samples;
 mod slopes;
+pub mod standing;
 mod survey;
 mod sweep;
 

@@ -105,7 +105,7 @@ impl<'a, F: Figure> Curve<'a, F> {
     }
 
     /// How many breakpoints lie below a tick.
-    #[inline]
+    #[inline(always)]
     pub fn below(self, tick: i64) -> usize {
         let tick = F::tick(tick);
         let count = |prices: &[F; AT_ONCE]| prices.iter().map(|price| u32::from(*price < tick)).sum::<u32>();
@@ -137,21 +137,27 @@ impl<'a, F: Figure> Curve<'a, F> {
     }
 
     /// Power just above a price, and by how much more it is at the price.
-    #[inline]
+    #[inline(always)]
     pub fn step_at(self, price: i64) -> (i64, i64) {
         let next = self.below(price);
         if next == self.len() {
             return (self.power(next - 1), 0);
         }
         if self.price(next) == price {
-            let (low, high) = (self.power_at(price + 1), self.power_at(price));
-            return (low, high - low);
+            return self.step_at_corner(price);
         }
         if next == 0 {
             return (self.power(0), 0);
         }
         let (at, step) = self.piece(next).step(price);
         (self.power(next) + at - step, step)
+    }
+
+    /// The same where a breakpoint lies at the price, which is rare.
+    #[cold]
+    fn step_at_corner(self, price: i64) -> (i64, i64) {
+        let (low, high) = (self.power_at(price + 1), self.power_at(price));
+        (low, high - low)
     }
 }
 

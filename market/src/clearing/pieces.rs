@@ -6,7 +6,6 @@ use super::bound::Bound;
 use super::packed::{either, Curve, Figure};
 use super::piece::{Lump, Piece};
 use super::slopes::{Edges, Slopes, PARTS};
-use std::ops::RangeInclusive;
 
 /// The falling pieces of one bus within a window of ticks; what lies outside it is in `base`.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +34,11 @@ impl Pieces {
     /// Adds what other sites take within the same window.
     pub fn merge(&mut self, other: Self) {
         self.base += other.base;
-        self.partial.extend(other.partial);
+        if self.partial.is_empty() {
+            self.partial = other.partial;
+        } else {
+            self.partial.extend(other.partial);
+        }
         self.lumps.iter_mut().zip(&other.lumps).for_each(|(lump, other)| lump.merge(other));
     }
 
@@ -78,32 +81,38 @@ impl Pieces {
     }
 }
 
-/// What a curve takes at the window's end at least. What falls before is added to `lump` where it spans the window, and
-/// to `partial` where it doesn't.
-#[inline]
+/// What a curve takes at the window's end at least. What falls before is added to `lump` where it spans
+/// the window, and to `partial` where it doesn't.
+#[inline(always)]
 fn take<F: Figure>(
     curve: Curve<'_, F>,
     (from, to): (i64, i64),
     lump: &mut Lump,
     partial: &mut Vec<Piece>,
 ) -> i64 {
-    let (first, beyond) = (curve.below(from), curve.below(to));
-    let last = beyond.min(curve.len() - 1);
-    if first != beyond {
-        take_apart(curve, first.max(1)..=last, partial);
-    } else if 0 < last && first == last {
-        let piece = curve.piece(last);
+    let first = curve.below(from);
+    if first == curve.len() {
+        return curve.power(first - 1);
+    }
+    if curve.price(first) < to {
+        return take_apart(curve, first.max(1), to, partial);
+    }
+    if first > 0 {
+        let piece = curve.piece(first);
         if piece.fall > 0 {
             lump.add(piece);
         }
     }
-    curve.power(last)
+    curve.power(first)
 }
 
-/// Adds the pieces that end at some breakpoints. Most curves have none within a window, so this stays out of the way.
+/// The same for a curve with breakpoints in the window, the pieces from one on. Most curves have none, so this
+/// stays out of the way.
 #[cold]
-fn take_apart<F: Figure>(curve: Curve<'_, F>, ends: RangeInclusive<usize>, partial: &mut Vec<Piece>) {
-    partial.extend(ends.map(|end| curve.piece(end)).filter(|piece| piece.fall > 0));
+fn take_apart<F: Figure>(curve: Curve<'_, F>, first: usize, to: i64, partial: &mut Vec<Piece>) -> i64 {
+    let last = curve.below(to).min(curve.len() - 1);
+    partial.extend((first..=last).map(|end| curve.piece(end)).filter(|piece| piece.fall > 0));
+    curve.power(last)
 }
 
 #[cfg(test)]

@@ -61,7 +61,12 @@ struct Scale {
     power: i64,
 }
 
-fn curve(scale: Scale) -> impl Strategy<Value = FlexCurve> {
+/// A curve as sites of a market of that size have, prices and powers alike.
+pub fn curve(scale: i64) -> impl Strategy<Value = FlexCurve> {
+    scaled_curve(Scale { price: scale, rise: scale, power: scale })
+}
+
+fn scaled_curve(scale: Scale) -> impl Strategy<Value = FlexCurve> {
     let step = (prop_oneof![Just(0i64), 1..40 * scale.rise], prop_oneof![Just(0i64), 1..15 * scale.power]);
     let start = (-60 * scale.price..60 * scale.price, -20 * scale.power..30 * scale.power);
     (start, prop::collection::vec(step, 0..5))
@@ -105,7 +110,7 @@ pub fn wide_market() -> impl Strategy<Value = Market> {
 
 fn scaled(scale: Scale) -> impl Strategy<Value = Market> {
     let lines = prop::collection::vec((any::<prop::sample::Index>(), limits(scale)), 0..8);
-    let parties = prop::collection::vec((any::<prop::sample::Index>(), curve(scale)), 0..14);
+    let parties = prop::collection::vec((any::<prop::sample::Index>(), scaled_curve(scale)), 0..14);
     (lines, parties, supply(scale)).prop_map(|(lines, parties, supply)| {
         let lines: Vec<_> = lines
             .iter()

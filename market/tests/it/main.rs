@@ -15,6 +15,7 @@ mod nodal;
 mod powerflow;
 mod reference;
 mod sampled;
+mod standing;
 mod zoom;
 
 /// So many cases, and no file left behind: a failure prints its smallest case whole.
