@@ -28,7 +28,7 @@ use step::FINE;
 
 /// Stretches from which on this way is taken. The interior point clears smaller markets as quickly, and
 /// where prices are not unique it gives one from the midst of them.
-const LEAST_STRETCHES: usize = 2_000;
+const LEAST_STRETCHES: usize = 3_000;
 
 /// Looks at the market after which the interior point is the quicker.
 const MAX_LOOKS: usize = 400;
@@ -40,6 +40,9 @@ const SHARE: usize = 8;
 
 /// What a limit may be passed by in the end, in units of power or squared voltage.
 const PASSED: f64 = 1e-9;
+
+/// Share of a limit of apparent power that may be passed before anything is exact.
+const NEARLY: f64 = 1e-2;
 
 /// Share of what is unsettled that may be left when limits join or holds settle.
 const ROUGH: f64 = 0.1;
@@ -77,6 +80,9 @@ fn search(model: &Model) -> Option<Point<'_>> {
                 return None;
             }
             continue;
+        }
+        if !outcome.keeps_apparent(model, NEARLY) {
+            return None;
         }
         if search.unsettled() <= FINE && search.pulled(&outcome) <= PULLED && search.passed() <= PASSED {
             return outcome.keeps_apparent(model, PASSED).then(|| outcome.point(&search));

@@ -65,12 +65,13 @@ impl Outcome {
         excess(&model.bounds[bound], self.flows[place], self.squares[place])
     }
 
-    /// Whether the limits of apparent power hold to within `tolerance`.
-    pub(super) fn keeps_apparent(&self, model: &Model, tolerance: f64) -> bool {
+    /// Whether no limit of apparent power is passed by more than a `share` of it.
+    pub(super) fn keeps_apparent(&self, model: &Model, share: f64) -> bool {
         (1..self.flows.len()).all(|place| {
             let mut bounds = model.first_bound[place]..model.first_bound[place + 1];
-            bounds.all(|bound| {
-                model.bounds[bound].limit != Limit::Apparent || self.excess(model, bound, place) <= tolerance
+            bounds.all(|index| {
+                let bound = &model.bounds[index];
+                bound.limit != Limit::Apparent || self.excess(model, index, place) <= share * bound.bound
             })
         })
     }
