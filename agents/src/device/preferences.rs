@@ -48,7 +48,6 @@ pub struct ChargerPreferences {
     pub unmet_eur_per_mwh: f64,
     /// Energy over which charging slows down towards a full battery, in Wh: with less than that to go,
     /// power falls with what is left. Zero where it never does; where it isn't said, a fifth of the need.
-    #[serde(default)]
     pub slows_over_wh: Option<f64>,
 }
 
