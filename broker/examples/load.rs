@@ -106,7 +106,7 @@ fn report() -> Body {
 }
 
 fn firm() -> Body {
-    Body::Firm(wire::message::Firm {
+    Body::Firm(Box::new(wire::message::Firm {
         interval: Interval::default(),
         bus: wire::message::BusAward {
             bus: "bus".to_owned(),
@@ -120,7 +120,7 @@ fn firm() -> Body {
         path: Default::default(),
         bid_path: Default::default(),
         finality: ByteBuf::from(vec![0x5a; FIRM_BYTES]),
-    })
+    }))
 }
 
 /// Resident memory of this process in megabytes, where the system says it.

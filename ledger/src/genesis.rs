@@ -58,10 +58,6 @@ pub enum GenesisError {
     /// A day-ahead market that does not know its grid.
     #[error("the genesis has day-ahead rules and no grid rules")]
     DayAheadWithoutGrid,
-    /// A day-ahead market beside a carbon price, which sessions clear without: what is bought there and sold back in
-    /// real time would be free of it.
-    #[error("the genesis has day-ahead rules and a carbon price, which the day-ahead market does not know")]
-    DayAheadWithCarbon,
     /// The parameters make no market.
     #[error("the genesis's {0}")]
     Parameters(#[from] ParameterError),
@@ -138,9 +134,6 @@ impl Genesis {
         if let Some(rules) = &self.day_ahead {
             rules.validate(&self.parameters)?;
             let terms = terms.ok_or(GenesisError::DayAheadWithoutGrid)?;
-            if self.grid.as_ref().is_some_and(|grid| grid.carbon_price.is_some()) {
-                return Err(GenesisError::DayAheadWithCarbon);
-            }
             DayAheadTerms::new(&terms, self.parameters.interval_s)?;
         }
         self.validate_unique()?;

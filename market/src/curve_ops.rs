@@ -75,11 +75,11 @@ impl Walk<'_> {
 ///
 /// # Errors
 /// [`CurveError::OutOfBounds`] where a limit leaves what the market accepts.
-pub fn clamp(curve: &FlexCurve, low: Milliwatt, high: Milliwatt) -> Result<FlexCurve, CurveError> {
+pub fn clamp(curve: FlexCurve, low: Milliwatt, high: Milliwatt) -> Result<FlexCurve, CurveError> {
     if low <= curve.power_min() && curve.power_max() <= high {
-        return Ok(curve.clone());
+        return Ok(curve);
     }
-    let points = limit_from_above(curve, high);
+    let points = limit_from_above(&curve, high);
     let points = limit_from_below(&FlexCurve::new(points)?, low.min(high));
     FlexCurve::new(coarsen(points, MAX_BREAKPOINTS))
 }
@@ -286,7 +286,7 @@ mod tests {
         #[test]
         fn a_limit_holds_and_changes_nothing_within(curve in any_curve(), a in -600i64..600, b in -600i64..600) {
             let (low, high) = (Milliwatt(a.min(b)), Milliwatt(a.max(b)));
-            let limited = clamp(&curve, low, high).unwrap();
+            let limited = clamp(curve.clone(), low, high).unwrap();
             for tick in ticks() {
                 let expected = curve.power_at(tick).clamp(low, high);
                 let power = limited.power_at(tick);
@@ -298,7 +298,7 @@ mod tests {
         #[test]
         fn a_limit_on_steps_is_exact(curve in any_steps(), a in -600i64..600, b in -600i64..600) {
             let (low, high) = (Milliwatt(a.min(b)), Milliwatt(a.max(b)));
-            let limited = clamp(&curve, low, high).unwrap();
+            let limited = clamp(curve.clone(), low, high).unwrap();
             for tick in ticks() {
                 prop_assert_eq!(limited.power_at(tick), curve.power_at(tick).clamp(low, high));
             }

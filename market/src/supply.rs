@@ -3,7 +3,7 @@
 use crate::curve::CurveError;
 use crate::curve::{Breakpoint, FlexCurve};
 use crate::share::Demand;
-use crate::units::{Milliwatt, PicoEurPerWh};
+use crate::units::{MicroEurPerTonne, MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 
 /// What the transmission side delivers at each price. Imports below its first or above its last
@@ -59,6 +59,15 @@ impl SupplyCurve {
             power: point.power,
         };
         Ok(Self { mirrored: FlexCurve::new(self.mirrored.points().iter().map(dearer).collect())? })
+    }
+
+    /// The same import with a price of carbon on what a watt-hour of it emits.
+    ///
+    /// # Errors
+    /// `OutOfBounds` where a price leaves the market's bounds.
+    pub fn with_carbon(&self, price: MicroEurPerTonne, emission: MicrogramPerWh) -> Result<Self, CurveError> {
+        // An adder beyond all prices leaves the bounds with whatever it is added to.
+        self.dearer(price.adder(emission).unwrap_or(PicoEurPerWh(i64::MAX)))
     }
 
     /// What may be imported at `price`, from `low` to `high`.

@@ -45,6 +45,10 @@ impl Network {
     pub fn filter_broadcast(&self, role: Role, kind: &str) -> String {
         format!("gridpact/v1/{}/{}/{}/+/{kind}", self.network, self.feeder, role.word())
     }
+    /// Filter for one kind of message by one party, addressed to nobody in particular.
+    pub fn broadcast_by(&self, sender: &PartyId, kind: &str) -> String {
+        format!("gridpact/v1/{}/{}/{}/{}/{kind}", self.network, self.feeder, sender.role.word(), sender.id)
+    }
     /// Filter for messages of any kind, by any party, addressed to `recipient`.
     pub fn filter_addressed(&self, recipient: &PartyId) -> String {
         format!(

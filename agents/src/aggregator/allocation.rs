@@ -154,9 +154,9 @@ impl Allocated {
         Some(Firm {
             interval: fixed.interval,
             bus: BusAward { bus: at.bus.clone(), price: at.price, range: *range, allocation: at.allocation },
-            parts: parts(&at.bus).map(Box::new),
+            parts: parts(&at.bus),
             allocation: self.allocations[place],
-            reactive: self.reactive.firm(place).map(Box::new),
+            reactive: self.reactive.firm(place),
             path,
             bid_path: fixed.path(place)?,
             finality: finality.clone(),

@@ -309,7 +309,7 @@ impl AggregatorCore {
             Ok(firm) => firm
                 .into_iter()
                 .map(|(site, firm)| Effect::Send {
-                    body: Body::Firm(firm),
+                    body: Body::Firm(Box::new(firm)),
                     interval,
                     recipient: Some(site.clone()),
                     acknowledged_by: vec![site],

@@ -2,9 +2,9 @@
 //! at the bounds of equal cells of the store, straight in between.
 //!
 //! A step back costs the same however many steps went before, and needs no memory but the table's own.
-//! Where it lies in [`super::value`] that a step inserts two slopes, here the same optimum is written down
-//! at each bound: buy up to the energy at which the next watt-hour is worth the price, or as far as power
-//! goes; sell down likewise; else stand still (the base-stock rule, which concavity makes optimal).
+//! Where [`super::value`] inserts two slopes, here the same optimum is written down at each bound: buy up
+//! to the energy at which the next watt-hour is worth no more than the price, or as far as power goes; sell
+//! down likewise; else stand still (the base-stock rule, which concavity makes optimal).
 
 use super::value::{Band, Store, Value};
 use std::ops::Range;
@@ -83,39 +83,30 @@ impl Cells {
         }
     }
 
-    /// Every energy between `from_wh` and `to_wh` at which the slope may change, `band`'s edges among
-    /// them, from one to the other.
-    pub fn turns(&self, band: Option<&Band>, from_wh: f64, to_wh: f64) -> Vec<f64> {
-        let first = self.cell_at(from_wh) + 1;
-        let inside = |energy_wh: &f64| from_wh < *energy_wh && *energy_wh < to_wh;
-        let bounds = (first..CELLS).map(|bound| self.bound_wh(bound)).take_while(|bound| *bound < to_wh);
+    /// The first energy after `energy_wh`, up to `to_wh`, at which the slope may change: a cell's bound or
+    /// an edge of `band`.
+    pub fn next_turn(&self, band: Option<&Band>, energy_wh: f64, to_wh: f64) -> f64 {
+        let after = |turn: &f64| energy_wh < *turn && *turn < to_wh;
+        let cell = self.cell_at(energy_wh);
+        // Rounding may put an energy just below the bound it was given as.
+        let bounds = (cell + 1..CELLS).take(2).map(|bound| self.bound_wh(bound));
         let edges = band.into_iter().flat_map(|band| [band.low_wh, band.high_wh]);
-        let mut turns = vec![from_wh];
-        turns.extend(bounds.filter(inside));
-        let sorted = turns.len();
-        turns.extend(edges.filter(inside));
-        if turns.len() > sorted {
-            turns.sort_unstable_by(f64::total_cmp);
-        }
-        turns.push(to_wh);
-        turns
+        bounds.chain(edges).filter(after).fold(to_wh, f64::min)
     }
 
-    /// What a watt-hour is worth in the run of equal worth in which `energy_wh` lies, outside of `band`
-    /// less its penalty.
-    pub fn slope_at(&self, band: Option<&Band>, energy_wh: f64) -> f64 {
-        let cell = self.cell_at(energy_wh);
-        let own = (self.worth_pico[cell + 1] - self.worth_pico[cell]) / self.cell_wh;
-        own + band.map_or(0.0, |band| band.slope_at(energy_wh))
+    /// What a watt-hour is worth in a cell, in 1e-12 EUR/Wh.
+    pub fn slope_in(&self, cell: usize) -> f64 {
+        (self.worth_pico[cell + 1] - self.worth_pico[cell]) / self.cell_wh
+    }
+
+    /// The cell in which an energy lies, or the nearest one.
+    pub fn cell_at(&self, energy_wh: f64) -> usize {
+        // A store without room has cells without length; the cast makes of what is no number 0.
+        (((energy_wh - self.least_wh) / self.cell_wh) as usize).min(CELLS - 1)
     }
 
     fn bound_wh(&self, bound: usize) -> f64 {
         self.least_wh + self.cell_wh * bound as f64
-    }
-
-    fn cell_at(&self, energy_wh: f64) -> usize {
-        // A store without room has cells without length; the cast makes of what is no number 0.
-        (((energy_wh - self.least_wh) / self.cell_wh) as usize).min(CELLS - 1)
     }
 }
 
@@ -177,14 +168,15 @@ impl<'a> After<'a> {
             };
             let to = from.saturating_add(run).min(bounds.end);
             let (low, high) = (&self.worth_pico[cell..CELLS], &self.worth_pico[cell + 1..]);
-            for (i, ((worth, low), high)) in worth[from..to].iter_mut().zip(low).zip(high).enumerate() {
-                *worth = low + (high - low) * (into - slips * i as f64) + gain;
+            // Counted in 32 bits, whole numbers become floating ones several at a time.
+            for (((worth, low), high), i) in worth[from..to].iter_mut().zip(low).zip(high).zip(0i32..) {
+                *worth = low + (high - low) * (into - slips * f64::from(i)) + gain;
             }
             from = to;
         }
         if self.penalty > 0.0 {
-            let cold = bounds.start..self.bounds_before(self.low - by).clamp(bounds.start, bounds.end);
-            let warm = self.bounds_before(self.high - by).clamp(bounds.start, bounds.end)..bounds.end;
+            let cold = bounds.start..self.bounds_before(self.low - by).min(bounds.end);
+            let warm = self.bounds_before(self.high - by).max(bounds.start)..bounds.end;
             let place = |bound: usize| self.place_of(bound) + by;
             cold.for_each(|bound| worth[bound] -= self.penalty * (self.low - place(bound)));
             warm.for_each(|bound| worth[bound] -= self.penalty * (place(bound) - self.high));
@@ -194,8 +186,9 @@ impl<'a> After<'a> {
     /// At each of these bounds, what lies on the straight line through a place and its worth.
     fn straight(&self, worth: &mut [f64; CELLS + 1], bounds: Range<usize>, through: (f64, f64), slope: f64) {
         let (place, at_place) = through;
-        for bound in bounds {
-            worth[bound] = at_place + slope * (self.place_of(bound) - place);
+        let (from, each) = (at_place + slope * (self.place_of(bounds.start) - place), slope * self.apart);
+        for (worth, i) in worth.get_mut(bounds).into_iter().flatten().zip(0i32..) {
+            *worth = from + each * f64::from(i);
         }
     }
 

@@ -120,7 +120,12 @@ pub fn bid(
     let offer = offer(&after, &store, 0.0, &span);
     let cant_wait_wh = whole_wh - store.intake_wh(left_h - hours);
     let rungs = worth_at_least(offer.rungs, unmet, cant_wait_wh / outlook.hours());
-    let (rungs, block) = with_block(taken(rungs, &car, whole_wh, outlook.hours()), state.power_min);
+    let mut rungs = taken(rungs, &car, whole_wh, outlook.hours());
+    if cant_wait_wh > 0.0 {
+        // Part of a block can't be had, and what can't wait would then be lacking.
+        rungs = worth_at_least(rungs, unmet, watt(state.power_min));
+    }
+    let (rungs, block) = with_block(rungs, state.power_min);
     let curve = curve_of(0.0, &rungs, outlook.range)?;
     Ok(DeviceBid { curve, block, setpoint_whole: Some(state.power_max) })
 }
@@ -260,13 +265,20 @@ mod tests {
 
     #[test]
     fn the_least_power_is_one_step_at_its_mean_worth() {
-        // 11 kWh by 02:00 at 30: 1 kWh can't wait. The block of 4 kW is 1 at 1000 and 3 at 30.04.
-        let bid =
-            bid(&state(0.0), &wish("02:00", 11_000.0), &outlook(&[30.0]), &mut Memory::default()).unwrap();
-        let mean = (1_000.0 + 3.0 * 30.04) / 4.0;
-        check_corners(&bid.curve, &[(30.04, 10_000.0), (30.04, 4_000.0), (mean, 4_000.0), (mean, 0.0)]);
+        // 12 kWh by 03:00, hours at 500 and 20 to come: 2 kWh save the dear hour, and the block of 4 kW is
+        // half of that and half of the other.
+        let wish = wish("03:00", 12_000.0);
+        let bid = bid(&state(0.0), &wish, &outlook(&[500.0, 20.0]), &mut Memory::default()).unwrap();
+        let mean = (500.04 + 20.08) / 2.0;
+        check_corners(&bid.curve, &[(20.08, 10_000.0), (20.08, 4_000.0), (mean, 4_000.0), (mean, 0.0)]);
         let least = Milliwatt(4_000_000);
         assert_eq!(bid.block, Some(Block { height: least, setpoint_min: least }));
+    }
+
+    #[test]
+    fn a_block_of_which_any_part_can_not_wait_can_not_wait() {
+        let block = [(30.04, 10_000.0), (30.04, 4_000.0), (1_000.0, 4_000.0), (1_000.0, 0.0)];
+        check(&state(0.0), &wish("02:00", 11_000.0), &[30.0], &block);
     }
 
     #[test]
@@ -315,9 +327,8 @@ mod tests {
     fn a_car_that_takes_less_than_its_charge_point_gives_is_begun_with_earlier() {
         let seen = ChargerState { power: Milliwatt(5_000_000), ..state(0.0) };
         let bid = bid(&seen, &wish("03:00", 12_000.0), &outlook(&[30.0, 20.0]), &mut Memory::default());
-        // 12 kWh by 03:00 at 5 kW: 2 can't wait, 3 save as much in the hour at 30.
-        let mean = (1_000.0 + 30.04) / 2.0;
-        let expected = [(30.04, 5_000.0), (30.04, 4_000.0), (mean, 4_000.0), (mean, 0.0)];
+        // 12 kWh by 03:00 at 5 kW: 2 can't wait, and so neither can the block of 4.
+        let expected = [(30.04, 5_000.0), (30.04, 4_000.0), (1_000.0, 4_000.0), (1_000.0, 0.0)];
         check_corners(&bid.unwrap().curve, &expected);
     }
 

@@ -6,6 +6,7 @@ use super::outlook::Outlook;
 use super::preferences::{ChargerPreferences, HeatPumpPreferences, Preferences};
 use super::testing::price;
 use super::*;
+use crate::site::schedule::setpoint_of;
 use hw_adapters::device::{BatteryState, ChargerState, HeatPumpState};
 use market::interval::{Interval, UnixSeconds};
 use proptest::prelude::*;
@@ -33,41 +34,73 @@ fn outlook(now: usize, medians: &[f64], spread: f64) -> Outlook {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+/// A car at a charge point of 4.14 to 11.04 kW.
+struct Car {
+    left_wh: f64,
+    /// With less than this to go it takes less and less.
+    slows_over_wh: f64,
+}
 
-    /// Prices may do what they like, as long as they stay below what a lack costs the driver.
+impl Car {
+    fn power_w(&self, limit_w: f64) -> f64 {
+        let takes_w = (11_040.0 * self.left_wh / self.slows_over_wh.max(1.0)).clamp(4_140.0, 11_040.0);
+        if limit_w < 4_140.0 || self.left_wh <= 0.0 {
+            0.0
+        } else {
+            takes_w.min(limit_w)
+        }
+    }
+
+    /// A quarter of an hour, minute by minute.
+    fn charge(&mut self, limit_w: f64) {
+        for _ in 0..15 {
+            self.left_wh = (self.left_wh - self.power_w(limit_w) / 60.0).max(0.0);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Prices may do what they like, as long as they stay below what a lack costs the driver: whether the
+    /// car slows down or not, it gets what full power all along would have given it.
     #[test]
     fn a_car_has_its_energy_when_it_leaves_wherever_it_can(
         medians in prop::collection::vec(0.0f64..300.0, 24),
         spread in 0.0f64..100.0,
         surprises in prop::collection::vec(-200.0f64..900.0, 96),
         (need_kwh, arrives, quarters) in (1.0f64..60.0, 0usize..48, 4usize..48),
+        slows_over_part in prop_oneof![Just(0.0), 0.0f64..=0.2],
     ) {
-        let leaves = arrives + quarters;
+        let (leaves, need_wh) = (arrives + quarters, need_kwh * 1e3);
         let wish = Preferences::Charger(ChargerPreferences {
             departure: format!("{:02}:{:02}", leaves / 4, leaves % 4 * 15).try_into().unwrap(),
             arrival: None,
-            energy_need_wh: need_kwh * 1e3,
+            energy_need_wh: need_wh,
             unmet_eur_per_mwh: 1_000.0,
-            slows_over_wh: Some(0.0),
+            slows_over_wh: None,
         });
-        let mut agent = DeviceAgent::new(wish);
-        let mut charged_wh = 0.0;
+        let mut agent = DeviceAgent::new(wish.clone());
+        let new = || Car { left_wh: need_wh, slows_over_wh: need_wh * slows_over_part };
+        let (mut car, mut limit_w) = (new(), 0.0);
         for now in arrives..leaves {
             let state = ChargerState {
                 plugged: true,
-                power: Milliwatt::ZERO,
-                session: Millijoule::from_wh(charged_wh).unwrap(),
-                power_min: Milliwatt::ZERO,
-                power_max: Milliwatt(11_000_000),
+                power: Milliwatt((car.power_w(limit_w) * 1e3) as i64),
+                session: Millijoule::from_wh(need_wh - car.left_wh).unwrap(),
+                power_min: Milliwatt(4_140_000),
+                power_max: Milliwatt(11_040_000),
             };
             let bid = agent.bid(&Reading::Charger(state), &outlook(now, &medians, spread)).unwrap();
             let clears = price(medians[now / 4 % 24] + surprises[now]).min(price(999.0));
-            charged_wh += watt(bid.curve.power_at(clears)) / 4.0;
+            let setpoint = setpoint_of(&wish, bid.curve.power_at(clears), &bid, false);
+            agent.is_told(setpoint.power());
+            limit_w = setpoint.power().map_or(11_040.0, watt);
+            car.charge(limit_w);
         }
-        let possible_wh = (11_000.0 / 4.0 * quarters as f64).min(need_kwh * 1e3);
-        prop_assert!(charged_wh >= possible_wh - 5.0, "{charged_wh} of {possible_wh} Wh");
+        let mut at_once = new();
+        (0..quarters).for_each(|_| at_once.charge(11_040.0));
+        prop_assert!(car.left_wh <= at_once.left_wh + 5.0, "{} and not {} Wh lack", car.left_wh, at_once.left_wh);
     }
 }
 

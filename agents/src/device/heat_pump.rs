@@ -14,6 +14,9 @@ use market::units::Milliwatt;
 const MARGIN_KELVIN: f64 = 5.0;
 /// Longest step of the horizon in hours: discomfort counts at its end.
 const LONGEST_STEP_HOURS: f64 = 1.0;
+/// To what outdoors is told over the horizon, in kelvin. It is taken to stay as it is, which is farther off
+/// by night; and a finer thermometer would have every value worked out anew at each reading.
+const OUTDOOR_STEP_KELVIN: f64 = 0.5;
 
 /// The heat pump's curve for the next interval.
 ///
@@ -38,9 +41,11 @@ pub fn curve(
     let room = Room::of(state, wish);
     let store = room.store(watt(state.power_max), outlook.hours());
     let energy_wh = room.energy_after_wh(state, watt(state.power), outlook.hours_until_start());
+    let outdoor_celsius = (room.outdoor_celsius / OUTDOOR_STEP_KELVIN).round() * OUTDOOR_STEP_KELVIN;
+    let later = Room { wish, outdoor_celsius };
     // Heat left at the end spares heating later, at a mean price.
-    let left_worth = |mean_price: f64| mean_price / room.performance();
-    let over = |hours: f64| room.store(watt(state.power_max), hours);
+    let left_worth = |mean_price: f64| mean_price / later.performance();
+    let over = |hours: f64| later.store(watt(state.power_max), hours);
     let after = values.after(outlook, LONGEST_STEP_HOURS, over, left_worth);
     let span = Span { prices: outlook.level_prices(), hours: outlook.hours(), step_hours: outlook.hours() };
     let offer = offer(&after, &store, energy_wh, &span);

@@ -76,11 +76,18 @@ impl LevelValues {
         steps: &[LevelStep],
         hourly_persistence: f64,
     ) -> Self {
+        // As a rule all steps are as long as each other.
+        let mut last: Option<(f64, Store, f64)> = None;
         for (place, step) in steps.iter().enumerate().rev() {
-            self = self.before_step(&store(step.hours), step);
-            if let Some(earlier) = place.checked_sub(1).and_then(|place| steps.get(place)) {
-                self = self.expected(hourly_persistence.powf(earlier.hours));
+            let (hours, over_step, stays) = match last {
+                Some(last) if last.0 == step.hours => last,
+                _ => (step.hours, store(step.hours), hourly_persistence.powf(step.hours)),
+            };
+            last = Some((hours, over_step, stays));
+            if place + 1 < steps.len() {
+                self = self.expected(stays);
             }
+            self = self.before_step(&over_step, step);
         }
         self
     }
@@ -126,13 +133,17 @@ impl LevelValues {
                 value.between(from_wh, to_wh).iter().map(piece).collect()
             }
             Levels::Apart(by_level) => {
-                let turns = by_level[0].turns(store.band.as_ref(), from_wh, to_wh);
-                let piece = |two: &[f64]| {
-                    let middle_wh = two[0] + (two[1] - two[0]) / 2.0;
-                    let value = |value: &Cells| value.slope_at(store.band.as_ref(), middle_wh);
-                    Piece { values_pico_per_wh: by_level.each_ref().map(value), length_wh: two[1] - two[0] }
-                };
-                turns.windows(2).filter(|two| two[0] < two[1]).map(piece).collect()
+                let (band, mut pieces, mut at_wh) = (store.band.as_ref(), Vec::new(), from_wh);
+                while at_wh < to_wh {
+                    let end_wh = by_level[0].next_turn(band, at_wh, to_wh);
+                    let middle_wh = at_wh + (end_wh - at_wh) / 2.0;
+                    let outside = band.map_or(0.0, |band| band.slope_at(middle_wh));
+                    let cell = by_level[0].cell_at(middle_wh);
+                    let values = by_level.each_ref().map(|value| value.slope_in(cell) + outside);
+                    pieces.push(Piece { values_pico_per_wh: values, length_wh: end_wh - at_wh });
+                    at_wh = end_wh;
+                }
+                pieces
             }
         }
     }

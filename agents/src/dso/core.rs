@@ -198,8 +198,7 @@ impl DsoCore {
     /// The supply's curve with what the carbon price adds to it.
     fn dearer(&self, supply: &Supply) -> Result<SupplyCurve, String> {
         let beyond = || "with the carbon price its price is beyond the market's".to_owned();
-        let adder = self.carbon_price.adder(supply.emission).ok_or_else(beyond)?;
-        supply.curve.dearer(adder).map_err(|_| beyond())
+        supply.curve.with_carbon(self.carbon_price, supply.emission).map_err(|_| beyond())
     }
 
     fn check_commitment(&self, sender: &PartyId, committed: &BidsCommitted) -> Result<(), String> {

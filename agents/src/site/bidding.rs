@@ -65,7 +65,7 @@ pub fn make_bid(
     }
     let base = base_load::curve(&base_load.into(), outlook.range)?;
     let total = sum(std::iter::once(&base).chain(devices.iter().flatten().map(|bid| &bid.curve)))?;
-    let curve = clamp(&total, -connection, connection)?;
+    let curve = clamp(total, -connection, connection)?;
     Ok((
         OwnBid {
             interval: outlook.interval,

@@ -9,7 +9,7 @@ use super::bidding::{base_load, make_bid, reactive_offer, LeftOut, OwnBid};
 use super::day_ahead::desk::Desk;
 use super::day_ahead::Setting;
 use super::expectations::{Expectations, Occasion};
-use super::firm::check_firm;
+use super::firm::{check_firm, in_words};
 use super::load_history::LoadHistory;
 use super::metering::Metering;
 use super::plan::{plan, Allocation, Rules};
@@ -251,10 +251,7 @@ impl SiteCore {
             // The ledger holds one clearing of an interval and one root in it: this is the same again.
             return Ok(());
         }
-        let parts = firm.parts.as_deref();
-        let parts = parts.map_or_else(|| "of parts unknown".to_owned(), |parts| parts.real.to_string());
-        let (price, power) = (allocation.price.eur_per_mwh(), allocation.power.kw());
-        note(out, "firm", format!("{power:.3} kW in the {} at {price:.2} EUR/MWh: {parts}", firm.interval));
+        note(out, "firm", in_words(firm));
         self.watch.promised(firm.interval, allocation.power);
         self.say_held(firm.interval, &allocation, out);
         let mut orders = self.orders(firm.interval, allocation, bids[place]);

@@ -151,6 +151,17 @@ pub fn check_firm(
     Ok((Allocation { price: firm.bus.price, power: firm.allocation, export_full }, bid))
 }
 
+/// A firm price for the log: what is owed, at which price, made of what.
+pub fn in_words(firm: &Firm) -> String {
+    let (kw, price) = (firm.allocation.kw(), firm.bus.price.eur_per_mwh());
+    let parts = firm.parts.map_or_else(|| "of parts unknown".to_owned(), |parts| parts.real.to_string());
+    let reactive = firm.reactive.as_ref().map_or_else(String::new, |told| {
+        let (kvar, price) = (told.allocation.kvar(), told.award.price.eur_per_mwh());
+        format!("; {kvar:.3} kvar at {price:.2} EUR/Mvarh")
+    });
+    format!("{kw:.3} kW in the {} at {price:.2} EUR/MWh: {parts}{reactive}", firm.interval)
+}
+
 /// A price below the grid supply point's says that what carries export away is full, or, where losses are
 /// weighed and no limit binds, merely that they are fewer.
 fn is_export_full(standing: &Standing, clearing: &ClearingEntry, price: PicoEurPerWh) -> bool {
@@ -196,7 +207,7 @@ fn check_award(
 
 fn check_parts(standing: &Standing, clearing: &ClearingEntry, firm: &Firm) -> Result<(), FirmError> {
     let parts = standing.price_parts.of(clearing).and_then(|parts| parts.get(standing.bus_place).copied());
-    if parts.as_ref() == firm.parts.as_deref() {
+    if parts == firm.parts {
         return Ok(());
     }
     Err(FirmError::OtherParts { bus: standing.bus.clone() })
@@ -213,7 +224,7 @@ fn cleared_bid(
         bid.envelope.as_ref().is_some_and(|envelope| {
             let bid_hash = salted_bid_hash(&firm.path.salt, envelope);
             let (account, allocation) = (standing.account.clone(), firm.allocation);
-            let reactive = firm.reactive.as_deref().map_or(Millivar::ZERO, |told| told.allocation);
+            let reactive = firm.reactive.as_ref().map_or(Millivar::ZERO, |told| told.allocation);
             let leaf = SumLeaf { account, bid_hash, allocation, reactive };
             verify(&leaf, &firm.path, &root)
         })

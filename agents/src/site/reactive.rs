@@ -14,7 +14,7 @@ use wire::message::{FinalDemand, Firm, ReactiveFirm};
 /// Where none is told of what was offered, or another award than was decided, or not the site's share.
 pub(super) fn check(bus: &str, demand: &FinalDemand, bid: &OwnBid, firm: &Firm) -> Result<(), FirmError> {
     let own = bid.reactive_range();
-    let Some(ReactiveFirm { award, allocation }) = firm.reactive.as_deref() else {
+    let Some(ReactiveFirm { award, allocation }) = firm.reactive.as_ref() else {
         let none = own == Millivar::ZERO;
         return none.then_some(()).ok_or(FirmError::OtherReactive { bus: bus.to_owned() });
     };
@@ -30,7 +30,7 @@ pub(super) fn check(bus: &str, demand: &FinalDemand, bid: &OwnBid, firm: &Firm) 
 
 /// Each inverter's setpoint: the site's share, pro rata of what each offered.
 pub(super) fn reactive_orders(bid: &OwnBid, firm: &Firm) -> Vec<(usize, Setpoint)> {
-    let Some(ReactiveFirm { allocation, .. }) = firm.reactive.as_deref() else { return Vec::new() };
+    let Some(ReactiveFirm { allocation, .. }) = firm.reactive.as_ref() else { return Vec::new() };
     let ranges: Vec<Millivar> = bid.reactive.iter().map(|(_, range)| *range).collect();
     // A share lies within its range but for a millivar of rounding.
     let most: Millivar = ranges.iter().copied().sum();
@@ -79,8 +79,7 @@ mod tests {
             bus,
             parts: None,
             allocation: Milliwatt(0),
-            reactive: told
-                .map(|(award, share)| Box::new(ReactiveFirm { award, allocation: Millivar(share) })),
+            reactive: told.map(|(award, share)| ReactiveFirm { award, allocation: Millivar(share) }),
             path: Default::default(),
             bid_path: Default::default(),
             finality: Default::default(),

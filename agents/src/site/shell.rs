@@ -8,6 +8,7 @@ use super::lane::Lane;
 use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
+use super::watch::validators_heard;
 use crate::device::Reading;
 use crate::roster::RosterError;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
@@ -54,8 +55,10 @@ pub async fn start(
         lanes.push(Lane::start(device, answer_within));
         devices.push((name, site_device.preferences));
     }
+    let standing = Standing::of(genesis, common.signer.party())?;
+    let account = standing.account.clone();
     let core = SiteCore::new(SiteConfig {
-        standing: Standing::of(genesis, common.signer.party())?,
+        standing,
         parameters: genesis.parameters,
         day_ahead: Setting::of(genesis)?,
         verifier: Verifier::new(genesis).map_err(RosterError::from)?,
@@ -68,14 +71,13 @@ pub async fn start(
         lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
         ordered: None,
     };
-    let connection = Connection {
-        subscriptions: vec![
-            genesis.network.filter_broadcast(Role::Tso, "forecast"),
-            genesis.network.filter_broadcast(Role::Forecaster, "quantile-forecast"),
-            genesis.network.filter_broadcast(Role::Validator, "block"),
-        ],
-        queue: QUEUE,
-    };
+    let validators = crate::roster::parties(genesis, Role::Validator);
+    let heard = validators_heard(&validators, &account);
+    let blocks = heard.into_iter().map(|validator| genesis.network.broadcast_by(validator, "block"));
+    let forecasts = [(Role::Tso, "forecast"), (Role::Forecaster, "quantile-forecast")];
+    let forecasts = forecasts.map(|(role, kind)| genesis.network.filter_broadcast(role, kind));
+    let subscriptions = forecasts.into_iter().chain(blocks).collect();
+    let connection = Connection { subscriptions, queue: QUEUE };
     shell::start(common, core, performer, connection)
 }
 

@@ -7,12 +7,22 @@ use market::interval::Interval;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
 use wire::entry::{DeliveryEntry, Entry};
-use wire::party::Id;
+use wire::hash::Hash32;
+use wire::party::{Id, PartyId};
 
 /// Intervals remembered.
 const KEPT_INTERVALS: usize = 16;
 /// Firm prices for so many intervals may have come before the site was started.
 const UNKNOWN_INTERVALS: i64 = 2;
+
+/// Whose copies of blocks a site listens to: one validator more than may be faulty, so that one of them is not,
+/// and others at other sites. All copies would be a street's worth of the same bytes.
+pub fn validators_heard<'a>(validators: &'a [PartyId], account: &Id) -> Vec<&'a PartyId> {
+    let Some(faulty) = validators.len().checked_sub(1).map(|others| others / 3) else { return Vec::new() };
+    let first = Hash32::of("gridpact validators heard", &[account.as_str().as_bytes()]).0[0];
+    let in_turn = validators.iter().cycle().skip(usize::from(first) % validators.len());
+    in_turn.take(faulty + 1).collect()
+}
 
 /// What a site knows of an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +112,6 @@ mod tests {
     use market::interval::UnixSeconds;
     use market::units::Millivar;
     use wire::entry::SiteDelivery;
-    use wire::hash::Hash32;
 
     const AT: i64 = 2_700;
 
@@ -139,6 +148,27 @@ mod tests {
         // What was before its start, a site cannot know.
         delivery.interval = interval(900);
         assert_eq!(watch.settled(&"ours".parse().unwrap(), &delivery), None);
+    }
+
+    #[test]
+    fn a_site_hears_one_validator_more_than_may_be_faulty() {
+        let check = |count: usize, heard: usize| {
+            let validator = |n| PartyId::new(wire::party::Role::Validator, format!("v{n}").parse().unwrap());
+            let validators: Vec<PartyId> = (0..count).map(validator).collect();
+            let all: std::collections::BTreeSet<&PartyId> = (0..40)
+                .flat_map(|site| {
+                    let account = format!("site-{site}").parse().unwrap();
+                    let of_site = validators_heard(&validators, &account);
+                    assert_eq!(of_site.iter().collect::<std::collections::BTreeSet<_>>().len(), heard);
+                    of_site
+                })
+                .collect();
+            assert_eq!(all.len(), count, "some validator is heard by nobody");
+        };
+        check(0, 0);
+        check(1, 1);
+        check(4, 2);
+        check(7, 3);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct TsoCore {
     sessions: Option<Sessions>,
     trading: Option<Trading>,
     emission: MicrogramPerWh,
+    /// What the market's carbon price makes of that: expected on top of every price.
+    carbon_adder: PicoEurPerWh,
 }
 
 /// Where import comes from a wholesale market.
@@ -77,7 +79,6 @@ impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
-        let emission = MicrogramPerWh::ZERO;
         Self {
             parameters,
             dso,
@@ -87,7 +88,8 @@ impl TsoCore {
             supplied: None,
             sessions: None,
             trading: None,
-            emission,
+            emission: MicrogramPerWh::ZERO,
+            carbon_adder: PicoEurPerWh::ZERO,
         }
     }
 
@@ -96,9 +98,10 @@ impl TsoCore {
         Self { sessions: rules.map(Sessions::new), ..self }
     }
 
-    /// States that a watt-hour of import emits so much.
-    pub fn emitting(self, emission: MicrogramPerWh) -> Self {
-        Self { emission, ..self }
+    /// States that a watt-hour of import emits so much, for which the market adds `carbon_adder` to what is
+    /// offered, and forecasts prices as they will then be cleared.
+    pub fn emitting(self, emission: MicrogramPerWh, carbon_adder: PicoEurPerWh) -> Self {
+        Self { emission, carbon_adder, ..self }
     }
 
     /// Sells to `dso` what the wholesale market sells, and takes awards there for what `chain` decides.
@@ -222,7 +225,8 @@ impl TsoCore {
         let mut prices = Vec::new();
         let mut interval = from;
         while let Some(price) = self.prices.get(&interval).filter(|_| prices.len() < FORECAST_INTERVALS) {
-            prices.push(ForecastPrice { interval, price: *price });
+            let price = PicoEurPerWh(price.0.saturating_add(self.carbon_adder.0));
+            prices.push(ForecastPrice { interval, price });
             interval = self.parameters.next(interval);
         }
         // A day's prices need not begin before its first interval.
@@ -372,6 +376,21 @@ mod tests {
                 (2_041, ""),
             ],
         );
+    }
+
+    #[test]
+    fn a_price_is_forecast_with_the_carbon_price_and_offered_without() {
+        let mut core = core(&[50], None).emitting(MicrogramPerWh(400_000), PicoEurPerWh(20));
+        let now = Now { market: UnixSeconds(780), real_ms: 0 };
+        let said = core.step(now, Input::Poll);
+        let [Effect::Send { body: Body::Forecast(forecast), .. }, Effect::Send { body: Body::Supply(supply), .. }] =
+            &said[..]
+        else {
+            panic!("{said:?}")
+        };
+        assert_eq!(forecast.prices[0].price, PicoEurPerWh(70));
+        assert_eq!(supply.emission, MicrogramPerWh(400_000));
+        assert_eq!(supply.curve.import_at(PicoEurPerWh(50)).high, Milliwatt(5_000_000_000));
     }
 
     fn check_curve(slope: Option<i64>, expected: [(i64, i64); 2]) {

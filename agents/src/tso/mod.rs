@@ -11,7 +11,7 @@ use crate::chain::Chain;
 use crate::roster::{self, RosterError};
 use crate::shell::{start as start_role, Common, Connection, RoleHandle, StartError};
 use market::interval::{Interval, UnixSeconds};
-use market::units::MicrogramPerWh;
+use market::units::{MicrogramPerWh, PicoEurPerWh};
 use wire::party::Role;
 
 pub use self::core::{ImportTerms, TsoCore};
@@ -58,7 +58,10 @@ pub fn start(
             TsoCore::trading(genesis.parameters, dso, wholesale, chain).and_day_ahead(genesis.day_ahead)
         }
     };
-    let core = core.emitting(emission);
+    let adder = genesis.grid.as_ref().map_or(Some(PicoEurPerWh::ZERO), |rules| rules.carbon_adder(emission));
+    let beyond =
+        || StartError::Options { reason: "the carbon price of its import is beyond the market's".into() };
+    let core = core.emitting(emission, adder.ok_or_else(beyond)?);
     let performer = TsoPerformer::register(&common.registry)?;
     // Only who trades needs to know what was cleared.
     let blocks = core.trades().then(|| genesis.network.filter_broadcast(Role::Validator, "block"));

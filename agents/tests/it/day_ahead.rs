@@ -20,7 +20,7 @@ use market::day_ahead::orders::{DeferrableOffer, StorageOffer};
 use market::day_ahead::rules::DayAheadRules;
 use market::grid::certificate::Tolerances;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use std::collections::{BTreeMap, VecDeque};
 use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
 use wire::envelope::open;
@@ -52,7 +52,6 @@ fn genesis() -> Genesis {
     let limit = Some(Milliwatt(8 * KW));
     let mut genesis = world::genesis(Plan { sites_each: 2, line_limit: limit, grid: true });
     genesis.day_ahead = Some(RULES);
-    genesis.grid.as_mut().unwrap().carbon_price = None;
     genesis.validate().unwrap();
     genesis
 }
@@ -93,7 +92,11 @@ fn bid(site: &str) -> DayAheadBid {
 fn supply() -> Body {
     let bound = Milliwatt(100 * KW);
     let flat = |price: &i64| SupplyCurve::flat(eur(*price), -bound, bound).unwrap();
-    Body::DayAheadSupply(DayAheadSupply { session: FIRST, curves: PRICES.iter().map(flat).collect() })
+    Body::DayAheadSupply(DayAheadSupply {
+        session: FIRST,
+        curves: PRICES.iter().map(flat).collect(),
+        emission: MicrogramPerWh::ZERO,
+    })
 }
 
 fn aggregator(id: &str) -> PartyId {

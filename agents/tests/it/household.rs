@@ -118,7 +118,7 @@ impl Play for Household {
             Input::Poll => self.on_time(now),
             Input::Message(message) => match message.body {
                 Body::Firm(firm) => {
-                    self.firms.borrow_mut().insert((firm.interval, self.party.clone()), firm);
+                    self.firms.borrow_mut().insert((firm.interval, self.party.clone()), *firm);
                     vec![Effect::Acknowledge { of: message.id, verdict: Verdict::Accepted }]
                 }
                 other => panic!("a site was sent {}", other.kind()),

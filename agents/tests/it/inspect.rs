@@ -113,7 +113,10 @@ pub fn check_certificate(genesis: &Genesis, entry: &ClearingEntry) -> Vec<Milliw
 /// What the TSO interface signed to sell in each interval of a session.
 pub fn session_supply(genesis: &Genesis, entry: &DayAheadEntry) -> Vec<SupplyCurve> {
     match read(&genesis.registry(), &entry.supply) {
-        (_, Body::DayAheadSupply(supply)) if supply.session == entry.session => supply.curves,
+        (_, Body::DayAheadSupply(supply)) if supply.session == entry.session => {
+            let price = genesis.grid.as_ref().and_then(|rules| rules.carbon_price).unwrap_or_default();
+            supply.curves.iter().map(|curve| curve.with_carbon(price, supply.emission).unwrap()).collect()
+        }
         (by, other) => panic!("{by} put a {} into a session", other.kind()),
     }
 }
@@ -169,7 +172,7 @@ fn check_share(
     };
     let raw = bids.iter().find(under_root).unwrap_or_else(|| panic!("no bid of {site} lies under the root"));
     let (by, Body::Bid(Bid { curve, reactive_range, .. })) = read(registry, raw) else { panic!("no bid") };
-    let told = firm.reactive.as_deref();
+    let told = firm.reactive.as_ref();
     assert_eq!(told.is_some(), reactive_range > Millivar::ZERO, "{site}");
     if let Some(ReactiveFirm { award, allocation }) = told {
         assert!(demand.reactive.contains(award));

@@ -150,7 +150,8 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
     let tso = if day.wholesale {
         TsoCore::trading(genesis.parameters, dso, wholesale(), Chain::new(&genesis).unwrap())
     } else {
-        TsoCore::new(genesis.parameters, dso, terms(day.intervals)).emitting(MicrogramPerWh(400_000))
+        TsoCore::new(genesis.parameters, dso, terms(day.intervals))
+            .emitting(MicrogramPerWh(400_000), PicoEurPerWh(20_000_000))
     };
     let tso = tso.and_day_ahead(genesis.day_ahead);
     let perform = move |act| -> Option<TsoReport> {

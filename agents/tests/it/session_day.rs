@@ -9,7 +9,7 @@ use agents::site::day_ahead::firm::{check_day_ahead, Held, OwnSession};
 use agents::site::day_ahead::Setting;
 use agents::site::standing::Standing;
 use ledger::block::verifier::Verifier;
-use ledger::genesis::{Genesis, GenesisError};
+use ledger::genesis::Genesis;
 use market::day_ahead::rules::DayAheadRules;
 use market::interval::Interval;
 use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
@@ -42,10 +42,7 @@ struct Played {
 fn play(sessions: Sessions, seed: u64) -> Played {
     println!("seed {seed}, {sessions:?}");
     let Sessions { day, silent_sites, mute } = sessions;
-    let mut genesis = Genesis { day_ahead: Some(RULES), ..world::genesis(day.plan) };
-    // Sessions know no carbon price, and no market has both.
-    assert_eq!(genesis.validate(), Err(GenesisError::DayAheadWithCarbon));
-    genesis.grid.as_mut().unwrap().carbon_price = None;
+    let genesis = Genesis { day_ahead: Some(RULES), ..world::genesis(day.plan) };
     genesis.validate().unwrap();
     let firms = SessionFirms::default();
     let scene = set_up_with(day, seed, genesis, &mut |household, place| {

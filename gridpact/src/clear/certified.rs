@@ -187,21 +187,15 @@ fn flows(network: &Network, published: &Published) -> Vec<BranchFlow> {
     flows
 }
 
-/// Squared voltages that follow from flows; with losses carried, a line's current lifts its child's
-/// by `|z|^2 l`.
+/// Squared voltages that follow from flows; losses of `r l` and `x l` lift a child's by `|z|^2 l`.
 pub fn voltages(network: &Network, flows: &[BranchFlow]) -> Vec<f64> {
     let mut squares = vec![network.root_voltage_square_pu; flows.len()];
     for place in 1..flows.len() {
         let (branch, flow) = (&network.branches[place], &flows[place]);
         let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
         let sending = branch.ratio_square * squares[network.parent[place]];
-        let apparent_square = flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar;
-        let current_square = match network.losses {
-            Losses::Neglected => 0.0,
-            Losses::Carried => apparent_square / sending,
-        };
         let drop = 2.0 * (r * flow.power_kw + x * flow.reactive_kvar);
-        squares[place] = sending - drop + (r * r + x * x) * current_square;
+        squares[place] = sending - drop + r * flow.loss_kw + x * flow.loss_kvar;
     }
     squares
 }

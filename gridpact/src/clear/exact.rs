@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 use super::unmet::Unmet;
 use market::certificate::{check, PartyDemand};
 use market::clearing::{engine, Clearing, Infeasible, PriceRange};
-use market::grid::problem::{GridProblem, Losses, Network, Reactive};
+use market::grid::problem::{GridProblem, Network, Reactive};
 use market::grid::solution::{BranchFlow, GridSolution, OfferAward, PlaceDuals};
 use market::units::Milliwatt;
 
@@ -41,7 +41,7 @@ pub fn clear(
     mut converted: Converted,
     problem: &GridProblem,
 ) -> Result<Result<Option<GridSolution>, Unmet>, Refusal> {
-    if problem.network.losses == Losses::Carried {
+    if problem.network.losses.carries() {
         return Ok(Ok(None));
     }
     let mut cleared = run(&converted);

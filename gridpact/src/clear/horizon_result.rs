@@ -95,6 +95,10 @@ pub fn infeasible(day: &Day, unmet: Unmet) -> (Value, String) {
             let figures = below(network.branches[place].power_min_kw, excess_kw);
             single(interval, Limit::PowerMin, place, figures)
         }
+        Unmet::Apparent { place, interval, excess_kva } => {
+            let figures = above(network.branches[place].apparent_max_kva, excess_kva);
+            single(interval, Limit::Apparent, place, figures)
+        }
         Unmet::VoltageMin { place, interval, excess_square_pu } => {
             let figures = below(network.bands[place].min_square_pu, excess_square_pu);
             single(interval, Limit::VoltageMin, place, figures)

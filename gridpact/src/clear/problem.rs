@@ -123,7 +123,7 @@ fn network(case: &Case, tree: &Tree, per_kva: Option<&[(f64, f64)]>) -> Network 
         branches: (0..tree.order.len()).map(branch).collect(),
         bands: tree.order.iter().map(band).collect(),
         root_voltage_square_pu: root_pu * root_pu,
-        losses: if case.model == "branchflow_socp" { Losses::Carried } else { Losses::Neglected },
+        losses: if case.model == "branchflow_socp" { Losses::Relaxed } else { Losses::Neglected },
     }
 }
 

@@ -5,8 +5,8 @@ use super::objective;
 use super::problem::Posed;
 use super::taps;
 use market::feeder::Tree;
-use market::grid::dlmp::{parts, PriceParts};
-use market::grid::problem::{Losses, Network};
+use market::grid::dlmp::{excess_loss_kva, parts, PriceParts};
+use market::grid::problem::Network;
 use market::grid::solution::{GridSolution, OfferAward};
 use serde_json::{json, Map, Value};
 
@@ -57,8 +57,15 @@ pub fn optimal(case: &Case, tree: &Tree, posed: &Posed, solution: &GridSolution)
     if !ratios.is_empty() {
         result["tap_ratio"] = Value::Object(ratios);
     }
-    if problem.network.losses == Losses::Carried {
+    if problem.network.losses.carries() {
         result["line_loss_kw"] = line(&|place| solution.flows[place].loss_kw);
+        let excess = |place: usize| excess_loss_kva(&problem.network, solution, place);
+        let beyond = (1..tree.order.len()).filter(|place| excess(*place) > 0.0);
+        let beyond: Vec<_> =
+            beyond.map(|place| (&case.lines[tree.line[place]].id, excess(place).into())).collect();
+        if !beyond.is_empty() {
+            result["line_excess_loss_kva"] = by_name(beyond.into_iter());
+        }
     }
     limits(case, tree, posed, solution, &mut result);
     reserve(case, posed, solution, &mut result);

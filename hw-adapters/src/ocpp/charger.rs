@@ -19,10 +19,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+const SETTING_PROFILE: &str = "setting the charging profile";
 /// For how long a charge point is asked what limits it. Our profile has one period without end.
 const COMPOSITE_S: u32 = 60;
 /// Where a charge point can't be asked for its meter, what it sent by itself counts for so long.
 const PUSHED_FRESH_MS: u64 = 120_000;
+/// How long to wait, when a profile for a transaction is refused, for word that the transaction is over.
+const WORD_OF_END: Duration = Duration::from_secs(2);
 
 /// A charge point with a listener of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,20 +178,37 @@ impl OcppCharger {
     }
 
     async fn write_limit(&mut self, power: Milliwatt) -> Result<Milliwatt, DeviceError> {
-        let act = "setting the charging profile";
-        let state = self.station();
+        let mut state = self.station();
+        let mut status = self.set_profile(power, &state).await?;
+        if status == "Rejected" && state.transaction.is_some() {
+            // Cars leave when intervals begin, which is when limits are written: the transaction may have
+            // ended before the profile for it arrived, and word of that be on its way.
+            let changed = self.state.wait_for(|now| now.transaction != state.transaction);
+            let changed =
+                timeout(WORD_OF_END, changed).await.ok().and_then(Result::ok).map(|now| now.clone());
+            if let Some(now) = changed {
+                state = now;
+                status = self.set_profile(power, &state).await?;
+            }
+        }
+        if status != "Accepted" {
+            let (device, reason) = (self.config.name.clone(), format!("the charge point answered {status}"));
+            return Err(DeviceError::Refused { device, act: SETTING_PROFILE, reason });
+        }
+        let limit = feasible(power, self.config.power_max, state.rate_unit, self.config.phases);
+        self.read_back(limit, &state).await
+    }
+
+    /// Sends the profile that limits charging to `power`, given what is known; gives what was answered.
+    async fn set_profile(&self, power: Milliwatt, state: &StationState) -> Result<Value, DeviceError> {
         if !state.connected {
-            return Err(self.failed(act, CallFailure::NotConnected));
+            return Err(self.failed(SETTING_PROFILE, CallFailure::NotConnected));
         }
         let phases = self.config.phases;
         let limit = feasible(power, self.config.power_max, state.rate_unit, phases);
-        let profile = charging_profile(limit, &state, phases);
-        let answer = self.ask(act, StationRequest::SetChargingProfile(profile)).await?;
-        if answer["status"] != "Accepted" {
-            let reason = format!("the charge point answered {}", answer["status"]);
-            return Err(DeviceError::Refused { device: self.config.name.clone(), act, reason });
-        }
-        self.read_back(limit, &state).await
+        let profile = charging_profile(limit, state, phases);
+        let answer = self.ask(SETTING_PROFILE, StationRequest::SetChargingProfile(profile)).await?;
+        Ok(answer["status"].clone())
     }
 
     /// Holding less than was asked is obeying (its own fuse may be smaller), holding more is not.

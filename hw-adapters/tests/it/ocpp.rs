@@ -63,12 +63,14 @@ struct Station {
     socket: WebSocketStream<TcpStream>,
     limit_w: f64,
     obeys: bool,
+    /// The car is gone, which is told only after a profile for its transaction was refused.
+    left: bool,
 }
 
 impl Station {
     async fn connect(address: SocketAddr) -> Self {
         let socket = dial(address, "/ocpp/CP-1", Some("ocpp1.6")).await.unwrap();
-        Self { socket, limit_w: 11_040.0, obeys: true }
+        Self { socket, limit_w: 11_040.0, obeys: true, left: false }
     }
 
     async fn send(&mut self, frame: Value) {
@@ -115,6 +117,13 @@ impl Station {
             "TriggerMessage" => {
                 let payload = json!({ "connectorId": 1, "status": "Charging", "errorCode": "NoError" });
                 (json!({ "status": "Accepted" }), Some(json!([2, "n", "StatusNotification", payload])))
+            }
+            "SetChargingProfile"
+                if self.left && frame[3]["csChargingProfiles"]["transactionId"].is_number() =>
+            {
+                let transaction = frame[3]["csChargingProfiles"]["transactionId"].clone();
+                let end = json!({ "transactionId": transaction, "meterStop": 9, "timestamp": "2024-01-01T00:00:00" });
+                (json!({ "status": "Rejected" }), Some(json!([2, "e", "StopTransaction", end])))
             }
             "SetChargingProfile" => {
                 let periods = &frame[3]["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"];
@@ -174,6 +183,18 @@ async fn a_limit_is_written_and_read_back() {
     assert_eq!(house.charger.limit(Milliwatt(7_000_050)).await, Ok(Milliwatt(7_000_000)));
     assert_eq!(house.charger.limit(Milliwatt(4_000_000)).await, Ok(Milliwatt::ZERO));
     assert_eq!(house.charger.limit(Milliwatt(99_000_000)).await, Ok(Milliwatt(11_040_000)));
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_limit_for_a_car_that_has_just_left_is_set_for_the_next_one() {
+    let mut house = House::new().await;
+    let mut station = Station::connect(house.charger.address()).await;
+    station.boot().await;
+    station.left = true;
+    let running = tokio::spawn(station.run());
+    assert_eq!(house.charger.limit(Milliwatt(7_000_000)).await, Ok(Milliwatt(7_000_000)));
+    assert_eq!(house.charger.station().transaction, None);
     running.abort();
 }
 

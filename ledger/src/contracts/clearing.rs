@@ -214,7 +214,7 @@ fn open_supply(rules: &Rules, entry: &ClearingEntry) -> Result<(SupplyCurve, Pic
     match opened.body {
         // Only a TSO interface can say this: opening an envelope checks the role's rights.
         Body::Supply(supply) if supply.interval == entry.interval => {
-            let price = rules.carbon.as_ref().map_or(MicroEurPerTonne::ZERO, |(price, _)| *price);
+            let price = rules.carbon_price();
             let dearer = price.adder(supply.emission).and_then(|adder| {
                 let curve = supply.curve.dearer(adder).ok()?;
                 Some((curve, adder))

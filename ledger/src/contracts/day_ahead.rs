@@ -176,7 +176,12 @@ fn open_supplies(
         Body::DayAheadSupply(supply) if supply.curves.len() != count => {
             other("it has not one curve for each interval")
         }
-        Body::DayAheadSupply(supply) => Ok(supply.curves),
+        Body::DayAheadSupply(supply) => {
+            let price = rules.carbon_price();
+            let dearer = |curve: &SupplyCurve| curve.with_carbon(price, supply.emission);
+            let curves: Result<Vec<_>, _> = supply.curves.iter().map(dearer).collect();
+            curves.or_else(|_| other("its carbon price is beyond the market's prices"))
+        }
         _ => other("it is no supply of a session"),
     }
 }

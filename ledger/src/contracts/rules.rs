@@ -83,6 +83,11 @@ pub enum RulesError {
 }
 
 impl Rules {
+    /// What a tonne emitted for the import costs; nothing where emissions have no price.
+    pub fn carbon_price(&self) -> MicroEurPerTonne {
+        self.carbon.as_ref().map_or(MicroEurPerTonne::ZERO, |(price, _)| *price)
+    }
+
     /// The rules of the ledger that starts from `genesis`.
     ///
     /// # Errors

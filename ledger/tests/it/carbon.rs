@@ -1,6 +1,7 @@
 //! A carbon price on the ledger: it is on top of the supply once, and goes to its own account.
 
-use crate::contracts::{run, with_grid_figures};
+use crate::contracts::run;
+use crate::day::with_grid_figures;
 use crate::day::{clearing, delivery};
 use crate::world::{id, World};
 use market::supply::SupplyCurve;

@@ -13,7 +13,7 @@ use market::day_ahead::orders::{DeferrableOffer, StorageOffer};
 use market::interval::{Interval, UnixSeconds};
 use market::share::Demand as Range;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Millijoule, Millivar, Milliwatt, PicoEurPerWh};
 use wire::entry::{DayAheadEntry, DeliveryEntry, Entry, SignedEnvelope, SitePosition};
 use wire::hash::Hash32;
 use wire::merkle;
@@ -135,7 +135,11 @@ fn draft() -> Draft {
     let with_deferrable = PlacedOrders { storages: Vec::new(), deferrables: vec![(B, deferrable)] };
     Draft {
         entry: DayAheadEntry { session: SESSION, rounds: 2, clearing, supply: nothing, demands: Vec::new() },
-        supply: DayAheadSupply { session: SESSION, curves: vec![flat(50), flat(80)] },
+        supply: DayAheadSupply {
+            session: SESSION,
+            curves: vec![flat(50), flat(80)],
+            emission: MicrogramPerWh::ZERO,
+        },
         demands: [
             demand("agg-1", (&[A, B], &[30, 20]), with_storage),
             demand("agg-2", (&[B], &[-5]), with_deferrable),

@@ -99,6 +99,18 @@ fn who_gives_reactive_power_is_paid_by_the_distribution_side() {
     assert_eq!(paid[&id("account-s4")], -6_250_000 - 250_000 + 25);
 }
 
+#[test]
+fn a_genesis_without_these_rules_is_encoded_as_before_there_were_any() {
+    let names = |world: &World| {
+        let bytes = wire::cbor::to_vec(&world.genesis).unwrap();
+        ["reactive_full_price", "carbon_price"]
+            .map(|name| bytes.windows(name.len()).any(|at| at == name.as_bytes()))
+    };
+    assert_eq!(names(&World::with_grid()), [false, false]);
+    assert_eq!(names(&World::with_inverters()), [true, false]);
+    assert_eq!(names(&World::with_carbon_price()), [false, true]);
+}
+
 /// A tree over other commitments than were allocated at the bus, signed before the interval.
 #[test]
 fn commitments_must_add_up_to_what_the_bus_was_allocated() {

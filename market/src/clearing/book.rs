@@ -1,6 +1,6 @@
 //! Many sites' curves in a few flat arrays, bus by bus: what [`super::engine`] reads.
 
-use super::piece::Piece;
+use super::packed::{either, figures, narrow, pack, Curve, Packed};
 use crate::clearing::Clearing;
 use crate::curve::Breakpoint;
 use crate::share::{split, Demand};
@@ -22,27 +22,63 @@ pub enum BookError {
         /// The last site's.
         after: usize,
     },
+    /// There is no such site.
+    #[error("there is no site {site}")]
+    NoSite {
+        /// The site.
+        site: usize,
+    },
     /// No breakpoint, or breakpoints that are no curve.
     #[error("the breakpoints are no curve")]
     NoCurve,
-    /// All sites' powers together are too large to be added.
-    #[error("the sites' powers are too large to be added")]
+    /// All sites' powers together are too large to be added, or a curve has more than 65,535 breakpoints.
+    #[error("the sites' powers or breakpoints are too large to be added")]
     TooLarge,
 }
 
+/// Where a site's figures lie: all its prices, then all its powers.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,
-    count: u32,
+    breakpoints: u16,
+    wide: bool,
+}
+
+/// What is counted of a curve.
+struct Shape {
+    first: Breakpoint,
+    last: Breakpoint,
+    magnitude: i64,
+    fall_max: i64,
+}
+
+impl Shape {
+    /// None where the breakpoints are no curve.
+    fn of(points: &[Breakpoint]) -> Option<Self> {
+        let (first, last) = (*points.first()?, *points.last()?);
+        let falls = |pair: &[Breakpoint]| pair[0].price <= pair[1].price && pair[0].power >= pair[1].power;
+        if !points.windows(2).all(falls) {
+            return None;
+        }
+        let magnitude = first.power.0.saturating_abs().max(last.power.0.saturating_abs());
+        // Of powers too large to be added the sum of magnitudes says so.
+        let fall = |pair: &[Breakpoint]| pair[0].power.0.saturating_sub(pair[1].power.0);
+        let fall_max = points.windows(2).map(fall).max().unwrap_or(0);
+        Some(Self { first, last, magnitude, fall_max })
+    }
 }
 
 /// Curves by site, in order of bus, without an allocation for each.
 #[derive(Clone, Debug)]
 pub struct Book {
-    prices: Vec<i64>,
-    powers: Vec<i64>,
-    /// For each site, where its breakpoints begin and how many they are.
+    /// Figures of the sites whose figures all fit four bytes.
+    narrow: Vec<i32>,
+    /// Figures of the other sites.
+    wide: Vec<i64>,
     spans: Vec<Span>,
+    breakpoints: usize,
+    /// Figures of curves since replaced.
+    unused: usize,
     /// For each bus, how many sites stand at it and before it.
     sites_to: Vec<usize>,
     /// For each bus, the most and the least its sites take together at any price.
@@ -58,9 +94,11 @@ impl Book {
     /// An empty book for a feeder of `buses` buses.
     pub fn new(buses: usize) -> Self {
         Self {
-            prices: Vec::new(),
-            powers: Vec::new(),
+            narrow: Vec::new(),
+            wide: Vec::new(),
             spans: Vec::new(),
+            breakpoints: 0,
+            unused: 0,
             sites_to: Vec::new(),
             ends_of_bus: vec![(0, 0); buses],
             price_span: None,
@@ -79,32 +117,123 @@ impl Book {
         if bus < after || bus >= self.ends_of_bus.len() {
             return Err(BookError::Order { bus, after });
         }
-        let (Some(first), Some(last)) = (points.first(), points.last()) else {
-            return Err(BookError::NoCurve);
-        };
-        let falls = |pair: &[Breakpoint]| pair[0].price <= pair[1].price && pair[0].power >= pair[1].power;
-        if !points.windows(2).all(falls) {
-            return Err(BookError::NoCurve);
+        let shape = Shape::of(points).ok_or(BookError::NoCurve)?;
+        let span = self.span_for(points)?;
+        self.magnitude = self.with(self.magnitude, &shape)?;
+        self.widen(bus, &shape);
+        self.sites_to.resize(bus + 1, self.spans.len());
+        self.sites_to[bus] += 1;
+        self.breakpoints += points.len();
+        self.append(span.wide, points);
+        self.spans.push(span);
+        Ok(())
+    }
+
+    /// Puts another curve in the place of a site's.
+    ///
+    /// # Errors
+    /// Where there is no such site, the breakpoints are no curve, or powers grow beyond what can be
+    /// added. The book is as before then.
+    pub fn replace(&mut self, site: usize, points: &[Breakpoint]) -> Result<(), BookError> {
+        let bus = self.bus_of(site).ok_or(BookError::NoSite { site })?;
+        let shape = Shape::of(points).ok_or(BookError::NoCurve)?;
+        let span = self.span_for(points)?;
+        let old = Shape::of(&self.points(site)).ok_or(BookError::NoCurve)?;
+        self.magnitude = self.with(self.magnitude - old.magnitude, &shape)?;
+        let ends = &mut self.ends_of_bus[bus];
+        *ends = (ends.0 - old.first.power.0, ends.1 - old.last.power.0);
+        self.widen(bus, &shape);
+        let before = self.spans[site];
+        self.breakpoints = self.breakpoints + points.len() - usize::from(before.breakpoints);
+        if (span.wide, span.breakpoints) == (before.wide, before.breakpoints) {
+            self.overwrite(before, points);
+            return Ok(());
         }
-        let (start, count) = (u32::try_from(self.prices.len()), u32::try_from(points.len()));
-        let (Ok(start), Ok(count)) = (start, count) else { return Err(BookError::TooLarge) };
-        let span = Span { start, count };
-        let magnitude = first.power.0.unsigned_abs().max(last.power.0.unsigned_abs());
-        let magnitude = i64::try_from(magnitude).ok().and_then(|m| self.magnitude.checked_add(m));
-        self.magnitude = magnitude.filter(|m| *m <= SUM_BOUND).ok_or(BookError::TooLarge)?;
-        for pair in points.windows(2) {
-            self.fall_max = self.fall_max.max(pair[0].power.0 - pair[1].power.0);
+        self.append(span.wide, points);
+        self.spans[site] = span;
+        self.unused += figures(usize::from(before.breakpoints));
+        if self.unused > (self.narrow.len() + self.wide.len()) / 2 {
+            self.repack();
         }
+        Ok(())
+    }
+
+    /// A site's breakpoints. The site must be in the book.
+    pub(crate) fn points(&self, site: usize) -> Vec<Breakpoint> {
+        let point = |price, power| Breakpoint { price: PicoEurPerWh(price), power: Milliwatt(power) };
+        either!(self.curve(site), curve =>
+            (0..curve.len()).map(|i| point(curve.price(i), curve.power(i))).collect())
+    }
+
+    /// The bus of a site.
+    pub fn bus_of(&self, site: usize) -> Option<usize> {
+        (site < self.spans.len()).then(|| self.sites_to.partition_point(|to| *to <= site))
+    }
+
+    /// The sum of magnitudes with one more curve.
+    fn with(&self, magnitude: i64, shape: &Shape) -> Result<i64, BookError> {
+        let sum = magnitude.checked_add(shape.magnitude);
+        sum.filter(|sum| *sum <= SUM_BOUND).ok_or(BookError::TooLarge)
+    }
+
+    /// Counts a curve in what is known of its bus and of the whole book.
+    fn widen(&mut self, bus: usize, shape: &Shape) {
+        let Shape { first, last, fall_max, .. } = shape;
+        self.fall_max = self.fall_max.max(*fall_max);
         let ends = &mut self.ends_of_bus[bus];
         *ends = (ends.0 + first.power.0, ends.1 + last.power.0);
         let (low, high) = self.price_span.unwrap_or((first.price.0, last.price.0));
         self.price_span = Some((low.min(first.price.0), high.max(last.price.0)));
-        self.sites_to.resize(bus + 1, self.spans.len());
-        self.sites_to[bus] += 1;
-        self.prices.extend(points.iter().map(|p| p.price.0));
-        self.powers.extend(points.iter().map(|p| p.power.0));
-        self.spans.push(span);
-        Ok(())
+    }
+
+    /// Where a curve's figures would be added.
+    fn span_for(&self, points: &[Breakpoint]) -> Result<Span, BookError> {
+        let fits = |point: &Breakpoint| narrow(point.price.0).is_some() && narrow(point.power.0).is_some();
+        let wide = !points.iter().all(fits);
+        let start = if wide { self.wide.len() } else { self.narrow.len() };
+        match (start.try_into(), points.len().try_into()) {
+            (Ok(start), Ok(breakpoints)) => Ok(Span { start, breakpoints, wide }),
+            _ => Err(BookError::TooLarge),
+        }
+    }
+
+    fn append(&mut self, wide: bool, points: &[Breakpoint]) {
+        if wide {
+            self.wide.extend(pack(points, |figure| figure));
+        } else {
+            self.narrow.extend(pack(points, |figure| figure as i32));
+        }
+    }
+
+    fn overwrite(&mut self, span: Span, points: &[Breakpoint]) {
+        let start = span.start as usize;
+        if span.wide {
+            self.wide[start..]
+                .iter_mut()
+                .zip(pack(points, |figure| figure))
+                .for_each(|(old, new)| *old = new);
+        } else {
+            let packed = pack(points, |figure| figure as i32);
+            self.narrow[start..].iter_mut().zip(packed).for_each(|(old, new)| *old = new);
+        }
+    }
+
+    /// Leaves out the figures that replaced curves left behind.
+    fn repack(&mut self) {
+        let (narrow, wide) = (std::mem::take(&mut self.narrow), std::mem::take(&mut self.wide));
+        for span in &mut self.spans {
+            let start = span.start as usize;
+            let figures = start..start + figures(usize::from(span.breakpoints));
+            // No longer than before, when the start fitted.
+            if span.wide {
+                span.start = self.wide.len() as u32;
+                self.wide.extend_from_slice(&wide[figures]);
+            } else {
+                span.start = self.narrow.len() as u32;
+                self.narrow.extend_from_slice(&narrow[figures]);
+            }
+        }
+        self.unused = 0;
     }
 
     /// Sites in the book.
@@ -114,7 +243,7 @@ impl Book {
 
     /// Breakpoints in the book.
     pub fn breakpoints(&self) -> usize {
-        self.prices.len()
+        self.breakpoints
     }
 
     /// Sum of magnitudes over all sites.
@@ -128,12 +257,17 @@ impl Book {
         (if bus == 0 { 0 } else { to(bus - 1) })..to(bus)
     }
 
-    /// A site's breakpoints: their prices and their powers, at least one of each.
+    /// A site's curve.
     #[inline]
-    pub(crate) fn curve(&self, site: usize) -> (&[i64], &[i64]) {
-        let Span { start, count } = self.spans[site];
-        let span = start as usize..start as usize + count as usize;
-        (&self.prices[span.clone()], &self.powers[span])
+    pub(crate) fn curve(&self, site: usize) -> Packed<'_> {
+        let Span { start, breakpoints, wide } = self.spans[site];
+        let breakpoints = usize::from(breakpoints);
+        let span = start as usize..start as usize + figures(breakpoints);
+        if wide {
+            Packed::Wide(Curve::of(&self.wide[span], breakpoints))
+        } else {
+            Packed::Narrow(Curve::of(&self.narrow[span], breakpoints))
+        }
     }
 
     /// The longest fall from one breakpoint to the next.
@@ -164,35 +298,15 @@ impl Book {
     }
 
     /// A site's power at a tick; as [`crate::curve::FlexCurve::power_at`].
+    #[inline]
     pub(crate) fn power_at(&self, site: usize, tick: i64) -> i64 {
-        let (prices, powers) = self.curve(site);
-        let next = below(prices, tick);
-        if next == 0 {
-            return powers[0];
-        }
-        if next == prices.len() {
-            return powers[next - 1];
-        }
-        powers[next] + between(prices, powers, next).at(tick)
+        either!(self.curve(site), curve => curve.power_at(tick))
     }
 
     /// A site's power just above a price, and by how much more it takes at the price.
     #[inline]
     pub(crate) fn step_at(&self, site: usize, price: i64) -> (i64, i64) {
-        let (prices, powers) = self.curve(site);
-        let next = below(prices, price);
-        if next == prices.len() {
-            return (powers[next - 1], 0);
-        }
-        if prices[next] == price {
-            let (low, high) = (self.power_at(site, price + 1), self.power_at(site, price));
-            return (low, high - low);
-        }
-        if next == 0 {
-            return (powers[0], 0);
-        }
-        let (at, step) = between(prices, powers, next).step(price);
-        (powers[next] + at - step, step)
+        either!(self.curve(site), curve => curve.step_at(price))
     }
 
     /// Splits a clearing's allocations over the sites, in the order they were added. None where the
@@ -205,15 +319,4 @@ impl Book {
         }
         (allocations.len() == self.sites()).then_some(allocations)
     }
-}
-
-/// The stretch that ends at a breakpoint other than the first.
-fn between(prices: &[i64], powers: &[i64], next: usize) -> Piece {
-    Piece::between(prices[next - 1], prices[next], powers[next - 1] - powers[next])
-}
-
-/// How many of the prices, which rise, lie below a tick.
-#[inline]
-pub(crate) fn below(prices: &[i64], tick: i64) -> usize {
-    prices.partition_point(|price| *price < tick)
 }

@@ -76,6 +76,21 @@ impl Grid {
             *known = Bound { low: known.low.max(bound.low), high: known.high.min(bound.high) };
         }
     }
+    /// Adds what else is known of a row at some of the ticks, which come in order.
+    pub fn learn_all(&mut self, row: usize, known: impl Iterator<Item = (i64, Bound)>) {
+        let width = self.ticks.len();
+        let bounds = &mut self.bounds[row * width..(row + 1) * width];
+        let mut place = None;
+        for (tick, bound) in known {
+            let from = place.unwrap_or_else(|| self.ticks.partition_point(|t| *t < tick));
+            let here = from + self.ticks[from..].iter().take_while(|t| **t < tick).count();
+            if self.ticks.get(here) == Some(&tick) {
+                let known = &mut bounds[here];
+                *known = Bound { low: known.low.max(bound.low), high: known.high.min(bound.high) };
+            }
+            place = Some(here);
+        }
+    }
     /// Demand falls along a row, so no bound may rise.
     pub fn tighten(&mut self) {
         for row in 0..self.rows() {

@@ -197,6 +197,16 @@ fn add_falls(curve: &FlexCurve, ticks: &[i64], row: &mut [Bound]) {
     let power_at = |tick: i64| curve.power_at(PicoEurPerWh(tick)).0;
     let (first, end) = (ticks[0], ticks.len());
     row[0].high -= power_at(first);
+    if end < curve.points().len() {
+        // Few ticks are looked up sooner than every corner.
+        let mut before = power_at(first);
+        for (tick, bound) in ticks.iter().zip(row).skip(1) {
+            let power = power_at(*tick);
+            bound.high += before - power;
+            before = power;
+        }
+        return;
+    }
     for pair in curve.points().windows(2) {
         let (left, right) = (pair[0].price.0, pair[1].price.0);
         if pair[0].power == pair[1].power || right < first {

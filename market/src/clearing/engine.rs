@@ -24,8 +24,10 @@ use crate::feeder::{Feeder, Tree};
 use crate::supply::SupplyCurve;
 use crate::units::Milliwatt;
 
-/// What a book of usual size is worth looking at.
-const EFFORT: Effort = Effort { guess_sites: 4_096, guess_sites_of_bus: 16, cheap: 400_000 };
+/// What a book is worth looking at.
+fn effort(book: &Book) -> Effort {
+    Effort { guess_sites: (book.sites() / 32).min(8_192), guess_sites_of_bus: 16, cheap: 400_000 }
+}
 
 /// Supply breakpoints asked exactly in one round.
 const SUPPLY_PRICES: usize = 8;
@@ -51,7 +53,7 @@ pub fn clear(
     book: &Book,
     range: PriceRange,
 ) -> Result<Clearing, Infeasible> {
-    Ok(clear_within(&Grounds { feeder, tree, supply }, book, range, EFFORT)?.0)
+    Ok(clear_within(&Grounds { feeder, tree, supply }, book, range, effort(book))?.0)
 }
 
 /// Clears the sites of a book and dispatches each.
@@ -65,7 +67,7 @@ pub fn dispatch(
     book: &Book,
     range: PriceRange,
 ) -> Result<Dispatch, Infeasible> {
-    let (clearing, sweep) = clear_within(&Grounds { feeder, tree, supply }, book, range, EFFORT)?;
+    let (clearing, sweep) = clear_within(&Grounds { feeder, tree, supply }, book, range, effort(book))?;
     let prices: Vec<i64> = clearing.prices.iter().map(|price| price.0).collect();
     let sites = sweep.split(book, &prices, &clearing.allocations);
     Ok(Dispatch { clearing, sites })
@@ -150,6 +152,7 @@ impl Rounds {
             self.narrow(market, &located);
             demand =
                 demand.within(&located.windows.iter().map(|w| (w.ask_from, w.ask_to)).collect::<Vec<_>>());
+
             demand = self.next(market, &demand, &located, asked);
         }
     }
@@ -223,9 +226,7 @@ impl Rounds {
             edges_of(*window).map(|edges| edges.ticks_to(window.1).zip(pieces.within(edges)))
         });
         for (bus, bounds) in bounds.into_iter().enumerate() {
-            for (tick, bound) in bounds? {
-                grid.learn(bus, tick, bound);
-            }
+            grid.learn_all(bus, bounds?);
         }
         grid.tighten();
         Some(grid)

@@ -13,7 +13,7 @@ use super::Infeasible;
 const SAMPLES: usize = 4;
 
 /// Sites that stand together are looked at together, which is what memory is quick at.
-const RUN: usize = 4;
+const RUN: usize = 16;
 
 /// Windows of prices, by bus.
 type Windows = Vec<(i64, i64)>;
@@ -72,7 +72,7 @@ fn coarse(market: &Market<'_>, ends: &Grid) -> Result<Option<Windows>, Infeasibl
     for bus in 0..ends.rows() {
         let sites = sites(market, bus, 0).step_by(RUN);
         let mut slopes = Slopes::new(edges);
-        let base = sites.clone().map(|site| slopes.add_curve(book.curve(site).0, book.curve(site).1)).sum();
+        let base = sites.clone().map(|site| slopes.add_curve(book.curve(site))).sum();
         estimate(market, &mut grid, bus, sites.count(), edges.ticks_to(last).zip(slopes.sums(base)));
     }
     grid.tighten();
@@ -133,11 +133,12 @@ fn estimate(
     if looked == 0 {
         return;
     }
-    let all = market.book.sites_at(bus).len() as i128;
+    let (all, looked) = (market.book.sites_at(bus).len() as i64, looked as i64);
     let end = grid.ticks.len() - 1;
-    let (most, least) = (grid.row(bus)[0].high as i128, grid.row(bus)[end].low as i128);
-    for (tick, power) in powers {
-        let power = (power.middle() as i128 * all / looked as i128).clamp(least, most);
-        grid.learn(bus, tick, Bound::exact(power as i64));
-    }
+    let (most, least) = (grid.row(bus)[0].high, grid.row(bus)[end].low);
+    let of_all =
+        |power: i64| (power / looked).saturating_mul(all).saturating_add(power % looked * all / looked);
+    let estimates =
+        powers.map(|(tick, power)| (tick, Bound::exact(of_all(power.middle()).clamp(least, most))));
+    grid.learn_all(bus, estimates);
 }

@@ -23,6 +23,7 @@ pub mod engine;
 mod guess;
 mod levels;
 mod locate;
+mod packed;
 mod piece;
 mod pieces;
 pub mod sampled;

@@ -1,10 +1,12 @@
 //! What one bus's demand is within a window of prices: the parts of its sites' curves that begin or
 //! end there, one by one, and all the rest as a straight line.
 
-use super::book::{below, Book};
+use super::book::Book;
 use super::bound::Bound;
+use super::packed::{either, Curve, Figure};
 use super::piece::{Lump, Piece};
 use super::slopes::{Edges, Slopes, PARTS};
+use std::ops::RangeInclusive;
 
 /// The falling pieces of one bus within a window of ticks; what lies outside it is in `base`.
 #[derive(Clone, Debug, Default)]
@@ -23,30 +25,9 @@ impl Pieces {
     /// What some sites take, good for ticks from `from` to `to`.
     pub fn of(book: &Book, sites: impl Iterator<Item = usize>, (from, to): (i64, i64)) -> Self {
         let mut lump = Lump::new(from, book.fall_max());
-        let mut base = 0;
-        let mut partial = Vec::new();
+        let (mut base, mut partial) = (0, Vec::new());
         for site in sites {
-            let (prices, powers) = book.curve(site);
-            let first = below(prices, from);
-            if prices.get(first).is_none_or(|next| *next >= to) {
-                base += powers[first.min(powers.len() - 1)];
-                if first > 0 && first < prices.len() {
-                    let (left, right) = (prices[first - 1], prices[first]);
-                    let fall = powers[first - 1] - powers[first];
-                    if fall > 0 {
-                        lump.add(Piece { right, run: right - left, fall });
-                    }
-                }
-            } else {
-                let last = (first + below(&prices[first..], to)).min(prices.len() - 1);
-                base += powers[last];
-                for i in first.max(1)..=last {
-                    let fall = powers[i - 1] - powers[i];
-                    if fall > 0 {
-                        partial.push(Piece::between(prices[i - 1], prices[i], fall));
-                    }
-                }
-            }
+            base += either!(book.curve(site), curve => take(curve, (from, to), &mut lump, &mut partial));
         }
         Self { window: (from, to), base, fall_max: book.fall_max(), partial, lumps: vec![lump] }
     }
@@ -95,6 +76,34 @@ impl Pieces {
         }
         bounds
     }
+}
+
+/// What a curve takes at the window's end at least. What falls before is added to `lump` where it spans the window, and
+/// to `partial` where it doesn't.
+#[inline]
+fn take<F: Figure>(
+    curve: Curve<'_, F>,
+    (from, to): (i64, i64),
+    lump: &mut Lump,
+    partial: &mut Vec<Piece>,
+) -> i64 {
+    let (first, beyond) = (curve.below(from), curve.below(to));
+    let last = beyond.min(curve.len() - 1);
+    if first != beyond {
+        take_apart(curve, first.max(1)..=last, partial);
+    } else if 0 < last && first == last {
+        let piece = curve.piece(last);
+        if piece.fall > 0 {
+            lump.add(piece);
+        }
+    }
+    curve.power(last)
+}
+
+/// Adds the pieces that end at some breakpoints. Most curves have none within a window, so this stays out of the way.
+#[cold]
+fn take_apart<F: Figure>(curve: Curve<'_, F>, ends: RangeInclusive<usize>, partial: &mut Vec<Piece>) {
+    partial.extend(ends.map(|end| curve.piece(end)).filter(|piece| piece.fall > 0));
 }
 
 #[cfg(test)]

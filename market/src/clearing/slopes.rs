@@ -3,6 +3,7 @@
 
 use super::book::Book;
 use super::bound::Bound;
+use super::packed::{either, Packed};
 use super::piece::Piece;
 
 /// Equal parts into which one evaluation divides a price window; it has one edge more.
@@ -92,11 +93,11 @@ impl Slopes {
     }
 
     /// Adds a whole curve, and gives what it takes at any price.
-    pub fn add_curve(&mut self, prices: &[i64], powers: &[i64]) -> i64 {
-        for (price, power) in prices.windows(2).zip(powers.windows(2)) {
-            self.add(Piece::between(price[0], price[1], power[0] - power[1]));
-        }
-        powers[powers.len() - 1]
+    pub fn add_curve(&mut self, curve: Packed<'_>) -> i64 {
+        either!(curve, curve => {
+            (1..curve.len()).for_each(|end| self.add(curve.piece(end)));
+            curve.power(curve.len() - 1)
+        })
     }
 
     pub fn sums(self, base: i64) -> [Bound; PARTS + 1] {

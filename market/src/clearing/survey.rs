@@ -63,9 +63,7 @@ pub(super) fn survey(market: &Market<'_>) -> Option<Grid> {
         by_bus[bus].iter_mut().zip(bounds).for_each(|(sum, bound)| *sum = sum.plus(bound));
     }
     for (bus, bounds) in by_bus.into_iter().enumerate() {
-        for (edge, bound) in bounds.into_iter().enumerate() {
-            grid.learn(bus, edges.tick(edge), bound);
-        }
+        grid.learn_all(bus, bounds.into_iter().enumerate().map(|(edge, bound)| (edges.tick(edge), bound)));
     }
     grid.tighten();
     Some(grid)
@@ -73,7 +71,7 @@ pub(super) fn survey(market: &Market<'_>) -> Option<Grid> {
 
 fn bounds(book: &Book, sites: std::ops::Range<usize>, edges: Edges) -> [Bound; PARTS + 1] {
     let mut slopes = Slopes::new(edges);
-    let base = sites.map(|site| slopes.add_curve(book.curve(site).0, book.curve(site).1)).sum();
+    let base = sites.map(|site| slopes.add_curve(book.curve(site))).sum();
     slopes.sums(base)
 }
 

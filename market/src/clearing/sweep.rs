@@ -60,7 +60,7 @@ struct Taken {
 pub(super) struct Sweep {
     by_bus: Vec<Taken>,
     /// By site, just above the price.
-    low: Vec<i64>,
+    low: Vec<Milliwatt>,
     batches: Vec<Batch>,
 }
 
@@ -68,7 +68,7 @@ impl Sweep {
     pub fn new(book: &Book, buses: usize) -> Self {
         Self {
             by_bus: vec![Taken::default(); buses],
-            low: vec![0; book.sites()],
+            low: vec![Milliwatt::ZERO; book.sites()],
             batches: batches(book, buses),
         }
     }
@@ -92,7 +92,11 @@ impl Sweep {
             let whole = &mut self.by_bus[bus];
             whole.low += part.low;
             whole.height += part.height;
-            whole.steps.extend(part.steps);
+            if whole.steps.is_empty() {
+                whole.steps = part.steps;
+            } else {
+                whole.steps.extend(part.steps);
+            }
         }
         let demand =
             |taken: &Taken| Demand { low: Milliwatt(taken.low), high: Milliwatt(taken.low + taken.height) };
@@ -107,28 +111,39 @@ impl Sweep {
         if missing.iter().any(Option::is_some) {
             self.look(book, &missing);
         }
-        for (taken, allocation) in self.by_bus.iter().zip(allocations) {
-            let served = allocation.0 - taken.low;
-            let (mut height_so_far, mut given_so_far) = (0i64, 0);
-            for step in taken.steps.iter().take_while(|_| served > 0) {
-                height_so_far += step.height;
-                let given = match served.checked_mul(height_so_far) {
-                    Some(product) => product / taken.height,
-                    None => (served as i128 * height_so_far as i128 / taken.height as i128) as i64,
-                };
-                self.low[step.site] += given - given_so_far;
-                given_so_far = given;
-            }
+        let mut rest = self.low.as_mut_slice();
+        let mut parts = Vec::with_capacity(self.by_bus.len());
+        for (bus, (taken, allocation)) in self.by_bus.iter().zip(allocations).enumerate() {
+            let sites = book.sites_at(bus);
+            let (low, after) = std::mem::take(&mut rest).split_at_mut(sites.len());
+            rest = after;
+            parts.push((taken, allocation.0 - taken.low, sites.start, low));
         }
-        self.low.into_iter().map(Milliwatt).collect()
+        each(book, parts, |(taken, served, first, low)| share(taken, served, first, low));
+        self.low
     }
 }
 
-fn look_at(book: &Book, sites: Range<usize>, price: i64, lows: &mut [i64]) -> Taken {
+/// Adds to what each site of a bus takes just above the price its share of `served` at the price.
+/// `first` is the bus's first site.
+fn share(taken: &Taken, served: i64, first: usize, low: &mut [Milliwatt]) {
+    let (mut height_so_far, mut given_so_far) = (0i64, 0);
+    for step in taken.steps.iter().take_while(|_| served > 0) {
+        height_so_far += step.height;
+        let given = match served.checked_mul(height_so_far) {
+            Some(product) => product / taken.height,
+            None => (served as i128 * height_so_far as i128 / taken.height as i128) as i64,
+        };
+        low[step.site - first].0 += given - given_so_far;
+        given_so_far = given;
+    }
+}
+
+fn look_at(book: &Book, sites: Range<usize>, price: i64, lows: &mut [Milliwatt]) -> Taken {
     let mut taken = Taken::default();
     for (site, low) in sites.zip(lows) {
         let (power, height) = book.step_at(site, price);
-        *low = power;
+        *low = Milliwatt(power);
         taken.low += power;
         if height > 0 {
             taken.height += height;

@@ -174,7 +174,7 @@ fn gap(problem: &GridProblem, shifts: &[f64], solution: &GridSolution, flow: &Ra
         gap.above_max_pu = gap.above_max_pu.max(voltage - band.max_square_pu.max(0.0).sqrt());
         let model = &solution.flows[place];
         let loss_kw = match problem.network.losses {
-            Losses::Carried => model.loss_kw,
+            Losses::Carried | Losses::Relaxed => model.loss_kw,
             Losses::Neglected => {
                 let apparent_square = model.power_kw.powi(2) + model.reactive_kvar.powi(2);
                 problem.network.branches[place].resistance_pu_per_kva * apparent_square

@@ -14,7 +14,7 @@
 mod figures;
 
 use super::certificate::GridClearing;
-use super::problem::{GridProblem, Losses, Network, Objective};
+use super::problem::{GridProblem, Network, Objective};
 use super::solution::GridSolution;
 use crate::dlmp::{BusDlmp, Dlmp};
 use crate::units::PicoEurPerWh;
@@ -155,8 +155,8 @@ fn worth(figures: &Figures<'_>) -> Vec<Worth> {
         let saved = line.current_square * line.priced_impedance(figures, place) * line.inverse_square;
         let below = worth[place];
         let parent = &mut worth[figures.network.parent[place]];
-        parent.voltage += line.ratio_square * line.voltage_by_voltage() * below.voltage;
-        parent.loss += line.ratio_square * (line.voltage_by_voltage() * below.loss + saved);
+        parent.voltage += line.voltage_by_voltage() * below.voltage;
+        parent.loss += line.voltage_by_voltage() * below.loss + saved;
     }
     worth
 }
@@ -186,6 +186,26 @@ fn added(figures: &Figures<'_>, place: usize, worth: Worth) -> PlaceParts {
     }
 }
 
+/// Part of a line's apparent power by which its losses may miss those of its current and count as
+/// them.
+const EXACT: f64 = 1e-5;
+
+/// What a line loses more than its current makes it, in kW or kvar, whichever is more; 0 where that is
+/// next to nothing.
+pub fn excess_loss_kva(network: &Network, solution: &GridSolution, place: usize) -> f64 {
+    let (branch, flow) = (&network.branches[place], &solution.flows[place]);
+    let apparent_square = flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar;
+    let current = apparent_square / solution.voltage_square_pu[network.parent[place]];
+    let over = (flow.loss_kw - branch.resistance_pu_per_kva * current).abs();
+    let over = over.max((flow.loss_kvar - branch.reactance_pu_per_kva * current).abs());
+    let counts = network.losses.carries() && over > EXACT * apparent_square.sqrt().max(100.0);
+    if counts {
+        over
+    } else {
+        0.0
+    }
+}
+
 /// A line at the flow found. Where losses are neglected its current counts as none.
 struct Line {
     resistance: f64,
@@ -193,7 +213,8 @@ struct Line {
     ratio_square: f64,
     power_kw: f64,
     reactive_kvar: f64,
-    /// One over the squared voltage behind the transformer's ratio, or 0 where losses are neglected.
+    /// One over the squared voltage at the sending end; 0 where losses are neglected, or more than the
+    /// current makes, so that they don't follow from the flow.
     inverse_square: f64,
     current_square: f64,
 }
@@ -203,13 +224,10 @@ impl Line {
         let network = figures.network;
         let branch = &network.branches[place];
         let (power_kw, reactive_kvar) = figures.flows[place];
-        let parent_square = figures.voltage_square_pu[network.parent[place]];
-        let sending_square = branch.ratio_square * parent_square;
-        let inverse_square = match network.losses {
-            Losses::Carried => 1.0 / sending_square,
-            Losses::Neglected => 0.0,
-        };
+        let sending_square = figures.voltage_square_pu[network.parent[place]];
         let apparent_square = power_kw * power_kw + reactive_kvar * reactive_kvar;
+        let follows = network.losses.carries() && !figures.loose[place];
+        let inverse_square = if follows { 1.0 / sending_square } else { 0.0 };
         Self {
             resistance: branch.resistance_pu_per_kva,
             reactance: branch.reactance_pu_per_kva,
@@ -230,10 +248,10 @@ impl Line {
         self.resistance * figures.prices[place] + self.reactance * figures.reactive_prices[place]
     }
 
-    /// How the child's squared voltage answers to that behind the ratio: 1, less what the current that
-    /// a higher voltage saves would have lifted.
+    /// How the child's squared voltage answers to its parent's: by the ratio, less what the current
+    /// that a higher voltage saves would have lifted.
     fn voltage_by_voltage(&self) -> f64 {
-        1.0 - self.impedance_square() * self.current_square * self.inverse_square
+        self.ratio_square - self.impedance_square() * self.current_square * self.inverse_square
     }
 }
 

@@ -69,6 +69,16 @@ pub enum Losses {
     /// Branch flow: a line takes `r l` and `x l` of what flows in, with `l V = P^2 + Q^2` at its
     /// sending end (Farivar and Low, 2013).
     Carried,
+    /// The same relaxed to `l V >= P^2 + Q^2`: a line may lose more than its current makes it, which
+    /// no real line does. Where that is worth nothing, both are one problem.
+    Relaxed,
+}
+
+impl Losses {
+    /// Whether losses are in the balance.
+    pub fn carries(self) -> bool {
+        self != Self::Neglected
+    }
 }
 
 /// What one party, or several alike, takes at a bus.

@@ -5,14 +5,17 @@
 //! Flows and the import are summed up again from what was given, to the milliwatt. A multiplier is
 //! dropped where its limit does not bind: an interior-point method leaves a trace of each.
 
-use super::certificate::{self, congestion_may_stand, kvar, kw, reactive_range, voltages, Expected};
+mod flows;
+
+use super::certificate::{self, congestion_may_stand, kvar, kw, reactive_range, state, Expected, State};
 use super::certificate::{Answer, CertificateError, GridClearing, LineFlow, Multipliers, PartyDemand};
 use super::certificate::{Terms, Tolerances};
-use super::problem::{GridProblem, Losses, Network, Supply};
+use super::problem::{GridProblem, Network, Supply};
 use super::solution::{GridSolution, OfferAward};
 use crate::curve::{Breakpoint, CurveError};
 use crate::supply::SupplyCurve;
 use crate::units::{Millivar, Milliwatt, NanoEurPerHourPu, PicoEurPerWh};
+use flows::flows;
 use thiserror::Error;
 
 /// A clearing in integers with all that its certificate rests on.
@@ -110,21 +113,22 @@ pub fn publish(
         taken[party.place].power += party.allocation;
         taken[party.place].reactive += party.reactive_allocation;
     }
-    let import = flows(&problem.network, solution, &taken, &tolerances, &mut clearing.flows)?;
+    let (import, lost) = flows(&problem.network, solution, &taken, &tolerances, &mut clearing.flows)?;
     (clearing.import, clearing.import_reactive) = (import.power, import.reactive);
-    clearing.multipliers = multipliers(&problem.network, solution, &clearing.flows, &tolerances)?;
+    let state = state(&problem.network, &clearing.flows, &lost, &tolerances);
+    clearing.multipliers =
+        multipliers(&problem.network, solution, (&clearing.flows, &state.squares), &tolerances)?;
     let supply = published_supply(&problem.supply)?;
     let (network, objective) = (&problem.network, &problem.objective);
-    explain(&Terms { network, supply: &supply, objective, tolerances }, &mut clearing)?;
+    explain(&Terms { network, supply: &supply, objective, tolerances }, &state, &mut clearing)?;
     Ok(Published { clearing, parties, supply })
 }
 
 /// Lets the limit of real power explain what is left of a price's step where that limit binds. Its
 /// multiplier appears nowhere else, so that it takes up what rounding and the solver leave.
-fn explain(terms: &Terms<'_>, clearing: &mut GridClearing) -> Result<(), RoundingError> {
-    let squares = voltages(terms.network, &clearing.flows);
+fn explain(terms: &Terms<'_>, state: &State, clearing: &mut GridClearing) -> Result<(), RoundingError> {
     let mut congestion: Vec<PicoEurPerWh> = clearing.multipliers.iter().map(|m| m.congestion).collect();
-    certificate::walk(terms, clearing, &squares, |place, expected| {
+    certificate::walk(terms, clearing, state, |place, expected| {
         let left = (clearing.prices[place].eur_per_mwh() - expected.price) * 1e6;
         let worth = congestion[place].0.saturating_add(left.round() as i64);
         let branch = &terms.network.branches[place];
@@ -243,99 +247,12 @@ fn keep_ready(party: &mut PartyDemand, award: &OfferAward, tolerances: &Toleranc
     Some(())
 }
 
-/// Most times losses are computed again from the flows that follow from them.
-const LOSS_PASSES: usize = 60;
-
-/// Sums up flows from what is taken at each place. Gives what flows into the root.
-fn flows(
-    network: &Network,
-    solution: &GridSolution,
-    taken: &[LineFlow],
-    tolerances: &Tolerances,
-    flows: &mut [LineFlow],
-) -> Result<LineFlow, RoundingError> {
-    if network.losses == Losses::Neglected {
-        return sum_up(network, taken, None, flows);
-    }
-    check_losses(network, solution, tolerances)?;
-    let mut lost: Vec<(f64, f64)> = solution.flows.iter().map(|f| (f.loss_kw, f.loss_kvar)).collect();
-    let mut import = sum_up(network, taken, Some(&lost), flows)?;
-    for _ in 0..LOSS_PASSES {
-        let squares = voltages(network, flows);
-        let mut moved = 0.0f64;
-        for place in 1..flows.len() {
-            let (p, q) = (kw(flows[place].power), kvar(flows[place].reactive));
-            let current = (p * p + q * q) / squares[network.parent[place]];
-            let branch = &network.branches[place];
-            let now = (branch.resistance_pu_per_kva * current, branch.reactance_pu_per_kva * current);
-            moved = moved.max((now.0 - lost[place].0).abs()).max((now.1 - lost[place].1).abs());
-            lost[place] = now;
-        }
-        import = sum_up(network, taken, Some(&lost), flows)?;
-        // Half a milliwatt: no figure would be rounded otherwise.
-        if moved < 5e-7 {
-            break;
-        }
-    }
-    Ok(import)
-}
-
-/// A solver relaxes what a line loses to at least what its current makes.
-fn check_losses(
-    network: &Network,
-    solution: &GridSolution,
-    tolerances: &Tolerances,
-) -> Result<(), RoundingError> {
-    for (place, flow) in solution.flows.iter().enumerate().skip(1) {
-        let sent = solution.voltage_square_pu[network.parent[place]];
-        let current = (flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar) / sent;
-        let branch = &network.branches[place];
-        let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
-        let size = flow.power_kw.abs().max(flow.reactive_kvar.abs());
-        let over = (flow.loss_kw - r * current).abs().max((flow.loss_kvar - x * current).abs());
-        if over > 10.0 * tolerances.power_kw(size) {
-            let milliwatt = |kw: f64| {
-                let out = RoundingError::OutOfBounds { what: "the loss of the line to place", index: place };
-                Milliwatt::from_kw(kw).ok_or(out)
-            };
-            let (claimed, made) = (milliwatt(flow.loss_kw)?, milliwatt(r * current)?);
-            return Err(RoundingError::LossesWelcome { place, claimed, made });
-        }
-    }
-    Ok(())
-}
-
-fn sum_up(
-    network: &Network,
-    taken: &[LineFlow],
-    lost: Option<&[(f64, f64)]>,
-    flows: &mut [LineFlow],
-) -> Result<LineFlow, RoundingError> {
-    flows.copy_from_slice(taken);
-    for place in (1..flows.len()).rev() {
-        let out = || RoundingError::OutOfBounds { what: "the flow into place", index: place };
-        let mut flow = flows[place];
-        if let Some((power, reactive)) = lost.map(|lost| lost[place]) {
-            let power = Milliwatt::from_kw(power).ok_or_else(out)?;
-            let reactive = Millivar::from_kvar(reactive).ok_or_else(out)?;
-            flow.power = flow.power.checked_add(power).ok_or_else(out)?;
-            flow.reactive = flow.reactive.checked_add(reactive).ok_or_else(out)?;
-        }
-        flows[place] = flow;
-        let parent = &mut flows[network.parent[place]];
-        parent.power = parent.power.checked_add(flow.power).ok_or_else(out)?;
-        parent.reactive = parent.reactive.checked_add(flow.reactive).ok_or_else(out)?;
-    }
-    Ok(std::mem::take(&mut flows[0]))
-}
-
 fn multipliers(
     network: &Network,
     solution: &GridSolution,
-    flows: &[LineFlow],
+    (flows, squares): (&[LineFlow], &[f64]),
     tolerances: &Tolerances,
 ) -> Result<Vec<Multipliers>, RoundingError> {
-    let squares = voltages(network, flows);
     let mut multipliers = vec![Multipliers::default(); flows.len()];
     for (place, flow) in flows.iter().enumerate().skip(1) {
         let (branch, duals) = (&network.branches[place], &solution.duals[place]);

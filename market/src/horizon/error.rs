@@ -39,16 +39,6 @@ pub enum HorizonError {
     /// Losses in the balance, which this clearing does not know.
     #[error("losses in the balance are not cleared over several intervals")]
     LossesCarried,
-    /// An apparent-power limit that would bind, which this clearing does not know.
-    #[error("interval {interval}: the line to place {place} would carry {apparent_kva} kVA, more than its most; an apparent-power limit that binds is not cleared over several intervals")]
-    ApparentLimit {
-        /// Place the line feeds.
-        place: usize,
-        /// When.
-        interval: usize,
-        /// What it would carry.
-        apparent_kva: f64,
-    },
     /// No dispatch keeps every limit.
     #[error("infeasible: {0}")]
     Infeasible(#[from] Unmet),
@@ -80,6 +70,18 @@ pub enum Unmet {
         interval: usize,
         /// By how much.
         excess_kw: f64,
+    },
+    /// More apparent power flows than a line's most.
+    #[error(
+        "interval {interval}: the line to place {place} would carry {excess_kva} kVA more than its most"
+    )]
+    Apparent {
+        /// Place the line feeds.
+        place: usize,
+        /// When.
+        interval: usize,
+        /// By how much.
+        excess_kva: f64,
     },
     /// A voltage below its least.
     #[error("interval {interval}: the squared voltage of place {place} would be {excess_square_pu} p.u. below its least")]

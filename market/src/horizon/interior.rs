@@ -120,6 +120,7 @@ pub fn solve(model: &mut Model) -> Result<(), Stalled> {
     let mut best: Option<(Distance, Point)> = None;
     let mut since = 0;
     for steps in 0..MAX_STEPS {
+        model.turn();
         let distance = Distance::of(model);
         if distance.gap < GAP_TO_JOIN && join(model, &distance) {
             (best, since) = (None, 0);
@@ -148,6 +149,7 @@ fn join(model: &mut Model, distance: &Distance) -> bool {
     let joined = model.join(EXCESS, product) > 0;
     if joined {
         model.boxes.recentre(product);
+        model.turn();
     }
     joined
 }
@@ -193,6 +195,7 @@ impl Point {
         for (order, value) in model.deferrables.iter_mut().zip(self.deferrable_values) {
             order.value = value;
         }
+        model.turn();
     }
 }
 

@@ -1,10 +1,10 @@
-//! The feeder's limits as linear functions of what is taken at each place, and which of them a dispatch
-//! passes. LinDistFlow (Baran and Wu, 1989): flows are sums of what is taken below, and
+//! The feeder's limits as functions of what is taken at each place, and which of them a dispatch passes.
+//! All are linear but that of apparent power, which is a circle of real and reactive flow. LinDistFlow (Baran and Wu, 1989): flows are sums of what is taken below, and
 //! `V_child = ratio V_parent - 2 (r P + x Q)`.
 //!
 //! One interval at a time; which interval, and what it costs to keep a limit, is not known here.
 
-use crate::grid::problem::Network;
+use crate::grid::problem::{Branch, Network};
 use crate::grid::solution::BranchFlow;
 
 /// A limit of a place or of the line that feeds it.
@@ -21,14 +21,29 @@ pub enum LimitKind {
     PowerMin,
     VoltageMin,
     VoltageMax,
+    Apparent,
 }
 
 impl LimitKind {
-    pub const ALL: [Self; 4] = [Self::PowerMax, Self::PowerMin, Self::VoltageMin, Self::VoltageMax];
+    pub const ALL: [Self; 5] =
+        [Self::PowerMax, Self::PowerMin, Self::VoltageMin, Self::VoltageMax, Self::Apparent];
+}
+
+/// Most apparent power of a line that may carry none: far below every tolerance, and a circle still.
+const APPARENT_LEAST_KVA: f64 = 1e-4;
+
+/// A line's most apparent power as it is cleared and checked.
+pub fn apparent_max_kva(branch: &Branch) -> f64 {
+    if branch.apparent_max_kva > APPARENT_LEAST_KVA {
+        branch.apparent_max_kva
+    } else {
+        APPARENT_LEAST_KVA
+    }
 }
 
 /// A limit written out: the sum over places of `real` times kW and `reactive` times kvar taken there is
-/// at most `bound`. Divided by `unit` so that the largest coefficient is 1 and `bound` a power.
+/// at most `bound`. Divided by `unit` so that the largest coefficient is 1 and `bound` a power. For
+/// apparent power the two sums are the flow's parts, and `bound` their circle's radius.
 #[derive(Clone, Debug)]
 pub struct LimitRow {
     pub real: Vec<f64>,
@@ -71,6 +86,7 @@ fn bound(network: &Network, Limit { place, kind }: Limit) -> f64 {
         LimitKind::PowerMin => network.branches[place].power_min_kw,
         LimitKind::VoltageMin => network.bands[place].min_square_pu,
         LimitKind::VoltageMax => network.bands[place].max_square_pu,
+        LimitKind::Apparent => apparent_max_kva(&network.branches[place]),
     }
 }
 
@@ -83,6 +99,10 @@ impl State {
             LimitKind::PowerMin => bound - self.flows[limit.place].power_kw,
             LimitKind::VoltageMin => bound - self.voltage_square_pu[limit.place],
             LimitKind::VoltageMax => self.voltage_square_pu[limit.place] - bound,
+            LimitKind::Apparent => {
+                let BranchFlow { power_kw, reactive_kvar, .. } = self.flows[limit.place];
+                power_kw.hypot(reactive_kvar) - bound
+            }
         }
     }
 }
@@ -101,6 +121,7 @@ pub fn row(network: &Network, limit: Limit) -> LimitRow {
     let mut bound = bound(network, limit);
     match limit.kind {
         LimitKind::PowerMax => real[limit.place] = 1.0,
+        LimitKind::Apparent => (real[limit.place], reactive[limit.place]) = (1.0, 1.0),
         LimitKind::PowerMin => {
             real[limit.place] = -1.0;
             bound = -bound;
@@ -131,7 +152,7 @@ pub fn row(network: &Network, limit: Limit) -> LimitRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::problem::{Branch, Losses, VoltageBand};
+    use crate::grid::problem::{Losses, VoltageBand};
 
     fn network() -> Network {
         let branch = |r: f64, ratio_square| Branch {

@@ -18,6 +18,7 @@ mod newton;
 mod outcome;
 mod prices;
 pub mod problem;
+mod row;
 mod rows;
 mod storage;
 mod validate;
@@ -42,28 +43,9 @@ pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> 
     validate::validate(problem)?;
     let mut model = Model::new(problem, Purpose::Optimum);
     match interior::solve(&mut model) {
-        Ok(()) => {
-            let clearing = outcome::clearing(&model);
-            within_apparent_limits(problem, &clearing)?;
-            Ok(clearing)
-        }
+        Ok(()) => Ok(outcome::clearing(&model)),
         Err(stalled) => Err(unmet(problem).map_or(HorizonError::Stalled(stalled), HorizonError::Infeasible)),
     }
-}
-
-/// Whether the limits of apparent power, which were left out, are kept: then leaving them out changed
-/// nothing.
-fn within_apparent_limits(problem: &HorizonProblem, clearing: &HorizonClearing) -> Result<(), HorizonError> {
-    for (interval, solution) in clearing.intervals.iter().enumerate() {
-        let lines = solution.flows.iter().zip(&problem.network.branches).enumerate().skip(1);
-        for (place, (flow, branch)) in lines {
-            let apparent_kva = flow.power_kw.hypot(flow.reactive_kvar);
-            if apparent_kva > branch.apparent_max_kva {
-                return Err(HorizonError::ApparentLimit { place, interval, apparent_kva });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The limit that can't be met, if there is one: found by passing as little of them as possible.
@@ -95,6 +77,12 @@ fn unmet(problem: &HorizonProblem) -> Option<Unmet> {
             LimitKind::PowerMin => Unmet::PowerMin { place, interval, excess_kw },
             LimitKind::VoltageMin => Unmet::VoltageMin { place, interval, excess_square_pu },
             LimitKind::VoltageMax => Unmet::VoltageMax { place, interval, excess_square_pu },
+            LimitKind::Apparent => {
+                // What is found is `(s^2 - most^2) / 2 most`.
+                let most = limits::apparent_max_kva(&problem.network.branches[place]);
+                let excess_kva = (most * (most + 2.0 * excess_kw)).sqrt() - most;
+                Unmet::Apparent { place, interval, excess_kva }
+            }
         };
         consider(excess, unmet);
     }

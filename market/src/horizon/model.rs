@@ -49,6 +49,9 @@ pub struct Link {
 pub struct Equation {
     pub interval: usize,
     pub pattern: usize,
+    /// How much of the pattern's real and reactive sums counts: all, or, where the limit is a circle, its
+    /// slope at the present point.
+    pub along: [f64; 2],
     /// What fills the sum up to its bound; a balance has none.
     pub slack: Option<usize>,
     /// What the sum may pass its bound by, where excess is sought.
@@ -132,8 +135,14 @@ impl<'a> Model<'a> {
         let (intervals, places) = (problem.intervals(), problem.network.parent.len());
         let pattern =
             LimitRow { real: vec![1.0; places], reactive: vec![0.0; places], bound: 0.0, unit: 1.0 };
-        let balance =
-            |interval| Equation { interval, pattern: BALANCE, slack: None, excess: None, multiplier: 0.0 };
+        let balance = |interval| Equation {
+            interval,
+            pattern: BALANCE,
+            along: [1.0; 2],
+            slack: None,
+            excess: None,
+            multiplier: 0.0,
+        };
         let mut model = Self {
             problem,
             purpose,
@@ -307,12 +316,7 @@ impl<'a> Model<'a> {
     /// The left side of every equation for what is taken, with the slacks of a column of all variables.
     pub fn left_sides(&self, taken: &Taken, column: &[f64]) -> Vec<f64> {
         let left = |equation: &Equation| {
-            let pattern = &self.patterns[equation.pattern];
-            let mut sum = 0.0;
-            for place in 0..self.places() {
-                let at = self.at(place, equation.interval);
-                sum += pattern.real[place] * taken.real[at] + pattern.reactive[place] * taken.reactive[at];
-            }
+            let sum = self.row(equation).left(taken, self.intervals());
             let slack = equation.slack.map_or(0.0, |slack| column[slack]);
             sum + slack - equation.excess.map_or(0.0, |excess| column[excess])
         };
@@ -325,7 +329,16 @@ impl<'a> Model<'a> {
         taken.real.iter_mut().zip(&self.base.real).for_each(|(sum, base)| *sum += base);
         taken.reactive.iter_mut().zip(&self.base.reactive).for_each(|(sum, base)| *sum += base);
         let left = self.left_sides(&taken, &self.boxes.value);
-        let bound = |equation: &Equation| self.patterns[equation.pattern].bound / self.scale.power;
+        let bound = |equation: &Equation| {
+            let bound = self.patterns[equation.pattern].bound / self.scale.power;
+            let [p, q] = equation.along;
+            // `(P^2 + Q^2 - S^2) / 2 S` where the left side has `(P^2 + Q^2) / S`.
+            if self.is_circle(equation) {
+                bound * (p * p + q * q + 1.0) / 2.0
+            } else {
+                bound
+            }
+        };
         self.equations.iter().zip(left).map(|(equation, left)| bound(equation) - left).collect()
     }
 
@@ -333,12 +346,7 @@ impl<'a> Model<'a> {
     pub fn prices(&self, multipliers: &[f64]) -> Taken {
         let mut prices = Taken::nothing(self.base.real.len());
         for (equation, multiplier) in self.equations.iter().zip(multipliers) {
-            let pattern = &self.patterns[equation.pattern];
-            for place in 0..self.places() {
-                let at = self.at(place, equation.interval);
-                prices.real[at] += pattern.real[place] * multiplier;
-                prices.reactive[at] += pattern.reactive[place] * multiplier;
-            }
+            self.row(equation).add_prices(*multiplier, &mut prices, self.intervals());
         }
         prices
     }

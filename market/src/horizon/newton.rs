@@ -1,10 +1,11 @@
 //! One Newton step of the interior point. Every party's own variables are eliminated, so that what is
 //! left is a dense system in the multipliers of the equations: how what is taken answers prices, summed
-//! by place and seen through the equations' patterns.
+//! by place and seen through the equations' patterns; and in those of the circles' bends ([`super::row`]).
 
 use super::boxes::{Step, Target};
 use super::cholesky::{Factor, Symmetric};
 use super::model::{Model, Taken};
+use super::row::Row;
 use super::storage::{Given, Ladder};
 
 /// Rounds of refinement of the equations' multipliers against their residual.
@@ -19,6 +20,7 @@ pub struct Newton<'m, 'p> {
     shortfalls: Vec<f64>,
     storage_shortfalls: Vec<Vec<f64>>,
     deferrable_shortfalls: Vec<f64>,
+    bends: Vec<Row<'m>>,
     factor: Factor,
 }
 
@@ -44,7 +46,8 @@ impl<'m, 'p> Newton<'m, 'p> {
     pub fn new(model: &'m Model<'p>) -> Self {
         let mobility = model.boxes.mobility();
         let ladders: Vec<Ladder> = model.storages.iter().map(|storage| storage.ladder(&mobility)).collect();
-        let factor = system(model, &mobility, &ladders).factorise();
+        let bends = model.bends();
+        let factor = system(model, &mobility, &ladders, &bends).factorise();
         Self {
             model,
             gradient: model.gradient(),
@@ -53,6 +56,7 @@ impl<'m, 'p> Newton<'m, 'p> {
             deferrable_shortfalls: model.deferrables.iter().map(|d| d.shortfall(&model.boxes)).collect(),
             mobility,
             ladders,
+            bends,
             factor,
         }
     }
@@ -61,15 +65,14 @@ impl<'m, 'p> Newton<'m, 'p> {
     pub fn direction(&self, target: &Target) -> Direction {
         let model = self.model;
         let pull = model.boxes.pull(&self.gradient, target);
-        let mut multipliers = vec![0.0; model.equations.len()];
+        let mut multipliers = vec![0.0; model.equations.len() + self.bends.len()];
         let mut moved = self.answer(&multipliers, &pull);
         for _ in 0..=REFINEMENTS {
-            let left = model.left_sides(&model.taken(&moved.0), &moved.0);
-            let over: Vec<f64> = left.iter().zip(&self.shortfalls).map(|(left, lack)| left - lack).collect();
-            let change = self.factor.solve(&over);
+            let change = self.factor.solve(&self.over(&multipliers, &moved.0));
             multipliers.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
             moved = self.answer(&multipliers, &pull);
         }
+        multipliers.truncate(model.equations.len());
         let (value, storage_values, deferrable_values) = moved;
         Direction {
             boxes: model.boxes.complete(value, target),
@@ -79,10 +82,23 @@ impl<'m, 'p> Newton<'m, 'p> {
         }
     }
 
+    /// By how much a step passes what every equation lacks, and every bend what its multiplier says.
+    fn over(&self, multipliers: &[f64], step: &[f64]) -> Vec<f64> {
+        let model = self.model;
+        let taken = model.taken(step);
+        let equations = model.left_sides(&taken, step).into_iter().zip(&self.shortfalls);
+        let bent = self.bends.iter().zip(&multipliers[model.equations.len()..]);
+        let bends = bent.map(|(row, multiplier)| row.left(&taken, model.intervals()) - multiplier);
+        equations.map(|(left, lack)| left - lack).chain(bends).collect()
+    }
+
     /// What every variable does when the equations' multipliers move.
     fn answer(&self, multipliers: &[f64], pull: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>, Vec<f64>) {
         let (model, intervals) = (self.model, self.model.intervals());
-        let prices = model.prices(multipliers);
+        let mut prices = model.prices(multipliers);
+        for (row, multiplier) in self.bends.iter().zip(&multipliers[model.equations.len()..]) {
+            row.add_prices(*multiplier, &mut prices, intervals);
+        }
         let here = |place: usize| &prices.real[place * intervals..(place + 1) * intervals];
         let mut step = vec![0.0; pull.len()];
         for (i, link) in model.links.iter().enumerate() {
@@ -113,56 +129,63 @@ impl<'m, 'p> Newton<'m, 'p> {
     }
 }
 
-/// The matrix of the system in the equations' multipliers.
-fn system(model: &Model, mobility: &[f64], ladders: &[Ladder]) -> Symmetric {
+/// The matrix of the system in the equations' multipliers and the bends'.
+fn system(model: &Model, mobility: &[f64], ladders: &[Ladder], bends: &[Row]) -> Symmetric {
     let response = Response::new(model, mobility, ladders);
-    let mut system = Symmetric::zero(model.equations.len());
-    add_within_intervals(model, &response, &mut system);
+    let rows: Vec<Row> =
+        model.equations.iter().map(|equation| model.row(equation)).chain(bends.iter().copied()).collect();
+    let mut system = Symmetric::zero(rows.len());
+    add_within_intervals(model, &rows, &response, &mut system);
     for (place, square) in &response.tied {
-        add_between_intervals(model, *place, square, &mut system);
+        add_between_intervals(model.intervals(), &rows, (*place, square), &mut system);
     }
     for (i, equation) in model.equations.iter().enumerate() {
         for slack in [equation.slack, equation.excess].into_iter().flatten() {
             system.row_mut(i)[i] += mobility[slack];
         }
     }
+    (model.equations.len()..rows.len()).for_each(|i| system.row_mut(i)[i] += 1.0);
     system
 }
 
-fn add_within_intervals(model: &Model, response: &Response, system: &mut Symmetric) {
+fn add_within_intervals(model: &Model, rows: &[Row], response: &Response, system: &mut Symmetric) {
     let mut by_interval = vec![Vec::new(); model.intervals()];
-    for (i, equation) in model.equations.iter().enumerate() {
-        by_interval[equation.interval].push((i, &model.patterns[equation.pattern]));
+    for (i, row) in rows.iter().enumerate() {
+        by_interval[row.interval].push((i, row));
     }
-    for (interval, equations) in by_interval.iter().enumerate() {
-        for (k, (i, own)) in equations.iter().enumerate() {
-            let row = system.row_mut(*i);
-            for (j, other) in &equations[..=k] {
+    for (interval, rows) in by_interval.iter().enumerate() {
+        for (k, (i, own)) in rows.iter().enumerate() {
+            let of_system = system.row_mut(*i);
+            for (j, other) in &rows[..=k] {
                 let mut sum = 0.0;
                 for place in 0..model.places() {
                     let at = model.at(place, interval);
-                    let (p, q) = (own.real[place], own.reactive[place]);
-                    sum += other.real[place] * (p * response.real[at] + q * response.mixed[at])
-                        + other.reactive[place] * (p * response.mixed[at] + q * response.reactive[at]);
+                    let (p, q) = (own.real(place), own.reactive(place));
+                    sum += other.real(place) * (p * response.real[at] + q * response.mixed[at])
+                        + other.reactive(place) * (p * response.mixed[at] + q * response.reactive[at]);
                 }
-                row[*j] += sum;
+                of_system[*j] += sum;
             }
         }
     }
 }
 
-fn add_between_intervals(model: &Model, place: usize, square: &[f64], system: &mut Symmetric) {
-    let seen = |(i, equation): (usize, &super::model::Equation)| {
-        let weight = model.patterns[equation.pattern].real[place];
-        (weight != 0.0).then_some((i, equation.interval, weight))
+fn add_between_intervals(
+    intervals: usize,
+    rows: &[Row],
+    (place, square): (usize, &[f64]),
+    system: &mut Symmetric,
+) {
+    let seen = |(i, row): (usize, &Row)| {
+        let weight = row.real(place);
+        (weight != 0.0).then_some((i, row.interval, weight))
     };
-    let seen: Vec<(usize, usize, f64)> = model.equations.iter().enumerate().filter_map(seen).collect();
-    let intervals = model.intervals();
+    let seen: Vec<(usize, usize, f64)> = rows.iter().enumerate().filter_map(seen).collect();
     for (k, (i, interval, weight)) in seen.iter().enumerate() {
         let answers = &square[interval * intervals..(interval + 1) * intervals];
-        let row = system.row_mut(*i);
+        let of_system = system.row_mut(*i);
         for (j, other, other_weight) in &seen[..=k] {
-            row[*j] += weight * other_weight * answers[*other];
+            of_system[*j] += weight * other_weight * answers[*other];
         }
     }
 }

@@ -23,10 +23,15 @@ pub fn clearing(model: &Model) -> HorizonClearing {
     let problem = model.problem;
     let offers: Vec<Vec<OfferAward>> = (0..problem.offers.len()).map(|offer| awards(model, offer)).collect();
     let duals = place_duals(model);
+    let at_point = model.taken(&model.boxes.value);
     let prices: Vec<PlacePrices> = duals
         .iter()
         .zip(&model.equations)
-        .map(|(duals, balance)| prices(&problem.network, balance.multiplier * model.scale.price, duals))
+        .enumerate()
+        .map(|(interval, (duals, balance))| {
+            let flows = model.state(&at_point, interval).flows;
+            prices(&problem.network, balance.multiplier * model.scale.price, duals, &flows)
+        })
         .collect();
     let at = |place: usize| -> Vec<f64> { prices.iter().map(|prices| prices.real[place]).collect() };
     let storages = problem.storages.iter().zip(&model.storages);
@@ -92,6 +97,7 @@ fn place_duals(model: &Model) -> Vec<Vec<PlaceDuals>> {
             LimitKind::PowerMin => at.power_min = multiplier,
             LimitKind::VoltageMin => at.voltage_min = multiplier,
             LimitKind::VoltageMax => at.voltage_max = multiplier,
+            LimitKind::Apparent => at.apparent = multiplier,
         }
     }
     duals

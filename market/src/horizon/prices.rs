@@ -1,7 +1,8 @@
 //! Prices at every place from the root's and the limits' multipliers, in one pass up and one down.
 
+use super::limits::apparent_max_kva;
 use crate::grid::problem::Network;
-use crate::grid::solution::PlaceDuals;
+use crate::grid::solution::{BranchFlow, PlaceDuals};
 
 /// Prices of real and reactive power by place.
 pub struct PlacePrices {
@@ -10,9 +11,10 @@ pub struct PlacePrices {
 }
 
 /// `beta` of a line, the worth of its child's squared voltage, is the multipliers of the voltages below
-/// it; a place costs what its parent does, and the multipliers of the line between, and `2 r beta`. The
-/// reactive price is that of voltage alone, by `2 x beta`; at the root it is nothing.
-pub fn prices(network: &Network, root_price: f64, duals: &[PlaceDuals]) -> PlacePrices {
+/// it; a place costs what its parent does, and the multipliers of the line between, and `2 r beta`; and
+/// likewise its reactive power, by `2 x beta` from nothing at the root. The multiplier of apparent power
+/// is a price along the flow, by its part of the limit.
+pub fn prices(network: &Network, root_price: f64, duals: &[PlaceDuals], flows: &[BranchFlow]) -> PlacePrices {
     let places = network.parent.len();
     let mut beta: Vec<f64> = duals.iter().map(|dual| dual.voltage_min - dual.voltage_max).collect();
     for place in (1..places).rev() {
@@ -23,9 +25,12 @@ pub fn prices(network: &Network, root_price: f64, duals: &[PlaceDuals]) -> Place
     for place in 1..places {
         let (branch, above) = (&network.branches[place], network.parent[place]);
         let congestion = duals[place].power_max - duals[place].power_min;
+        let along = duals[place].apparent / apparent_max_kva(branch);
+        let (power, reactive) = (along * flows[place].power_kw, along * flows[place].reactive_kvar);
         prices.real[place] =
-            prices.real[above] + congestion + 2.0 * branch.resistance_pu_per_kva * beta[place];
-        prices.reactive[place] = prices.reactive[above] + 2.0 * branch.reactance_pu_per_kva * beta[place];
+            prices.real[above] + congestion + power + 2.0 * branch.resistance_pu_per_kva * beta[place];
+        prices.reactive[place] =
+            prices.reactive[above] + reactive + 2.0 * branch.reactance_pu_per_kva * beta[place];
     }
     prices
 }

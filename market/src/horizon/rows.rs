@@ -73,7 +73,8 @@ impl Model<'_> {
         };
         let slack = self.boxes.push(unlimited, (0.0, 0.0), slack, product);
         let multiplier = self.boxes.low[slack];
-        self.equations.push(Equation { interval, pattern, slack: Some(slack), excess, multiplier });
+        let along = [1.0; 2];
+        self.equations.push(Equation { interval, pattern, along, slack: Some(slack), excess, multiplier });
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::error::{HorizonError, Unmet};
 use super::problem::{DeferrableOrder, HorizonProblem, OfferCurve, ProfiledOffer, StorageOrder};
-use crate::grid::problem::{Branch, Losses, Network, Piece, Reactive, VoltageBand};
+use crate::grid::problem::{Branch, Network, Piece, Reactive, VoltageBand};
 
 /// Most intervals: four days of quarter hours, or a day and a third of 5-minute ones.
 pub const MAX_INTERVALS: usize = 384;
@@ -91,7 +91,7 @@ pub fn validate(problem: &HorizonProblem) -> Result<(), HorizonError> {
 }
 
 fn network(network: &Network) -> Result<(), HorizonError> {
-    if network.losses == Losses::Carried {
+    if network.losses.carries() {
         return Err(HorizonError::LossesCarried);
     }
     let places = network.parent.len();

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::entry::Entry;
 use market::grid::certificate::GridClearing;
+use market::units::MicrogramPerWh;
 use thiserror::Error;
 
 /// Longest text in a message, in characters.
@@ -41,6 +42,10 @@ pub(super) fn at_most(what: &'static str, count: usize, most: usize) -> Result<(
         return Err(BoundsError { what, count, most });
     }
     Ok(())
+}
+
+pub(super) fn emission(of: MicrogramPerWh) -> Result<(), BoundsError> {
+    at_most("micrograms emitted by a watt-hour", usize::try_from(of.0).unwrap_or(usize::MAX), MAX_EMISSION)
 }
 
 fn text(what: &'static str, text: &str) -> Result<(), BoundsError> {
@@ -79,10 +84,7 @@ impl Body {
                 check_reactive(&demand.reactive)?;
                 demand.buses.iter().try_for_each(|(at, _)| text("characters of bus name", &at.bus))
             }
-            Body::Supply(supply) => {
-                let emission = usize::try_from(supply.emission.0).unwrap_or(usize::MAX);
-                at_most("micrograms emitted by a watt-hour", emission, MAX_EMISSION)
-            }
+            Body::Supply(supply) => emission(supply.emission),
             Body::Forecast(forecast) => at_most("prices", forecast.prices.len(), MAX_FORECAST),
             Body::QuantileForecast(forecast) => {
                 at_most("thousandths of persistence", forecast.persistence_permille.into(), 1_000)?;
@@ -93,7 +95,7 @@ impl Body {
             Body::Submit(entry) => check_entry(entry),
             Body::Firm(firm) => {
                 text("characters of bus name", &firm.bus.bus)?;
-                check_reactive(firm.reactive.as_deref().map(|told| &told.award))?;
+                check_reactive(firm.reactive.as_ref().map(|told| &told.award))?;
                 at_most("path steps", firm.path.steps.len(), MAX_PATH_STEPS)?;
                 at_most("path steps", firm.bid_path.siblings.len(), MAX_PATH_STEPS)
             }

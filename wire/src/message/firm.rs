@@ -21,12 +21,12 @@ pub struct Firm {
     pub bus: BusAward,
     /// What the bus's prices are made of, as it follows from the clearing decided; none where a part is
     /// beyond what the market counts in.
-    pub parts: Option<Box<BusDlmp>>,
+    pub parts: Option<BusDlmp>,
     /// What the site owes physically.
     pub allocation: Milliwatt,
     /// What it owes of reactive power, where it offered any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reactive: Option<Box<ReactiveFirm>>,
+    pub reactive: Option<ReactiveFirm>,
     /// From the site's leaf to the allocations' root.
     pub path: MerkleSumPath,
     /// From the same bid's hash to the root committed before the first question.

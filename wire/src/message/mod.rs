@@ -77,7 +77,7 @@ pub enum Body {
     /// Validator to all: a decided block with its vote certificate, in the ledger's encoding.
     Block(ByteBuf),
     /// Aggregator to a site: firm price, allocation, and the proofs of both.
-    Firm(Firm),
+    Firm(Box<Firm>),
     /// Site to its aggregator: setpoints written and read back.
     SetpointReport(SetpointReport),
     /// Site to its aggregator: one meter reading.

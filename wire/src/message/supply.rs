@@ -20,7 +20,7 @@ pub struct Supply {
     pub emission: MicrogramPerWh,
 }
 
-fn is_none(emission: &MicrogramPerWh) -> bool {
+pub(super) fn is_none(emission: &MicrogramPerWh) -> bool {
     *emission == MicrogramPerWh::ZERO
 }
 

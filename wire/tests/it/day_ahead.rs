@@ -8,7 +8,7 @@ use market::grid::certificate::Multipliers;
 use market::interval::{Interval, UnixSeconds};
 use market::share::Demand as Range;
 use market::supply::SupplyCurve;
-use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
+use market::units::{MicrogramPerWh, Millijoule, Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
 use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
 use wire::hash::Hash32;
@@ -178,7 +178,14 @@ pub fn messages() -> Vec<(Role, Body)> {
     vec![
         (Role::Site, Body::DayAheadBid(bid)),
         (Role::Aggregator, Body::DayAheadCommitted(committed)),
-        (Role::Tso, Body::DayAheadSupply(DayAheadSupply { session: SESSION, curves: vec![flat; 3] })),
+        (
+            Role::Tso,
+            Body::DayAheadSupply(DayAheadSupply {
+                session: SESSION,
+                curves: vec![flat; 3],
+                emission: MicrogramPerWh::ZERO,
+            }),
+        ),
         (Role::Dso, Body::DayAheadQuestion(session.question(5))),
         (Role::Aggregator, Body::DayAheadDemand(session.demand(5))),
         (Role::Dso, Body::DayAheadAward(award)),
@@ -205,7 +212,10 @@ fn the_largest_session_planned_for_fits_its_envelopes() {
         })
         .collect();
     let curves = vec![SupplyCurve::new(steps).unwrap(); 96];
-    let supply = sealed(Role::Tso, &Body::DayAheadSupply(DayAheadSupply { session: SESSION, curves }));
+    let supply = sealed(
+        Role::Tso,
+        &Body::DayAheadSupply(DayAheadSupply { session: SESSION, curves, emission: MicrogramPerWh::ZERO }),
+    );
     let entry = sealed(Role::Dso, &Body::Submit(Entry::DayAhead(session.entry(demand, supply))));
     // A block leaves 64 KiB of an envelope to its votes and as much to what else it holds, and the proof in a
     // firm message is little more than the entry.

@@ -158,12 +158,12 @@ fn after_the_decision() -> Vec<(Role, Body)> {
     let firm = Firm {
         interval: INTERVAL,
         bus: BusAward { bus: "b".into(), price: PicoEurPerWh(3), range: range(), allocation: Milliwatt(4) },
-        parts: Some(Box::new(BusDlmp {
+        parts: Some(BusDlmp {
             real: Dlmp { energy: PicoEurPerWh(5), loss: PicoEurPerWh(-2), ..Dlmp::default() },
             reactive: Some(Dlmp::default()),
-        })),
+        }),
         allocation: Milliwatt(-4),
-        reactive: Some(Box::new(ReactiveFirm { award: reactive_award(), allocation: Millivar(-1) })),
+        reactive: Some(ReactiveFirm { award: reactive_award(), allocation: Millivar(-1) }),
         path: MerkleSumPath { salt: HASH, steps: vec![step, PathStep { left: false, ..step }] },
         bid_path: BidPath { place: 1, count: 3, siblings: vec![HASH; 2] },
         finality: ByteBuf::from(vec![7; 70_000]),
@@ -172,7 +172,7 @@ fn after_the_decision() -> Vec<(Role, Body)> {
     let report = SetpointReport { interval: INTERVAL, commitment: None, confirmed: 2, faults: vec![fault] };
     let reading = MeterReading { interval: INTERVAL, energy: Millijoule(i64::MIN) };
     vec![
-        (Role::Aggregator, Body::Firm(firm)),
+        (Role::Aggregator, Body::Firm(Box::new(firm))),
         (Role::Site, Body::SetpointReport(report)),
         (Role::Site, Body::MeterReading(reading)),
     ]

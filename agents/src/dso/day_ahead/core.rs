@@ -17,10 +17,14 @@ use market::clearing::sampled::{Question, MAX_ROUNDS};
 use market::day_ahead::rounds::{SessionCleared, SessionError};
 use market::horizon::error::HorizonError;
 use market::interval::Interval;
+use market::supply::SupplyCurve;
+use market::units::MicroEurPerTonne;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
-use wire::message::day_ahead::{DayAheadCommitted, DayAheadDemand, DayAheadFinalDemand, DayAheadQuestion};
+use wire::message::day_ahead::{
+    DayAheadCommitted, DayAheadDemand, DayAheadFinalDemand, DayAheadQuestion, DayAheadSupply,
+};
 use wire::message::{Body, Verdict};
 use wire::party::PartyId;
 
@@ -95,9 +99,11 @@ impl DayAheadDesk {
         let known = self.aggregators.contains_key(sender);
         let answered = match &message.body {
             Body::DayAheadSupply(supply) if *sender == self.tso => {
-                let count = self.setting.intervals();
-                self.gathering(now, supply.session)
-                    .and_then(|session| session.supply(supply, &message.raw, count).map(|()| supply.session))
+                let (count, price) = (self.setting.intervals(), self.setting.carbon_price);
+                dearer(supply, price)
+                    .and_then(|curves| Ok((self.gathering(now, supply.session)?, curves)))
+                    .and_then(|(session, curves)| session.supply(curves, &message.raw, count))
+                    .map(|()| supply.session)
             }
             Body::DayAheadCommitted(committed) if known => {
                 self.on_commitment(now, sender, committed).map(|()| committed.session)
@@ -336,6 +342,12 @@ fn event(error: &SessionError) -> &'static str {
         SessionError::NotCleared { .. } | SessionError::Uncertified(_) => "day-ahead-too-many-rounds",
         _ => "day-ahead-unsolved",
     }
+}
+
+/// A supply's curves with what the carbon price adds to them.
+fn dearer(supply: &DayAheadSupply, price: MicroEurPerTonne) -> Result<Vec<SupplyCurve>, String> {
+    let beyond = |_| "with the carbon price its prices are beyond the market's".to_owned();
+    supply.curves.iter().map(|curve| curve.with_carbon(price, supply.emission).map_err(beyond)).collect()
 }
 
 fn fail(session: &mut Session, event: &'static str, why: String, now: Now) -> Effect<DsoAct> {

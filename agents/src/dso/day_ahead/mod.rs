@@ -16,7 +16,7 @@ use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
-use market::units::Milliwatt;
+use market::units::{MicroEurPerTonne, Milliwatt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ pub struct Setting {
     pub rules: DayAheadRules,
     /// The market's figures.
     pub parameters: MarketParameters,
+    /// What a tonne emitted for the import costs.
+    pub carbon_price: MicroEurPerTonne,
 }
 
 impl Setting {
@@ -45,7 +47,8 @@ impl Setting {
         let (Some(rules), Some(terms)) = (genesis.day_ahead, &grid.terms) else { return Ok(None) };
         let parameters = genesis.parameters;
         let terms = DayAheadTerms::new(terms, parameters.interval_s)?;
-        Ok(Some(Self { grid: grid.clone(), terms, rules, parameters }))
+        let carbon_price = genesis.grid.as_ref().and_then(|rules| rules.carbon_price).unwrap_or_default();
+        Ok(Some(Self { grid: grid.clone(), terms, rules, parameters, carbon_price }))
     }
 
     /// How many intervals a session has.

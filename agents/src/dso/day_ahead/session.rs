@@ -8,7 +8,7 @@ use market::interval::Interval;
 use market::supply::SupplyCurve;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::SignedEnvelope;
-use wire::message::day_ahead::{DayAheadCommitted, DayAheadQuestion, DayAheadSupply};
+use wire::message::day_ahead::{DayAheadCommitted, DayAheadQuestion};
 use wire::party::PartyId;
 
 /// One session.
@@ -138,25 +138,25 @@ impl Session {
         }
     }
 
-    /// Takes the supply for so many intervals; the first one stands.
+    /// Takes the supply's curves for so many intervals, the carbon price on top; the first ones stand.
     ///
     /// # Errors
     /// In words: too late, another one, or none for so many.
     pub fn supply(
         &mut self,
-        supply: &DayAheadSupply,
+        curves: Vec<SupplyCurve>,
         raw: &SignedEnvelope,
         intervals: usize,
     ) -> Result<(), String> {
         match &self.supply {
-            _ if supply.curves.len() != intervals => {
-                Err(format!("{} curves, and a session has {intervals} intervals", supply.curves.len()))
+            _ if curves.len() != intervals => {
+                Err(format!("{} curves, and a session has {intervals} intervals", curves.len()))
             }
-            Some((first, _)) if *first == supply.curves => Ok(()),
+            Some((first, _)) if *first == curves => Ok(()),
             Some(_) => Err("another supply was stated before".to_owned()),
             None if !self.stage.gathers() => Err(self.too_late()),
             None => {
-                self.supply = Some((supply.curves.clone(), raw.clone()));
+                self.supply = Some((curves, raw.clone()));
                 Ok(())
             }
         }

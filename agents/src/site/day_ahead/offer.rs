@@ -55,7 +55,7 @@ pub fn make_offer(
     for (place, (base, outlook)) in bases.iter().zip(&ahead.outlooks[ahead.lead..]).enumerate() {
         let base = base_load::curve(base, outlook.range)?;
         let devices = profiles.iter().filter_map(|curves| curves.get(place));
-        let total = clamp(&sum(std::iter::once(&base).chain(devices))?, -connection, connection)?;
+        let total = clamp(sum(std::iter::once(&base).chain(devices))?, -connection, connection)?;
         offer.curves.push(FlexCurve::new(coarsen(total.points().to_vec(), MAX_CORNERS))?);
     }
     offer.keep_within(connection, ahead.outlooks.first().map_or(0, |outlook| outlook.interval_s));

@@ -199,7 +199,10 @@ impl Site {
     fn firm(&self, start: i64, price: i64, served: i64, forgery: Forgery) -> Input<SiteReport> {
         let bid = self.bid.as_ref().expect("a bid before a firm price");
         let price = PicoEurPerWh(price * 1_000_000);
-        self.message(Role::Aggregator, Body::Firm(self.world.firm(bid, start, price, served, forgery)))
+        self.message(
+            Role::Aggregator,
+            Body::Firm(Box::new(self.world.firm(bid, start, price, served, forgery))),
+        )
     }
 
     fn answer(&self, verdict: Verdict) -> Input<SiteReport> {

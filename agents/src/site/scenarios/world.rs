@@ -176,7 +176,7 @@ impl World {
         Firm {
             interval,
             bus: BusAward { bus: "b".into(), price, range, allocation: total },
-            parts: Some(Box::new(parts)),
+            parts: Some(parts),
             allocation: told(shares[0]),
             reactive: None,
             path: path.1,

@@ -30,7 +30,7 @@ impl TsoCore {
 
     pub(super) fn offer_session(&self, session: Interval, curves: Vec<SupplyCurve>) -> Effect<TsoAct> {
         Effect::Send {
-            body: Body::DayAheadSupply(DayAheadSupply { session, curves }),
+            body: Body::DayAheadSupply(DayAheadSupply { session, curves, emission: self.emission }),
             interval: session,
             recipient: Some(self.dso.clone()),
             acknowledged_by: vec![self.dso.clone()],

@@ -29,6 +29,9 @@ struct Line<'a> {
     ratio_square: f64,
     p: f64,
     q: f64,
+    /// Squared current, as what does not arrive tells it, and as flow and voltage need it.
+    current: f64,
+    needed: f64,
 }
 
 struct Judge<'a> {
@@ -98,6 +101,8 @@ impl<'a> Judge<'a> {
                     ratio_square: or(&line["tap_ratio"], 1.0).powi(2),
                     p: or(&result["line_p_kw"][id], f64::NAN),
                     q: or(&result["line_q_kvar"][id], f64::NAN),
+                    current: 0.0,
+                    needed: 0.0,
                 }));
                 nodes.push(text(&line["to"]));
             }
@@ -183,37 +188,46 @@ impl<'a> Judge<'a> {
                 taken[place].1 += or(&self.result["site_q_kvar"][id], f64::NAN);
             }
         }
-        self.voltages();
         for place in (1..self.nodes.len()).rev() {
-            let line = self.lines[place].take().unwrap();
-            let apparent = line.p * line.p + line.q * line.q;
-            let current = match self.carried() {
-                true => apparent / (line.ratio_square * self.square[line.parent]),
-                false => 0.0,
-            };
-            let lossy = (taken[place].0 + line.r * current, taken[place].1 + line.x * current);
-            self.near(&format!("line {}", line.id), line.p, lossy.0, self.tolerance_kw);
-            self.near(&format!("q of line {}", line.id), line.q, lossy.1, self.tolerance_kw);
+            let mut line = self.lines[place].take().unwrap();
+            let lost = (line.p - taken[place].0, line.q - taken[place].1);
+            if self.carried() && line.r.max(line.x.abs()) > 0.0 {
+                line.current = if line.r >= line.x.abs() { lost.0 / line.r } else { lost.1 / line.x };
+            }
+            self.near(&format!("line {}", line.id), lost.0, line.r * line.current, self.tolerance_kw);
+            self.near(&format!("q of line {}", line.id), lost.1, line.x * line.current, self.tolerance_kw);
             taken[line.parent].0 += line.p;
             taken[line.parent].1 += line.q;
             let limit = |key: &str, none: f64| or(&line.case[key], none);
             let limits = (limit("p_min_kw", f64::NEG_INFINITY), limit("p_max_kw", f64::INFINITY));
             self.within(&format!("line {}", line.id), line.p, limits, self.tolerance_kw);
             let most = limit("s_max_kva", f64::INFINITY);
-            self.within(&format!("kVA of {}", line.id), apparent.sqrt(), (0.0, most), self.tolerance_kw);
+            let apparent = line.p.hypot(line.q);
+            self.within(&format!("kVA of {}", line.id), apparent, (0.0, most), self.tolerance_kw);
             self.lines[place] = Some(line);
         }
+        self.voltages();
         let import = or(&self.result["import_kw"], f64::NAN);
         self.near("import", import, taken[0].0, self.tolerance_kw);
     }
 
     fn voltages(&mut self) {
         for place in 1..self.nodes.len() {
-            let line = self.lines[place].as_ref().unwrap();
-            let sending = line.ratio_square * self.square[line.parent];
-            let current = if self.carried() { (line.p * line.p + line.q * line.q) / sending } else { 0.0 };
-            let lift = (line.r * line.r + line.x * line.x) * current;
-            self.square[place] = sending - 2.0 * (line.r * line.p + line.x * line.q) + lift;
+            let mut line = self.lines[place].take().unwrap();
+            let above = self.square[line.parent];
+            if self.carried() {
+                line.needed = (line.p * line.p + line.q * line.q) / above;
+                // No line loses less than its current makes it. One may lose more: a relaxation's.
+                let z = line.r.max(line.x.abs());
+                let over = z * (line.current - line.needed);
+                self.within(&format!("losses of {}", line.id), over, (0.0, f64::INFINITY), self.tolerance_kw);
+                if over <= self.tolerance_kw {
+                    line.current = line.needed;
+                }
+            }
+            let lift = (line.r * line.r + line.x * line.x) * line.current;
+            self.square[place] = line.ratio_square * above - 2.0 * (line.r * line.p + line.x * line.q) + lift;
+            self.lines[place] = Some(line);
             let node = list(&self.case["nodes"]).iter().find(|node| node["id"] == self.nodes[place]).unwrap();
             let limits = (
                 node["v_min_pu"].as_f64().map_or(f64::NEG_INFINITY, |v| v * v),
@@ -251,16 +265,31 @@ impl<'a> Judge<'a> {
         let mut found = Vec::new();
         for place in (1..self.nodes.len()).rev() {
             let line = self.lines[place].as_ref().unwrap();
-            let sending = line.ratio_square * self.square[line.parent];
-            let apparent = (line.p * line.p + line.q * line.q).sqrt();
+            let above = self.square[line.parent];
+            let apparent = line.p.hypot(line.q);
             let z = line.r * line.r + line.x * line.x;
             // A current's price by the squared voltage it flows at.
-            let current_price = match self.carried() {
-                true => (line.r * price(place) + line.x * q_price(place) - z * worth[place]) / sending,
+            let mut current_price = match self.carried() {
+                true => (line.r * price(place) + line.x * q_price(place) - z * worth[place]) / above,
                 false => 0.0,
             };
-            let saved = if self.carried() { current_price * apparent * apparent / sending } else { 0.0 };
-            worth[line.parent] += line.ratio_square * (worth[place] + saved);
+            let size = PRICE * (line.r + line.x.abs()) / above;
+            found.push((
+                format!("losses of {}", line.id),
+                current_price.min(0.0) * PRICE / size.max(f64::MIN_POSITIVE),
+                0.0,
+                0.0,
+            ));
+            if line.current > line.needed {
+                found.push((
+                    format!("idle losses of {}", line.id),
+                    current_price * PRICE / size.max(f64::MIN_POSITIVE),
+                    0.0,
+                    0.0,
+                ));
+                current_price = 0.0;
+            }
+            worth[line.parent] += line.ratio_square * worth[place] + current_price * line.current;
             let along = multiplier("line_kva", line.id) / apparent.max(1e-9);
             let (up, down) = (multiplier("line_max", line.id), multiplier("line_min", line.id));
             let step = |flow: f64, impedance: f64| {

@@ -5,6 +5,7 @@ mod fuzz;
 mod invent;
 mod judge;
 mod reference;
+mod relaxed;
 
 use serde_json::Value;
 use std::path::Path;

@@ -107,15 +107,17 @@ pub enum CertificateError {
         /// What the clearing says.
         flow: Millivar,
     },
-    /// What a line takes of its flow is not what its current loses.
-    #[error("line to place {place}: its current loses {lost}, and {taken} mW or mvar are missing")]
+    /// What a line loses is not what its current makes it lose.
+    #[error(
+        "line to place {place}: its current makes it lose {made}, and {lost} are lost, or vars to match"
+    )]
     Loss {
         /// The place it feeds.
         place: usize,
         /// What follows from its flow and voltage.
+        made: Milliwatt,
+        /// What does not arrive at its far end.
         lost: Milliwatt,
-        /// What is missing at its far end.
-        taken: i128,
     },
     /// The import is not what is taken together.
     #[error("{taken} are taken, and {import} mW or mvar are imported")]
@@ -165,6 +167,14 @@ pub enum CertificateError {
     /// is no longer implied, and nothing is proven.
     #[error("line to place {place}: more losses on it would be worth having")]
     LossesWelcome {
+        /// The place it feeds.
+        place: usize,
+    },
+    /// More is lost than a line's current makes, and less would be worth having.
+    #[error(
+        "line to place {place}: more is lost on it than its current makes, and less would be worth having"
+    )]
+    LossesIdle {
         /// The place it feeds.
         place: usize,
     },

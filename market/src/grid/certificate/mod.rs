@@ -22,6 +22,7 @@
 
 mod answer;
 mod error;
+mod losses;
 mod party;
 mod physics;
 mod prices;
@@ -30,8 +31,9 @@ mod terms;
 
 pub use answer::{reactive_range, Answer};
 pub use error::CertificateError;
+pub(super) use losses::{current_square, state, Lost, State};
 pub use party::{PartyDemand, ReactiveTerms, Standby};
-pub(super) use physics::{apparent_may_stand, congestion_may_stand, kvar, kw, voltage_may_stand, voltages};
+pub(super) use physics::{apparent_may_stand, congestion_may_stand, kvar, kw, voltage_may_stand};
 pub(super) use prices::{walk, Expected};
 pub use terms::{Terms, Tolerances};
 
@@ -100,8 +102,8 @@ pub fn check(
     check_root(clearing)?;
     let mut taken = party::check(&terms.tolerances, clearing, parties)?;
     physics::check_sums(terms, clearing, &mut taken)?;
-    let voltage_square_pu = physics::check(terms, clearing, &taken)?;
-    prices::check(terms, clearing, &voltage_square_pu)?;
+    let state = physics::check(terms, clearing, &taken)?;
+    prices::check(terms, clearing, &state)?;
     prices::check_supply(terms, clearing)?;
     reserve::check(terms, clearing, parties)
 }

@@ -1,9 +1,10 @@
 //! Feasibility: flows are what is taken beyond them, losses what the current makes them, and limits
 //! hold. A multiplier must be zero where its limit does not bind.
 
+use super::losses::{self, state, Lost, State};
 use super::party::Taken;
 use super::{CertificateError, GridClearing, LineFlow, Terms, Tolerances};
-use crate::grid::problem::{Branch, Losses, Network, VoltageBand};
+use crate::grid::problem::{Branch, VoltageBand};
 use crate::units::{Millivar, Milliwatt};
 
 /// Real power in kW.
@@ -45,89 +46,42 @@ pub(super) fn check_sums(
     }
 }
 
-/// Squared current of a line, in kVA squared at 1 p.u.; zero where losses are neglected.
-pub(super) fn current_square(network: &Network, flow: LineFlow, sending_square_pu: f64) -> f64 {
-    match network.losses {
-        Losses::Neglected => 0.0,
-        Losses::Carried => {
-            let (p, q) = (kw(flow.power), kvar(flow.reactive));
-            (p * p + q * q) / sending_square_pu
+/// What of each line's flow does not arrive, once `taken` is all that each line must deliver.
+pub(super) fn lost(terms: &Terms<'_>, clearing: &GridClearing, taken: &[Taken]) -> Vec<Lost> {
+    let mut lost = vec![Lost::default(); taken.len()];
+    if terms.carries_losses() {
+        for (place, flow) in clearing.flows.iter().enumerate().skip(1) {
+            let missing = |sent: i64, received: i128| (i128::from(sent) - received) as f64 / 1e6;
+            lost[place] = Lost {
+                kw: missing(flow.power.0, taken[place].power),
+                kvar: missing(flow.reactive.0, taken[place].reactive),
+            };
         }
     }
+    lost
 }
 
-/// Squared voltage at a line's far end, from that at its near end.
-fn received_square(branch: &Branch, flow: LineFlow, sent: f64, current_square: f64) -> f64 {
-    let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
-    let drop = 2.0 * (r * kw(flow.power) + x * kvar(flow.reactive));
-    branch.ratio_square * sent - drop + (r * r + x * x) * current_square
-}
-
-/// Squared voltages by place, from the root down.
-pub(crate) fn voltages(network: &Network, flows: &[LineFlow]) -> Vec<f64> {
-    let mut squares = Vec::with_capacity(flows.len());
-    squares.push(network.root_voltage_square_pu);
-    for (place, flow) in flows.iter().enumerate().skip(1) {
-        let sent = squares[network.parent[place]];
-        let current = current_square(network, *flow, sent);
-        squares.push(received_square(&network.branches[place], *flow, sent, current));
-    }
-    squares
-}
-
-/// Checks losses, limits and that multipliers stand only where limits bind. Gives squared voltages.
+/// Checks losses, limits and that multipliers stand only where limits bind. Gives voltages and currents.
 pub(super) fn check(
     terms: &Terms<'_>,
     clearing: &GridClearing,
     taken: &[Taken],
-) -> Result<Vec<f64>, CertificateError> {
+) -> Result<State, CertificateError> {
     let (network, tolerances) = (terms.network, &terms.tolerances);
-    let squares = voltages(network, &clearing.flows);
-    for (place, square) in squares.iter().enumerate().skip(1) {
+    let lost = lost(terms, clearing, taken);
+    let state = state(network, &clearing.flows, &lost, tolerances);
+    for (place, square) in state.squares.iter().enumerate().skip(1) {
         let flow = clearing.flows[place];
         let branch = &network.branches[place];
         if terms.carries_losses() {
-            let sent = squares[network.parent[place]];
-            // Below zero a line would give power instead of losing it.
-            let carries = sent > 0.0;
-            if !carries {
-                let place = network.parent[place];
-                return Err(CertificateError::Voltage { place, square_nano_pu: (sent * 1e9) as i64 });
-            }
-            let current = current_square(network, flow, sent);
-            check_losses(place, branch, flow, (current, taken[place]), tolerances)?;
+            losses::check(terms, place, flow, lost[place], state.squares[network.parent[place]])?;
         }
         let multipliers = &clearing.multipliers[place];
         check_power(place, branch, flow, multipliers.congestion.0, tolerances)?;
         check_apparent(place, branch, flow, multipliers.apparent.0, tolerances)?;
         check_voltage(place, &network.bands[place], *square, multipliers.voltage.0, tolerances)?;
     }
-    Ok(squares)
-}
-
-fn near(figure: f64, other: f64, tolerance: f64) -> bool {
-    other - tolerance <= figure && figure <= other + tolerance
-}
-
-/// What goes missing on a line must be what its current loses.
-fn check_losses(
-    place: usize,
-    branch: &Branch,
-    flow: LineFlow,
-    (current_square, received): (f64, Taken),
-    tolerances: &Tolerances,
-) -> Result<(), CertificateError> {
-    let missing = [
-        (branch.resistance_pu_per_kva, i128::from(flow.power.0) - received.power, kw(flow.power)),
-        (branch.reactance_pu_per_kva, i128::from(flow.reactive.0) - received.reactive, kvar(flow.reactive)),
-    ];
-    for (impedance, taken, flow) in missing {
-        let lost = impedance * current_square;
-        if !near(taken as f64 / 1e6, lost, tolerances.power_kw(flow)) {
-            return Err(CertificateError::Loss { place, lost: Milliwatt((lost * 1e6) as i64), taken });
-        }
-    }
-    Ok(())
+    Ok(state)
 }
 
 /// Whether a figure reaches up to its upper limit, as nearly as counts.

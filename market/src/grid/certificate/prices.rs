@@ -1,6 +1,7 @@
 //! Optimality: prices follow from the root's and the multipliers, and the supply answers the root's.
 
-use super::physics::{current_square, kvar, kw};
+use super::losses::State;
+use super::physics::{kvar, kw};
 use super::{CertificateError, GridClearing, Terms};
 use crate::units::{PicoEurPerWh, PRICE_BOUND};
 
@@ -10,7 +11,7 @@ struct Worth {
     /// Of a higher squared voltage here, to this place and all below, in EUR/MWh kW per p.u.: `beta`.
     voltage: f64,
     /// Of less squared current on the line here, divided by the squared voltage it is sent at:
-    /// `gamma / V_p`.
+    /// `gamma / V_p`. Nothing where more is lost than its current makes, so that its flow moves no loss.
     current: f64,
 }
 
@@ -33,7 +34,7 @@ fn tick(price: f64) -> PicoEurPerWh {
 fn worths(
     terms: &Terms<'_>,
     clearing: &GridClearing,
-    squares: &[f64],
+    State { squares, currents }: &State,
 ) -> Result<Vec<Worth>, CertificateError> {
     let network = terms.network;
     // The price is in EUR/h, the multipliers in EUR/MWh times kW.
@@ -46,19 +47,24 @@ fn worths(
         worths[place].voltage = here;
         worths[parent].voltage += branch.ratio_square * here;
         if terms.carries_losses() {
-            let flow = clearing.flows[place];
-            let current = current_square(network, flow, squares[parent]);
             let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
             let lost = eur(clearing.prices[place]) * r + eur(clearing.reactive_prices[place]) * x;
             let gamma = lost - (r * r + x * x) * here;
             // As if every price were higher by its tolerance.
             let size = r + if x < 0.0 { -x } else { x };
-            let costly = gamma >= -terms.tolerances.price_eur_per_mwh() * size;
+            let allowed = terms.tolerances.price_eur_per_mwh() * size;
+            let costly = gamma >= -allowed;
             if !costly {
                 return Err(CertificateError::LossesWelcome { place });
             }
-            worths[place].current = gamma / squares[parent];
-            worths[parent].voltage += gamma * current / squares[parent];
+            match currents[place] {
+                Some(current) => {
+                    worths[place].current = gamma / squares[parent];
+                    worths[parent].voltage += gamma * current / squares[parent];
+                }
+                None if gamma > allowed => return Err(CertificateError::LossesIdle { place }),
+                None => {}
+            }
         }
     }
     Ok(worths)
@@ -68,9 +74,9 @@ fn worths(
 pub(super) fn check(
     terms: &Terms<'_>,
     clearing: &GridClearing,
-    squares: &[f64],
+    state: &State,
 ) -> Result<(), CertificateError> {
-    walk(terms, clearing, squares, |place, expected| {
+    walk(terms, clearing, state, |place, expected| {
         check_place(terms, clearing, place, expected)?;
         Ok(expected)
     })
@@ -84,13 +90,13 @@ pub(super) fn check(
 pub(in crate::grid) fn walk(
     terms: &Terms<'_>,
     clearing: &GridClearing,
-    squares: &[f64],
+    state: &State,
     mut visit: impl FnMut(usize, Expected) -> Result<Expected, CertificateError>,
 ) -> Result<(), CertificateError> {
-    let worths = worths(terms, clearing, squares)?;
-    let mut expected = vec![Expected::default(); squares.len()];
+    let worths = worths(terms, clearing, state)?;
+    let mut expected = vec![Expected::default(); worths.len()];
     expected[0].price = eur(clearing.prices[0]);
-    for place in 1..squares.len() {
+    for place in 1..worths.len() {
         let branch = &terms.network.branches[place];
         let near = expected[terms.network.parent[place]];
         let flow = clearing.flows[place];

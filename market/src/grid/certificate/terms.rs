@@ -1,7 +1,7 @@
 //! What a clearing is checked against, and how closely.
 
 use super::CertificateError;
-use crate::grid::problem::{Branch, Losses, Network, Objective};
+use crate::grid::problem::{Branch, Network, Objective};
 use crate::supply::SupplyCurve;
 use crate::units::{Milliwatt, PicoEurPerWh};
 
@@ -87,7 +87,7 @@ impl Terms<'_> {
 
     /// Whether losses are part of the balance.
     pub(super) fn carries_losses(&self) -> bool {
-        self.network.losses == Losses::Carried
+        self.network.losses.carries()
     }
 }
 

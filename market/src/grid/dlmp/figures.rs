@@ -1,8 +1,9 @@
 //! What prices' parts follow from: a solution's figures in floating point, or a published clearing's.
 
-use super::super::certificate::{kvar, kw, voltages, GridClearing};
+use super::super::certificate::{kvar, kw, state, GridClearing, Lost, Tolerances};
 use super::super::problem::{Network, Objective};
 use super::super::solution::GridSolution;
+use super::excess_loss_kva;
 
 /// Figures of a clearing by place, in the units of [`GridSolution`], with what they are a clearing of.
 pub(super) struct Figures<'a> {
@@ -14,6 +15,8 @@ pub(super) struct Figures<'a> {
     pub flows: Vec<(f64, f64)>,
     pub voltage_square_pu: Vec<f64>,
     pub worths: Vec<LimitWorths>,
+    /// Whether a line loses more than its current makes it.
+    pub loose: Vec<bool>,
 }
 
 /// What the limits of a place and of the line that feeds it are worth, as
@@ -43,6 +46,9 @@ impl<'a> Figures<'a> {
                     voltage: duals.voltage_min - duals.voltage_max,
                 })
                 .collect(),
+            loose: (0..solution.flows.len())
+                .map(|place| excess_loss_kva(network, solution, place) > 0.0)
+                .collect(),
         }
     }
 
@@ -59,6 +65,8 @@ impl<'a> Figures<'a> {
         if places == 0 || prices.into_iter().chain(lines).any(|count| count != places) {
             return None;
         }
+        // What is published between agents has no losses in its balance.
+        let lost = vec![Lost::default(); places];
         let worths = clearing.multipliers.iter().map(|worths| LimitWorths {
             congestion: worths.congestion.eur_per_mwh(),
             apparent: worths.apparent.eur_per_mwh(),
@@ -70,8 +78,9 @@ impl<'a> Figures<'a> {
             prices: clearing.prices.iter().map(|price| price.eur_per_mwh()).collect(),
             reactive_prices: clearing.reactive_prices.iter().map(|price| price.eur_per_mwh()).collect(),
             flows: clearing.flows.iter().map(|flow| (kw(flow.power), kvar(flow.reactive))).collect(),
-            voltage_square_pu: voltages(network, &clearing.flows),
+            voltage_square_pu: state(network, &clearing.flows, &lost, &Tolerances::default()).squares,
             worths: worths.collect(),
+            loose: vec![false; places],
         })
     }
 }

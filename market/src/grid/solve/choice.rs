@@ -47,6 +47,11 @@ impl Choice {
         Self { taken, left, low: product / taken, high: product / left, ..Self::default() }
     }
 
+    /// What is taken and left, known otherwise.
+    pub(super) fn at(taken: f64, left: f64) -> Self {
+        Self { taken, left, ..Self::default() }
+    }
+
     /// Forgets the last step and takes the barrier's second derivative.
     pub(super) fn prepare(&mut self, stretch: &Stretch) {
         self.give = 1.0 / (PROXIMITY + stretch.slope + self.low / self.taken + self.high / self.left);

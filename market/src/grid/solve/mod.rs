@@ -1,6 +1,7 @@
 //! The solver: a primal-dual interior point (Mehrotra's predictor and corrector, SIAM J. Optimization
 //! 2(4), 1992) whose linear systems are eliminated along the tree, so that one iteration costs a few
-//! passes over places and pieces.
+//! passes over places and pieces. Large markets that have only limits of real power and voltage are
+//! cleared by a search over prices ([`prices`]) where that gets there.
 
 mod choice;
 mod iterate;
@@ -10,6 +11,7 @@ mod model;
 mod newton;
 mod pair;
 mod point;
+mod prices;
 mod report;
 mod reserve;
 mod standby;
@@ -31,6 +33,9 @@ use point::{Give, Point};
 pub fn clear(problem: &GridProblem) -> Result<GridSolution, GridError> {
     check(problem)?;
     let model = Model::new(problem);
+    if let Some(point) = prices::clear(&model) {
+        return Ok(report::solution(problem, &point));
+    }
     let mut point = Point::start(&model, model.opening_price(), 1e-2, Give::default());
     let (iterations, residual) = iterate(&mut point);
     if residual <= TOLERATED {

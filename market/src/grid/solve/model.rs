@@ -2,7 +2,7 @@
 //! everything that is chosen a stretch from zero to its width.
 
 use crate::grid::error::Limit;
-use crate::grid::problem::{Branch, GridProblem, Losses, Offer, Piece, Reactive, ReserveOffer, VoltageBand};
+use crate::grid::problem::{Branch, GridProblem, Offer, Piece, Reactive, ReserveOffer, VoltageBand};
 use std::ops::Range;
 
 /// Something chosen between 0 and `width`, at a marginal cost rising from `cost` by `slope` a unit.
@@ -150,7 +150,7 @@ impl Model {
             import_min: problem.supply.import_min_kw / power_unit,
             root_square: network.root_voltage_square_pu,
             deviation: problem.objective.voltage_deviation_price * 1e3 / (power_unit * price_unit),
-            carried: network.losses == Losses::Carried,
+            carried: network.losses.carries(),
             reserve: [problem.objective.reserve_up_kw, problem.objective.reserve_down_kw]
                 .map(|reserve| reserve / power_unit),
             covers: 0,
@@ -304,7 +304,7 @@ impl Model {
 
     /// Import beyond which nothing can be asked for, with a margin.
     fn reachable(&self, problem: &GridProblem) -> (f64, f64) {
-        if problem.network.losses == Losses::Carried {
+        if problem.network.losses.carries() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
         let least: f64 = problem.offers.iter().map(|offer| offer.power_min_kw).sum();

@@ -10,6 +10,10 @@ use super::standby::earned;
 use super::tree::{Answer, Load};
 use crate::grid::error::Limit;
 
+/// How much of a step of lost power adds to its price: where losses are free, nothing else would keep a
+/// line's current from any length of step. It vanishes as the iterates settle.
+const IDLE: f64 = 1e-4;
+
 /// How far a point is from a solution.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Residuals {
@@ -200,7 +204,8 @@ impl Point<'_> {
                 curve[2][k] = curve[k][2];
             }
             curve[2][2] = -2.0 * pair.dual * along[2] / square;
-            current = Some(Current { along, weight: pair.weight() });
+            let [r, x] = line.impedance;
+            current = Some(Current { along, weight: pair.weight() + IDLE * (r * r + x * x) });
         }
         Element { impedance: line.impedance, ratio: line.ratio, curve, current }
     }

@@ -58,6 +58,11 @@ impl Pair {
         }
     }
 
+    /// A multiplier, known otherwise.
+    pub(super) fn at(dual: f64) -> Self {
+        Self { dual, ..Self::default() }
+    }
+
     /// Takes the present value of `g`; forgets the last step.
     pub(super) fn prepare(&mut self, value: f64) {
         self.residual = value + self.slack - self.give * self.dual;

@@ -2,7 +2,7 @@
 
 use super::choice::Choice;
 use super::line::{Element, Push};
-use super::model::{Bound, Cover, Model, Party};
+use super::model::{Bound, Cover, Model, Party, Stretch};
 use super::pair::{Pair, Scale};
 use super::tree::{Answer, Load, Tree};
 use crate::grid::error::Limit;
@@ -42,7 +42,7 @@ pub(super) struct Point<'a> {
 }
 
 /// A Newton step's system and its step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct System {
     pub tree: Tree,
     /// Lines with losses by place; none where they are not in the balance.
@@ -115,6 +115,22 @@ impl<'a> Point<'a> {
         point.flow();
         point.limits(product, give);
         point
+    }
+
+    /// A point known otherwise: what every stretch takes, and the multipliers of the bounds.
+    pub(super) fn at(model: &'a Model, nodes: Vec<Node>, taken: &[f64], duals: &[f64]) -> Self {
+        let choice = |(taken, stretch): (&f64, &Stretch)| Choice::at(*taken, stretch.width - taken);
+        Self {
+            model,
+            nodes,
+            choices: taken.iter().zip(&model.stretches).map(choice).collect(),
+            pairs: duals.iter().map(|dual| Pair::at(*dual)).collect(),
+            currents: Vec::new(),
+            covers: Vec::new(),
+            required: [None; 2],
+            give: 0.0,
+            system: System::default(),
+        }
     }
 
     fn flow(&mut self) {

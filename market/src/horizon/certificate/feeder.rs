@@ -5,7 +5,7 @@ use super::{product, CertificateError, Sums, Tolerance, Whose};
 use crate::grid::problem::{Piece, Reactive};
 use crate::grid::solution::{BranchFlow, GridSolution, PlaceDuals};
 use crate::horizon::clearing::HorizonClearing;
-use crate::horizon::limits::{state, State};
+use crate::horizon::limits::{apparent_max_kva, state, State};
 use crate::horizon::prices::prices;
 use crate::horizon::problem::{HorizonProblem, OfferCurve, ProfiledOffer};
 use crate::horizon::worth::{cost, forgone_by_party, forgone_by_supply, value};
@@ -100,12 +100,13 @@ fn check_prices(
         whose.multiplier("multiplier of least power", power_min)?;
         whose.multiplier("multiplier of least voltage", voltage_min)?;
         whose.multiplier("multiplier of most voltage", voltage_max)?;
-        whose.equal("multiplier of apparent power", apparent, 0.0, tolerance.price)?;
-        if index == 0 && (power_max, power_min, voltage_min, voltage_max) != (0.0, 0.0, 0.0, 0.0) {
+        whose.multiplier("multiplier of apparent power", apparent)?;
+        let none = (power_max, power_min, apparent, voltage_min, voltage_max) == (0.0, 0.0, 0.0, 0.0, 0.0);
+        if index == 0 && !none {
             whose.wrong("multiplier of the root, which has no limit", 1.0, 0.0)?;
         }
     }
-    let made = prices(&problem.network, solution.prices[0], &solution.duals);
+    let made = prices(&problem.network, solution.prices[0], &solution.duals, &solution.flows);
     for index in 0..made.real.len() {
         let whose = Whose { index, interval };
         whose.equal("price", solution.prices[index], made.real[index], tolerance.price)?;
@@ -218,14 +219,16 @@ fn check_limits(
         let (branch, band) = (&problem.network.branches[index], &problem.network.bands[index]);
         let (flow, square) = (solution.flows[index].power_kw, solution.voltage_square_pu[index]);
         let reactive = solution.flows[index].reactive_kvar;
-        let most = branch.apparent_max_kva + tolerance.power_kw;
-        let squares = (0.0, most * most);
-        whose.within("squared apparent power", flow * flow + reactive * reactive, squares, 0.0)?;
+        let (kva, apparent_square) = (apparent_max_kva(branch), flow * flow + reactive * reactive);
+        let most = kva + tolerance.power_kw;
+        whose.within("squared apparent power", apparent_square, (0.0, most * most), 0.0)?;
         let power = (branch.power_min_kw, branch.power_max_kw);
         whose.within("flow", flow, power, tolerance.power_kw)?;
         let voltage = (band.min_square_pu, band.max_square_pu);
         whose.within("squared voltage", square, voltage, tolerance.square_pu)?;
         let duals = &solution.duals[index];
+        // The limit is `(P^2 + Q^2 - S^2) / 2 S <= 0`, convex, with the slope that prices have.
+        gap += product((kva - apparent_square / kva) / 2.0, duals.apparent);
         gap += product(flow - power.0, duals.power_min) + product(power.1 - flow, duals.power_max);
         gap +=
             product(square - voltage.0, duals.voltage_min) + product(voltage.1 - square, duals.voltage_max);

@@ -28,9 +28,6 @@ impl Made {
         let Self { network, objective, supply, clearing, parties } = self;
         check(&Terms { network, supply, objective, tolerances: Tolerances::default() }, clearing, parties)
     }
-    pub fn carries_losses(&self) -> bool {
-        self.network.losses == Losses::Carried
-    }
 }
 
 const KW: i64 = 1_000_000;

@@ -6,6 +6,7 @@
 use super::made::{made, Made};
 use super::random::Random;
 use market::grid::certificate::{PartyDemand, ReactiveTerms, Standby};
+use market::grid::problem::Losses;
 use market::units::PicoEurPerWh;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
@@ -51,7 +52,13 @@ pub fn more(random: &mut Random, least: i64) -> i64 {
 
 /// More than the tolerance of a power of this size, or anything where sums must be exact.
 fn power_beyond(random: &mut Random, made: &Made, figure: i64) -> i64 {
-    let least = if made.carries_losses() { WATT.max(figure.abs() / 1_000_000) * 11 / 10 } else { 0 };
+    let tolerance = WATT.max(figure.abs() / 1_000_000);
+    let least = match made.network.losses {
+        Losses::Neglected => 0,
+        Losses::Carried => tolerance * 11 / 10,
+        // A larger current explains either of real and reactive losses; up to 16 times as much of one.
+        Losses::Relaxed => tolerance * 40,
+    };
     beyond(random, least)
 }
 

@@ -4,7 +4,7 @@ use clarabel::algebra::CscMatrix;
 use clarabel::solver::{
     DefaultSettings, DefaultSolver, IPSolver, SolverStatus, SupportedConeT, SupportedConeT::*,
 };
-use market::grid::problem::{GridProblem, Losses, Offer, Reactive};
+use market::grid::problem::{GridProblem, Offer, Reactive};
 
 /// A sum of variables, and a constant.
 type Row = (Vec<(usize, f64)>, f64);
@@ -133,7 +133,7 @@ fn lines(problem: &GridProblem, program: &mut Program) -> Vec<Place> {
         let deviation = if index > 0 { 2e3 * problem.objective.voltage_deviation_price } else { 0.0 };
         let (real, reactive) = (program.variable(0.0, loss), program.variable(0.0, loss));
         let square = program.variable(-deviation, deviation);
-        let current = (index > 0 && network.losses == Losses::Carried).then(|| program.variable(0.0, 0.0));
+        let current = (index > 0 && network.losses.carries()).then(|| program.variable(0.0, 0.0));
         if index == 0 {
             program.zero.push((vec![(square, 1.0)], -network.root_voltage_square_pu));
         } else {

@@ -3,6 +3,7 @@
 
 pub mod conic;
 pub mod hand;
+pub mod large;
 pub mod optimal;
 pub mod random;
 pub mod refused;

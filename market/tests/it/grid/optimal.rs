@@ -156,7 +156,7 @@ fn balances(problem: &GridProblem, solution: &GridSolution, faults: &mut Vec<Str
         let needed = flow.power_kw * flow.power_kw + flow.reactive_kvar * flow.reactive_kvar;
         let losses = match network.losses {
             Losses::Neglected => 0.0,
-            Losses::Carried => needed / solution.voltage_square_pu[parent],
+            Losses::Carried | Losses::Relaxed => needed / solution.voltage_square_pu[parent],
         };
         if flow.loss_kw < r * losses - POWER || flow.loss_kvar < (x * losses).min(0.0) - POWER {
             faults.push(format!("place {place}: {} kW lost, {} needed", flow.loss_kw, r * losses));
@@ -224,7 +224,7 @@ fn lines(problem: &GridProblem, solution: &GridSolution, faults: &mut Vec<String
             (network.parent[place], &network.branches[place], &solution.flows[place]);
         let (r, x) = (branch.resistance_pu_per_kva, branch.reactance_pu_per_kva);
         let square = solution.voltage_square_pu[parent];
-        let carried = network.losses == Losses::Carried;
+        let carried = network.losses.carries();
         if carried {
             let price = r * solution.prices[place] + x * solution.reactive_prices[place];
             toll[place] = price - (r * r + x * x) * drop[place];

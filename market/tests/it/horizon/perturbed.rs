@@ -18,6 +18,8 @@ enum Unit {
     Price,
     /// Of a voltage's multiplier: a price times kW per square of voltage, at this place.
     PerSquare(usize),
+    /// Of an apparent-power limit's multiplier, of which prices see the flow's part.
+    Apparent,
     Cost,
 }
 
@@ -48,7 +50,7 @@ fn visit(clearing: &mut HorizonClearing, visit: &mut dyn FnMut(Unit, &mut f64)) 
         for (place, dual) in interval.duals.iter_mut().enumerate() {
             visit(Unit::Price, &mut dual.power_max);
             visit(Unit::Price, &mut dual.power_min);
-            visit(Unit::Price, &mut dual.apparent);
+            visit(Unit::Apparent, &mut dual.apparent);
             visit(Unit::PerSquare(place), &mut dual.voltage_min);
             visit(Unit::PerSquare(place), &mut dual.voltage_max);
         }
@@ -83,6 +85,7 @@ fn allowed(unit: Unit, problem: &HorizonProblem, turnover_eur: f64) -> f64 {
         Unit::Energy => tolerance.energy_kwh,
         Unit::Square => tolerance.square_pu,
         Unit::Price => tolerance.price,
+        Unit::Apparent => 10.0 * tolerance.price,
         // So much that a price moves by its own tolerance; at the root, where it moves none, anything.
         Unit::PerSquare(0) => tolerance.price,
         Unit::PerSquare(place) => {

@@ -2,10 +2,12 @@
 //! what import costs.
 
 use crate::hash::Hash32;
+use crate::message::supply::is_none;
 use market::curve::FlexCurve;
 use market::day_ahead::orders::{DeferrableOffer, StorageOffer};
 use market::interval::Interval;
 use market::supply::SupplyCurve;
+use market::units::MicrogramPerWh;
 use serde::{Deserialize, Serialize};
 
 /// One site's bid for every interval of a session. A later one replaces an earlier one until the gate
@@ -60,4 +62,7 @@ pub struct DayAheadSupply {
     pub session: Interval,
     /// Import by price, one curve for each interval.
     pub curves: Vec<SupplyCurve>,
+    /// What a watt-hour of it emits; counts where the market has a carbon price.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub emission: MicrogramPerWh,
 }

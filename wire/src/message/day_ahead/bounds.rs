@@ -2,7 +2,7 @@
 
 use super::{DayAheadDemand, DayAheadQuestion, DemandIn, PlacedOrders};
 use crate::entry::DayAheadEntry;
-use crate::message::bounds::at_most;
+use crate::message::bounds::{at_most, emission};
 use crate::message::{Body, BoundsError, MAX_BUSES_PER_MESSAGE, MAX_CORNERS, MAX_DEMANDS, MAX_PATH_STEPS};
 use market::day_ahead::clearing::{DeferrableAward, StorageAward};
 use market::day_ahead::rules::MAX_SESSION_INTERVALS;
@@ -24,7 +24,10 @@ pub(in crate::message) fn check_body(body: &Body) -> Result<(), BoundsError> {
             at_most("deferrable orders", bid.deferrables.len(), MAX_ORDERS_PER_SITE)
         }
         Body::DayAheadCommitted(committed) => orders(&committed.orders),
-        Body::DayAheadSupply(supply) => intervals(supply.curves.len()),
+        Body::DayAheadSupply(supply) => {
+            emission(supply.emission)?;
+            intervals(supply.curves.len())
+        }
         Body::DayAheadQuestion(question) => check_question(question),
         Body::DayAheadDemand(demand) => check_demand(demand),
         Body::DayAheadAward(award) => {
