@@ -36,7 +36,7 @@ pub struct Tapped {
 
 impl TapChanger {
     /// Its positions, those nearest a ratio of 1 first, so that of two as good the nearer is kept.
-    fn from_the_middle(&self) -> Vec<usize> {
+    fn middle_first(&self) -> Vec<usize> {
         let off = |position: &usize| (self.ratios[*position] - 1.0).abs();
         let mut positions: Vec<usize> = (0..self.ratios.len()).collect();
         positions.sort_by(|a, b| off(a).total_cmp(&off(b)));
@@ -53,7 +53,7 @@ pub fn choose<E>(
     changers: &[TapChanger],
     mut clear: impl FnMut(&[usize]) -> Result<GridSolution, E>,
 ) -> Result<Tapped, E> {
-    let orders: Vec<Vec<usize>> = changers.iter().map(TapChanger::from_the_middle).collect();
+    let orders: Vec<Vec<usize>> = changers.iter().map(TapChanger::middle_first).collect();
     let mut positions: Vec<usize> =
         orders.iter().map(|order| order.first().copied().unwrap_or_default()).collect();
     let mut best = clear(&positions);

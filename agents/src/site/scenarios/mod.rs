@@ -4,6 +4,7 @@
 //! 500 W and 9 kW at its connection. The forecast is 50 EUR/MWh throughout, so the battery is worth 50.
 
 mod bids;
+mod day_ahead;
 mod world;
 
 use super::act::{SiteAction, SiteReport};
@@ -12,7 +13,6 @@ use super::schedule::Setpoint;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::preferences::{BatteryPreferences, GeneratorPreferences, Preferences};
 use crate::device::Reading;
-use crate::scene;
 use crate::site::day_ahead::Setting;
 use hw_adapters::device::{BatteryState, GeneratorState, MeterState};
 use ledger::block::verifier::Verifier;
@@ -337,25 +337,6 @@ fn an_interval_from_reading_to_metering() {
         (Counted(1_800, 1_240), &["note no-reading"]),
         (Written(1_800), &["report 2500, 2 confirmed"]),
     ]);
-}
-
-#[test]
-fn a_session_is_bid_for_once_its_devices_are_read_and_not_after_its_gate() {
-    let unpriced = |boundary: &'static str| [boundary, "note no-firm-price", "report no, 0 confirmed"];
-    let [late, opening] = ["read meter at 2700", "read meter at 1800"].map(unpriced);
-    let opened = [&opening[..], &["read for the day ahead from 3600"]].concat();
-    let site = || Site::in_market(Some(scene::day_ahead()));
-    play(
-        site(),
-        &[
-            (Counted(0, 1_000), &["note no-reading"]),
-            (At(1_800), &opened),
-            (AheadRead(3_600), &["offer 4 curves, 1 stores, 0 stays"]),
-            (Accepted, &[]),
-            (At(1_810), &[]),
-        ],
-    );
-    play(site(), &[(At(1_800), &opened), (At(2_700), &late), (AheadRead(3_600), &["note bid-late"])]);
 }
 
 #[test]
