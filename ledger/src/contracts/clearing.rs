@@ -14,7 +14,7 @@ use market::grid::rules::PlacedDemand;
 use market::grid::volt_var::PlacedReactive;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
-use market::units::{MicroEurPerTonne, Milliwatt, PicoEurPerWh, POWER_BOUND};
+use market::units::{Milliwatt, PicoEurPerWh, POWER_BOUND};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{ClearingEntry, SignedEnvelope};
