@@ -198,7 +198,7 @@ impl Town {
         for effect in effects {
             match effect {
                 Effect::Send { body: Body::DayAheadFirm(firm), recipient: Some(to), .. } => {
-                    self.firms.insert(to, firm);
+                    self.firms.insert(to, *firm);
                 }
                 Effect::Send { body, recipient: Some(to), .. } => {
                     self.waiting.push_back((by.clone(), to, body));

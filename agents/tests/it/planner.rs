@@ -121,7 +121,7 @@ impl Play for Planner {
             }
             Input::Message(message) => match message.body {
                 Body::DayAheadFirm(firm) => {
-                    self.firms.borrow_mut().insert((firm.session, self.household.party.clone()), firm);
+                    self.firms.borrow_mut().insert((firm.session, self.household.party.clone()), *firm);
                     vec![Effect::Acknowledge { of: message.id, verdict: Verdict::Accepted }]
                 }
                 _ => self.household.step(now, Input::Message(message)),

@@ -63,15 +63,21 @@ pub enum Refusal {
     /// A clearing that does not hold.
     #[error(transparent)]
     Clearing(#[from] ClearingRefusal),
-    /// A day-ahead clearing that does not hold.
+    /// A day-ahead clearing that does not hold. In a box: it says the most of all.
     #[error(transparent)]
-    DayAhead(#[from] DayAheadRefusal),
+    DayAhead(Box<DayAheadRefusal>),
     /// A delivery that does not hold.
     #[error(transparent)]
     Delivery(#[from] DeliveryRefusal),
     /// A transfer that can't be made.
     #[error(transparent)]
     Transfer(#[from] TransferRefusal),
+}
+
+impl From<DayAheadRefusal> for Refusal {
+    fn from(refusal: DayAheadRefusal) -> Self {
+        Self::DayAhead(Box::new(refusal))
+    }
 }
 
 impl Refusal {

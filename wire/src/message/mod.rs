@@ -97,7 +97,7 @@ pub enum Body {
     /// Aggregator to DSO: demand at a session's prices, with each interval's root of positions.
     DayAheadFinalDemand(DayAheadFinalDemand),
     /// Aggregator to a site: its positions in a decided session, with their proofs.
-    DayAheadFirm(DayAheadFirm),
+    DayAheadFirm(Box<DayAheadFirm>),
 }
 
 impl Body {

@@ -191,7 +191,7 @@ pub fn messages() -> Vec<(Role, Body)> {
         (Role::Dso, Body::DayAheadAward(award)),
         (Role::Aggregator, Body::DayAheadFinalDemand(session.final_demand())),
         (Role::Dso, Body::Submit(Entry::DayAhead(session.entry(envelope(300), envelope(70))))),
-        (Role::Aggregator, Body::DayAheadFirm(session.firm(ByteBuf::from(vec![7; 70_000])))),
+        (Role::Aggregator, Body::DayAheadFirm(Box::new(session.firm(ByteBuf::from(vec![7; 70_000]))))),
     ]
 }
 
@@ -222,7 +222,7 @@ fn the_largest_session_planned_for_fits_its_envelopes() {
     let entry_bytes = entry.bytes.len();
     assert!(entry_bytes < 900_000, "{entry_bytes}");
     let firm = session.firm(ByteBuf::from(vec![0; entry_bytes + 20_000]));
-    sealed(Role::Aggregator, &Body::DayAheadFirm(firm));
+    sealed(Role::Aggregator, &Body::DayAheadFirm(Box::new(firm)));
     // 28 powers at each of 5,664 places are 158,592.
     sealed(Role::Dso, &Body::DayAheadQuestion(session.question(28)));
     sealed(Role::Aggregator, &Body::DayAheadDemand(session.demand(28)));

@@ -186,7 +186,7 @@ impl DayAheadDesk {
         let send = |(site, firm): (PartyId, DayAheadFirm)| Effect::Send {
             interval: session,
             tag: tag(Said::Positions, session),
-            body: Body::DayAheadFirm(firm),
+            body: Body::DayAheadFirm(Box::new(firm)),
             recipient: Some(site.clone()),
             acknowledged_by: vec![site],
         };

@@ -126,7 +126,7 @@ fn listed<O>(at: (u32, Hash32), owner: usize, orders: Vec<O>) -> impl Iterator<I
 
 /// Sorts orders and tells each owner, in the order of its bid, where its own have come to stand.
 fn place<O>(mut orders: Vec<Listed<O>>, mut tell: impl FnMut(usize, u32)) -> Vec<(u32, O)> {
-    orders.sort_by(|a, b| a.0.cmp(&b.0));
+    orders.sort_by_key(|order| order.0);
     let placed = (0..).zip(orders).map(|(place, ((bus, ..), owner, order))| {
         tell(owner, place);
         (bus, order)

@@ -72,15 +72,15 @@ impl SiteOffer {
         let mut export = (connection + least.min(Milliwatt::ZERO)).max(Milliwatt::ZERO);
         for order in &mut self.deferrables {
             order.power_max = order.power_max.min(import);
-            import = import - order.power_max;
+            import -= order.power_max;
             let window_s = interval_s * i64::from(order.end.saturating_sub(order.start));
             order.energy = order.energy.min(order.power_max.over_seconds(window_s));
         }
         for order in &mut self.storages {
             order.charge_max = order.charge_max.min(import);
             order.discharge_max = order.discharge_max.min(export);
-            import = import - order.charge_max;
-            export = export - order.discharge_max;
+            import -= order.charge_max;
+            export -= order.discharge_max;
         }
         self.deferrables.retain(|order| order.energy > Millijoule::ZERO);
         self.storages.retain(|order| order.charge_max.max(order.discharge_max) > Milliwatt::ZERO);
