@@ -6,6 +6,7 @@ pub mod bids;
 pub mod core;
 pub mod day_ahead;
 pub mod delivery;
+mod once;
 mod reactive;
 pub mod rounds;
 mod shell;

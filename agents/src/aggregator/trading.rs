@@ -3,13 +3,13 @@
 use super::allocation::Allocated;
 use super::answer::answer;
 use super::delivery::Readings;
+use super::once::Once;
 use super::rounds::FixedBids;
 use market::dlmp::BusDlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
 use serde_bytes::ByteBuf;
-use std::collections::BTreeMap;
 use wire::cbor::CborError;
 use wire::entry::{DeliveryEntry, SitePosition};
 use wire::message::{Award, Demand, FinalDemand, Firm, PriceQuestion};
@@ -25,9 +25,7 @@ const RESUBMIT_MS: u64 = 150_000;
 pub(super) struct Trading {
     /// The bids it is cleared on.
     pub fixed: FixedBids,
-    /// What was asked so far, by round.
-    asked: BTreeMap<u32, PriceQuestion>,
-    allocated: Option<(Award, Allocated)>,
+    said: Once<PriceQuestion, Award, Allocated>,
     decided: bool,
     /// Meter readings so far.
     pub readings: Readings,
@@ -67,8 +65,7 @@ impl Trading {
     pub fn new(fixed: FixedBids) -> Self {
         Self {
             fixed,
-            asked: BTreeMap::new(),
-            allocated: None,
+            said: Once::default(),
             decided: false,
             readings: Readings::default(),
             ended_real_ms: None,
@@ -76,8 +73,7 @@ impl Trading {
         }
     }
 
-    /// Answers the DSO's question. Every round has one question only: answering without end would give
-    /// the curves away.
+    /// Answers the DSO's question, one a round.
     ///
     /// # Errors
     /// In words, why the question is none.
@@ -88,14 +84,11 @@ impl Trading {
     ) -> Result<Demand, String> {
         let buses = answer(parameters, &self.fixed, question).map_err(|error| error.to_string())?;
         let PriceQuestion { interval, round, .. } = question;
-        let first = self.asked.entry(*round).or_insert_with(|| question.clone());
-        if first != question {
-            return Err(format!("round {round} was asked before, at other prices"));
-        }
+        self.said.ask(*round, question)?;
         Ok(Demand { interval: *interval, round: *round, buses })
     }
 
-    /// Takes the DSO's award, once: two signed final demands for one interval would let the DSO choose.
+    /// Takes the DSO's award, once.
     ///
     /// # Errors
     /// In words, why the award does not fit.
@@ -105,24 +98,15 @@ impl Trading {
         tolerance: PicoEurPerWh,
         award: &Award,
     ) -> Result<FinalDemand, String> {
-        let allocated = match &self.allocated {
-            Some((first, _)) if first != award => {
-                return Err(format!("another award for {} was taken before", award.interval));
-            }
-            Some((_, allocated)) => allocated,
-            None => {
-                let allocated = Allocated::by(parameters, tolerance, &self.fixed, award)
-                    .map_err(|error| error.to_string())?;
-                &self.allocated.insert((award.clone(), allocated)).1
-            }
-        };
-        let rounds = self.asked.keys().last().copied().unwrap_or(0);
+        let rounds = self.said.rounds();
+        let allocate = || Allocated::by(parameters, tolerance, &self.fixed, award);
+        let allocated = self.said.award(award, award.interval, allocate)?;
         Ok(allocated.final_demand(&self.fixed, rounds))
     }
 
     /// Whether it waits for its clearing to be decided.
     pub fn awaits_decision(&self) -> bool {
-        self.allocated.is_some() && !self.decided
+        self.said.allocated().is_some() && !self.decided
     }
 
     /// Its clearing is decided, at the prices that `price_at` gives, made of `parts_at`: each site's firm
@@ -136,7 +120,7 @@ impl Trading {
         parts_at: impl Fn(&str) -> Option<BusDlmp>,
         finality: &ByteBuf,
     ) -> Result<Vec<(PartyId, Firm)>, String> {
-        let Some((award, allocated)) = &self.allocated else { return Ok(Vec::new()) };
+        let Some((award, allocated)) = self.said.allocated() else { return Ok(Vec::new()) };
         if !award.buses.iter().all(|at| price_at(&at.bus) == Some(at.price)) {
             return Err(format!("the clearing decided for {} is not our award", award.interval));
         }
@@ -164,7 +148,8 @@ impl Trading {
         grace_ms: u64,
         positions: impl Fn() -> Vec<SitePosition>,
     ) -> Result<Due, CborError> {
-        let (Some(ended), true, Some((_, allocated))) = (self.ended_real_ms, self.decided, &self.allocated)
+        let (Some(ended), true, Some((_, allocated))) =
+            (self.ended_real_ms, self.decided, self.said.allocated())
         else {
             return Ok(Due::Nothing);
         };

@@ -4,10 +4,10 @@ use super::allocation::AllocatedSession;
 use super::answer::answer;
 use super::fixed::{FixedBid, FixedSession};
 use super::held::PositionsFile;
+use crate::aggregator::once::Once;
 use market::parameters::MarketParameters;
 use market::units::{Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
-use std::collections::BTreeMap;
 use wire::entry::SitePosition;
 use wire::message::day_ahead::{
     DayAheadAward, DayAheadDemand, DayAheadFinalDemand, DayAheadFirm, DayAheadQuestion,
@@ -26,19 +26,16 @@ pub(in crate::aggregator) struct DecidedSession {
 pub(super) struct SessionTrading {
     /// The bids it is cleared on.
     pub fixed: FixedSession,
-    /// What was asked so far, by round.
-    asked: BTreeMap<u32, DayAheadQuestion>,
-    allocated: Option<(DayAheadAward, AllocatedSession)>,
+    said: Once<DayAheadQuestion, DayAheadAward, AllocatedSession>,
     decided: bool,
 }
 
 impl SessionTrading {
     pub fn new(fixed: FixedSession) -> Self {
-        Self { fixed, asked: BTreeMap::new(), allocated: None, decided: false }
+        Self { fixed, said: Once::default(), decided: false }
     }
 
-    /// Answers the DSO's question. Every round has one question only: answering without end would give the
-    /// curves away.
+    /// Answers the DSO's question, one a round.
     ///
     /// # Errors
     /// In words, why the question is none.
@@ -49,14 +46,11 @@ impl SessionTrading {
     ) -> Result<DayAheadDemand, String> {
         let answers = answer(parameters, &self.fixed, question).map_err(|error| error.to_string())?;
         let DayAheadQuestion { session, round, .. } = question;
-        let first = self.asked.entry(*round).or_insert_with(|| question.clone());
-        if first != question {
-            return Err(format!("round {round} was asked before, at other prices"));
-        }
+        self.said.ask(*round, question)?;
         Ok(DayAheadDemand { session: *session, round: *round, answers })
     }
 
-    /// Takes the DSO's award, once: two signed final demands for one session would let the DSO choose.
+    /// Takes the DSO's award, once.
     ///
     /// # Errors
     /// In words, why the award does not fit.
@@ -66,24 +60,16 @@ impl SessionTrading {
         tolerance: PicoEurPerWh,
         award: &DayAheadAward,
     ) -> Result<DayAheadFinalDemand, String> {
-        let allocated = match &self.allocated {
-            Some((first, _)) if first != award => {
-                return Err(format!("another award for the session of {} was taken before", award.session));
-            }
-            Some((_, allocated)) => allocated,
-            None => {
-                let allocated = AllocatedSession::by(parameters, tolerance, &self.fixed, award)
-                    .map_err(|error| error.to_string())?;
-                &self.allocated.insert((award.clone(), allocated)).1
-            }
-        };
-        let rounds = self.asked.keys().last().copied().unwrap_or(0);
+        let rounds = self.said.rounds();
+        let of = format!("the session of {}", award.session);
+        let allocate = || AllocatedSession::by(parameters, tolerance, &self.fixed, award);
+        let allocated = self.said.award(award, of, allocate)?;
         Ok(allocated.final_demand(&self.fixed, rounds))
     }
 
     /// Whether it waits for its clearing to be decided.
     pub fn awaits_decision(&self) -> bool {
-        self.allocated.is_some() && !self.decided
+        self.said.allocated().is_some() && !self.decided
     }
 
     /// Its clearing is decided with the prices of `price_at` (place of the interval, of the bus): each site's
@@ -96,7 +82,9 @@ impl SessionTrading {
         price_at: impl Fn(usize, u32) -> Option<PicoEurPerWh>,
         finality: &ByteBuf,
     ) -> Result<DecidedSession, String> {
-        let Some((award, allocated)) = &self.allocated else { return Err("it was not awarded".to_owned()) };
+        let Some((award, allocated)) = self.said.allocated() else {
+            return Err("it was not awarded".to_owned());
+        };
         let same = award.intervals.iter().enumerate().all(|(interval, at)| {
             award.buses.iter().zip(at).all(|(bus, (price, _))| price_at(interval, *bus) == Some(*price))
         });
