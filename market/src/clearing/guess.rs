@@ -17,7 +17,7 @@ const SAMPLES: usize = 4;
 const RUN: usize = 32;
 
 /// As many of them are enough to say where to look at the rest.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// Which sites of every bus are looked at.
 #[derive(Clone, Copy)]
