@@ -45,8 +45,8 @@ pub(super) fn guess(market: &Market<'_>) -> Result<Option<Windows>, Infeasible> 
     spread(market, &ends, &near, RUN)
 }
 
-/// The windows that samples of `run` sites in a row give within others, and half their spread again on
-/// either side.
+/// The windows that samples of `run` sites in a row give within others, and most of their spread again on
+/// either side: all of it where there are few.
 fn spread(
     market: &Market<'_>,
     ends: &Grid,
@@ -64,7 +64,7 @@ fn spread(
     }
     let (first, last) = (market.range.min().0, market.range.max().0 + 1);
     let widened = |(from, to): (i64, i64)| {
-        let margin = (to - from) / 2 + 1;
+        let margin = if run < RUN { to - from } else { (to - from) / 4 * 3 } + 1;
         ((from - margin).max(first), (to + margin).min(last))
     };
     Ok(hull.map(|hull| hull.into_iter().map(widened).collect()))
