@@ -280,6 +280,17 @@ impl Book {
         self.price_span
     }
 
+    /// The most and the least a site takes at any price.
+    #[inline]
+    pub(crate) fn ends(&self, site: usize) -> (i64, i64) {
+        either!(self.curve(site), curve => (curve.power(0), curve.power(curve.len() - 1)))
+    }
+
+    /// The most and the least the sites at a bus take together at any price.
+    pub(crate) fn ends_of(&self, bus: usize) -> (i64, i64) {
+        self.ends_of_bus.get(bus).copied().unwrap_or((0, 0))
+    }
+
     /// What the sites at a bus take together at a tick.
     pub(crate) fn power_at_bus(&self, bus: usize, tick: i64) -> i64 {
         match self.price_span {

@@ -118,11 +118,15 @@ impl Rounds {
     fn new(market: &Market<'_>, windows: &[(i64, i64)]) -> Self {
         let book = market.book;
         let mut pieces: Vec<_> = windows.iter().map(|window| Pieces::of(book, 0..0, *window)).collect();
-        let found = each(book, batches(book, windows.len()), |(bus, sites)| {
-            (bus, Pieces::of(book, sites, windows[bus]))
-        });
+        let look = || {
+            each(book, batches(book, windows.len()), |(bus, sites)| {
+                (bus, Pieces::of(book, sites, windows[bus]))
+            })
+        };
+        // Room for every site's dispatch takes as long to clear as many sites to look at.
+        let (found, sweep) = rayon::join(look, || Sweep::new(book, windows.len()));
         found.into_iter().for_each(|(bus, found)| pieces[bus].merge(found));
-        Self { pieces, sweep: Sweep::new(book, windows.len()), width: i128::MAX, guesses: 0 }
+        Self { pieces, sweep, width: i128::MAX, guesses: 0 }
     }
 
     /// Narrows until every price is known; from a survey of everything where windows were `guessed`

@@ -110,9 +110,17 @@ fn take<F: Figure>(
 /// stays out of the way.
 #[cold]
 fn take_apart<F: Figure>(curve: Curve<'_, F>, first: usize, to: i64, partial: &mut Vec<Piece>) -> i64 {
-    let last = curve.below(to).min(curve.len() - 1);
-    partial.extend((first..=last).map(|end| curve.piece(end)).filter(|piece| piece.fall > 0));
-    curve.power(last)
+    // Mostly one breakpoint, so looking at them in turn is quicker than counting them.
+    for end in first..curve.len() {
+        let piece = curve.piece(end);
+        if piece.fall > 0 {
+            partial.push(piece);
+        }
+        if curve.price(end) >= to {
+            return curve.power(end);
+        }
+    }
+    curve.power(curve.len() - 1)
 }
 
 #[cfg(test)]
