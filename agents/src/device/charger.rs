@@ -19,6 +19,9 @@ use market::units::Milliwatt;
 const WAITING_PICO_PER_WH_HOUR: f64 = 40_000.0;
 /// Of a need, the part over which a car is taken to slow down where nobody says.
 const SLOWS_OVER_PART: f64 = 0.2;
+/// Full power for so long is kept in hand for a car that slows down: a limit is its mean power over an interval,
+/// which holds back the beginning, where it would take more, and is not made up for by the end.
+const IN_HAND_HOURS: f64 = 3.0 / 60.0;
 /// A car that takes less than this part of what it may slows down by itself: meters and rounding explain
 /// the rest.
 const SLOWED_PART: f64 = 0.95;
@@ -118,7 +121,8 @@ pub fn bid(
     let hours = left_h.min(outlook.hours());
     let span = Span { prices: outlook.level_prices(), hours, step_hours: outlook.hours() };
     let offer = offer(&after, &store, 0.0, &span);
-    let cant_wait_wh = whole_wh - store.intake_wh(left_h - hours);
+    let in_hand_wh = if over_wh > 0.0 { full_w * IN_HAND_HOURS } else { 0.0 };
+    let cant_wait_wh = whole_wh + in_hand_wh - store.intake_wh(left_h - hours);
     let rungs = worth_at_least(offer.rungs, unmet, cant_wait_wh / outlook.hours());
     let mut rungs = taken(rungs, &car, whole_wh, outlook.hours());
     if cant_wait_wh > 0.0 {
@@ -293,11 +297,12 @@ mod tests {
     #[test]
     fn a_car_that_slows_down_is_charged_earlier_and_bid_for_as_what_it_takes() {
         // 8 kWh at 10 kW, then power falls with what is left down to 4 kW: 2.4 kWh in 0.4 ln 2.5 hours, the
-        // last 1.6 in 0.4. Of the two hours there are, 0.57 of this one must be used; all of it leaves
-        // 0.57 hours' charging, of which again 0.4 are for the last 1.6 kWh.
+        // last 1.6 in 0.4. Of the two hours there are, 0.57 of this one must be used, and 0.05 are kept in hand;
+        // all of it leaves 0.57 hours' charging, of which again 0.4 are for the last 1.6 kWh.
         let slow = ChargerPreferences { slows_over_wh: Some(4_000.0), ..wish("02:00", 12_000.0) };
-        let must = 2_000.0 + 4_000.0 * 2.5f64.ln();
-        let takes = 12_000.0 - 1_600.0 * ((must - 4_000.0) / 4_000.0).exp();
+        let after_all = 2_000.0 + 4_000.0 * 2.5f64.ln();
+        let takes = 12_000.0 - 1_600.0 * ((after_all - 4_000.0) / 4_000.0).exp();
+        let must = after_all + 500.0;
         check(&state(0.0), &slow, &[30.0], &[(30.04, takes), (30.04, must), (1_000.0, must), (1_000.0, 0.0)]);
     }
 
