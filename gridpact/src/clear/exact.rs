@@ -38,23 +38,35 @@ fn suits(problem: &GridProblem) -> bool {
 /// power that no dispatch meets.
 pub fn clear(
     case: &Case,
-    mut converted: Converted,
+    converted: &Converted,
     problem: &GridProblem,
 ) -> Result<Result<Option<GridSolution>, Unmet>, Refusal> {
     if problem.network.losses.carries() {
         return Ok(Ok(None));
     }
-    let mut cleared = run(&converted);
-    if let Some(room) = cleared.as_ref().err().and_then(|limit| converted.room_for(limit)) {
-        converted = convert(case, room)?;
-        cleared = run(&converted);
+    let cleared = run(converted);
+    match cleared.as_ref().err().and_then(|limit| converted.room_for(limit)) {
+        None => judge(case, converted, cleared, problem),
+        Some(room) => {
+            let roomier = convert(case, room)?;
+            judge(case, &roomier, run(&roomier), problem)
+        }
     }
+}
+
+/// What a run of the engine says of the whole case.
+fn judge(
+    case: &Case,
+    converted: &Converted,
+    cleared: Result<Clearing, Infeasible>,
+    problem: &GridProblem,
+) -> Result<Result<Option<GridSolution>, Unmet>, Refusal> {
     match cleared {
         Err(limit) => Ok(Err(Unmet::of_exact(&limit, converted.limit_kw(&limit)))),
         Ok(_) if !suits(problem) => Ok(Ok(None)),
         Ok(clearing) => {
-            let allocations = certified(&converted, &clearing)?;
-            let solution = solution(case, &converted, &clearing, &allocations, problem);
+            let allocations = certified(converted, &clearing)?;
+            let solution = solution(case, converted, &clearing, &allocations, problem);
             Ok(Ok(kept(&problem.network, &solution).then_some(solution)))
         }
     }

@@ -28,8 +28,7 @@ pub use orders::clear_orders;
 pub use refusal::Refusal;
 
 use clap::Args;
-use convert::{convert, Room};
-use market::feeder::Tree;
+use convert::{convert, Converted, Room};
 use market::grid::solution::GridSolution;
 use problem::Posed;
 use serde_json::Value;
@@ -129,28 +128,32 @@ pub fn clear_case(bytes: &[u8], ac: bool) -> Result<Outcome, Refusal> {
     figures::check_schema(&case)?;
     figures::check_figures(&case)?;
     let converted = convert(&case, Room::NONE)?;
-    let tree = converted.tree.clone();
-    let mut posed = problem::pose(&case, &tree, &converted.bus_of)?;
-    let solution = match taps::choose(&case, &tree, &mut posed, |posed| solve(&case, posed, &tree))? {
+    let tree = &converted.tree;
+    let mut posed = problem::pose(&case, tree, &converted.bus_of)?;
+    let solution = match taps::choose(&case, tree, &mut posed, |posed| solve(&case, &converted, posed))? {
         Ok(solution) => solution,
         Err(unmet) => return Ok(Outcome::Infeasible(unmet.result(&case), unmet.in_words())),
     };
-    let result = result::optimal(&case, &tree, &posed, &solution);
+    let result = result::optimal(&case, tree, &posed, &solution);
     match ac {
-        true => correction::correct(&case, &tree, &posed, solution, result),
+        true => correction::correct(&case, tree, &posed, solution, result),
         false => Ok(Outcome::Optimal(result)),
     }
 }
 
 /// In integers where that suffices, else with the whole grid.
-fn solve(case: &case::Case, posed: &Posed, tree: &Tree) -> Result<Result<GridSolution, Unmet>, Refusal> {
-    match exact::clear(case, convert(case, Room::NONE)?, &posed.problem)? {
+fn solve(
+    case: &case::Case,
+    converted: &Converted,
+    posed: &Posed,
+) -> Result<Result<GridSolution, Unmet>, Refusal> {
+    match exact::clear(case, converted, &posed.problem)? {
         Ok(None) => {}
         Ok(Some(solution)) => return Ok(Ok(solution)),
         Err(unmet) => return Ok(Err(unmet)),
     }
     match certified::clear(&posed.problem) {
         Ok(solution) => Ok(Ok(solution)),
-        Err(refusal) => Unmet::of_grid(case, tree, refusal).map(Err),
+        Err(refusal) => Unmet::of_grid(case, &converted.tree, refusal).map(Err),
     }
 }
