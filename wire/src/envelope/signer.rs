@@ -95,6 +95,11 @@ impl Signer {
         Ok(Sealed { id: payload.id(), raw: SignedEnvelope { topic, bytes: ByteBuf::from(bytes) } })
     }
 
+    /// Signs a COSE Sig_structure (RFC 9052 section 4.4) that the caller has put together.
+    pub(crate) fn sign_cose(&self, structure: &[u8]) -> Vec<u8> {
+        self.key.sign(structure).to_vec()
+    }
+
     /// Signs bytes that are no envelope, such as a consensus vote. `domain` names what they are, and
     /// keeps the signature from being taken for one over anything else.
     pub fn sign_bytes(&self, domain: &str, bytes: &[u8]) -> [u8; 64] {

@@ -1,0 +1,52 @@
+//! Reading the ledger over HTTP. Takes requests apart, has [`ledger::query`] answer, writes JSON. Who may ask
+//! what, and what the answer is, is decided there; nothing can be written through here.
+
+mod caller;
+pub mod document;
+mod load;
+mod problem;
+mod routes;
+mod stream;
+
+use actix_web::dev::Server;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use ledger::query::{History, View};
+use load::Load;
+use prometheus::{IntCounterVec, Opts, Registry};
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Connections taken at once; more wait.
+const MAX_CONNECTIONS: usize = 256;
+
+/// What requests are answered from.
+pub struct Source {
+    /// The chain after its last block; changes with every block.
+    pub views: watch::Receiver<View>,
+    /// The blocks kept.
+    pub history: Arc<dyn History + Send + Sync>,
+}
+
+/// What every request needs.
+pub(self) struct Desk {
+    source: Source,
+    load: Load,
+    requests: IntCounterVec,
+}
+
+/// A server on `listener`, to be spawned on an actix system. Stops with it. Requests are counted in `registry`.
+///
+/// # Errors
+/// Where the listener can't be used, or the counter is registered already.
+pub fn server(listener: TcpListener, source: Source, registry: &Registry) -> io::Result<Server> {
+    let options = Opts::new("gridpact_api_requests_total", "Requests to the ledger's HTTP interface, by answer");
+    let requests = IntCounterVec::new(options, &["status"]).map_err(io::Error::other)?;
+    registry.register(Box::new(requests.clone())).map_err(io::Error::other)?;
+    let desk = Data::new(Desk { source, load: Load::default(), requests });
+    let app = move || App::new().app_data(desk.clone()).configure(routes::all);
+    let server = HttpServer::new(app).workers(1).max_connections(MAX_CONNECTIONS).disable_signals();
+    Ok(server.listen(listener)?.run())
+}

@@ -1,0 +1,128 @@
+//! Blocks and entries, and where the chain stands.
+
+use super::answers::{Block, Entry, Head, Status};
+use super::{Reader, ReadError, MAX_HEIGHTS};
+use crate::block::DecidedBlock;
+use crate::contracts::kind;
+use crate::rights::Query;
+use crate::state::receipt::Payment;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
+use market::units::NanoEur;
+use wire::party::PartyId;
+
+impl Reader<'_> {
+    /// Where the chain stands. For everybody.
+    ///
+    /// # Errors
+    /// Never but where rights are changed so.
+    pub fn status(&self) -> Result<Status, ReadError> {
+        self.allow(Query::Heads)?;
+        let (tip, rules) = (&self.view.tip, &self.view.rules);
+        let latest = self.view.state.intervals().last_key_value();
+        Ok(Status {
+            ledger: rules.verifier.ledger().to_string(),
+            height: tip.height,
+            block: tip.hash.to_string(),
+            time: super::prices::time_ms(tip.time_ms),
+            validators: rules.verifier.validators().iter().map(|(id, _)| id.to_string()).collect(),
+            interval_s: rules.parameters.interval_s,
+            latest_prices: latest.map(|(at, record)| self.recorded(*at, record)),
+        })
+    }
+
+    /// Headers with votes, from one height up to before another.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn heads(&self, from: u64, to: u64) -> Result<Vec<Head>, ReadError> {
+        self.allow(Query::Heads)?;
+        let to = to.min(self.view.tip.height.saturating_add(1));
+        if to.saturating_sub(from) > MAX_HEIGHTS {
+            let (from, to, most) = (from as i64, to as i64, MAX_HEIGHTS as i64);
+            return Err(ReadError::Span { from, to, most, unit: "heights" });
+        }
+        let blocks = (from.max(1)..to).map(|height| self.history.block(height));
+        let heads = blocks.filter_map(Result::transpose).map(|block| Ok(self.head(&block?)));
+        heads.collect()
+    }
+
+    /// A block with its entries.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn whole_block(&self, height: u64) -> Result<Block, ReadError> {
+        self.allow(Query::Blocks)?;
+        let decided = self.block(height)?;
+        let payments = self.history.payments(height)?.unwrap_or_default();
+        let entries = decided.entries().enumerate().map(|(index, (submitter, entry))| {
+            let paid = payments.get(index).map_or(&[][..], Vec::as_slice);
+            shown(&decided, index, &submitter, kind(&entry), paid)
+        });
+        Ok(Block { head: self.head(&decided), contents: entries.flatten().collect() })
+    }
+
+    /// One entry. Who submitted it may see it, and who may see all.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn entry(&self, height: u64, index: usize) -> Result<Entry, ReadError> {
+        if self.caller.is_none() {
+            self.allow(Query::Entries)?;
+        }
+        let missing = || ReadError::NoSuch { what: format!("entry {index} of block {height}") };
+        let decided = self.block(height)?;
+        let (submitter, entry) = decided.entries().nth(index).ok_or_else(missing)?;
+        if self.caller.as_ref() != Some(&submitter) {
+            self.allow(Query::Entries)?;
+        }
+        let payments = self.history.payments(height)?.unwrap_or_default();
+        let paid = payments.get(index).map_or(&[][..], Vec::as_slice);
+        shown(&decided, index, &submitter, kind(&entry), paid).ok_or_else(missing)
+    }
+
+    fn head(&self, decided: &DecidedBlock) -> Head {
+        let header = &decided.block.header;
+        // The validators may have changed since: who is none any more is named by its place then.
+        let names = self.view.rules.verifier.validators();
+        let voter = |place: u16| match names.get(usize::from(place)) {
+            Some((id, _)) => id.to_string(),
+            None => format!("validator {place}"),
+        };
+        Head {
+            height: header.height,
+            block: header.hash().to_string(),
+            previous: header.previous.to_string(),
+            time: super::prices::time_ms(header.time_ms),
+            entries_root: header.entries_root.to_string(),
+            state: header.state_hash.to_string(),
+            proposer: header.proposer.to_string(),
+            entries: decided.block.entries.len(),
+            round: decided.certificate.round,
+            voters: decided.certificate.signatures.iter().map(|(place, _)| voter(*place)).collect(),
+        }
+    }
+}
+
+fn shown(
+    decided: &DecidedBlock,
+    index: usize,
+    submitter: &PartyId,
+    kind: &str,
+    paid: &[Payment],
+) -> Option<Entry> {
+    let envelope = decided.block.entries.get(index)?;
+    let payment = |payment: &Payment| {
+        let NanoEur(amount) = payment.amount;
+        (payment.account.to_string(), amount)
+    };
+    Some(Entry {
+        height: decided.height(),
+        entry: index,
+        submitter: submitter.to_string(),
+        kind: kind.to_owned(),
+        topic: envelope.topic.clone(),
+        envelope: URL_SAFE_NO_PAD.encode(&envelope.bytes),
+        payment_nano_eur: paid.iter().map(payment).collect(),
+    })
+}
