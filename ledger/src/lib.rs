@@ -7,6 +7,7 @@ pub mod execute;
 pub mod genesis;
 pub mod mempool;
 pub mod proof;
+pub mod receipts;
 pub mod state;
 pub mod store;
 pub mod validator;

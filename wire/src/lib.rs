@@ -12,6 +12,7 @@ pub mod merkle;
 pub mod merkle_sum;
 pub mod message;
 pub mod party;
+pub mod receipt;
 pub mod refusal;
 pub mod replay;
 pub mod topic;

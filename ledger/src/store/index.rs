@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use wire::cbor;
 use wire::hash::Hash32;
+use wire::merkle::Frontier;
 
 /// Memory the database may use for its cache.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -41,6 +42,7 @@ struct TipValue {
     height: u64,
     hash: Hash32,
     time_ms: u64,
+    before: Frontier,
     offset: u64,
     end: u64,
     forgotten_to: Option<Interval>,
@@ -73,8 +75,8 @@ impl Index {
         let intervals = intervals.into_iter().map(|(at, record): (_, IntervalRecord)| (at, Arc::new(record)));
         let (accounts, day_ahead) = (accounts.into_iter().collect(), day_ahead.into_iter().collect());
         let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead);
-        let TipValue { height, hash, time_ms, offset, end, .. } = tip;
-        Some(Indexed { tip: Tip { height, hash, time_ms }, offset, end, state })
+        let TipValue { height, hash, time_ms, before, offset, end, .. } = tip;
+        Some(Indexed { tip: Tip { height, hash, time_ms, before }, offset, end, state })
     }
 
     pub fn clear(&self) -> Result<(), StoreError> {
@@ -112,9 +114,10 @@ impl Index {
             put(&mut batch, interval_key(DAY_AHEAD, at), state.day_ahead().get(at))?;
         }
         batch.insert(block_key(tip.height), &span.0.to_be_bytes());
-        let Tip { height, hash, time_ms } = tip.clone();
+        let Tip { height, hash, time_ms, before } = tip.clone();
         let forgotten_to = state.forgotten_to();
-        let value = TipValue { height, hash, time_ms, offset: span.0, end: span.1, forgotten_to };
+        let (offset, end) = span;
+        let value = TipValue { height, hash, time_ms, before, offset, end, forgotten_to };
         batch.insert(TIP_KEY, cbor::to_vec(&value)?);
         Ok(self.tree.apply_batch(batch)?)
     }

@@ -39,6 +39,7 @@ pub struct Store {
     log_path: PathBuf,
     log: FrameWriter,
     index: Index,
+    tip: Tip,
 }
 
 /// A chain as far as it is decided.
@@ -169,7 +170,7 @@ impl Store {
         }
         let end = catch_up(&log_path, offset, rules, &index, &mut chain)?;
         let log = FrameWriter::open(&log_path, end, MAX_BLOCK_BYTES)?;
-        Ok((Self { log_path, log, index }, chain))
+        Ok((Self { log_path, log, index, tip: chain.tip.clone() }, chain))
     }
 
     /// Makes a decided block durable, then indexes it with the state after it.
@@ -182,7 +183,8 @@ impl Store {
         let bytes = decided.encode().map_err(|source| StoreError::Codec { height, offset, source })?;
         self.log.append(height, &bytes)?;
         self.log.sync()?;
-        self.index.put_block(&Tip::after(&decided.block.header), (offset, self.log.end()), state)
+        self.tip = self.tip.after(&decided.block.header);
+        self.index.put_block(&self.tip, (offset, self.log.end()), state)
     }
 
     /// The decided block at a height, where there is one.
@@ -210,7 +212,10 @@ fn trusted(log_path: &Path, indexed: Indexed) -> Result<Option<(Chain, u64)>, St
     let Ok(Found::Frame(frame)) = reader.next_frame() else { return Ok(None) };
     let Ok(decided) = decode(tip.height, offset, &frame.payload) else { return Ok(None) };
     let header = &decided.block.header;
-    if Tip::after(header) != tip || header.state_hash != state.hash() {
+    let named = (header.height, header.hash(), header.time_ms) == (tip.height, tip.hash, tip.time_ms);
+    let history =
+        Some(tip.before.size()) == header.height.checked_sub(1) && tip.before.root() == header.history_root;
+    if !named || !history || header.state_hash != state.hash() {
         return Ok(None);
     }
     Ok(Some((Chain { tip, state }, reader.offset())))
@@ -243,7 +248,7 @@ fn catch_up(
         let open = |envelope: &SignedEnvelope| rules.verifier.open_entry(envelope);
         let executed = execute_block(rules, &chain.tip, &chain.state, &decided.block, &open)
             .map_err(|source| StoreError::Block { offset, source })?;
-        *chain = Chain { tip: Tip::after(&decided.block.header), state: executed.state };
+        *chain = Chain { tip: chain.tip.after(&decided.block.header), state: executed.state };
         index.put_block(&chain.tip, (offset, reader.offset()), &mut chain.state)?;
     }
 }

@@ -7,7 +7,7 @@ use ledger::block::vote::VoteKind;
 use ledger::block::DecidedBlock;
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Record, Statement};
-use ledger::execute::{execute_block, OpenedEntry, Tip};
+use ledger::execute::{execute_block, OpenedEntry};
 use ledger::store::Chain;
 use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
 use ledger::validator::Timeouts;
@@ -162,7 +162,7 @@ impl Simulation {
         let open = |envelope: &_| rules.verifier.open_entry(envelope);
         for decided in &node.log {
             state = execute_block(&rules, &tip, &state, &decided.block, &open).unwrap().state;
-            tip = Tip::after(&decided.block.header);
+            tip = tip.after(&decided.block.header);
         }
         let height = tip.height + 1;
         let records = node.wal.iter().filter(|(at, _)| *at == height);

@@ -196,7 +196,7 @@ impl World {
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");
         let certificate = self.votes(&block.header);
-        let tip = Tip::after(&block.header);
+        let tip = chain.tip.after(&block.header);
         (DecidedBlock { block, certificate }, Chain { tip, state: executed.state })
     }
 
