@@ -41,8 +41,20 @@ pub struct Header {
     pub history_root: Hash32,
     /// Hash of the state after this block.
     pub state_hash: Hash32,
+    /// Hash of what governance and the registry may change, as it stood before this block: the block's rules and
+    /// whose votes decide on it follow from it.
+    pub governed: Hash32,
     /// The validator that built the block.
     pub proposer: Id,
+}
+
+/// Where on a chain something happens: everything that depends on height or time depends on these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    /// The block's height.
+    pub height: u64,
+    /// The block's time in milliseconds since 1970.
+    pub time_ms: u64,
 }
 
 /// A block: a header and the signed envelopes by which parties asked for its entries.
@@ -89,13 +101,18 @@ pub enum BlockCodecError {
 
 /// What a header's fields are called in its tree, in their order there.
 const FIELDS: [&str; FIELD_COUNT] =
-    ["height", "previous", "time", "entries-root", "receipts-root", "history-root", "state-hash", "proposer"];
+    ["height", "previous", "time", "entries-root", "receipts-root", "history-root", "state-hash", "governed", "proposer"];
 /// How many fields a header has.
-pub const FIELD_COUNT: usize = 8;
+pub const FIELD_COUNT: usize = 9;
 /// Place of [`Header::history_root`] among the fields.
 pub const HISTORY_ROOT: usize = 5;
 
 impl Header {
+    /// Where the block stands on its chain.
+    pub fn at(&self) -> At {
+        At { height: self.height, time_ms: self.time_ms }
+    }
+
     /// The block's name: the root of a Merkle tree with one leaf for each field, so that a field can be
     /// proven by itself.
     pub fn hash(&self) -> Hash32 {
@@ -113,6 +130,7 @@ impl Header {
             &self.receipts_root.0,
             &self.history_root.0,
             &self.state_hash.0,
+            &self.governed.0,
             self.proposer.as_str().as_bytes(),
         ];
         std::array::from_fn(|place| {

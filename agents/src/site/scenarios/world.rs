@@ -82,6 +82,7 @@ fn participant(party: PartyId) -> Participant {
         bus: is_site.then(|| "b".to_owned()),
         aggregator: is_site.then(|| id("a")),
         connection_milliwatt: is_site.then_some(9_000_000),
+        epoch: Default::default(),
         party,
     }
 }
@@ -277,6 +278,7 @@ impl World {
             receipts_root: Hash32([3; 32]),
             history_root: Hash32([4; 32]),
             state_hash: Hash32([2; 32]),
+            governed: *verifier.governed(),
             proposer: id("v1"),
         };
         let block = Some(header.hash());
