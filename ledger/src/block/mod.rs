@@ -100,8 +100,17 @@ pub enum BlockCodecError {
 }
 
 /// What a header's fields are called in its tree, in their order there.
-const FIELDS: [&str; FIELD_COUNT] =
-    ["height", "previous", "time", "entries-root", "receipts-root", "history-root", "state-hash", "governed", "proposer"];
+const FIELDS: [&str; FIELD_COUNT] = [
+    "height",
+    "previous",
+    "time",
+    "entries-root",
+    "receipts-root",
+    "history-root",
+    "state-hash",
+    "governed",
+    "proposer",
+];
 /// How many fields a header has.
 pub const FIELD_COUNT: usize = 9;
 /// Place of [`Header::history_root`] among the fields.
