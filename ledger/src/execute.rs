@@ -6,6 +6,7 @@ use crate::block::{entries_root, Block, Header};
 use crate::contracts::{apply, rules::Rules};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
+use market::units::NanoEur;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
@@ -82,6 +83,16 @@ pub enum ExecuteError {
         #[source]
         source: Refusal,
     },
+    /// Balances don't add up to what the genesis started with and entries minted and burned.
+    #[error("block {height}: balances add up to {total} nEUR, and must to {issued}")]
+    Supply {
+        /// The block's height.
+        height: u64,
+        /// What they add up to.
+        total: i128,
+        /// What they must.
+        issued: NanoEur,
+    },
     /// The state after it is another than it says.
     #[error("block {height}: the state after it is not the one it names")]
     StateHash {
@@ -128,6 +139,10 @@ pub fn execute_block(
         let receipt = apply(rules, &mut state, &submitter, &entry)
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
+    }
+    let (total, issued) = (state.total_nano_eur(), state.issued());
+    if total != i128::from(issued.0) {
+        return Err(ExecuteError::Supply { height, total, issued });
     }
     if state.hash() != header.state_hash {
         return Err(ExecuteError::StateHash { height });

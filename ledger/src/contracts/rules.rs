@@ -1,7 +1,11 @@
 //! What contracts go by: the genesis, arranged for looking things up. Never changes.
 
+use super::versions::Versions;
 use crate::block::verifier::Verifier;
-use crate::genesis::{Genesis, GenesisError, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::genesis::{
+    Genesis, GenesisError, CARBON_ACCOUNT, FEES_ACCOUNT, PENALTIES_ACCOUNT, REDEMPTIONS_ACCOUNT,
+    ROUNDING_ACCOUNT,
+};
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Tree};
@@ -55,6 +59,14 @@ pub struct Rules {
     pub tso_account: Id,
     /// Account that receives what rounding leaves.
     pub rounding_account: Id,
+    /// Account that receives fees.
+    pub fees_account: Id,
+    /// Account that receives penalties.
+    pub penalties_account: Id,
+    /// Account where tokens wait that a gateway was asked to pay out.
+    pub redemptions_account: Id,
+    /// Which version of each contract holds.
+    pub versions: Versions,
     /// The carbon price with the account that receives it, in a market that has one.
     pub carbon: Option<(MicroEurPerTonne, Id)>,
 }
@@ -117,6 +129,10 @@ impl Rules {
             dso_account: account_of_only(genesis, Role::Dso)?,
             tso_account: account_of_only(genesis, Role::Tso)?,
             rounding_account: ROUNDING_ACCOUNT.parse()?,
+            fees_account: FEES_ACCOUNT.parse()?,
+            penalties_account: PENALTIES_ACCOUNT.parse()?,
+            redemptions_account: REDEMPTIONS_ACCOUNT.parse()?,
+            versions: Versions::default(),
             carbon: match genesis.grid.as_ref().and_then(|rules| rules.carbon_price) {
                 Some(price) => Some((price, CARBON_ACCOUNT.parse()?)),
                 None => None,
