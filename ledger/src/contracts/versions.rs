@@ -1,14 +1,12 @@
 //! Versions of contracts. Members agree on which version of a contract holds; a program that does not know it
 //! refuses the contract's entries rather than guess what they do.
 
+use super::rules::Rules;
 use crate::state::receipt::Refusal;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use wire::entry::Entry;
 
 /// A contract: entries that are about one record and change version together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Contract {
     /// A market interval, from its bids' root to its settlement.
     Interval,
@@ -19,11 +17,6 @@ pub enum Contract {
     /// Tokens for money.
     Issuance,
 }
-
-/// Which version of each contract holds. One that is not named is in its first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Versions(BTreeMap<Contract, u32>);
 
 /// The version that every contract begins with.
 const FIRST: u32 = 1;
@@ -59,26 +52,12 @@ impl Contract {
     }
 }
 
-impl Versions {
-    /// The version of a contract that holds.
-    pub fn get(&self, contract: Contract) -> u32 {
-        self.0.get(&contract).copied().unwrap_or(FIRST)
-    }
-
-    /// The same with another version of one contract.
-    #[must_use]
-    pub fn with(mut self, contract: Contract, version: u32) -> Self {
-        self.0.insert(contract, version);
-        self
-    }
-
-    /// Checks that the entry's contract is one that this program knows how to execute.
-    pub(super) fn check(&self, entry: &Entry) -> Result<(), Refusal> {
-        let contract = Contract::of(entry);
-        let version = self.get(contract);
-        match contract.knows(version) {
-            true => Ok(()),
-            false => Err(Refusal::Version { contract: contract.word(), version }),
-        }
+/// Checks that the entry's contract is in a version that this program knows how to execute.
+pub(super) fn check(rules: &Rules, entry: &Entry) -> Result<(), Refusal> {
+    let contract = Contract::of(entry);
+    let version = rules.governed.contract_version(contract.word());
+    match contract.knows(version) {
+        true => Ok(()),
+        false => Err(Refusal::Version { contract: contract.word(), version }),
     }
 }

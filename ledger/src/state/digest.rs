@@ -65,6 +65,7 @@ pub(super) struct Records<'a> {
     pub intervals: &'a BTreeMap<Interval, Hash32>,
     pub forgotten_to: Option<Interval>,
     pub day_ahead: &'a BTreeMap<Interval, Hash32>,
+    pub governed: Hash32,
     pub contracts: Hash32,
     pub issued: NanoEur,
 }
@@ -78,7 +79,8 @@ pub(super) fn state(accounts: &BTreeMap<Id, Account>, records: &Records<'_>) -> 
         account_bytes.extend(account.nonce.to_be_bytes());
     }
     let forgotten = records.forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
-    let parts: [&[u8]; 6] = [
+    let parts: [&[u8]; 7] = [
+        &records.governed.0,
         &account_bytes,
         &put_digests(records.intervals),
         &forgotten,

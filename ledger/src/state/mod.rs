@@ -1,4 +1,4 @@
-//! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
+//! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
 pub mod contracts;
@@ -9,6 +9,7 @@ pub mod receipt;
 pub mod records;
 
 use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::governed::Governed;
 use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
@@ -133,9 +134,11 @@ pub struct Touched {
     pub intervals: BTreeSet<Interval>,
     /// Intervals with a day-ahead record, forgotten ones among them.
     pub day_ahead: BTreeSet<Interval>,
+    /// Whether what is governed did.
+    pub governed: bool,
 }
 
-/// Accounts and intervals.
+/// Accounts, intervals, and what is governed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     accounts: BTreeMap<Id, Account>,
@@ -145,6 +148,7 @@ pub struct State {
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Option<Interval>,
     day_ahead: DayAheadRecords,
+    governed: Arc<Governed>,
     contracts: ContractRecords,
     /// What all balances add up to: the genesis's, and what was minted since less what was burned.
     issued: NanoEur,
@@ -177,7 +181,9 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        let mut state = Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default());
+        let governed = Arc::new(Governed::genesis(genesis));
+        let (intervals, day_ahead) = (BTreeMap::new(), DayAheadRecords::default());
+        let mut state = Self::from_parts(accounts, intervals, None, day_ahead, governed);
         state.issued = total;
         Ok(state)
     }
@@ -193,6 +199,7 @@ impl State {
         intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
         forgotten_to: Option<Interval>,
         day_ahead: DayAheadRecords,
+        governed: Arc<Governed>,
     ) -> Self {
         let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
         Self {
@@ -201,6 +208,7 @@ impl State {
             digests,
             forgotten_to,
             day_ahead,
+            governed,
             contracts: ContractRecords::default(),
             issued: NanoEur::ZERO,
             touched: Touched::default(),
@@ -225,6 +233,11 @@ impl State {
     /// What is known of day-ahead sessions.
     pub fn day_ahead(&self) -> &DayAheadRecords {
         &self.day_ahead
+    }
+
+    /// What is governed.
+    pub fn governed(&self) -> &Arc<Governed> {
+        &self.governed
     }
 
     /// What contracts keep.
@@ -257,6 +270,7 @@ impl State {
             intervals: &self.digests,
             forgotten_to: self.forgotten_to,
             day_ahead: self.day_ahead.digests(),
+            governed: self.governed.hash(),
             contracts: self.contracts.digest(),
             issued: self.issued,
         };

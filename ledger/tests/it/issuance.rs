@@ -6,7 +6,7 @@ use crate::day::{clearing, delivery};
 use crate::world::{id, party, transfer, World, NOW_MS};
 use ed25519_dalek::SigningKey;
 use ledger::contracts::rules::Rules;
-use ledger::contracts::versions::{Contract, Versions};
+use ledger::governed::Governed;
 use ledger::state::State;
 use ledger::store::Store;
 use ledger::verify::{verify_dir, VerifyReport};
@@ -225,10 +225,12 @@ fn a_deviation_beyond_the_band_is_penalised_besides_the_imbalance_price() {
 #[test]
 fn a_version_that_this_program_does_not_know_is_not_guessed() {
     let mut play = Play::new(Charges::NONE);
-    let mut rules = Rules::new(&play.world.genesis).unwrap();
-    rules.versions = Versions::default().with(Contract::Issuance, 2);
-    play.world.rules = Arc::new(rules);
-    play.check(&bank(), mint("account-s1", EUR, reference(TODAY, 1)), Err("version"));
+    for version in [0, 2] {
+        let mut governed = Governed::genesis(&play.world.genesis);
+        governed.edit(|provisions| provisions.contracts = [("issuance".to_owned(), version)].into());
+        play.world.rules = play.world.rules.after(&Arc::new(governed), NOW_MS).unwrap();
+        play.check(&bank(), mint("account-s1", EUR, reference(TODAY, 1)), Err("version"));
+    }
     play.check(&site(), transfer(0, EUR), Ok(()));
 }
 
