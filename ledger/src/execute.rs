@@ -8,6 +8,7 @@ use crate::contracts::rules::{Rules, RulesError};
 use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
+use market::units::NanoEur;
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
@@ -102,6 +103,16 @@ pub enum ExecuteError {
         #[source]
         source: Refusal,
     },
+    /// Balances don't add up to what the genesis started with and entries minted and burned.
+    #[error("block {height}: balances add up to {total} nEUR, and must to {issued}")]
+    Supply {
+        /// The block's height.
+        height: u64,
+        /// What they add up to.
+        total: i128,
+        /// What they must.
+        issued: NanoEur,
+    },
     /// It was made under other rules than those after the block before it.
     #[error("block {height}: it was made under other rules than those after the block before it")]
     Governed {
@@ -180,6 +191,10 @@ pub fn execute_block(
     }
     if receipts_root(&block.entries, &receipts) != header.receipts_root {
         return Err(ExecuteError::ReceiptsRoot { height });
+    }
+    let (total, issued) = (state.total_nano_eur(), state.issued());
+    if total != i128::from(issued.0) {
+        return Err(ExecuteError::Supply { height, total, issued });
     }
     if state.hash() != header.state_hash {
         return Err(ExecuteError::StateHash { height });
