@@ -2,17 +2,18 @@
 //! should change; only here does it change, all of an entry's changes or none.
 
 pub mod day_ahead;
-mod digest;
+pub mod encoding;
 pub mod receipt;
+pub mod table;
 
 use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
-use day_ahead::{DayAheadRecord, DayAheadRecords};
+use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use receipt::{Payment, Refusal};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use table::{Single, Table};
 use thiserror::Error;
 use wire::hash::Hash32;
 use wire::party::{Id, PartyError};
@@ -93,28 +94,15 @@ pub struct Changes {
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
 }
 
-/// What changed since the state was last stored.
+/// What everyone agrees on after a block. Every field is a piece named in [`encoding`], by which it is
+/// hashed, stored and sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Accounts.
-    pub accounts: BTreeSet<Id>,
-    /// Intervals, forgotten ones among them.
-    pub intervals: BTreeSet<Interval>,
-    /// Intervals with a day-ahead record, forgotten ones among them.
-    pub day_ahead: BTreeSet<Interval>,
-}
-
-/// Accounts and intervals.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    accounts: BTreeMap<Id, Account>,
-    intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
-    /// Each record's digest, so that a block's state hash costs no more than the accounts.
-    digests: BTreeMap<Interval, Hash32>,
+    accounts: Table<Id, Account>,
+    intervals: Table<Interval, IntervalRecord>,
+    day_ahead: Table<Interval, DayAheadRecord>,
     /// The latest interval forgotten; neither it nor any before it can be cleared.
-    forgotten_to: Option<Interval>,
-    day_ahead: DayAheadRecords,
-    touched: Touched,
+    forgotten_to: Single<Option<Interval>>,
 }
 
 /// Why a state can't start.
@@ -143,53 +131,33 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default()))
-    }
-
-    /// A state from what was stored. Check its [`State::hash`] against a block.
-    pub fn from_parts(
-        accounts: BTreeMap<Id, Account>,
-        intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
-        forgotten_to: Option<Interval>,
-        day_ahead: DayAheadRecords,
-    ) -> Self {
-        let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
-        Self { accounts, intervals, digests, forgotten_to, day_ahead, touched: Touched::default() }
+        Ok(Self { accounts: accounts.into_iter().collect(), ..Self::default() })
     }
 
     /// Every account.
-    pub fn accounts(&self) -> &BTreeMap<Id, Account> {
+    pub fn accounts(&self) -> &Table<Id, Account> {
         &self.accounts
     }
 
     /// Every interval kept.
-    pub fn intervals(&self) -> &BTreeMap<Interval, Arc<IntervalRecord>> {
+    pub fn intervals(&self) -> &Table<Interval, IntervalRecord> {
         &self.intervals
     }
 
     /// The latest interval forgotten.
     pub fn forgotten_to(&self) -> Option<Interval> {
-        self.forgotten_to
+        *self.forgotten_to.get()
     }
 
-    /// What is known of day-ahead sessions.
-    pub fn day_ahead(&self) -> &DayAheadRecords {
+    /// Every interval of a day-ahead session that is kept. Sessions are decided in their order, so by the
+    /// last one none is decided twice, however little is kept of it.
+    pub fn day_ahead(&self) -> &Table<Interval, DayAheadRecord> {
         &self.day_ahead
     }
 
     /// Sum of all balances. The same in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
-    }
-
-    /// Hash over everything that later entries can depend on.
-    pub fn hash(&self) -> Hash32 {
-        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests())
-    }
-
-    /// What changed since the last call.
-    pub fn take_touched(&mut self) -> Touched {
-        std::mem::take(&mut self.touched)
     }
 
     /// Makes an entry's changes, all or none, and returns the payments made.
@@ -200,20 +168,23 @@ impl State {
     pub fn commit(&mut self, changes: Changes) -> Result<Vec<Payment>, Refusal> {
         let balances = self.balances_after(&changes)?;
         for (name, balance) in balances {
-            if let Some(account) = self.accounts.get_mut(&name) {
-                account.balance = balance;
-            }
-            self.touched.accounts.insert(name);
+            let account = self.accounts.get(&name).copied().unwrap_or_default();
+            self.accounts.put(name, Account { balance, ..account });
         }
-        if let Some(account) = changes.transfer_by.and_then(|name| self.accounts.get_mut(&name)) {
-            account.nonce += 1;
+        if let Some(name) = changes.transfer_by {
+            if let Some(account) = self.accounts.get(&name).copied() {
+                self.accounts.put(name, Account { nonce: account.nonce + 1, ..account });
+            }
         }
         if let Some((at, record)) = changes.interval {
-            self.put_interval(at, record);
+            self.intervals.put(at, record);
+            if let Some(oldest) = self.intervals.keep_last(KEPT_INTERVALS).pop() {
+                self.forgotten_to.put(Some(oldest));
+            }
         }
         for (at, record) in changes.day_ahead {
-            let forgotten = self.day_ahead.put(at, record);
-            self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
+            self.day_ahead.put(at, record);
+            self.day_ahead.keep_last(KEPT_DAY_AHEAD);
         }
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
@@ -233,17 +204,5 @@ impl State {
                 .ok_or_else(|| Refusal::Overflow { account: name.clone() })
         });
         after.collect()
-    }
-
-    fn put_interval(&mut self, at: Interval, record: IntervalRecord) {
-        self.digests.insert(at, digest::interval(&record));
-        self.intervals.insert(at, Arc::new(record));
-        self.touched.intervals.insert(at);
-        while self.intervals.len() > KEPT_INTERVALS {
-            let Some((oldest, _)) = self.intervals.pop_first() else { return };
-            self.digests.remove(&oldest);
-            self.forgotten_to = Some(oldest);
-            self.touched.intervals.insert(oldest);
-        }
     }
 }

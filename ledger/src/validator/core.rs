@@ -400,7 +400,7 @@ impl ValidatorCore {
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }
-        state.take_touched();
+        state.forget_changes();
         self.state = state;
         for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
