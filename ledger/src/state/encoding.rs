@@ -1,10 +1,11 @@
 //! The whole state as rows, as one hash and as one value. Whoever adds a piece to the state adds it
-//! to [`State::pieces`] and [`State::pieces_mut`], and it is hashed, stored and sent with the rest.
+//! here, in three places that the compiler names, and it is hashed, stored and sent with the rest.
 
 use super::table::{EncodedRow, Piece, RowChange};
 use super::State;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::cbor::{self, CborError};
 use wire::hash::Hash32;
@@ -39,23 +40,25 @@ struct PieceValue {
 impl State {
     /// Every piece under its name: what the state hash covers, the index holds and a snapshot carries.
     fn pieces(&self) -> Vec<(&'static str, &dyn Piece)> {
-        let Self { accounts, intervals, day_ahead, forgotten_to } = self;
+        let Self { accounts, intervals, day_ahead, forgotten_to, governed } = self;
         vec![
             ("accounts", accounts),
             ("intervals", intervals),
             ("day-ahead", day_ahead),
             ("forgotten-to", forgotten_to),
+            ("governed", governed),
         ]
     }
 
     /// The same, to be changed.
     fn pieces_mut(&mut self) -> Vec<(&'static str, &mut dyn Piece)> {
-        let Self { accounts, intervals, day_ahead, forgotten_to } = self;
+        let Self { accounts, intervals, day_ahead, forgotten_to, governed } = self;
         vec![
             ("accounts", accounts),
             ("intervals", intervals),
             ("day-ahead", day_ahead),
             ("forgotten-to", forgotten_to),
+            ("governed", governed),
         ]
     }
 
@@ -103,18 +106,25 @@ impl State {
     ///
     /// # Errors
     /// Names the row's fault.
-    pub fn from_rows<N: AsRef<str>>(
+    pub fn from_rows<N: Into<String>>(
         rows: impl IntoIterator<Item = (N, EncodedRow)>,
     ) -> Result<Self, EncodingError> {
-        let mut state = Self::default();
-        let mut pieces = state.pieces_mut();
+        let mut pieces: BTreeMap<String, Vec<EncodedRow>> = BTreeMap::new();
         for (name, row) in rows {
-            let piece = pieces.iter_mut().find(|(known, _)| *known == name.as_ref());
-            let (_, piece) =
-                piece.ok_or_else(|| EncodingError::UnknownPiece { name: name.as_ref().to_owned() })?;
-            piece.load(&row)?;
+            pieces.entry(name.into()).or_default().push(row);
         }
-        Ok(state)
+        let mut rows_of = |name: &str| pieces.remove(name).unwrap_or_default();
+        let state = Self {
+            accounts: Piece::from_rows(rows_of("accounts"))?,
+            intervals: Piece::from_rows(rows_of("intervals"))?,
+            day_ahead: Piece::from_rows(rows_of("day-ahead"))?,
+            forgotten_to: Piece::from_rows(rows_of("forgotten-to"))?,
+            governed: Piece::from_rows(rows_of("governed"))?,
+        };
+        match pieces.into_keys().next() {
+            Some(name) => Err(EncodingError::UnknownPiece { name }),
+            None => Ok(state),
+        }
     }
 
     /// The whole state as one deterministic value.
@@ -150,10 +160,13 @@ impl State {
 mod tests {
     use super::super::{Account, AwardRecord, IntervalRecord};
     use super::*;
+    use crate::governed::{Governed, Provisions};
     use market::interval::{Interval, UnixSeconds};
+    use market::parameters::MarketParameters;
     use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     fn record(price: i64) -> IntervalRecord {
         let award = AwardRecord {
@@ -172,25 +185,53 @@ mod tests {
         }
     }
 
+    fn blank() -> State {
+        let price = PicoEurPerWh(0);
+        let parameters = MarketParameters {
+            interval_s: 900,
+            bids_open_s: 600,
+            gate_closure_s: 120,
+            price_min: price,
+            price_max: price,
+            imbalance_spread: price,
+            aggregator_fee: price,
+        };
+        let governed: Governed = Provisions {
+            parameters,
+            grid: None,
+            day_ahead: None,
+            members: BTreeMap::new(),
+            validators: BTreeSet::new(),
+            contracts: BTreeMap::new(),
+        }
+        .into();
+        State::of(BTreeMap::new(), Arc::new(governed))
+    }
+
     /// What happens to a state in the tests: a piece, a key, a value.
     type Step = (u8, i64, i64);
 
     fn apply(state: &mut State, (piece, key, value): Step) {
         let at = Interval(UnixSeconds(key));
-        match piece % 5 {
+        match piece % 6 {
             0 => {
                 let name = format!("a{}", key.unsigned_abs()).parse().unwrap();
                 state.accounts.put(name, Account { balance: NanoEur(value), nonce: 3 });
             }
             1 => state.intervals.put(at, record(value)),
             2 => state.intervals.remove(&at),
-            3 => state.forgotten_to.put(Some(at)),
-            _ => state.forgotten_to.put(None),
+            3 => state.forgotten_to.put(Arc::new(Some(at))),
+            4 => state.forgotten_to.put(Arc::new(None)),
+            _ => {
+                let mut governed = state.governed.get().as_ref().clone();
+                governed.edit(|provisions| provisions.parameters.interval_s = key);
+                state.governed.put(Arc::new(governed));
+            }
         }
     }
 
     fn play(steps: &[Step]) -> State {
-        let mut state = State::default();
+        let mut state = blank();
         steps.iter().for_each(|step| apply(&mut state, *step));
         state
     }
@@ -210,8 +251,10 @@ mod tests {
 
         #[test]
         fn a_state_comes_back_from_its_changes(steps in prop::collection::vec(steps(), 1..6)) {
-            let mut state = State::default();
-            let mut stored: BTreeMap<(&str, Vec<u8>), Vec<u8>> = BTreeMap::new();
+            let mut state = blank();
+            let rows = state.rows().unwrap().into_iter();
+            let mut stored: BTreeMap<(&str, Vec<u8>), Vec<u8>> =
+                rows.map(|(name, row)| ((name, row.key), row.value)).collect();
             for block in &steps {
                 block.iter().for_each(|step| apply(&mut state, *step));
                 for (name, RowChange { key, value }) in state.take_changes().unwrap() {
@@ -241,17 +284,18 @@ mod tests {
             steps[place] = other;
             assert_ne!(play(&steps).hash(), hash, "{other:?}");
         }
-        assert_eq!(play(&[(1, 1, 4), (3, 1, 0), (2, 1, 0), (4, 0, 0)]).hash(), State::default().hash());
+        assert_eq!(play(&[(1, 1, 4), (3, 1, 0), (2, 1, 0), (4, 0, 0)]).hash(), blank().hash());
     }
 
     #[test]
     fn bytes_that_are_no_state_are_refused() {
         let bytes = play(&[(0, 1, 5)]).encode().unwrap();
         assert!(State::decode(&bytes[..bytes.len() - 1]).is_err());
-        let renamed = cbor::to_vec(&[PieceValue {
-            name: "secrets".to_owned(),
-            rows: vec![(ByteBuf::new(), ByteBuf::new())],
-        }]);
+        // Nothing is governed: no state.
+        assert!(State::decode(&cbor::to_vec(&Vec::<PieceValue>::new()).unwrap()).is_err());
+        let mut pieces: Vec<PieceValue> = cbor::from_slice(&bytes, bytes.len()).unwrap();
+        pieces.push(PieceValue { name: "secrets".to_owned(), rows: vec![(ByteBuf::new(), ByteBuf::new())] });
+        let renamed = cbor::to_vec(&pieces);
         let error = State::decode(&renamed.unwrap()).unwrap_err();
         assert_eq!(error, EncodingError::UnknownPiece { name: "secrets".to_owned() });
     }

@@ -1,4 +1,4 @@
-//! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
+//! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
 pub mod day_ahead;
@@ -7,12 +7,14 @@ pub mod receipt;
 pub mod table;
 
 use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::governed::Governed;
 use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use receipt::{Payment, Refusal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use table::{Single, Table};
 use thiserror::Error;
 use wire::hash::Hash32;
@@ -96,13 +98,14 @@ pub struct Changes {
 
 /// What everyone agrees on after a block. Every field is a piece named in [`encoding`], by which it is
 /// hashed, stored and sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     accounts: Table<Id, Account>,
     intervals: Table<Interval, IntervalRecord>,
     day_ahead: Table<Interval, DayAheadRecord>,
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Single<Option<Interval>>,
+    governed: Single<Governed>,
 }
 
 /// Why a state can't start.
@@ -131,7 +134,18 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self { accounts: accounts.into_iter().collect(), ..Self::default() })
+        Ok(Self::of(accounts, Arc::new(Governed::genesis(genesis))))
+    }
+
+    /// A state of accounts and what is governed alone.
+    fn of(accounts: BTreeMap<Id, Account>, governed: Arc<Governed>) -> Self {
+        Self {
+            accounts: accounts.into_iter().collect(),
+            intervals: Table::default(),
+            day_ahead: Table::default(),
+            forgotten_to: Single::new(Arc::new(None)),
+            governed: Single::new(governed),
+        }
     }
 
     /// Every account.
@@ -146,13 +160,18 @@ impl State {
 
     /// The latest interval forgotten.
     pub fn forgotten_to(&self) -> Option<Interval> {
-        *self.forgotten_to.get()
+        **self.forgotten_to.get()
     }
 
     /// Every interval of a day-ahead session that is kept. Sessions are decided in their order, so by the
     /// last one none is decided twice, however little is kept of it.
     pub fn day_ahead(&self) -> &Table<Interval, DayAheadRecord> {
         &self.day_ahead
+    }
+
+    /// What is governed.
+    pub fn governed(&self) -> &Arc<Governed> {
+        self.governed.get()
     }
 
     /// Sum of all balances. The same in every state of a ledger.
@@ -179,7 +198,7 @@ impl State {
         if let Some((at, record)) = changes.interval {
             self.intervals.put(at, record);
             if let Some(oldest) = self.intervals.keep_last(KEPT_INTERVALS).pop() {
-                self.forgotten_to.put(Some(oldest));
+                self.forgotten_to.put(Arc::new(Some(oldest)));
             }
         }
         for (at, record) in changes.day_ahead {

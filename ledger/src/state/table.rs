@@ -12,6 +12,8 @@ use wire::hash::Hash32;
 
 /// Largest row read back, in bytes: an interval's record on the largest feeder.
 const MAX_ROW_BYTES: usize = 1 << 26;
+/// CBOR's null: the key of a single value, and a value that is none.
+const NULL: [u8; 1] = [0xf6];
 
 /// One row, encoded: its key, and its value where it has not been removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,33 +50,45 @@ pub trait Piece {
     fn take_changes(&mut self) -> Result<Vec<RowChange>, CborError>;
     /// Forgets which rows changed.
     fn forget_changes(&mut self);
-    /// Takes in a row that was stored.
+    /// The piece that has these rows.
     ///
     /// # Errors
-    /// Names what is wrong with its bytes.
-    fn load(&mut self, row: &EncodedRow) -> Result<(), CborError>;
+    /// Names what is wrong with their bytes.
+    fn from_rows(rows: Vec<EncodedRow>) -> Result<Self, CborError>
+    where
+        Self: Sized;
 }
 
-/// A value with its hash, computed when it is first asked for.
+/// A value with its hash, computed when it is first asked for; none where it is no row.
 #[derive(Debug)]
 struct Row<V> {
     value: V,
-    digest: OnceLock<Hash32>,
+    digest: OnceLock<Option<Hash32>>,
 }
 
-impl<V: Serialize> Row<V> {
+impl<V> Row<V> {
     fn new(value: V) -> Arc<Self> {
         Arc::new(Self { value, digest: OnceLock::new() })
     }
+}
 
-    fn digest<K: Serialize>(&self, key: &K) -> Hash32 {
+impl<V: Serialize> Row<V> {
+    fn digest_under<K: Serialize>(&self, key: &K) -> Option<Hash32> {
         *self.digest.get_or_init(|| match (cbor::to_vec(key), cbor::to_vec(&self.value)) {
-            (Ok(key), Ok(value)) => Hash32::of("gridpact state row", &[&key, &value]),
-            // No type of ours is without encoding; one that was could not be stored either, which
-            // stops the validator there.
-            _ => Hash32::of("gridpact state row without encoding", &[]),
+            (Ok(key), Ok(value)) => Some(row_hash(&key, &value)),
+            _ => Some(unencodable()),
         })
     }
+}
+
+fn row_hash(key: &[u8], value: &[u8]) -> Hash32 {
+    Hash32::of("gridpact state row", &[key, value])
+}
+
+/// No type of ours is without encoding; one that was could not be stored either, and a validator stops
+/// where it can't store.
+fn unencodable() -> Hash32 {
+    Hash32::of("gridpact state row without encoding", &[])
 }
 
 /// Rows by key.
@@ -195,7 +209,7 @@ where
         *self.digest.get_or_init(|| {
             let mut bytes = Vec::with_capacity(self.rows.len() * 32);
             for (key, row) in &self.rows {
-                bytes.extend(row.digest(key).0);
+                bytes.extend(row.digest_under(key).unwrap_or_default().0);
             }
             (!bytes.is_empty()).then(|| Hash32::of("gridpact state piece", &[&bytes]))
         })
@@ -221,67 +235,79 @@ where
         self.changed.clear();
     }
 
-    fn load(&mut self, row: &EncodedRow) -> Result<(), CborError> {
-        let key = cbor::from_slice(&row.key, MAX_ROW_BYTES)?;
-        self.rows.insert(key, Row::new(cbor::from_slice(&row.value, MAX_ROW_BYTES)?));
-        self.digest.take();
-        Ok(())
+    fn from_rows(rows: Vec<EncodedRow>) -> Result<Self, CborError> {
+        let row = |row: EncodedRow| {
+            Ok((cbor::from_slice(&row.key, MAX_ROW_BYTES)?, cbor::from_slice(&row.value, MAX_ROW_BYTES)?))
+        };
+        rows.into_iter().map(row).collect()
     }
 }
 
-/// One value, hashed, stored and sent as a whole: for what is small or seldom changes.
+/// One value, hashed, stored and sent as a whole: for what is small or seldom changes. One that
+/// encodes as null is no row.
 #[derive(Clone, Debug)]
-pub struct Single<T>(Table<(), T>, T);
-
-impl<T: Default> Default for Single<T> {
-    fn default() -> Self {
-        Self(Table::default(), T::default())
-    }
+pub struct Single<T> {
+    row: Arc<Row<Arc<T>>>,
+    changed: bool,
 }
 
 impl<T: PartialEq> PartialEq for Single<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.get() == other.get()
+        self.row.value == other.row.value
     }
 }
 
 impl<T: Eq> Eq for Single<T> {}
 
-impl<T> Single<T> {
-    /// The value; its type's default before one was put.
-    pub fn get(&self) -> &T {
-        self.0.get(&()).unwrap_or(&self.1)
+impl<T: Serialize> Single<T> {
+    /// A value that counts as stored already.
+    pub fn new(value: Arc<T>) -> Self {
+        Self { row: Row::new(value), changed: false }
     }
-}
 
-impl<T: Default + PartialEq + Serialize> Single<T> {
-    /// Puts another value. The default is no row.
-    pub fn put(&mut self, value: T) {
-        match value == self.1 {
-            true => self.0.remove(&()),
-            false => self.0.put((), value),
-        }
+    /// The value.
+    pub fn get(&self) -> &Arc<T> {
+        &self.row.value
+    }
+
+    /// Puts another value.
+    pub fn put(&mut self, value: Arc<T>) {
+        *self = Self { row: Row::new(value), changed: true };
+    }
+
+    fn encoded(&self) -> Result<Option<Vec<u8>>, CborError> {
+        let bytes = cbor::to_vec(self.row.value.as_ref())?;
+        Ok((bytes != NULL).then_some(bytes))
     }
 }
 
 impl<T: Serialize + DeserializeOwned> Piece for Single<T> {
     fn digest(&self) -> Option<Hash32> {
-        self.0.digest()
+        let digest = || match self.encoded() {
+            Ok(value) => value.map(|value| row_hash(&NULL, &value)),
+            Err(_) => Some(unencodable()),
+        };
+        *self.row.digest.get_or_init(digest)
     }
 
     fn rows(&self) -> Result<Vec<EncodedRow>, CborError> {
-        self.0.rows()
+        let value = self.encoded()?;
+        Ok(value.map(|value| EncodedRow { key: NULL.to_vec(), value }).into_iter().collect())
     }
 
     fn take_changes(&mut self) -> Result<Vec<RowChange>, CborError> {
-        self.0.take_changes()
+        if !std::mem::take(&mut self.changed) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![RowChange { key: NULL.to_vec(), value: self.encoded()? }])
     }
 
     fn forget_changes(&mut self) {
-        self.0.forget_changes();
+        self.changed = false;
     }
 
-    fn load(&mut self, row: &EncodedRow) -> Result<(), CborError> {
-        self.0.load(row)
+    fn from_rows(rows: Vec<EncodedRow>) -> Result<Self, CborError> {
+        let value = rows.last().map_or(&NULL[..], |row| &row.value);
+        Ok(Self::new(Arc::new(cbor::from_slice(value, MAX_ROW_BYTES)?)))
     }
 }
