@@ -10,6 +10,7 @@ use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::core::Effect;
 use agents::dso::core::DsoAct;
 use agents::dso::DsoCore;
+use ledger::block::At;
 use ledger::contracts::apply;
 use ledger::contracts::rules::Rules;
 use ledger::genesis::Genesis;
