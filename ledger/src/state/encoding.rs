@@ -1,6 +1,7 @@
 //! The whole state as rows, as one hash and as one value. Whoever adds a piece to the state adds it
 //! here, in three places that the compiler names, and it is hashed, stored and sent with the rest.
 
+use super::contracts::ContractRecords;
 use super::table::{EncodedRow, Piece, RowChange};
 use super::State;
 use serde::{Deserialize, Serialize};
@@ -40,26 +41,32 @@ struct PieceValue {
 impl State {
     /// Every piece under its name: what the state hash covers, the index holds and a snapshot carries.
     fn pieces(&self) -> Vec<(&'static str, &dyn Piece)> {
-        let Self { accounts, intervals, day_ahead, forgotten_to, governed } = self;
-        vec![
+        let Self { accounts, intervals, day_ahead, forgotten_to, governed, contracts, issued } = self;
+        let mut pieces: Vec<(&'static str, &dyn Piece)> = vec![
             ("accounts", accounts),
             ("intervals", intervals),
             ("day-ahead", day_ahead),
             ("forgotten-to", forgotten_to),
             ("governed", governed),
-        ]
+            ("issued", issued),
+        ];
+        pieces.extend(contracts.pieces());
+        pieces
     }
 
     /// The same, to be changed.
     fn pieces_mut(&mut self) -> Vec<(&'static str, &mut dyn Piece)> {
-        let Self { accounts, intervals, day_ahead, forgotten_to, governed } = self;
-        vec![
+        let Self { accounts, intervals, day_ahead, forgotten_to, governed, contracts, issued } = self;
+        let mut pieces: Vec<(&'static str, &mut dyn Piece)> = vec![
             ("accounts", accounts),
             ("intervals", intervals),
             ("day-ahead", day_ahead),
             ("forgotten-to", forgotten_to),
             ("governed", governed),
-        ]
+            ("issued", issued),
+        ];
+        pieces.extend(contracts.pieces_mut());
+        pieces
     }
 
     /// Hash over everything that later entries can depend on.
@@ -120,6 +127,8 @@ impl State {
             day_ahead: Piece::from_rows(rows_of("day-ahead"))?,
             forgotten_to: Piece::from_rows(rows_of("forgotten-to"))?,
             governed: Piece::from_rows(rows_of("governed"))?,
+            issued: Piece::from_rows(rows_of("issued"))?,
+            contracts: ContractRecords::from_rows(rows_of)?,
         };
         match pieces.into_keys().next() {
             Some(name) => Err(EncodingError::UnknownPiece { name }),
@@ -161,6 +170,7 @@ mod tests {
     use super::super::{Account, AwardRecord, IntervalRecord};
     use super::*;
     use crate::governed::{Governed, Provisions};
+    use market::charges::Charges;
     use market::interval::{Interval, UnixSeconds};
     use market::parameters::MarketParameters;
     use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
@@ -195,6 +205,7 @@ mod tests {
             price_max: price,
             imbalance_spread: price,
             aggregator_fee: price,
+            charges: Charges::NONE,
         };
         let governed: Governed = Provisions {
             parameters,
@@ -205,7 +216,7 @@ mod tests {
             contracts: BTreeMap::new(),
         }
         .into();
-        State::of(BTreeMap::new(), Arc::new(governed))
+        State::of(BTreeMap::new(), NanoEur(0), Arc::new(governed))
     }
 
     /// What happens to a state in the tests: a piece, a key, a value.

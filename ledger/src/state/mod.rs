@@ -1,13 +1,17 @@
 //! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod contracts;
 pub mod day_ahead;
 pub mod encoding;
+pub mod issuance;
 pub mod receipt;
+pub mod records;
 pub mod table;
 
-use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use crate::governed::Governed;
+use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -88,12 +92,39 @@ pub struct ReactiveRecord {
 pub struct Changes {
     /// What accounts receive; negative: pay.
     pub payments: BTreeMap<Id, NanoEur>,
+    /// Tokens made; negative: ended. The payments add up to it.
+    pub issued: NanoEur,
     /// Account that made a transfer.
     pub transfer_by: Option<Id>,
     /// Record of an interval, new or changed.
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// Records of contracts.
+    pub contracts: ContractEdits,
+}
+
+impl Changes {
+    /// Adds to what an account receives; negative: pays.
+    ///
+    /// # Errors
+    /// Where the sum leaves 64 bits.
+    pub fn pay(&mut self, account: &Id, amount: NanoEur) -> Result<(), Refusal> {
+        let sum = self.payments.entry(account.clone()).or_default();
+        let added = sum.checked_add(amount);
+        *sum = added.ok_or_else(|| Refusal::Overflow { account: account.clone() })?;
+        Ok(())
+    }
+
+    /// Moves an amount from one account to another.
+    ///
+    /// # Errors
+    /// Where a sum leaves 64 bits.
+    pub fn move_between(&mut self, from: &Id, to: &Id, amount: NanoEur) -> Result<(), Refusal> {
+        let paid = NanoEur::ZERO.checked_sub(amount);
+        self.pay(from, paid.ok_or_else(|| Refusal::Overflow { account: from.clone() })?)?;
+        self.pay(to, amount)
+    }
 }
 
 /// What everyone agrees on after a block. Every field is a piece named in [`encoding`], by which it is
@@ -106,6 +137,9 @@ pub struct State {
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Single<Option<Interval>>,
     governed: Single<Governed>,
+    contracts: ContractRecords,
+    /// What all balances add up to: the genesis's, and what was minted since less what was burned.
+    issued: Single<NanoEur>,
 }
 
 /// Why a state can't start.
@@ -134,17 +168,19 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::of(accounts, Arc::new(Governed::genesis(genesis))))
+        Ok(Self::of(accounts, total, Arc::new(Governed::genesis(genesis))))
     }
 
     /// A state of accounts and what is governed alone.
-    fn of(accounts: BTreeMap<Id, Account>, governed: Arc<Governed>) -> Self {
+    fn of(accounts: BTreeMap<Id, Account>, issued: NanoEur, governed: Arc<Governed>) -> Self {
         Self {
             accounts: accounts.into_iter().collect(),
             intervals: Table::default(),
             day_ahead: Table::default(),
             forgotten_to: Single::new(Arc::new(None)),
             governed: Single::new(governed),
+            contracts: ContractRecords::default(),
+            issued: Single::new(Arc::new(issued)),
         }
     }
 
@@ -174,7 +210,22 @@ impl State {
         self.governed.get()
     }
 
-    /// Sum of all balances. The same in every state of a ledger.
+    /// What contracts keep.
+    pub fn contracts(&self) -> &ContractRecords {
+        &self.contracts
+    }
+
+    /// What all balances add up to, as the genesis and every mint and burn since make it.
+    pub fn issued(&self) -> NanoEur {
+        **self.issued.get()
+    }
+
+    /// What an account holds; nothing where it does not exist.
+    pub fn balance(&self, account: &Id) -> NanoEur {
+        self.accounts.get(account).map_or(NanoEur::ZERO, |account| account.balance)
+    }
+
+    /// Sum of all balances. Equal to [`State::issued`] in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
     }
@@ -182,10 +233,15 @@ impl State {
     /// Makes an entry's changes, all or none, and returns the payments made.
     ///
     /// # Errors
-    /// Where payments don't sum to zero, an account doesn't exist or a balance overflows; the state
+    /// Where payments don't sum to what is issued, an account doesn't exist or a balance overflows; the state
     /// is then as it was.
     pub fn commit(&mut self, changes: Changes) -> Result<Vec<Payment>, Refusal> {
         let balances = self.balances_after(&changes)?;
+        let issued = self.issued().checked_add(changes.issued);
+        let issued = issued.ok_or(Refusal::Supply { issued: changes.issued })?;
+        if issued != self.issued() {
+            self.issued.put(Arc::new(issued));
+        }
         for (name, balance) in balances {
             let account = self.accounts.get(&name).copied().unwrap_or_default();
             self.accounts.put(name, Account { balance, ..account });
@@ -205,19 +261,23 @@ impl State {
             self.day_ahead.put(at, record);
             self.day_ahead.keep_last(KEPT_DAY_AHEAD);
         }
+        self.contracts.edit(changes.contracts);
+        self.contracts.age();
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {
         let sum: i128 = changes.payments.values().map(|amount| i128::from(amount.0)).sum();
-        if sum != 0 {
+        if sum != i128::from(changes.issued.0) {
             return Err(Refusal::Unbalanced { sum });
         }
         let after = changes.payments.iter().map(|(name, amount)| {
-            let account =
-                self.accounts.get(name).ok_or_else(|| Refusal::NoAccount { account: name.clone() })?;
-            let balance = account.balance.checked_add(*amount);
+            // Accounts that nobody owns begin with the first payment to them.
+            if !self.accounts.contains_key(name) && !is_named_account(name) {
+                return Err(Refusal::NoAccount { account: name.clone() });
+            }
+            let balance = self.balance(name).checked_add(*amount);
             balance
                 .map(|balance| (name.clone(), balance))
                 .ok_or_else(|| Refusal::Overflow { account: name.clone() })
