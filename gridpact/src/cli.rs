@@ -129,6 +129,9 @@ Examples:
 A variable GRIDPACT_SECTION__KEY overrides that key in every file given. All keys stand in
 docs/CONFIGURATION.md.")]
 pub struct RunArgs {
+    /// Stop when standard input ends, too: a program that starts this one takes it along
+    #[arg(long)]
+    pub until_stdin_ends: bool,
     /// Configuration files, one role each
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -179,9 +182,11 @@ mod tests {
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
         check("gridpact bench clearing --quick --json", true);
+        check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
+        check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
     }
 }

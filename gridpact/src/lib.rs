@@ -4,6 +4,7 @@ pub mod audit;
 pub mod bench;
 pub mod clear;
 pub mod cli;
+pub mod cluster;
 pub mod configuration;
 pub mod demo;
 pub mod forecast;

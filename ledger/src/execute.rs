@@ -2,7 +2,7 @@
 //! through here, so they can't disagree on what a block does.
 
 use crate::block::verifier::EntryError;
-use crate::block::{entries_root, Block, Header};
+use crate::block::{entries_root, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
 use crate::contracts::{apply, rules::Rules};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
@@ -10,6 +10,9 @@ use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::party::{Id, PartyId};
+
+/// What a block's header and certificate may need of its bytes.
+const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,8 +167,8 @@ pub struct OpenedEntry {
     pub entry: Entry,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order. None where
-/// none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order, until it is full.
+/// None where none fits.
 pub fn build_block<'a>(
     rules: &Rules,
     tip: &Tip,
@@ -175,8 +178,15 @@ pub fn build_block<'a>(
 ) -> Option<(Block, Executed)> {
     let mut state = state.clone();
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
+    let mut room = MAX_BLOCK_BYTES - OVERHEAD_BYTES;
     for opened in entries {
+        // Topic, and what CBOR puts around both.
+        let size = opened.envelope.bytes.len() + opened.envelope.topic.len() + 64;
+        if size > room || taken.len() == MAX_BLOCK_ENTRIES {
+            break;
+        }
         if let Ok(receipt) = apply(rules, &mut state, &opened.submitter, &opened.entry) {
+            room -= size;
             taken.push(opened.envelope.clone());
             receipts.push((opened.entry.clone(), receipt));
         }

@@ -358,7 +358,7 @@ impl ValidatorCore {
     fn build(&mut self, now: Now, round: u32) -> Option<Input> {
         self.wanted = Some(round);
         let by = (&self.me.0, now.wall_ms);
-        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.ready())?;
+        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.waiting())?;
         let hash = block.header.hash();
         let bytes = match block.encode() {
             Ok(bytes) => ByteBuf::from(bytes),
