@@ -4,7 +4,7 @@
 //! After a block only so many are asked again as it takes to find one that fits, so that a decided block
 //! costs what it decides, however much waits.
 
-use crate::block::entry_leaf;
+use crate::block::{entry_leaf, At};
 use crate::contracts::{execute, rules::Rules};
 use crate::execute::OpenedEntry;
 use crate::state::receipt::Refusal;
@@ -73,14 +73,15 @@ impl MempoolError {
 }
 
 impl Mempool {
-    /// Takes an entry; one that waits already, or was decided lately, is taken once.
+    /// Takes an entry for the block that would stand `at` there; one that waits already, or was decided lately,
+    /// is taken once.
     ///
     /// # Errors
     /// Where it does not fit and won't by waiting, or there is no room.
     pub fn insert(
         &mut self,
         rules: &Rules,
-        state: &State,
+        (state, at): (&State, At),
         opened: OpenedEntry,
         now_ms: u64,
     ) -> Result<(), MempoolError> {
@@ -88,7 +89,7 @@ impl Mempool {
         if self.places.contains_key(&leaf) || self.decided.contains(&leaf) {
             return Ok(());
         }
-        let fits_now = fits(rules, state, &opened)?;
+        let fits_now = fits(rules, state, at, &opened)?;
         let size = opened.envelope.bytes.len();
         if self.waiting.len() >= MAX_WAITING || self.bytes + size > MAX_WAITING_BYTES {
             return Err(MempoolError::Full);
@@ -144,12 +145,12 @@ impl Mempool {
 
     /// Asks the contracts again, on a new state, until one fits. Returns what was found never to fit any
     /// more, removed.
-    pub fn refresh(&mut self, rules: &Rules, state: &State) -> Vec<(PartyId, Refusal)> {
+    pub fn refresh(&mut self, rules: &Rules, state: &State, at: At) -> Vec<(PartyId, Refusal)> {
         self.fitting = None;
         let mut refused = Vec::new();
         let mut gone = Vec::new();
         for (place, waiting) in &self.waiting {
-            match fits(rules, state, &waiting.opened) {
+            match fits(rules, state, at, &waiting.opened) {
                 Ok(true) => {
                     self.fitting = Some(*place);
                     break;
@@ -184,9 +185,19 @@ impl Mempool {
     }
 }
 
-/// Whether the entry fits now (true) or may later (false).
-fn fits(rules: &Rules, state: &State, opened: &OpenedEntry) -> Result<bool, Refusal> {
-    match execute(rules, state, &opened.submitter, &opened.entry) {
+/// Whether the entry fits now (true) or may later (false). Its signature was checked when it came, by a registry
+/// that may be older or newer than these rules: a key that is not the one of its epoch there is none of the
+/// submitter's.
+fn fits(rules: &Rules, state: &State, at: At, opened: &OpenedEntry) -> Result<bool, Refusal> {
+    let party = &opened.submitter;
+    match rules.verifier.epoch_of(party) {
+        None => {}
+        Some(current) if current == opened.epoch => {}
+        // Rotated in a block that is still to come.
+        Some(current) if current < opened.epoch => return Ok(false),
+        Some(_) => return Err(Refusal::OldKey { party: party.clone(), epoch: opened.epoch }),
+    }
+    match execute(rules, state, at, party, &opened.entry) {
         Ok(_) => Ok(true),
         Err(refusal) if refusal.is_premature() => Ok(false),
         Err(refusal) => Err(refusal),

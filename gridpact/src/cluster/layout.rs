@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wire::hash::Hash32;
-use wire::party::{Participant, PartyError, PartyId, Role};
+use wire::party::{KeyEpoch, Participant, PartyError, PartyId, Role};
 use wire::topic::Network;
 
 /// Four validators stay able to decide while one of them is dead.
@@ -180,6 +180,7 @@ fn participant(party: PartyId) -> Result<Participant, PartyError> {
         bus: None,
         aggregator: None,
         connection_milliwatt: None,
+        epoch: KeyEpoch::default(),
         party,
     })
 }

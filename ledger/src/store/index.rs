@@ -3,9 +3,12 @@
 
 use super::StoreError;
 use crate::execute::Tip;
+use crate::governed::Governed;
+use crate::state::contracts::ContractRecords;
 use crate::state::day_ahead::DayAheadRecord;
 use crate::state::{Account, IntervalRecord, State, Touched};
 use market::interval::{Interval, UnixSeconds};
+use market::units::NanoEur;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
 use std::path::Path;
@@ -19,8 +22,10 @@ const CACHE_BYTES: u64 = 4 << 20;
 const MAX_VALUE_BYTES: usize = 1 << 26;
 
 const TIP_KEY: &[u8] = b"tip";
+const GOVERNED_KEY: &[u8] = b"governed";
 const ACCOUNT: u8 = b'a';
 const BLOCK: u8 = b'b';
+const CONTRACTS: u8 = b'c';
 const DAY_AHEAD: u8 = b'd';
 const INTERVAL: u8 = b'i';
 
@@ -44,6 +49,7 @@ struct TipValue {
     offset: u64,
     end: u64,
     forgotten_to: Option<Interval>,
+    issued: NanoEur,
 }
 
 pub(super) struct Index {
@@ -72,7 +78,10 @@ impl Index {
         let day_ahead: Vec<(Interval, DayAheadRecord)> = self.values(DAY_AHEAD, interval_of)?;
         let intervals = intervals.into_iter().map(|(at, record): (_, IntervalRecord)| (at, Arc::new(record)));
         let (accounts, day_ahead) = (accounts.into_iter().collect(), day_ahead.into_iter().collect());
-        let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead);
+        let governed = Arc::new(self.value::<Governed>(GOVERNED_KEY)?);
+        let contracts = ContractRecords::from_stored(|tag| self.stored(&[CONTRACTS, tag]))?;
+        let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead, governed)
+            .with_contracts(contracts, tip.issued);
         let TipValue { height, hash, time_ms, offset, end, .. } = tip;
         Some(Indexed { tip: Tip { height, hash, time_ms }, offset, end, state })
     }
@@ -87,9 +96,10 @@ impl Index {
         Ok(value.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
     }
 
-    /// All accounts of a state that has no block yet.
+    /// All accounts of a state that has no block yet, and what is governed.
     pub fn put_state(&self, state: &State) -> Result<(), StoreError> {
         let mut batch = Batch::default();
+        batch.insert(GOVERNED_KEY, cbor::to_vec(state.governed().as_ref())?);
         for (name, account) in state.accounts() {
             batch.insert(key(ACCOUNT, name.as_str().as_bytes()), cbor::to_vec(account)?);
         }
@@ -98,8 +108,11 @@ impl Index {
 
     /// A block that stands in the log from `span.0` to `span.1`, with what it changed, in one step.
     pub fn put_block(&self, tip: &Tip, span: (u64, u64), state: &mut State) -> Result<(), StoreError> {
-        let Touched { accounts, intervals, day_ahead } = state.take_touched();
+        let Touched { accounts, intervals, day_ahead, governed } = state.take_touched();
         let mut batch = Batch::default();
+        if governed {
+            batch.insert(GOVERNED_KEY, cbor::to_vec(state.governed().as_ref())?);
+        }
         for name in accounts {
             let account: Option<&Account> = state.accounts().get(&name);
             put(&mut batch, key(ACCOUNT, name.as_str().as_bytes()), account)?;
@@ -111,16 +124,33 @@ impl Index {
         for at in day_ahead {
             put(&mut batch, interval_key(DAY_AHEAD, at), state.day_ahead().get(at))?;
         }
+        for (tag, (rest, value)) in state.contracts_mut().take_touched()? {
+            let key = [&[CONTRACTS, tag], &rest[..]].concat();
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
         batch.insert(block_key(tip.height), &span.0.to_be_bytes());
         let Tip { height, hash, time_ms } = tip.clone();
         let forgotten_to = state.forgotten_to();
-        let value = TipValue { height, hash, time_ms, offset: span.0, end: span.1, forgotten_to };
+        let (offset, end, issued) = (span.0, span.1, state.issued());
+        let value = TipValue { height, hash, time_ms, offset, end, forgotten_to, issued };
         batch.insert(TIP_KEY, cbor::to_vec(&value)?);
         Ok(self.tree.apply_batch(batch)?)
     }
 
     fn value<T: Serialize + DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
         cbor::from_slice(&self.tree.get(key).ok()??, MAX_VALUE_BYTES).ok()
+    }
+
+    /// Everything under a prefix: what stands behind it in each key, and the value.
+    fn stored(&self, prefix: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let pairs = self.tree.scan_prefix(prefix).map(|pair| {
+            let (key, value) = pair.ok()?;
+            Some((key.get(prefix.len()..)?.to_vec(), value.to_vec()))
+        });
+        pairs.collect()
     }
 
     fn values<K, T: Serialize + DeserializeOwned>(
