@@ -12,3 +12,4 @@ pub mod logging;
 pub mod neighbourhood;
 pub mod run;
 pub mod simulate;
+pub mod torment;

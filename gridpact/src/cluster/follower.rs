@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use wire::entry::SignedEnvelope;
 use wire::envelope::Signer;
+use wire::hash::Hash32;
 use wire::message::Body;
 use wire::party::{PartyId, Role};
 
@@ -38,7 +39,7 @@ pub fn name(envelope: &SignedEnvelope) -> Name {
 pub struct Follower {
     _link: Link,
     events: Receiver<LinkEvent>,
-    heights: HashMap<u64, usize>,
+    heights: HashMap<u64, Hash32>,
 }
 
 /// A decided block, as far as one who submits cares.
@@ -49,6 +50,8 @@ pub struct Seen {
     pub height: u64,
     /// Its entries.
     pub entries: Vec<Name>,
+    /// Whether another block of this height was seen before.
+    pub differs: bool,
 }
 
 impl Follower {
@@ -80,7 +83,7 @@ impl Follower {
         }
     }
 
-    /// The next block not seen before; none after `limit`.
+    /// The next block not seen before, were it at a height that has one already; none after `limit`.
     pub async fn next(&mut self, limit: Duration) -> Option<Seen> {
         let deadline = tokio::time::Instant::now() + limit;
         loop {
@@ -89,10 +92,11 @@ impl Follower {
             let Body::Block(bytes) = message.body else { continue };
             let at = Instant::now();
             let Ok(decided) = DecidedBlock::decode(&bytes) else { continue };
-            let height = decided.height();
-            let entries: Vec<Name> = decided.block.entries.iter().map(name).collect();
-            if self.heights.insert(height, entries.len()).is_none() {
-                return Some(Seen { at, height, entries });
+            let (height, hash) = (decided.height(), decided.block.header.hash());
+            let before = self.heights.insert(height, hash);
+            if before != Some(hash) {
+                let entries = decided.block.entries.iter().map(name).collect();
+                return Some(Seen { at, height, entries, differs: before.is_some() });
             }
         }
     }

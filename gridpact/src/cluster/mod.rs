@@ -70,6 +70,16 @@ impl Cluster {
         self.validators.iter().enumerate().filter_map(|(index, node)| Some((index, node.as_ref()?)))
     }
 
+    /// How a validator ended by itself, where it did.
+    pub fn ended(&mut self, index: usize) -> Option<String> {
+        self.validators[index].as_mut()?.ended()
+    }
+
+    /// The end of what a validator wrote.
+    pub fn last_words(&self, index: usize) -> String {
+        self.validator(index).map_or_else(String::new, Node::last_words)
+    }
+
     /// Starts a validator that does not run; returns at once.
     ///
     /// # Errors
@@ -105,15 +115,6 @@ impl Cluster {
     /// The height a validator has decided, where it runs and says so.
     pub fn height(&self, index: usize) -> Option<u64> {
         self.validator(index)?.metric(HEIGHT).map(|height| height as u64)
-    }
-
-    /// Waits until a validator has decided this height.
-    ///
-    /// # Errors
-    /// Where it has not within `limit`, or ended.
-    pub fn wait_height(&mut self, index: usize, height: u64, limit: Duration) -> Result<(), ClusterError> {
-        let what = format!("height {height} at validator {}", index + 1);
-        self.wait_for(&what, limit, |cluster| Ok(cluster.height(index).is_some_and(|at| at >= height)))
     }
 
     fn wait(
