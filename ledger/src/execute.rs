@@ -2,14 +2,22 @@
 //! through here, so they can't disagree on what a block does.
 
 use crate::block::verifier::EntryError;
-use crate::block::{entries_root, Block, Header};
-use crate::contracts::{apply, rules::Rules};
+use crate::block::{entries_root, history_leaf, At, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
+use crate::contracts::apply;
+use crate::contracts::rules::{Rules, RulesError};
+use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
+use market::units::NanoEur;
+use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
+use wire::merkle::Frontier;
 use wire::party::{Id, PartyId};
+
+/// What a block's header and certificate may need of its bytes.
+const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +28,8 @@ pub struct Tip {
     pub hash: Hash32,
     /// Its time in milliseconds since 1970; 0 before the first block.
     pub time_ms: u64,
+    /// The tree over the blocks before it, whose root its header names.
+    pub before: Frontier,
 }
 
 /// What a block did.
@@ -27,6 +37,8 @@ pub struct Tip {
 pub struct Executed {
     /// The state after it.
     pub state: State,
+    /// The rules after it: what the next block goes by.
+    pub rules: Arc<Rules>,
     /// Its entries with what each did, in order.
     pub receipts: Vec<(Entry, Receipt)>,
 }
@@ -60,6 +72,18 @@ pub enum ExecuteError {
         /// The block's height.
         height: u64,
     },
+    /// The blocks before it are not those under its root.
+    #[error("block {height}: the blocks before it are not those under its history root")]
+    HistoryRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Its entries did something else than lies under its root.
+    #[error("block {height}: what its entries did is not what lies under its receipts root")]
+    ReceiptsRoot {
+        /// The block's height.
+        height: u64,
+    },
     /// An envelope is no entry.
     #[error("block {height}, entry {index}: {source}")]
     Envelope {
@@ -82,6 +106,31 @@ pub enum ExecuteError {
         #[source]
         source: Refusal,
     },
+    /// Balances don't add up to what the genesis started with and entries minted and burned.
+    #[error("block {height}: balances add up to {total} nEUR, and must to {issued}")]
+    Supply {
+        /// The block's height.
+        height: u64,
+        /// What they add up to.
+        total: i128,
+        /// What they must.
+        issued: NanoEur,
+    },
+    /// It was made under other rules than those after the block before it.
+    #[error("block {height}: it was made under other rules than those after the block before it")]
+    Governed {
+        /// The block's height.
+        height: u64,
+    },
+    /// What it leaves governed makes no rules.
+    #[error("block {height}: {source}")]
+    Rules {
+        /// The block's height.
+        height: u64,
+        /// What is wrong.
+        #[source]
+        source: RulesError,
+    },
     /// The state after it is another than it says.
     #[error("block {height}: the state after it is not the one it names")]
     StateHash {
@@ -93,12 +142,26 @@ pub enum ExecuteError {
 impl Tip {
     /// The tip of a chain without blocks.
     pub fn genesis(ledger: Hash32) -> Self {
-        Self { height: 0, hash: ledger, time_ms: 0 }
+        Self { height: 0, hash: ledger, time_ms: 0, before: Frontier::default() }
     }
 
-    /// The tip once this block is decided.
-    pub fn after(header: &Header) -> Self {
-        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms }
+    /// The tip once the block with this header, which follows on this tip, is decided.
+    pub fn after(&self, header: &Header) -> Self {
+        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, before: self.history() }
+    }
+
+    /// The tree over all blocks up to this one: what the next block's history root is of.
+    pub fn history(&self) -> Frontier {
+        let mut history = self.before.clone();
+        if self.height > 0 {
+            history.push(history_leaf(&self.hash));
+        }
+        history
+    }
+
+    /// Where the next block stands if it is made at this time, in milliseconds since 1970: time never goes back.
+    pub fn next(&self, time_ms: u64) -> At {
+        At { height: self.height.saturating_add(1), time_ms: time_ms.max(self.time_ms) }
     }
 }
 
@@ -111,7 +174,7 @@ pub type OpenEntry<'a> = dyn Fn(&SignedEnvelope) -> Result<(PartyId, Entry), Ent
 /// # Errors
 /// Names the first thing that does not hold.
 pub fn execute_block(
-    rules: &Rules,
+    rules: &Arc<Rules>,
     tip: &Tip,
     state: &State,
     block: &Block,
@@ -119,23 +182,32 @@ pub fn execute_block(
 ) -> Result<Executed, ExecuteError> {
     let header = &block.header;
     let height = header.height;
-    check_link(tip, block)?;
+    check_link(rules, tip, block)?;
     let mut state = state.clone();
     let mut receipts = Vec::with_capacity(block.entries.len());
     for (index, envelope) in block.entries.iter().enumerate() {
         let (submitter, entry) =
             open(envelope).map_err(|source| ExecuteError::Envelope { height, index, source })?;
-        let receipt = apply(rules, &mut state, &submitter, &entry)
+        let receipt = apply(rules, &mut state, header.at(), &submitter, &entry)
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
+    }
+    if receipts_root(&block.entries, &receipts) != header.receipts_root {
+        return Err(ExecuteError::ReceiptsRoot { height });
+    }
+    let (total, issued) = (state.total_nano_eur(), state.issued());
+    if total != i128::from(issued.0) {
+        return Err(ExecuteError::Supply { height, total, issued });
     }
     if state.hash() != header.state_hash {
         return Err(ExecuteError::StateHash { height });
     }
-    Ok(Executed { state, receipts })
+    let rules = rules.after(state.governed(), header.time_ms);
+    let rules = rules.map_err(|source| ExecuteError::Rules { height, source })?;
+    Ok(Executed { state, rules, receipts })
 }
 
-fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
+fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
     let header = &block.header;
     let height = header.height;
     if Some(height) != tip.height.checked_add(1) {
@@ -146,6 +218,12 @@ fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
     }
     if header.time_ms < tip.time_ms {
         return Err(ExecuteError::Time { height });
+    }
+    if tip.history().root() != header.history_root {
+        return Err(ExecuteError::HistoryRoot { height });
+    }
+    if header.governed != *rules.verifier.governed() {
+        return Err(ExecuteError::Governed { height });
     }
     if entries_root(&block.entries) != header.entries_root {
         return Err(ExecuteError::EntriesRoot { height });
@@ -162,21 +240,31 @@ pub struct OpenedEntry {
     pub submitter: PartyId,
     /// What it says.
     pub entry: Entry,
+    /// Which of its submitter's keys signed it.
+    pub epoch: u32,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order. None where
-/// none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order, until it is full.
+/// None where none fits.
 pub fn build_block<'a>(
-    rules: &Rules,
+    rules: &Arc<Rules>,
     tip: &Tip,
     state: &State,
     (proposer, time_ms): (&Id, u64),
     entries: impl Iterator<Item = &'a OpenedEntry>,
 ) -> Option<(Block, Executed)> {
     let mut state = state.clone();
+    let at = tip.next(time_ms);
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
+    let mut room = MAX_BLOCK_BYTES - OVERHEAD_BYTES;
     for opened in entries {
-        if let Ok(receipt) = apply(rules, &mut state, &opened.submitter, &opened.entry) {
+        // Topic, and what CBOR puts around both.
+        let size = opened.envelope.bytes.len() + opened.envelope.topic.len() + 64;
+        if size > room || taken.len() == MAX_BLOCK_ENTRIES {
+            break;
+        }
+        if let Ok(receipt) = apply(rules, &mut state, at, &opened.submitter, &opened.entry) {
+            room -= size;
             taken.push(opened.envelope.clone());
             receipts.push((opened.entry.clone(), receipt));
         }
@@ -185,12 +273,16 @@ pub fn build_block<'a>(
         return None;
     }
     let header = Header {
-        height: tip.height + 1,
+        height: at.height,
         previous: tip.hash,
-        time_ms: time_ms.max(tip.time_ms),
+        time_ms: at.time_ms,
         entries_root: entries_root(&taken),
+        receipts_root: receipts_root(&taken, &receipts),
+        history_root: tip.history().root(),
         state_hash: state.hash(),
+        governed: *rules.verifier.governed(),
         proposer: proposer.clone(),
     };
-    Some((Block { header, entries: taken }, Executed { state, receipts }))
+    let rules = rules.after(state.governed(), at.time_ms).ok()?;
+    Some((Block { header, entries: taken }, Executed { state, rules, receipts }))
 }

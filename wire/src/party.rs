@@ -25,6 +25,8 @@ pub enum Role {
     Timekeeper,
     /// Publishes forecasts of price, load and sun; absent where nobody does.
     Forecaster,
+    /// A fiat gateway: holds money, mints tokens for what comes in and burns them for what it pays out.
+    Gateway,
 }
 
 /// Why a text is not a role or an identifier.
@@ -46,7 +48,7 @@ pub enum PartyError {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Site,
         Role::Aggregator,
         Role::Dso,
@@ -54,6 +56,7 @@ impl Role {
         Role::Validator,
         Role::Timekeeper,
         Role::Forecaster,
+        Role::Gateway,
     ];
 
     /// The role's word in topics, configuration and metrics.
@@ -66,6 +69,7 @@ impl Role {
             Role::Validator => "validator",
             Role::Timekeeper => "timekeeper",
             Role::Forecaster => "forecaster",
+            Role::Gateway => "gateway",
         }
     }
 }
@@ -170,6 +174,34 @@ pub struct Participant {
     pub aggregator: Option<Id>,
     /// For a site: the most it may take or feed in, in milliwatts. None for other roles.
     pub connection_milliwatt: Option<i64>,
+    /// Which of its keys this is.
+    #[serde(default, skip_serializing_if = "KeyEpoch::is_first")]
+    pub epoch: KeyEpoch,
+}
+
+/// Which of a participant's keys it signs with: every rotation begins another epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEpoch {
+    /// Rotations before this key.
+    pub number: u32,
+    /// The key before it, as long as what it signed is still believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retiring: Option<Hash32>,
+}
+
+impl KeyEpoch {
+    fn is_first(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Participant {
+    /// Keys by which what it signs is believed, each with its epoch: its own, then the one that is retiring.
+    pub fn keys(&self) -> impl Iterator<Item = (u32, &Hash32)> {
+        let before = self.epoch.number.checked_sub(1).zip(self.epoch.retiring.as_ref());
+        [(self.epoch.number, &self.key)].into_iter().chain(before)
+    }
 }
 
 /// Every participant of one network, by party.

@@ -5,7 +5,7 @@
 use super::positions::Positions;
 use super::reactive;
 use super::rules::{Rules, SiteRule};
-use crate::state::receipt::Refusal;
+use crate::state::receipt::{Refusal, SettledSite};
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
 use market::settlement::{
@@ -154,7 +154,7 @@ pub(super) fn execute(
     check_commitments(rules, award, &entry.sites, &sites)?;
     let positions = Positions::check(rules, state, aggregator, entry)?;
     let payments = settle(rules, (record, award), account, (&entry.sites, &sites), &positions)?;
-    let mut settled: IntervalRecord = record.as_ref().clone();
+    let mut settled: IntervalRecord = record.clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
     }
@@ -275,6 +275,22 @@ fn owed<'a>(
     owed
 }
 
+/// What a delivery that fits settles each of its sites for.
+pub(super) fn settled(rules: &Rules, entry: &DeliveryEntry) -> BTreeMap<Id, SettledSite> {
+    let bus = |account: &Id| rules.sites.get(account).map_or(u32::MAX, |site| site.bus);
+    let mut settled: BTreeMap<Id, SettledSite> = BTreeMap::new();
+    for held in &entry.positions {
+        let at = SettledSite { bus: bus(&held.account), position: held.position, ..SettledSite::default() };
+        settled.insert(held.account.clone(), at);
+    }
+    for site in &entry.sites {
+        let at = settled.entry(site.account.clone()).or_default();
+        (at.bus, at.commitment, at.reactive, at.energy) =
+            (bus(&site.account), site.commitment, site.reactive, site.energy);
+    }
+    settled
+}
+
 fn settle(
     rules: &Rules,
     (record, award): (&IntervalRecord, &AwardRecord),
@@ -296,19 +312,22 @@ fn settle(
         let received = settle_reactive(&rules.parameters, reactive_price, owed.reactive).map_err(amount)?;
         let carbon = carbon_part(&rules.parameters, record.carbon_adder, owed.commitment, owed.energy)
             .map_err(amount)?;
+        let penalty = penalty_of(rules, &owed).map_err(amount)?;
         let carbon_account = rules.carbon.as_ref().map_or(&rules.tso_account, |(_, account)| account);
+        let penalties = [(account, NanoEur(penalty.0.saturating_neg())), (&rules.penalties_account, penalty)];
+        let penalties = penalties.into_iter().filter(|_| penalty != NanoEur::ZERO);
         let shares = [
             (&rules.tso_account, NanoEur(carbon.0.saturating_neg())),
             (carbon_account, carbon),
             (account, received),
-            (&rules.dso_account, -received),
+            (&rules.dso_account, NanoEur(received.0.saturating_neg())),
             (account, settled.site),
             (aggregator_account, settled.aggregator),
             (&rules.tso_account, settled.tso),
             (&rules.dso_account, settled.dso),
             (&rules.rounding_account, settled.rounding),
         ];
-        for (account, amount) in shares {
+        for (account, amount) in shares.into_iter().chain(penalties) {
             let sum = payments.entry(account.clone()).or_default();
             *sum = sum
                 .checked_add(amount)
@@ -316,4 +335,13 @@ fn settle(
         }
     }
     Ok(payments)
+}
+
+/// What a site pays for delivering something else than it was committed to, besides the imbalance price.
+fn penalty_of(rules: &Rules, owed: &Owed) -> Result<NanoEur, SettlementError> {
+    let Owed { commitment, energy, .. } = *owed;
+    let Some(delivered) = energy else { return Ok(NanoEur::ZERO) };
+    let committed = commitment.0.checked_mul(rules.parameters.interval_s).map(Millijoule);
+    let penalty = committed.and_then(|committed| rules.parameters.charges.penalty(committed, delivered));
+    penalty.ok_or(SettlementError { commitment, delivered: energy, part: "the penalty" })
 }

@@ -4,15 +4,21 @@
 pub mod clearing;
 pub mod day_ahead;
 pub mod delivery;
+pub mod fees;
+pub mod issuance;
 mod positions;
 mod reactive;
 pub mod rules;
 pub mod transfer;
+pub mod versions;
 
-use crate::state::receipt::{Receipt, Refusal};
+use crate::block::At;
+use crate::governed::member::Standing;
+use crate::state::receipt::{Cleared, Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
+use std::collections::BTreeMap;
 use wire::entry::Entry;
 use wire::party::{PartyId, Role};
 
@@ -23,6 +29,9 @@ pub fn kind(entry: &Entry) -> &'static str {
         Entry::DayAhead(_) => "day-ahead",
         Entry::Delivery(_) => "delivery",
         Entry::Transfer(_) => "transfer",
+        Entry::Mint(_) => "mint",
+        Entry::Redeem(_) => "redeem",
+        Entry::Burn(_) => "burn",
     }
 }
 
@@ -31,26 +40,41 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
     match entry {
         Entry::Clearing(_) | Entry::DayAhead(_) => role == Role::Dso,
         Entry::Delivery(_) => role == Role::Aggregator,
-        Entry::Transfer(_) => role != Role::Timekeeper,
+        Entry::Transfer(_) | Entry::Redeem(_) => role != Role::Timekeeper,
+        Entry::Mint(_) | Entry::Burn(_) => role == Role::Gateway,
     }
 }
 
-/// What an entry would change, without changing it.
+/// What an entry would change in the block that stands `at` there, without changing it.
 ///
 /// # Errors
 /// Names why the entry does not fit.
-pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry) -> Result<Changes, Refusal> {
+pub fn execute(
+    rules: &Rules,
+    state: &State,
+    at: At,
+    submitter: &PartyId,
+    entry: &Entry,
+) -> Result<Changes, Refusal> {
     let right = || Refusal::Right { submitter: submitter.clone(), kind: kind(entry) };
     if !may_submit(submitter.role, entry) {
         return Err(right());
     }
+    versions::check(rules, entry)?;
+    check_standing(state, at, submitter)?;
     let account = rules.account_of(submitter).ok_or_else(right)?;
-    match entry {
+    let mut changes = match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
         Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
         Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
         Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
-    }
+        Entry::Mint(mint) => issuance::mint(rules, state, &submitter.id, mint),
+        Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
+        Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
+    }?;
+    let fee = fees::fee_of(&rules.parameters.charges, entry);
+    fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
+    Ok(changes)
 }
 
 /// Executes an entry on the state, whole or not at all.
@@ -60,12 +84,40 @@ pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry)
 pub fn apply(
     rules: &Rules,
     state: &mut State,
+    at: At,
     submitter: &PartyId,
     entry: &Entry,
 ) -> Result<Receipt, Refusal> {
-    let changes = execute(rules, state, submitter, entry)?;
+    let changes = execute(rules, state, at, submitter, entry)?;
+    let cleared = cleared(entry, &changes);
+    let settled = match entry {
+        Entry::Delivery(delivery) => delivery::settled(rules, delivery),
+        _ => BTreeMap::new(),
+    };
     let payments = state.commit(changes)?;
-    Ok(Receipt { submitter: submitter.clone(), kind: kind(entry), interval: interval(entry), payments })
+    let (submitter, kind, interval) = (submitter.clone(), kind(entry), interval(entry));
+    Ok(Receipt { submitter, kind, interval, payments, cleared, settled })
+}
+
+/// What a clearing's changes record. A delivery changes an interval's record too, and clears nothing.
+fn cleared(entry: &Entry, changes: &Changes) -> Vec<Cleared> {
+    match entry {
+        Entry::Clearing(_) => changes.interval.iter().map(|(at, record)| record.cleared(*at)).collect(),
+        Entry::DayAhead(_) => changes.day_ahead.iter().map(|(at, record)| record.cleared(*at)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the submitter takes part at this time.
+fn check_standing(state: &State, at: At, submitter: &PartyId) -> Result<(), Refusal> {
+    let party = || submitter.clone();
+    let member = state.governed().members.get(submitter);
+    match member.ok_or_else(|| Refusal::NoParticipant { party: party() })?.standing(at.time_ms) {
+        Standing::Valid => Ok(()),
+        Standing::Upcoming(from_ms) => Err(Refusal::NotYetValid { party: party(), from_ms }),
+        Standing::Expired(to_ms) => Err(Refusal::Expired { party: party(), to_ms }),
+        Standing::Revoked(at_ms) => Err(Refusal::Revoked { party: party(), at_ms }),
+    }
 }
 
 fn interval(entry: &Entry) -> Option<Interval> {
@@ -73,6 +125,6 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) => None,
+        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => None,
     }
 }

@@ -1,18 +1,25 @@
-//! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
+//! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod contracts;
 pub mod day_ahead;
-mod digest;
+pub mod encoding;
+pub mod issuance;
 pub mod receipt;
+pub mod records;
+pub mod table;
 
-use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
-use day_ahead::{DayAheadRecord, DayAheadRecords};
+use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::governed::Governed;
+use contracts::{ContractEdits, ContractRecords};
+use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
-use receipt::{Payment, Refusal};
+use receipt::{Allocated, Cleared, Payment, Refusal};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use table::{Single, Table};
 use thiserror::Error;
 use wire::hash::Hash32;
 use wire::party::{Id, PartyError};
@@ -47,6 +54,17 @@ pub struct IntervalRecord {
 
 fn is_none(adder: &PicoEurPerWh) -> bool {
     *adder == PicoEurPerWh::ZERO
+}
+
+impl IntervalRecord {
+    /// What its clearing recorded of it, being of this interval.
+    pub(crate) fn cleared(&self, interval: Interval) -> Cleared {
+        let award = |(aggregator, award): (&Id, &AwardRecord)| {
+            let AwardRecord { bids_root, allocations_root, import, export, .. } = *award;
+            Allocated { aggregator: aggregator.clone(), bids_root, allocations_root, import, export }
+        };
+        Cleared { interval, prices: self.prices.clone(), awards: self.awards.iter().map(award).collect() }
+    }
 }
 
 /// What the ledger keeps of one aggregator in one interval.
@@ -85,36 +103,54 @@ pub struct ReactiveRecord {
 pub struct Changes {
     /// What accounts receive; negative: pay.
     pub payments: BTreeMap<Id, NanoEur>,
+    /// Tokens made; negative: ended. The payments add up to it.
+    pub issued: NanoEur,
     /// Account that made a transfer.
     pub transfer_by: Option<Id>,
     /// Record of an interval, new or changed.
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// Records of contracts.
+    pub contracts: ContractEdits,
 }
 
-/// What changed since the state was last stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Accounts.
-    pub accounts: BTreeSet<Id>,
-    /// Intervals, forgotten ones among them.
-    pub intervals: BTreeSet<Interval>,
-    /// Intervals with a day-ahead record, forgotten ones among them.
-    pub day_ahead: BTreeSet<Interval>,
+impl Changes {
+    /// Adds to what an account receives; negative: pays.
+    ///
+    /// # Errors
+    /// Where the sum leaves 64 bits.
+    pub fn pay(&mut self, account: &Id, amount: NanoEur) -> Result<(), Refusal> {
+        let sum = self.payments.entry(account.clone()).or_default();
+        let added = sum.checked_add(amount);
+        *sum = added.ok_or_else(|| Refusal::Overflow { account: account.clone() })?;
+        Ok(())
+    }
+
+    /// Moves an amount from one account to another.
+    ///
+    /// # Errors
+    /// Where a sum leaves 64 bits.
+    pub fn move_between(&mut self, from: &Id, to: &Id, amount: NanoEur) -> Result<(), Refusal> {
+        let paid = NanoEur::ZERO.checked_sub(amount);
+        self.pay(from, paid.ok_or_else(|| Refusal::Overflow { account: from.clone() })?)?;
+        self.pay(to, amount)
+    }
 }
 
-/// Accounts and intervals.
+/// What everyone agrees on after a block. Every field is a piece named in [`encoding`], by which it is
+/// hashed, stored and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    accounts: BTreeMap<Id, Account>,
-    intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
-    /// Each record's digest, so that a block's state hash costs no more than the accounts.
-    digests: BTreeMap<Interval, Hash32>,
+    accounts: Table<Id, Account>,
+    intervals: Table<Interval, IntervalRecord>,
+    day_ahead: Table<Interval, DayAheadRecord>,
     /// The latest interval forgotten; neither it nor any before it can be cleared.
-    forgotten_to: Option<Interval>,
-    day_ahead: DayAheadRecords,
-    touched: Touched,
+    forgotten_to: Single<Option<Interval>>,
+    governed: Single<Governed>,
+    contracts: ContractRecords,
+    /// What all balances add up to: the genesis's, and what was minted since less what was burned.
+    issued: Single<NanoEur>,
 }
 
 /// Why a state can't start.
@@ -143,107 +179,120 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default()))
+        Ok(Self::of(accounts, total, Arc::new(Governed::genesis(genesis))))
     }
 
-    /// A state from what was stored. Check its [`State::hash`] against a block.
-    pub fn from_parts(
-        accounts: BTreeMap<Id, Account>,
-        intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
-        forgotten_to: Option<Interval>,
-        day_ahead: DayAheadRecords,
-    ) -> Self {
-        let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
-        Self { accounts, intervals, digests, forgotten_to, day_ahead, touched: Touched::default() }
+    /// A state of accounts and what is governed alone.
+    fn of(accounts: BTreeMap<Id, Account>, issued: NanoEur, governed: Arc<Governed>) -> Self {
+        Self {
+            accounts: accounts.into_iter().collect(),
+            intervals: Table::default(),
+            day_ahead: Table::default(),
+            forgotten_to: Single::new(Arc::new(None)),
+            governed: Single::new(governed),
+            contracts: ContractRecords::default(),
+            issued: Single::new(Arc::new(issued)),
+        }
     }
 
     /// Every account.
-    pub fn accounts(&self) -> &BTreeMap<Id, Account> {
+    pub fn accounts(&self) -> &Table<Id, Account> {
         &self.accounts
     }
 
     /// Every interval kept.
-    pub fn intervals(&self) -> &BTreeMap<Interval, Arc<IntervalRecord>> {
+    pub fn intervals(&self) -> &Table<Interval, IntervalRecord> {
         &self.intervals
     }
 
     /// The latest interval forgotten.
     pub fn forgotten_to(&self) -> Option<Interval> {
-        self.forgotten_to
+        **self.forgotten_to.get()
     }
 
-    /// What is known of day-ahead sessions.
-    pub fn day_ahead(&self) -> &DayAheadRecords {
+    /// Every interval of a day-ahead session that is kept. Sessions are decided in their order, so by the
+    /// last one none is decided twice, however little is kept of it.
+    pub fn day_ahead(&self) -> &Table<Interval, DayAheadRecord> {
         &self.day_ahead
     }
 
-    /// Sum of all balances. The same in every state of a ledger.
+    /// What is governed.
+    pub fn governed(&self) -> &Arc<Governed> {
+        self.governed.get()
+    }
+
+    /// What contracts keep.
+    pub fn contracts(&self) -> &ContractRecords {
+        &self.contracts
+    }
+
+    /// What all balances add up to, as the genesis and every mint and burn since make it.
+    pub fn issued(&self) -> NanoEur {
+        **self.issued.get()
+    }
+
+    /// What an account holds; nothing where it does not exist.
+    pub fn balance(&self, account: &Id) -> NanoEur {
+        self.accounts.get(account).map_or(NanoEur::ZERO, |account| account.balance)
+    }
+
+    /// Sum of all balances. Equal to [`State::issued`] in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
-    }
-
-    /// Hash over everything that later entries can depend on.
-    pub fn hash(&self) -> Hash32 {
-        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests())
-    }
-
-    /// What changed since the last call.
-    pub fn take_touched(&mut self) -> Touched {
-        std::mem::take(&mut self.touched)
     }
 
     /// Makes an entry's changes, all or none, and returns the payments made.
     ///
     /// # Errors
-    /// Where payments don't sum to zero, an account doesn't exist or a balance overflows; the state
+    /// Where payments don't sum to what is issued, an account doesn't exist or a balance overflows; the state
     /// is then as it was.
     pub fn commit(&mut self, changes: Changes) -> Result<Vec<Payment>, Refusal> {
         let balances = self.balances_after(&changes)?;
-        for (name, balance) in balances {
-            if let Some(account) = self.accounts.get_mut(&name) {
-                account.balance = balance;
-            }
-            self.touched.accounts.insert(name);
+        let issued = self.issued().checked_add(changes.issued);
+        let issued = issued.ok_or(Refusal::Supply { issued: changes.issued })?;
+        if issued != self.issued() {
+            self.issued.put(Arc::new(issued));
         }
-        if let Some(account) = changes.transfer_by.and_then(|name| self.accounts.get_mut(&name)) {
-            account.nonce += 1;
+        for (name, balance) in balances {
+            let account = self.accounts.get(&name).copied().unwrap_or_default();
+            self.accounts.put(name, Account { balance, ..account });
+        }
+        if let Some(name) = changes.transfer_by {
+            if let Some(account) = self.accounts.get(&name).copied() {
+                self.accounts.put(name, Account { nonce: account.nonce + 1, ..account });
+            }
         }
         if let Some((at, record)) = changes.interval {
-            self.put_interval(at, record);
+            self.intervals.put(at, record);
+            if let Some(oldest) = self.intervals.keep_last(KEPT_INTERVALS).pop() {
+                self.forgotten_to.put(Arc::new(Some(oldest)));
+            }
         }
         for (at, record) in changes.day_ahead {
-            let forgotten = self.day_ahead.put(at, record);
-            self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
+            self.day_ahead.put(at, record);
+            self.day_ahead.keep_last(KEPT_DAY_AHEAD);
         }
+        self.contracts.edit(changes.contracts);
+        self.contracts.age();
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {
         let sum: i128 = changes.payments.values().map(|amount| i128::from(amount.0)).sum();
-        if sum != 0 {
+        if sum != i128::from(changes.issued.0) {
             return Err(Refusal::Unbalanced { sum });
         }
         let after = changes.payments.iter().map(|(name, amount)| {
-            let account =
-                self.accounts.get(name).ok_or_else(|| Refusal::NoAccount { account: name.clone() })?;
-            let balance = account.balance.checked_add(*amount);
+            // Accounts that nobody owns begin with the first payment to them.
+            if !self.accounts.contains_key(name) && !is_named_account(name) {
+                return Err(Refusal::NoAccount { account: name.clone() });
+            }
+            let balance = self.balance(name).checked_add(*amount);
             balance
                 .map(|balance| (name.clone(), balance))
                 .ok_or_else(|| Refusal::Overflow { account: name.clone() })
         });
         after.collect()
-    }
-
-    fn put_interval(&mut self, at: Interval, record: IntervalRecord) {
-        self.digests.insert(at, digest::interval(&record));
-        self.intervals.insert(at, Arc::new(record));
-        self.touched.intervals.insert(at);
-        while self.intervals.len() > KEPT_INTERVALS {
-            let Some((oldest, _)) = self.intervals.pop_first() else { return };
-            self.digests.remove(&oldest);
-            self.forgotten_to = Some(oldest);
-            self.touched.intervals.insert(oldest);
-        }
     }
 }

@@ -3,10 +3,15 @@
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::issuance::IssuanceRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
-use market::units::NanoEur;
+use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
+use wire::cbor::CborError;
+use wire::hash::Hash32;
 use wire::party::{Id, PartyId};
 
 /// What an accepted entry did.
@@ -18,8 +23,56 @@ pub struct Receipt {
     pub kind: &'static str,
     /// Interval it is about, where it is about one.
     pub interval: Option<Interval>,
-    /// What each account received (negative: paid), in order of account. The sum is zero.
+    /// What each account received (negative: paid), in order of account. The sum is zero, or what was
+    /// minted or burned.
     pub payments: Vec<Payment>,
+    /// What it cleared, in order of interval.
+    pub cleared: Vec<Cleared>,
+    /// What sites' accounts are paid for, where it is a delivery.
+    pub settled: BTreeMap<Id, SettledSite>,
+}
+
+/// What a site was settled for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledSite {
+    /// Place of its bus in the feeder's buses, whose prices it was settled at.
+    pub bus: u32,
+    /// What it had bought (negative: sold) a day ahead.
+    pub position: Milliwatt,
+    /// What it was committed to in real time.
+    pub commitment: Milliwatt,
+    /// Reactive power it was committed to; absorbed positive.
+    pub reactive: Millivar,
+    /// What its meter read; none where it read nothing.
+    pub energy: Option<Millijoule>,
+}
+
+/// What a clearing recorded of one interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// The interval.
+    pub interval: Interval,
+    /// Price at each bus, in the order of the feeder's buses.
+    pub prices: Vec<PicoEurPerWh>,
+    /// What each aggregator was allocated, in order of aggregator.
+    pub awards: Vec<Allocated>,
+}
+
+/// What one aggregator signed for one interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allocated {
+    /// The aggregator.
+    pub aggregator: Id,
+    /// Root over its bids.
+    pub bids_root: Hash32,
+    /// Root of the Merkle-sum tree over its sites' allocations.
+    pub allocations_root: Hash32,
+    /// Sum of the allocations that import.
+    pub import: Milliwatt,
+    /// Sum of the allocations that export, as a positive power.
+    pub export: Milliwatt,
 }
 
 /// Change of one account's balance.
@@ -42,6 +95,44 @@ pub enum Refusal {
         /// Kind of entry.
         kind: &'static str,
     },
+    /// The submitter is no participant.
+    #[error("{party} is no participant")]
+    NoParticipant {
+        /// Who submitted it.
+        party: PartyId,
+    },
+    /// The submitter's registration begins later.
+    #[error("{party} takes part from {from_ms} ms since 1970 on, and not before")]
+    NotYetValid {
+        /// Who submitted it.
+        party: PartyId,
+        /// From when, by the blocks' time.
+        from_ms: u64,
+    },
+    /// The submitter's registration has ended.
+    #[error("{party} took part until {to_ms} ms since 1970")]
+    Expired {
+        /// Who submitted it.
+        party: PartyId,
+        /// Until when, by the blocks' time.
+        to_ms: u64,
+    },
+    /// The submitter's registration was taken back.
+    #[error("the registration of {party} was taken back at {at_ms} ms since 1970")]
+    Revoked {
+        /// Who submitted it.
+        party: PartyId,
+        /// When, by the blocks' time.
+        at_ms: u64,
+    },
+    /// The submitter's key was rotated away since it signed.
+    #[error("{party} signed with its key of epoch {epoch}, which it has rotated away")]
+    OldKey {
+        /// Who submitted it.
+        party: PartyId,
+        /// The epoch it signed in.
+        epoch: u32,
+    },
     /// An account it names does not exist.
     #[error("there is no account {account}")]
     NoAccount {
@@ -54,12 +145,37 @@ pub enum Refusal {
         /// The account.
         account: Id,
     },
-    /// Its payments do not sum to zero.
-    #[error("the payments sum to {sum} nEUR, not to zero")]
+    /// Its payments do not sum to zero, nor to what it mints or burns.
+    #[error("the payments sum to {sum} nEUR, and must to what is minted or burned")]
     Unbalanced {
         /// What they sum to.
         sum: i128,
     },
+    /// All balances together would leave 64 bits.
+    #[error("with {issued} more, all balances together would overflow")]
+    Supply {
+        /// What would be issued.
+        issued: NanoEur,
+    },
+    /// The submitter can't pay the entry's fee.
+    #[error("after the entry the account holds {balance} and can't pay the fee of {fee}")]
+    Fee {
+        /// What it would hold.
+        balance: NanoEur,
+        /// The fee.
+        fee: NanoEur,
+    },
+    /// The contract that holds now is another than this program knows.
+    #[error("version {version} of the contract {contract} is not known")]
+    Version {
+        /// The contract.
+        contract: &'static str,
+        /// Its version by governance.
+        version: u32,
+    },
+    /// What would be kept has no encoding.
+    #[error("keeping a record: {0}")]
+    Record(#[from] CborError),
     /// A clearing that does not hold.
     #[error(transparent)]
     Clearing(#[from] ClearingRefusal),
@@ -72,6 +188,9 @@ pub enum Refusal {
     /// A transfer that can't be made.
     #[error(transparent)]
     Transfer(#[from] TransferRefusal),
+    /// Tokens that can't be minted, redeemed or burned.
+    #[error(transparent)]
+    Issuance(#[from] IssuanceRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
@@ -85,13 +204,23 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::Right { .. } => "right",
+            Refusal::NoParticipant { .. } => "no-participant",
+            Refusal::NotYetValid { .. } => "not-yet-valid",
+            Refusal::Expired { .. } => "expired",
+            Refusal::Revoked { .. } => "revoked",
+            Refusal::OldKey { .. } => "old-key",
             Refusal::NoAccount { .. } => "no-account",
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",
+            Refusal::Supply { .. } => "supply",
+            Refusal::Fee { .. } => "fee",
+            Refusal::Version { .. } => "version",
+            Refusal::Record(_) => "record",
             Refusal::Clearing(refusal) => refusal.reason(),
             Refusal::DayAhead(refusal) => refusal.reason(),
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
+            Refusal::Issuance(refusal) => refusal.reason(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::Timeouts;
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
 use crate::consensus::message::{ConsensusMessage, Record, Statement};
-use crate::consensus::{Agreement, AgreementError, Input, Output, Timer};
+use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
 use crate::execute::{build_block, Executed, OpenedEntry, Tip};
 use crate::mempool::Mempool;
@@ -52,16 +52,15 @@ pub struct ValidatorCore {
 impl ValidatorCore {
     /// Validator `me`, on a chain as its store has it.
     pub fn new(
-        rules: Arc<Rules>,
         me: (Id, ValidatorIndex),
         agreement: Box<dyn Agreement + Send>,
         timeouts: Timeouts,
         chain: Chain,
     ) -> Self {
-        let validators = rules.verifier.validators().len() as ValidatorIndex;
+        let validators = chain.rules.verifier.validators().len() as ValidatorIndex;
         let catch_up = CatchUp::new(me.1, validators, timeouts.catch_up_ms);
         Self {
-            rules,
+            rules: chain.rules,
             me,
             agreement,
             timeouts,
@@ -91,6 +90,11 @@ impl ValidatorCore {
     /// The state after it.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The rules after it.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// When [`Event::Poll`] is due, in milliseconds of real time.
@@ -148,7 +152,8 @@ impl ValidatorCore {
             self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
             return Ok(());
         }
-        match self.pool.insert(&self.rules, &self.state, opened, now.real_ms) {
+        let at = self.tip.next(now.wall_ms);
+        match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
             Ok(()) => self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted }),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
@@ -279,6 +284,7 @@ impl ValidatorCore {
     fn poll(&mut self, now: Now) -> Result<(), AgreementError> {
         let due: Vec<Timer> =
             self.timers.iter().filter(|(_, at)| **at <= now.real_ms).map(|(timer, _)| *timer).collect();
+        let stalled = due.iter().any(|timer| timer.kind == TimerKind::Rebroadcast);
         for timer in due {
             // An earlier one's consequences may have stopped this one.
             if self.timers.get(&timer).is_some_and(|at| *at <= now.real_ms) {
@@ -286,7 +292,9 @@ impl ValidatorCore {
                 self.run(now, Input::TimeUp(timer))?;
             }
         }
-        if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms) {
+        // Where nothing moves, the others may have decided, and nobody says it a second time.
+        let anyway = if stalled { self.catch_up.ask_anyway() } else { None };
+        if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms).or(anyway) {
             self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
         }
         Ok(())
@@ -358,7 +366,7 @@ impl ValidatorCore {
     fn build(&mut self, now: Now, round: u32) -> Option<Input> {
         self.wanted = Some(round);
         let by = (&self.me.0, now.wall_ms);
-        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.ready())?;
+        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.waiting())?;
         let hash = block.header.hash();
         let bytes = match block.encode() {
             Ok(bytes) => ByteBuf::from(bytes),
@@ -393,16 +401,18 @@ impl ValidatorCore {
 
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
-        self.tip = Tip::after(&decided.block.header);
+        self.tip = self.tip.after(&decided.block.header);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }
-        state.take_touched();
+        state.forget_changes();
         self.state = state;
-        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state) {
+        self.rules = executed.rules;
+        let at = self.tip.next(now.wall_ms);
+        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state, at) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
             self.note("refused", format!("an entry of {submitter}: {refusal}"));
         }

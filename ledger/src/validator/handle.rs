@@ -16,6 +16,7 @@ use crate::store::{Chain, Store, StoreError};
 use actix::{Actor, Arbiter, Recipient};
 use broker::link::{Link, LinkConfig, LinkError, LinkEvent};
 use broker::metrics::LinkMetrics;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{mpsc, Arc, OnceLock};
 use thiserror::Error;
@@ -108,6 +109,16 @@ impl ValidatorHandle {
         self.height.clone()
     }
 
+    /// Waits until it has ended. Says why, where it stopped by itself.
+    pub fn failed(&self) -> impl Future<Output = Option<String>> + 'static {
+        let (mut height, failure) = (self.height.clone(), self.failure.clone());
+        async move {
+            // The actor holds the sender, and with it this ends.
+            while height.changed().await.is_ok() {}
+            failure.get().cloned()
+        }
+    }
+
     /// Asks it to stop.
     pub fn stop(&self) {
         // A full mailbox holds an earlier request, and a closed one has had it.
@@ -173,8 +184,9 @@ fn open(
     ended: oneshot::Sender<()>,
 ) -> Result<Parts, StartError> {
     let rules = Arc::new(Rules::new(&config.genesis)?);
-    let me = index_of(&rules, &config.signer)?;
     let (store, chain) = Store::open(&config.data_dir, &config.genesis, &rules)?;
+    let rules = chain.rules.clone();
+    let me = index_of(&rules, &config.signer)?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
     let records = records
         .iter()
@@ -189,14 +201,14 @@ fn open(
     let link = LinkConfig {
         addresses: config.broker_addresses.clone(),
         signer: config.signer.clone(),
-        registry: Arc::new(rules.verifier.registry().clone()),
+        registry: rules.verifier.registry().clone(),
         subscriptions: subscriptions(&rules),
         queue: LINK_QUEUE,
     };
     let (link, events) = Link::connect(link, config.link_metrics.clone())?;
     let verifier = Arc::new(rules.verifier.clone());
     let agreement = Box::new(Tendermint::new(verifier, config.signer.clone(), me));
-    let core = ValidatorCore::new(rules, (party.id.clone(), me), agreement, config.timeouts, chain);
+    let core = ValidatorCore::new((party.id.clone(), me), agreement, config.timeouts, chain);
     Ok(Parts {
         core,
         store,

@@ -8,6 +8,7 @@ use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
 use ledger::block::{entries_root, Block, DecidedBlock, Header};
 use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
+use market::charges::Charges;
 use market::dlmp::BusDlmp;
 use market::feeder::{Feeder, Line};
 use market::interval::{Interval, UnixSeconds};
@@ -82,6 +83,7 @@ fn participant(party: PartyId) -> Participant {
         bus: is_site.then(|| "b".to_owned()),
         aggregator: is_site.then(|| id("a")),
         connection_milliwatt: is_site.then_some(9_000_000),
+        epoch: Default::default(),
         party,
     }
 }
@@ -113,6 +115,7 @@ impl World {
                 price_max: PicoEurPerWh(4_000_000_000),
                 imbalance_spread: PicoEurPerWh(20_000_000),
                 aggregator_fee: PicoEurPerWh(0),
+                charges: Charges::NONE,
             },
             grid: None,
             day_ahead: None,
@@ -274,7 +277,10 @@ impl World {
             previous: Hash32([1; 32]),
             time_ms: 1_000,
             entries_root: entries_root(&entries),
+            receipts_root: Hash32([3; 32]),
+            history_root: Hash32([4; 32]),
             state_hash: Hash32([2; 32]),
+            governed: *verifier.governed(),
             proposer: id("v1"),
         };
         let block = Some(header.hash());
