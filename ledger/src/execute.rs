@@ -3,8 +3,8 @@
 
 use crate::block::verifier::EntryError;
 use crate::block::{entries_root, At, Block, Header};
-use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
+use crate::contracts::{apply, end_block};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use std::sync::Arc;
@@ -153,6 +153,7 @@ pub fn execute_block(
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
+    end_block(rules, &mut state, header.at());
     if state.hash() != header.state_hash {
         return Err(ExecuteError::StateHash { height });
     }
@@ -216,6 +217,7 @@ pub fn build_block<'a>(
     if taken.is_empty() {
         return None;
     }
+    end_block(rules, &mut state, at);
     let header = Header {
         height: at.height,
         previous: tip.hash,

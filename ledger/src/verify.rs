@@ -35,6 +35,8 @@ pub struct VerifyReport {
     pub settlements: u64,
     /// Transfers.
     pub transfers: u64,
+    /// Changes of the registry, proposals and ballots.
+    pub governance: u64,
     /// Payments: changes of one account's balance by one entry.
     pub payments: u64,
     /// Accounts.
@@ -261,6 +263,7 @@ impl VerifyReport {
                     self.settlements += delivery.sites.len() as u64;
                 }
                 Entry::Transfer(_) => self.transfers += 1,
+                Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => self.governance += 1,
             }
         }
     }

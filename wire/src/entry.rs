@@ -1,11 +1,16 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
+pub mod governance;
+pub mod registry;
+
 use crate::hash::Hash32;
 use crate::party::Id;
+use governance::{BallotEntry, ProposalEntry};
 use market::day_ahead::clearing::DayAheadClearing;
 use market::grid::certificate::GridClearing;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use registry::ParticipantEntry;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -30,6 +35,12 @@ pub enum Entry {
     Delivery(DeliveryEntry),
     /// By any account's owner: a payment.
     Transfer(TransferEntry),
+    /// By a participant or whose role registers it: a change of the registry.
+    Participant(Box<ParticipantEntry>),
+    /// By a validator, the DSO or a regulator: a change of the rules, to be voted on.
+    Proposal(Box<ProposalEntry>),
+    /// By a validator: a vote on a proposal.
+    Ballot(BallotEntry),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.

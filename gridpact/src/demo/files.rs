@@ -203,6 +203,13 @@ impl Plan<'_> {
                 party: keys,
                 process,
             }),
+            // They have no process of their own.
+            Role::Meter
+            | Role::Auditor
+            | Role::Regulator
+            | Role::Trader
+            | Role::DataService
+            | Role::Gateway => return None,
         })
     }
 

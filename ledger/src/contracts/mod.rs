@@ -4,6 +4,8 @@
 pub mod clearing;
 pub mod day_ahead;
 pub mod delivery;
+pub mod governance;
+pub mod participant;
 mod positions;
 mod reactive;
 pub mod rules;
@@ -11,30 +13,19 @@ pub mod transfer;
 
 use crate::block::At;
 use crate::governed::member::Standing;
+use crate::governed::registry::RegistryRefusal;
+use crate::governed::{Edit, Governed};
+use crate::rights::{may_write, EntryKind};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
 use wire::entry::Entry;
-use wire::party::{PartyId, Role};
+use wire::party::PartyId;
 
 /// The word for an entry's kind, in receipts and metrics.
 pub fn kind(entry: &Entry) -> &'static str {
-    match entry {
-        Entry::Clearing(_) => "clearing",
-        Entry::DayAhead(_) => "day-ahead",
-        Entry::Delivery(_) => "delivery",
-        Entry::Transfer(_) => "transfer",
-    }
-}
-
-/// Whether a role may submit this kind of entry.
-pub fn may_submit(role: Role, entry: &Entry) -> bool {
-    match entry {
-        Entry::Clearing(_) | Entry::DayAhead(_) => role == Role::Dso,
-        Entry::Delivery(_) => role == Role::Aggregator,
-        Entry::Transfer(_) => role != Role::Timekeeper,
-    }
+    EntryKind::of(entry).word()
 }
 
 /// What an entry would change in the block that stands `at` there, without changing it.
@@ -48,17 +39,41 @@ pub fn execute(
     submitter: &PartyId,
     entry: &Entry,
 ) -> Result<Changes, Refusal> {
-    let right = || Refusal::Right { submitter: submitter.clone(), kind: kind(entry) };
-    if !may_submit(submitter.role, entry) {
-        return Err(right());
+    let governed = state.governed();
+    check_right(governed, at, submitter, entry)?;
+    if let Some(edit) = edit(rules, governed, at, submitter, entry)? {
+        check_account(state, &edit)?;
+        return Ok(Changes { governed: Some(edit), ..Changes::default() });
     }
-    check_standing(state, at, submitter)?;
-    let account = rules.account_of(submitter).ok_or_else(right)?;
+    // Who registered in this block has its account from the next one on.
+    let account = rules.account_of(submitter);
+    let account = account.ok_or_else(|| Refusal::NoParticipant { party: submitter.clone() })?;
     match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
         Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
         Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
         Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
+        Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => Ok(Changes::default()),
+    }
+}
+
+/// What an entry would change of what is governed; none where it is about something else. Needs nothing else of
+/// the state, so that those who don't keep one can follow the registry by it.
+///
+/// # Errors
+/// Names why the entry does not fit.
+pub fn edit(
+    rules: &Rules,
+    governed: &Governed,
+    at: At,
+    submitter: &PartyId,
+    entry: &Entry,
+) -> Result<Option<Edit>, Refusal> {
+    match entry {
+        Entry::Participant(entry) => participant::execute(rules, governed, at, submitter, entry).map(Some),
+        Entry::Proposal(entry) => governance::propose(rules, governed, at, submitter, entry).map(Some),
+        Entry::Ballot(entry) => governance::vote(governed, submitter, entry).map(Some),
+        Entry::Clearing(_) | Entry::DayAhead(_) | Entry::Delivery(_) | Entry::Transfer(_) => Ok(None),
     }
 }
 
@@ -78,15 +93,41 @@ pub fn apply(
     Ok(Receipt { submitter: submitter.clone(), kind: kind(entry), interval: interval(entry), payments })
 }
 
-/// Whether the submitter takes part at this time.
-fn check_standing(state: &State, at: At, submitter: &PartyId) -> Result<(), Refusal> {
+/// Ends a block: proposals that name the next height are decided.
+pub fn end_block(rules: &Rules, state: &mut State, at: At) {
+    if state.governed().is_due(at) {
+        state.govern(|governed| governed.decide(rules.ground(), at));
+    }
+}
+
+/// Somebody new begins with an account that nobody has, the ledger's own contracts among them.
+fn check_account(state: &State, edit: &Edit) -> Result<(), Refusal> {
+    let Edit::Member(member) = edit else { return Ok(()) };
+    let account = &member.participant.account;
+    if !state.governed().members.contains_key(member.party()) && state.accounts().contains_key(account) {
+        return Err(RegistryRefusal::Taken { what: "account", value: account.to_string() }.into());
+    }
+    Ok(())
+}
+
+/// Whether the submitter's role has the right to such an entry, the submitter takes part at this time, and the
+/// contract is in use.
+fn check_right(governed: &Governed, at: At, submitter: &PartyId, entry: &Entry) -> Result<(), Refusal> {
+    let kind = EntryKind::of(entry);
     let party = || submitter.clone();
-    let member = state.governed().members.get(submitter);
+    if !may_write(submitter.role, kind) {
+        return Err(Refusal::Right { submitter: party(), kind: kind.word() });
+    }
+    let member = governed.members.get(submitter);
     match member.ok_or_else(|| Refusal::NoParticipant { party: party() })?.standing(at.time_ms) {
-        Standing::Valid => Ok(()),
-        Standing::Upcoming(from_ms) => Err(Refusal::NotYetValid { party: party(), from_ms }),
-        Standing::Expired(to_ms) => Err(Refusal::Expired { party: party(), to_ms }),
-        Standing::Revoked(at_ms) => Err(Refusal::Revoked { party: party(), at_ms }),
+        Standing::Valid => {}
+        Standing::Upcoming(from_ms) => return Err(Refusal::NotYetValid { party: party(), from_ms }),
+        Standing::Expired(to_ms) => return Err(Refusal::Expired { party: party(), to_ms }),
+        Standing::Revoked(at_ms) => return Err(Refusal::Revoked { party: party(), at_ms }),
+    }
+    match governed.contract_version(kind.word()) {
+        0 => Err(Refusal::SwitchedOff { kind: kind.word() }),
+        _ => Ok(()),
     }
 }
 
@@ -95,6 +136,6 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) => None,
+        Entry::Transfer(_) | Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => None,
     }
 }

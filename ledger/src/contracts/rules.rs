@@ -4,7 +4,7 @@
 use crate::block::verifier::Verifier;
 use crate::genesis::{Genesis, GenesisError, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use crate::governed::member::{Member, Standing};
-use crate::governed::Governed;
+use crate::governed::{registry, Governed};
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Tree};
@@ -163,6 +163,11 @@ impl Rules {
             aggregators,
             governed,
         })
+    }
+
+    /// What never changes and the registry depends on.
+    pub fn ground(&self) -> registry::Ground<'_> {
+        registry::Ground { network: self.verifier.network(), feeder: &self.feeder, tree: &self.tree }
     }
 
     /// The party's account.

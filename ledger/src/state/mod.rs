@@ -6,12 +6,13 @@ mod digest;
 pub mod receipt;
 
 use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
-use crate::governed::Governed;
+use crate::governed::{Edit, Governed};
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use receipt::{Payment, Refusal};
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
@@ -92,6 +93,8 @@ pub struct Changes {
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// Change of what is governed.
+    pub governed: Option<Edit>,
 }
 
 /// What changed since the state was last stored.
@@ -228,8 +231,32 @@ impl State {
             let forgotten = self.day_ahead.put(at, record);
             self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
         }
+        if let Some(edit) = changes.governed {
+            self.govern(|governed| governed.make(edit));
+        }
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
+    }
+
+    /// Changes what is governed, and opens the accounts that this asks for.
+    pub fn govern(&mut self, change: impl FnOnce(&mut Governed)) {
+        let governed = Arc::make_mut(&mut self.governed);
+        let (members, priced) = (governed.members.len(), governed.prices_carbon());
+        change(governed);
+        self.touched.governed = true;
+        let mut needed = Vec::new();
+        if governed.members.len() != members {
+            needed.extend(governed.members.values().map(|member| member.participant.account.clone()));
+        }
+        if governed.prices_carbon() && !priced {
+            needed.extend(CARBON_ACCOUNT.parse::<Id>().ok());
+        }
+        for name in needed {
+            if let Entry::Vacant(vacant) = self.accounts.entry(name) {
+                self.touched.accounts.insert(vacant.key().clone());
+                vacant.insert(Account::default());
+            }
+        }
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {

@@ -3,7 +3,9 @@
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::governance::GovernanceRefusal;
 use crate::contracts::transfer::TransferRefusal;
+use crate::governed::registry::RegistryRefusal;
 use market::interval::Interval;
 use market::units::NanoEur;
 use thiserror::Error;
@@ -80,6 +82,18 @@ pub enum Refusal {
         /// The epoch it signed in.
         epoch: u32,
     },
+    /// The contract for such entries is switched off.
+    #[error("the validators have switched off the contract for entries of kind {kind}")]
+    SwitchedOff {
+        /// Kind of entry.
+        kind: &'static str,
+    },
+    /// A change of the registry that may not be. In a box: it says much.
+    #[error(transparent)]
+    Registry(Box<RegistryRefusal>),
+    /// A proposal or ballot that may not be. In a box: it says much.
+    #[error(transparent)]
+    Governance(Box<GovernanceRefusal>),
     /// An account it names does not exist.
     #[error("there is no account {account}")]
     NoAccount {
@@ -118,6 +132,18 @@ impl From<DayAheadRefusal> for Refusal {
     }
 }
 
+impl From<RegistryRefusal> for Refusal {
+    fn from(refusal: RegistryRefusal) -> Self {
+        Self::Registry(Box::new(refusal))
+    }
+}
+
+impl From<GovernanceRefusal> for Refusal {
+    fn from(refusal: GovernanceRefusal) -> Self {
+        Self::Governance(Box::new(refusal))
+    }
+}
+
 impl Refusal {
     /// A word for metrics.
     pub fn reason(&self) -> &'static str {
@@ -128,6 +154,9 @@ impl Refusal {
             Refusal::Expired { .. } => "expired",
             Refusal::Revoked { .. } => "revoked",
             Refusal::OldKey { .. } => "old-key",
+            Refusal::SwitchedOff { .. } => "switched-off",
+            Refusal::Registry(refusal) => refusal.reason(),
+            Refusal::Governance(refusal) => refusal.reason(),
             Refusal::NoAccount { .. } => "no-account",
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",
