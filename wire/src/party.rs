@@ -35,7 +35,7 @@ pub enum Role {
     Trader,
     /// A third party that reads aggregates.
     DataService,
-    /// Takes in and pays out money for tokens.
+    /// A fiat gateway: holds money, mints tokens for what comes in and burns them for what it pays out.
     Gateway,
 }
 

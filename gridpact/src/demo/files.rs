@@ -196,6 +196,13 @@ impl Plan<'_> {
                 party: keys,
                 process,
             }),
+            // A gateway is its operator's own program; this one plays none.
+            Role::Meter
+            | Role::Auditor
+            | Role::Regulator
+            | Role::Trader
+            | Role::DataService
+            | Role::Gateway => return None,
             Role::Forecaster => RoleFile::Forecaster(ForecasterFile {
                 role: RoleWord::Forecaster,
                 observations: "../observations.csv".into(),
@@ -203,13 +210,6 @@ impl Plan<'_> {
                 party: keys,
                 process,
             }),
-            // They have no process of their own.
-            Role::Meter
-            | Role::Auditor
-            | Role::Regulator
-            | Role::Trader
-            | Role::DataService
-            | Role::Gateway => return None,
         })
     }
 

@@ -4,12 +4,15 @@
 pub mod clearing;
 pub mod day_ahead;
 pub mod delivery;
+pub mod fees;
 pub mod governance;
+pub mod issuance;
 pub mod participant;
 mod positions;
 mod reactive;
 pub mod rules;
 pub mod transfer;
+pub mod versions;
 
 use crate::block::At;
 use crate::governed::member::Standing;
@@ -48,13 +51,19 @@ pub fn execute(
     // Who registered in this block has its account from the next one on.
     let account = rules.account_of(submitter);
     let account = account.ok_or_else(|| Refusal::NoParticipant { party: submitter.clone() })?;
-    match entry {
+    let mut changes = match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
         Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
         Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
         Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
+        Entry::Mint(mint) => issuance::mint(rules, state, &submitter.id, mint),
+        Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
+        Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
         Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => Ok(Changes::default()),
-    }
+    }?;
+    let fee = fees::fee_of(&rules.parameters.charges, entry);
+    fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
+    Ok(changes)
 }
 
 /// What an entry would change of what is governed; none where it is about something else. Needs nothing else of
@@ -73,7 +82,7 @@ pub fn edit(
         Entry::Participant(entry) => participant::execute(rules, governed, at, submitter, entry).map(Some),
         Entry::Proposal(entry) => governance::propose(rules, governed, at, submitter, entry).map(Some),
         Entry::Ballot(entry) => governance::vote(governed, submitter, entry).map(Some),
-        Entry::Clearing(_) | Entry::DayAhead(_) | Entry::Delivery(_) | Entry::Transfer(_) => Ok(None),
+        _ => Ok(None),
     }
 }
 
@@ -125,10 +134,7 @@ fn check_right(governed: &Governed, at: At, submitter: &PartyId, entry: &Entry) 
         Standing::Expired(to_ms) => return Err(Refusal::Expired { party: party(), to_ms }),
         Standing::Revoked(at_ms) => return Err(Refusal::Revoked { party: party(), at_ms }),
     }
-    match governed.contract_version(kind.word()) {
-        0 => Err(Refusal::SwitchedOff { kind: kind.word() }),
-        _ => Ok(()),
-    }
+    versions::check(governed, entry)
 }
 
 fn interval(entry: &Entry) -> Option<Interval> {
@@ -136,6 +142,6 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) | Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => None,
+        _ => None,
     }
 }

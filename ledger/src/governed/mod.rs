@@ -36,7 +36,8 @@ pub struct Provisions {
     pub members: BTreeMap<PartyId, Arc<Member>>,
     /// Whose votes decide on blocks.
     pub validators: BTreeSet<Id>,
-    /// Versions of contracts that are not the first, by kind of entry.
+    /// Versions of contracts that are not the first, by contract as
+    /// [`crate::contracts::versions::Contract::word`].
     pub contracts: BTreeMap<String, u32>,
     /// Proposals that wait for their height, in the order they were made.
     pub proposals: Vec<Pending>,
@@ -115,8 +116,8 @@ impl Governed {
         });
     }
 
-    /// Lets `change` change it.
-    fn edit(&mut self, change: impl FnOnce(&mut Provisions)) {
+    /// Lets `change` change it, whatever the contracts would say.
+    pub fn edit(&mut self, change: impl FnOnce(&mut Provisions)) {
         self.hash = OnceLock::new();
         change(&mut self.provisions);
     }
@@ -135,14 +136,9 @@ impl Governed {
         boundaries.filter(|at| *at > time_ms).min()
     }
 
-    /// Whether emissions of the import have a price.
-    pub fn prices_carbon(&self) -> bool {
-        self.grid.as_ref().is_some_and(|rules| rules.carbon_price.is_some())
-    }
-
-    /// Version of the contract for a kind of entry; 0 where it is switched off.
-    pub fn contract_version(&self, kind: &str) -> u32 {
-        self.contracts.get(kind).copied().unwrap_or(1)
+    /// Version of a contract; 0 where it is switched off.
+    pub fn contract_version(&self, contract: &str) -> u32 {
+        self.contracts.get(contract).copied().unwrap_or(1)
     }
 }
 

@@ -4,8 +4,9 @@ use super::member::{Member, Revocation};
 use super::registry::{register, revoke, Ground, RegistryRefusal};
 use super::{check, Governed, Provisions};
 use crate::block::At;
+use crate::contracts::versions::Contract;
 use crate::genesis::GenesisError;
-use crate::rights::{registrar_of, EntryKind};
+use crate::rights::registrar_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,8 +24,6 @@ pub const MAX_PENDING_EACH: usize = 4;
 pub const KEPT_OUTCOMES: usize = 64;
 /// Most validators.
 pub const MAX_VALIDATORS: usize = 100;
-/// Newest version of every contract in this program.
-const NEWEST_VERSION: u32 = 1;
 
 /// A proposal that waits for its height.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,11 +97,11 @@ pub enum ChangeRefusal {
         /// Who.
         party: PartyId,
     },
-    /// A kind of entry that there is not, or can't be without.
-    #[error("there is no contract for entries of kind {kind:?} that could have the version {version}")]
+    /// No contract of this program's, or not in this version.
+    #[error("this program knows no version {version} of a contract {contract:?}")]
     Contract {
-        /// The kind.
-        kind: String,
+        /// The contract.
+        contract: String,
         /// The version.
         version: u32,
     },
@@ -131,12 +130,13 @@ pub fn changed(
         GovernedChange::Validators { admit, dismiss } => {
             change_validators(&mut next, ground, at, admit, dismiss)?;
         }
-        GovernedChange::Contract { kind, version } => {
-            let known = EntryKind::ALL.into_iter().find(|known| known.word() == kind);
-            if known.is_none_or(is_governance) || *version > NEWEST_VERSION {
-                return Err(ChangeRefusal::Contract { kind: kind.clone(), version: *version });
+        GovernedChange::Contract { contract, version } => {
+            let known = Contract::ALL.into_iter().find(|known| known.word() == contract);
+            // Version 0 is none: entries of a contract that is switched off are refused.
+            if !known.is_some_and(|known| *version == 0 || known.knows(*version)) {
+                return Err(ChangeRefusal::Contract { contract: contract.clone(), version: *version });
             }
-            next.contracts.insert(kind.clone(), *version);
+            next.contracts.insert(contract.clone(), *version);
         }
         GovernedChange::Admit(registration) => {
             let party = &registration.participant.party;
@@ -159,11 +159,6 @@ pub fn changed(
     let taking_part = next.members.values().filter(|member| member.revoked.is_none());
     check::roles(taking_part.map(|member| &member.participant))?;
     Ok(next)
-}
-
-/// Without these nothing could be voted on, nor anybody leave.
-fn is_governance(kind: EntryKind) -> bool {
-    matches!(kind, EntryKind::Participant | EntryKind::Proposal | EntryKind::Ballot)
 }
 
 fn change_validators(

@@ -5,7 +5,7 @@ use super::check;
 use super::member::{Member, Revocation, Standing};
 use super::Provisions;
 use crate::block::At;
-use crate::genesis::GenesisError;
+use crate::genesis::{is_named_account, GenesisError};
 use crate::rights::registrar_of;
 use market::feeder::{Feeder, Tree};
 use std::collections::BTreeSet;
@@ -201,7 +201,7 @@ fn check_free(
             return taken("name", party.to_string());
         }
         let of_another = |m: &Member| m.participant.account == *account;
-        if check::is_reserved(account) || provisions.members.values().any(|member| of_another(member)) {
+        if is_named_account(account) || provisions.members.values().any(|member| of_another(member)) {
             return taken("account", account.to_string());
         }
     }

@@ -17,6 +17,12 @@ pub enum EntryKind {
     Delivery,
     /// [`Entry::Transfer`].
     Transfer,
+    /// [`Entry::Mint`].
+    Mint,
+    /// [`Entry::Redeem`].
+    Redeem,
+    /// [`Entry::Burn`].
+    Burn,
     /// [`Entry::Participant`].
     Participant,
     /// [`Entry::Proposal`].
@@ -68,11 +74,14 @@ pub enum Query {
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [EntryKind; 7] = [
+    pub const ALL: [EntryKind; 10] = [
         EntryKind::Clearing,
         EntryKind::DayAhead,
         EntryKind::Delivery,
         EntryKind::Transfer,
+        EntryKind::Mint,
+        EntryKind::Redeem,
+        EntryKind::Burn,
         EntryKind::Participant,
         EntryKind::Proposal,
         EntryKind::Ballot,
@@ -85,19 +94,25 @@ impl EntryKind {
             Entry::DayAhead(_) => EntryKind::DayAhead,
             Entry::Delivery(_) => EntryKind::Delivery,
             Entry::Transfer(_) => EntryKind::Transfer,
+            Entry::Mint(_) => EntryKind::Mint,
+            Entry::Redeem(_) => EntryKind::Redeem,
+            Entry::Burn(_) => EntryKind::Burn,
             Entry::Participant(_) => EntryKind::Participant,
             Entry::Proposal(_) => EntryKind::Proposal,
             Entry::Ballot(_) => EntryKind::Ballot,
         }
     }
 
-    /// The kind's word, in receipts, metrics and votes on contracts' versions.
+    /// The kind's word, in receipts and metrics.
     pub fn word(self) -> &'static str {
         match self {
             EntryKind::Clearing => "clearing",
             EntryKind::DayAhead => "day-ahead",
             EntryKind::Delivery => "delivery",
             EntryKind::Transfer => "transfer",
+            EntryKind::Mint => "mint",
+            EntryKind::Redeem => "redeem",
+            EntryKind::Burn => "burn",
             EntryKind::Participant => "participant",
             EntryKind::Proposal => "proposal",
             EntryKind::Ballot => "ballot",
@@ -111,6 +126,9 @@ impl EntryKind {
             EntryKind::DayAhead => "a day-ahead session's clearing with its certificate",
             EntryKind::Delivery => "what an aggregator's sites were committed to and delivered; settles them",
             EntryKind::Transfer => "a payment from one's own account",
+            EntryKind::Mint => "tokens for money that came in",
+            EntryKind::Redeem => "a request to be paid out",
+            EntryKind::Burn => "tokens that were paid out end, or go back",
             EntryKind::Participant => {
                 "a change of the registry: one's own key, equipment or leaving; others' registration and \
                  revocation as the table below says"
@@ -176,7 +194,8 @@ pub fn may_write(role: Role, kind: EntryKind) -> bool {
         EntryKind::Clearing | EntryKind::DayAhead => role == Dso,
         EntryKind::Delivery => role == Aggregator,
         // Who reads, measures or keeps time has nothing to pay.
-        EntryKind::Transfer => !matches!(role, Timekeeper | Auditor | Regulator | Meter),
+        EntryKind::Mint | EntryKind::Burn => role == Gateway,
+        EntryKind::Transfer | EntryKind::Redeem => !matches!(role, Timekeeper | Auditor | Regulator | Meter),
         // A timekeeper takes no part in the market.
         EntryKind::Participant => role != Timekeeper,
         EntryKind::Proposal => matches!(role, Validator | Dso | Regulator),

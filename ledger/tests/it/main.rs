@@ -7,6 +7,7 @@ mod contracts;
 mod day;
 mod day_ahead;
 mod governance;
+mod issuance;
 mod mempool;
 mod network;
 mod proof;

@@ -1,13 +1,16 @@
 //! Who may write and read what: the table in code, held against one written by hand and against the contracts.
 
 use crate::day::{clearing, delivery};
-use crate::world::{party, transfer, World, AT};
+use crate::world::{id, party, transfer, World, AT};
 use ledger::contracts::apply;
 use ledger::rights::{may_read, may_write, page, EntryKind, Query};
 use ledger::state::receipt::Refusal;
+use market::units::NanoEur;
 use wire::entry::governance::{BallotEntry, GovernedChange, ProposalEntry};
 use wire::entry::registry::ParticipantEntry;
-use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
+use wire::entry::{
+    BurnEntry, DayAheadEntry, Entry, MintEntry, RedeemEntry, Redeemed, Reference, SignedEnvelope,
+};
 use wire::hash::Hash32;
 use wire::party::{PartyId, Role};
 
@@ -19,7 +22,8 @@ fn writers(kind: EntryKind) -> Vec<Role> {
     match kind {
         EntryKind::Clearing | EntryKind::DayAhead => vec![Role::Dso],
         EntryKind::Delivery => vec![Role::Aggregator],
-        EntryKind::Transfer => but(&READERS),
+        EntryKind::Mint | EntryKind::Burn => vec![Role::Gateway],
+        EntryKind::Transfer | EntryKind::Redeem => but(&READERS),
         EntryKind::Participant => but(&[Role::Timekeeper]),
         EntryKind::Proposal => vec![Role::Dso, Role::Validator, Role::Regulator],
         EntryKind::Ballot => vec![Role::Validator],
@@ -41,6 +45,16 @@ fn entry(world: &World, kind: EntryKind, by: &PartyId) -> Entry {
         }
         EntryKind::Delivery => delivery(world, "agg-1", |_| {}).entry,
         EntryKind::Transfer => transfer(0, 5),
+        EntryKind::Mint => {
+            let reference = Reference { day: 1, hash: Hash32::default() };
+            Entry::Mint(MintEntry { to: id("account-s1"), amount: NanoEur(5), reference })
+        }
+        EntryKind::Redeem => {
+            Entry::Redeem(RedeemEntry { gateway: id("gateway-1"), amount: NanoEur(5), nonce: 0 })
+        }
+        EntryKind::Burn => {
+            Entry::Burn(BurnEntry { account: id("account-s1"), nonce: 0, outcome: Redeemed::Returned })
+        }
         EntryKind::Participant => Entry::Participant(Box::new(ParticipantEntry::Revoke(by.clone()))),
         EntryKind::Proposal => Entry::Proposal(Box::new(ProposalEntry {
             at_height: 9,
@@ -70,7 +84,7 @@ fn every_role_writes_every_kind_of_entry_or_is_refused_for_want_of_the_right() {
             allowed += usize::from(right);
         }
     }
-    assert_eq!(allowed, 28);
+    assert_eq!(allowed, 39);
 }
 
 #[test]

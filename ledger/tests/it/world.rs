@@ -9,6 +9,7 @@ use ledger::execute::{build_block, Executed, OpenedEntry, Tip};
 use ledger::genesis::Genesis;
 use ledger::state::State;
 use ledger::store::Chain;
+use market::charges::Charges;
 use market::day_ahead::rules::DayAheadRules;
 use market::feeder::{Feeder, Line};
 use market::grid::rules::{GridRules, VoltageLimits};
@@ -74,6 +75,7 @@ fn parameters() -> MarketParameters {
         price_max: price(4_000.0),
         imbalance_spread: price(20.0),
         aggregator_fee: price(2.0),
+        charges: Charges::NONE,
     }
 }
 
@@ -153,11 +155,7 @@ impl World {
         World::of(parties(validators), grid, day_ahead)
     }
 
-    fn of(
-        parties: Vec<Placed>,
-        grid: Option<GridRules>,
-        day_ahead: Option<DayAheadRules>,
-    ) -> World {
+    fn of(parties: Vec<Placed>, grid: Option<GridRules>, day_ahead: Option<DayAheadRules>) -> World {
         let network = Network { network: id("test"), feeder: id("three-bus") };
         let mut participants = Vec::new();
         let mut signers = BTreeMap::new();
@@ -214,8 +212,12 @@ impl World {
     /// The block of these entries that follows on a chain, voted for by all validators, and the
     /// chain with it.
     pub fn decide(&self, chain: &Chain, entries: &[OpenedEntry]) -> (DecidedBlock, Chain) {
-        let proposer = validator(1).id;
-        let by = (&proposer, NOW_MS + chain.tip.height);
+        self.decide_by(&validator(1).id, chain, entries)
+    }
+
+    /// The same, built by this validator.
+    pub fn decide_by(&self, by: &Id, chain: &Chain, entries: &[OpenedEntry]) -> (DecidedBlock, Chain) {
+        let by = (by, NOW_MS + chain.tip.height);
         let built = build_block(&chain.rules, &chain.tip, &chain.state, by, entries.iter());
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");

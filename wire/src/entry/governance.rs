@@ -39,10 +39,10 @@ pub enum GovernedChange {
         /// Those who go. Their registration ends.
         dismiss: Vec<Id>,
     },
-    /// Version of the contract for one kind of entry; 0 switches it off.
+    /// Version of a contract; 0 switches it off.
     Contract {
-        /// Kind of entry.
-        kind: String,
+        /// Its word.
+        contract: String,
         /// The version.
         version: u32,
     },

@@ -26,7 +26,7 @@ pub(super) fn check_proposal(entry: &ProposalEntry) -> Result<(), BoundsError> {
             at_most("validators", admit.len().max(dismiss.len()), MAX_VALIDATORS_CHANGED)?;
             admit.iter().try_for_each(check_registration)
         }
-        GovernedChange::Contract { kind, .. } => text("characters of kind", kind),
+        GovernedChange::Contract { contract, .. } => text("characters of contract", contract),
         GovernedChange::Admit(registration) => check_registration(registration),
         GovernedChange::Parameters(_) | GovernedChange::DayAhead(_) | GovernedChange::Revoke(_) => Ok(()),
     }

@@ -1,7 +1,10 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
 pub mod governance;
+mod issuance;
 pub mod registry;
+
+pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
 
 use crate::hash::Hash32;
 use crate::party::Id;
@@ -41,6 +44,12 @@ pub enum Entry {
     Proposal(Box<ProposalEntry>),
     /// By a validator: a vote on a proposal.
     Ballot(BallotEntry),
+    /// By a gateway: tokens for money that came in.
+    Mint(MintEntry),
+    /// By any account's owner: a request to be paid out.
+    Redeem(RedeemEntry),
+    /// By the gateway that was asked: tokens that were paid out end, or go back.
+    Burn(BurnEntry),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.
