@@ -44,6 +44,7 @@ pub fn execute(
 ) -> Result<Changes, Refusal> {
     let governed = state.governed();
     check_right(governed, at, submitter, entry)?;
+    versions::check(rules, entry)?;
     if let Some(edit) = edit(rules, governed, at, submitter, entry)? {
         check_account(state, &edit)?;
         return Ok(Changes { governed: Some(edit), ..Changes::default() });
@@ -119,8 +120,7 @@ fn check_account(state: &State, edit: &Edit) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether the submitter's role has the right to such an entry, the submitter takes part at this time, and the
-/// contract is in use.
+/// Whether the submitter's role has the right to such an entry, and the submitter takes part at this time.
 fn check_right(governed: &Governed, at: At, submitter: &PartyId, entry: &Entry) -> Result<(), Refusal> {
     let kind = EntryKind::of(entry);
     let party = || submitter.clone();
@@ -129,12 +129,11 @@ fn check_right(governed: &Governed, at: At, submitter: &PartyId, entry: &Entry) 
     }
     let member = governed.members.get(submitter);
     match member.ok_or_else(|| Refusal::NoParticipant { party: party() })?.standing(at.time_ms) {
-        Standing::Valid => {}
-        Standing::Upcoming(from_ms) => return Err(Refusal::NotYetValid { party: party(), from_ms }),
-        Standing::Expired(to_ms) => return Err(Refusal::Expired { party: party(), to_ms }),
-        Standing::Revoked(at_ms) => return Err(Refusal::Revoked { party: party(), at_ms }),
+        Standing::Valid => Ok(()),
+        Standing::Upcoming(from_ms) => Err(Refusal::NotYetValid { party: party(), from_ms }),
+        Standing::Expired(to_ms) => Err(Refusal::Expired { party: party(), to_ms }),
+        Standing::Revoked(at_ms) => Err(Refusal::Revoked { party: party(), at_ms }),
     }
-    versions::check(governed, entry)
 }
 
 fn interval(entry: &Entry) -> Option<Interval> {

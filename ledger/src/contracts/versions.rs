@@ -1,7 +1,7 @@
 //! Versions of contracts. Members agree on which version of a contract holds; a program that does not know it
 //! refuses the contract's entries rather than guess what they do.
 
-use crate::governed::Governed;
+use super::rules::Rules;
 use crate::state::receipt::Refusal;
 use wire::entry::Entry;
 
@@ -55,9 +55,9 @@ impl Contract {
 }
 
 /// Checks that the entry's contract is in a version that this program knows how to execute.
-pub(super) fn check(governed: &Governed, entry: &Entry) -> Result<(), Refusal> {
+pub(super) fn check(rules: &Rules, entry: &Entry) -> Result<(), Refusal> {
     let Some(contract) = Contract::of(entry) else { return Ok(()) };
-    let version = governed.contract_version(contract.word());
+    let version = rules.governed.contract_version(contract.word());
     match contract.knows(version) {
         true => Ok(()),
         false => Err(Refusal::Version { contract: contract.word(), version }),
