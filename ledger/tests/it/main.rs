@@ -13,6 +13,7 @@ mod network;
 mod proof;
 mod proposals;
 mod reactive;
+mod receipts;
 mod registry;
 mod rights;
 mod simulation;
