@@ -15,6 +15,7 @@ pub mod party;
 pub mod peek;
 pub mod possession;
 pub mod pseudonym;
+pub mod receipt;
 pub mod refusal;
 pub mod replay;
 pub mod topic;

@@ -16,6 +16,7 @@ mod proposals;
 #[path = "../../../broker/tests/it/proxy.rs"]
 mod proxy;
 mod reactive;
+mod receipts;
 mod simulation;
 mod store;
 mod tamper;
