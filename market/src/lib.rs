@@ -22,4 +22,5 @@ pub mod powerflow;
 pub mod settlement;
 pub mod share;
 pub mod supply;
+pub mod transit;
 pub mod units;

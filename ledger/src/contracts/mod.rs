@@ -1,14 +1,17 @@
 //! Contracts: what each kind of entry does to the state. A contract reads the state and answers
 //! with changes or a refusal; it changes nothing itself, so a refused entry leaves no trace.
 
+pub mod bilateral;
 pub mod clearing;
 pub mod day_ahead;
+mod delivered;
 pub mod delivery;
 pub mod fees;
 pub mod issuance;
 mod positions;
 mod reactive;
 pub mod rules;
+pub mod span;
 pub mod transfer;
 pub mod versions;
 
@@ -18,7 +21,7 @@ use crate::state::receipt::{Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
-use wire::entry::Entry;
+use wire::entry::{BilateralEntry, Entry};
 use wire::party::{PartyId, Role};
 
 /// The word for an entry's kind, in receipts and metrics.
@@ -31,6 +34,10 @@ pub fn kind(entry: &Entry) -> &'static str {
         Entry::Mint(_) => "mint",
         Entry::Redeem(_) => "redeem",
         Entry::Burn(_) => "burn",
+        Entry::Bilateral(BilateralEntry::Offer(_)) => "bilateral-offer",
+        Entry::Bilateral(BilateralEntry::Accept(_)) => "bilateral-accept",
+        Entry::Bilateral(BilateralEntry::Approve(_)) => "bilateral-approve",
+        Entry::Bilateral(BilateralEntry::Cancel(_)) => "bilateral-cancel",
     }
 }
 
@@ -41,6 +48,9 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
         Entry::Delivery(_) => role == Role::Aggregator,
         Entry::Transfer(_) | Entry::Redeem(_) => role != Role::Timekeeper,
         Entry::Mint(_) | Entry::Burn(_) => role == Role::Gateway,
+        Entry::Bilateral(BilateralEntry::Offer(_) | BilateralEntry::Accept(_)) => role == Role::Site,
+        Entry::Bilateral(BilateralEntry::Approve(_)) => role == Role::Dso,
+        Entry::Bilateral(BilateralEntry::Cancel(_)) => [Role::Site, Role::Dso].contains(&role),
     }
 }
 
@@ -70,6 +80,7 @@ pub fn execute(
         Entry::Mint(mint) => issuance::mint(rules, state, &submitter.id, mint),
         Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
         Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
+        Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
     }?;
     let fee = fees::fee_of(&rules.parameters.charges, entry);
     fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
@@ -109,6 +120,7 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => None,
+        Entry::Bilateral(BilateralEntry::Offer(offer)) => Some(offer.first),
+        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Bilateral(_) => None,
     }
 }

@@ -16,6 +16,8 @@ pub enum Contract {
     Transfer,
     /// Tokens for money.
     Issuance,
+    /// Energy from site to site.
+    Bilateral,
 }
 
 /// The version that every contract begins with.
@@ -23,8 +25,8 @@ const FIRST: u32 = 1;
 
 impl Contract {
     /// Every contract.
-    pub const ALL: [Contract; 4] =
-        [Contract::Interval, Contract::DayAhead, Contract::Transfer, Contract::Issuance];
+    pub const ALL: [Contract; 5] =
+        [Contract::Interval, Contract::DayAhead, Contract::Transfer, Contract::Issuance, Contract::Bilateral];
 
     /// The word for it, in refusals and in the documents.
     pub fn word(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Contract {
             Contract::DayAhead => "day-ahead",
             Contract::Transfer => "transfer",
             Contract::Issuance => "issuance",
+            Contract::Bilateral => "bilateral",
         }
     }
 
@@ -43,6 +46,7 @@ impl Contract {
             Entry::DayAhead(_) => Contract::DayAhead,
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
+            Entry::Bilateral(_) => Contract::Bilateral,
         }
     }
 

@@ -1,8 +1,10 @@
 //! What the state keeps for contracts besides accounts and intervals, kind by kind. One list makes them all
 //! hashed, stored, and part of a snapshot, so that none can be left out anywhere.
 
+use super::bilateral::BilateralRecord;
 use super::issuance::{RedemptionRecord, ReferencesRecord, KEPT_REFERENCE_DAYS};
 use super::records::{Edits, Records, Stored};
+use market::interval::Interval;
 use serde::{Deserialize, Serialize};
 use wire::cbor::CborError;
 use wire::hash::Hash32;
@@ -61,17 +63,21 @@ macro_rules! kinds {
 kinds! {
     /// References that back minted and burned tokens, by booking day.
     references: i64 => ReferencesRecord, b'f';
+    /// Bilateral contracts, by name.
+    bilaterals: Hash32 => BilateralRecord, b'b';
     /// Requests to be paid out that wait for their gateway, by account and number.
     redemptions: (Id, u64) => RedemptionRecord, b'r';
 }
 
 impl ContractRecords {
-    /// Ends what is too old to matter.
-    pub(super) fn age(&mut self) {
+    /// Ends what is too old to matter: `forgotten_to` is the latest interval that the state has forgotten.
+    pub(super) fn age(&mut self, forgotten_to: Option<Interval>) {
         let newest = self.references.iter().next_back().map(|(day, _)| *day);
         if let Some(newest) = newest {
             let oldest = newest.saturating_sub(KEPT_REFERENCE_DAYS);
             self.references.end(|day, _| *day <= oldest);
         }
+        let Some(forgotten_to) = forgotten_to else { return };
+        self.bilaterals.end(|_, contract| contract.end <= forgotten_to);
     }
 }

@@ -1,6 +1,7 @@
 //! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod bilateral;
 pub mod contracts;
 pub mod day_ahead;
 mod digest;
@@ -306,7 +307,7 @@ impl State {
             self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
         }
         self.contracts.edit(changes.contracts);
-        self.contracts.age();
+        self.contracts.age(self.forgotten_to);
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
     }

@@ -1,9 +1,11 @@
 //! What an entry did, and why one was refused.
 
+use crate::contracts::bilateral::BilateralRefusal;
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
+use crate::contracts::span::SpanRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
 use market::units::NanoEur;
@@ -141,6 +143,12 @@ pub enum Refusal {
     /// Tokens that can't be minted, redeemed or burned.
     #[error(transparent)]
     Issuance(#[from] IssuanceRefusal),
+    /// A span of intervals that can't be dealt in.
+    #[error(transparent)]
+    Span(#[from] SpanRefusal),
+    /// A step of a bilateral contract that can't be made.
+    #[error(transparent)]
+    Bilateral(#[from] BilateralRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
@@ -171,6 +179,8 @@ impl Refusal {
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
             Refusal::Issuance(refusal) => refusal.reason(),
+            Refusal::Span(refusal) => refusal.reason(),
+            Refusal::Bilateral(refusal) => refusal.reason(),
         }
     }
 
@@ -180,6 +190,7 @@ impl Refusal {
             self,
             Refusal::Delivery(DeliveryRefusal::NotCleared { .. })
                 | Refusal::Transfer(TransferRefusal::NonceAhead { .. })
+                | Refusal::Span(SpanRefusal::NothingCleared)
         )
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod bilateral;
 mod carbon;
 mod contracts;
 mod day;
@@ -9,6 +10,7 @@ mod day_ahead;
 mod issuance;
 mod mempool;
 mod network;
+mod play;
 mod proof;
 mod proposals;
 mod reactive;

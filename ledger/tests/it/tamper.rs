@@ -51,6 +51,7 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         deliveries: 2,
         settlements: 4,
         transfers: 1,
+        bilateral_steps: 0,
         minted_nano_eur: 0,
         burned_nano_eur: 0,
         payments: 14,

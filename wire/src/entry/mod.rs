@@ -1,7 +1,9 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
+mod bilateral;
 mod issuance;
 
+pub use bilateral::{BilateralEntry, BilateralOffer, BilateralStep};
 pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
 
 use crate::hash::Hash32;
@@ -40,6 +42,8 @@ pub enum Entry {
     Redeem(RedeemEntry),
     /// By the gateway that was asked: tokens that were paid out end, or go back.
     Burn(BurnEntry),
+    /// By sites and the DSO: a step of a bilateral contract.
+    Bilateral(BilateralEntry),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.

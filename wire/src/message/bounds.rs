@@ -167,6 +167,7 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
             at_most("positions", delivery.positions.len(), MAX_SITES)
         }
         Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Ok(()),
+        Entry::Bilateral(_) => Ok(()),
     }
 }
 

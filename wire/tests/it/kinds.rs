@@ -14,8 +14,8 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    BurnEntry, ClearingEntry, DeliveryEntry, Entry, MintEntry, RedeemEntry, Redeemed, Reference,
-    SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
+    BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry, Entry, MintEntry,
+    RedeemEntry, Redeemed, Reference, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -144,6 +144,10 @@ fn ledger() -> Vec<(Role, Body)> {
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
+    let step = BilateralStep { contract: HASH };
+    let (power, price) = (Milliwatt(5), PicoEurPerWh(-6));
+    let buyer = account.clone();
+    let offer = BilateralOffer { buyer, first: INTERVAL, intervals: 4, power, price, number: 7 };
     let reference = Reference { day: 20_000, hash: HASH };
     let mint = MintEntry { to: account.clone(), amount: NanoEur(5), reference };
     let redeem = RedeemEntry { gateway: account.clone(), amount: NanoEur(5), nonce: 1 };
@@ -153,6 +157,10 @@ fn ledger() -> Vec<(Role, Body)> {
         (Role::Dso, Body::Submit(Entry::Clearing(clearing))),
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
+        (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Offer(offer)))),
+        (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Accept(step)))),
+        (Role::Dso, Body::Submit(Entry::Bilateral(BilateralEntry::Approve(step)))),
+        (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Cancel(step)))),
         (Role::Gateway, Body::Submit(Entry::Mint(mint))),
         (Role::Site, Body::Submit(Entry::Redeem(redeem))),
         (Role::Gateway, Body::Submit(Entry::Burn(burn(Redeemed::Paid(reference))))),
