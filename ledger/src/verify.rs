@@ -37,6 +37,10 @@ pub struct VerifyReport {
     pub transfers: u64,
     /// Steps of bilateral contracts.
     pub bilateral_steps: u64,
+    /// Steps of reserve.
+    pub reserve_steps: u64,
+    /// Steps of demand response.
+    pub response_steps: u64,
     /// Tokens minted, in nano-euro, each backed by a booking of its own.
     pub minted_nano_eur: i128,
     /// Tokens burned, likewise.
@@ -273,6 +277,8 @@ impl VerifyReport {
                 Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),
                 Entry::Redeem(_) => {}
                 Entry::Bilateral(_) => self.bilateral_steps += 1,
+                Entry::Reserve(_) => self.reserve_steps += 1,
+                Entry::Response(_) => self.response_steps += 1,
             }
         }
     }

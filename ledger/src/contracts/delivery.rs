@@ -7,6 +7,7 @@ use super::delivered::Delivered;
 use super::positions::Positions;
 use super::reactive;
 use super::rules::{Rules, SiteRule};
+use super::{reserve, response};
 use crate::state::receipt::Refusal;
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
@@ -155,15 +156,23 @@ pub(super) fn execute(
     let sites = check_sites(rules, aggregator, &entry.sites)?;
     check_commitments(rules, award, &entry.sites, &sites)?;
     let positions = Positions::check(rules, state, aggregator, entry)?;
-    let owed = owed(&entry.sites, &sites, &positions);
+    let mut owed = owed(&entry.sites, &sites, &positions);
     let delivered = delivered(rules, &owed)?;
-    let payments = settle(rules, (record, award), account, &owed, &positions)?;
-    let mut settled: IntervalRecord = record.as_ref().clone();
+    let mut settled: IntervalRecord = record.clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
     }
-    let mut changes = Changes { payments, interval: Some((interval, settled)), ..Changes::default() };
+    let mut changes = Changes { interval: Some((interval, settled)), ..Changes::default() };
     bilateral::settle(rules, state, (interval, record), &delivered, &mut changes)?;
+    response::meter(rules, state, interval, &delivered, &mut changes)?;
+    // The market settles a site as if it had not been called.
+    for (site, called) in reserve::settle(rules, state, interval, &delivered, &mut changes)? {
+        let owed = owed.get_mut(site).and_then(|owed| owed.energy.as_mut());
+        let Some(energy) = owed else { continue };
+        let uncalled = energy.checked_sub(called);
+        *energy = uncalled.ok_or_else(|| DeliveryRefusal::Payments { account: site.clone() })?;
+    }
+    settle(rules, (record, award), account, &owed, &positions, &mut changes.payments)?;
     Ok(changes)
 }
 
@@ -302,10 +311,10 @@ fn settle(
     aggregator_account: &Id,
     owed: &BTreeMap<&Id, Owed>,
     positions: &Positions<'_>,
-) -> Result<BTreeMap<Id, NanoEur>, DeliveryRefusal> {
+    payments: &mut BTreeMap<Id, NanoEur>,
+) -> Result<(), DeliveryRefusal> {
     let price_at = |bus: usize| record.prices.get(bus).copied().unwrap_or_default();
     let root = rules.tree.order[0];
-    let mut payments: BTreeMap<Id, NanoEur> = BTreeMap::new();
     for (account, owed) in owed {
         let account = *account;
         let bus = owed.bus as usize;
@@ -340,7 +349,7 @@ fn settle(
                 .ok_or_else(|| DeliveryRefusal::Payments { account: account.clone() })?;
         }
     }
-    Ok(payments)
+    Ok(())
 }
 
 /// What a site pays for delivering something else than it was committed to, besides the imbalance price.

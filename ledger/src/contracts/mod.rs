@@ -10,6 +10,8 @@ pub mod fees;
 pub mod issuance;
 mod positions;
 mod reactive;
+pub mod reserve;
+pub mod response;
 pub mod rules;
 pub mod span;
 pub mod transfer;
@@ -21,7 +23,7 @@ use crate::state::receipt::{Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
-use wire::entry::{BilateralEntry, Entry};
+use wire::entry::{BilateralEntry, Entry, ReserveEntry, ResponseEntry};
 use wire::party::{PartyId, Role};
 
 /// The word for an entry's kind, in receipts and metrics.
@@ -38,6 +40,14 @@ pub fn kind(entry: &Entry) -> &'static str {
         Entry::Bilateral(BilateralEntry::Accept(_)) => "bilateral-accept",
         Entry::Bilateral(BilateralEntry::Approve(_)) => "bilateral-approve",
         Entry::Bilateral(BilateralEntry::Cancel(_)) => "bilateral-cancel",
+        Entry::Reserve(ReserveEntry::Tender(_)) => "reserve-tender",
+        Entry::Reserve(ReserveEntry::Offer(_)) => "reserve-offer",
+        Entry::Reserve(ReserveEntry::Award(_)) => "reserve-award",
+        Entry::Reserve(ReserveEntry::Activate(_)) => "reserve-activate",
+        Entry::Response(ResponseEntry::Enrol(_)) => "response-enrol",
+        Entry::Response(ResponseEntry::Leave(_)) => "response-leave",
+        Entry::Response(ResponseEntry::Call(_)) => "response-call",
+        Entry::Response(ResponseEntry::Settle(_)) => "response-settle",
     }
 }
 
@@ -51,6 +61,13 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
         Entry::Bilateral(BilateralEntry::Offer(_) | BilateralEntry::Accept(_)) => role == Role::Site,
         Entry::Bilateral(BilateralEntry::Approve(_)) => role == Role::Dso,
         Entry::Bilateral(BilateralEntry::Cancel(_)) => [Role::Site, Role::Dso].contains(&role),
+        Entry::Reserve(ReserveEntry::Offer(_)) => role == Role::Site,
+        Entry::Reserve(_) => [Role::Dso, Role::Tso].contains(&role),
+        Entry::Response(ResponseEntry::Enrol(_) | ResponseEntry::Leave(_)) => role == Role::Site,
+        Entry::Response(ResponseEntry::Call(_)) => [Role::Dso, Role::Aggregator].contains(&role),
+        Entry::Response(ResponseEntry::Settle(_)) => {
+            [Role::Dso, Role::Aggregator, Role::Site].contains(&role)
+        }
     }
 }
 
@@ -81,6 +98,8 @@ pub fn execute(
         Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
         Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
         Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
+        Entry::Reserve(step) => reserve::execute(rules, state, account, step),
+        Entry::Response(step) => response::execute(rules, state, (submitter, account), step),
     }?;
     let fee = fees::fee_of(&rules.parameters.charges, entry);
     fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
@@ -121,6 +140,9 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
         Entry::Bilateral(BilateralEntry::Offer(offer)) => Some(offer.first),
-        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Bilateral(_) => None,
+        Entry::Reserve(ReserveEntry::Tender(terms)) => Some(terms.first),
+        Entry::Reserve(ReserveEntry::Activate(call)) => Some(call.interval),
+        Entry::Response(ResponseEntry::Call(event)) => Some(event.first),
+        _ => None,
     }
 }

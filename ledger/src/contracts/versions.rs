@@ -18,6 +18,10 @@ pub enum Contract {
     Issuance,
     /// Energy from site to site.
     Bilateral,
+    /// Power held ready.
+    Reserve,
+    /// Load that is not taken.
+    Response,
 }
 
 /// The version that every contract begins with.
@@ -25,8 +29,15 @@ const FIRST: u32 = 1;
 
 impl Contract {
     /// Every contract.
-    pub const ALL: [Contract; 5] =
-        [Contract::Interval, Contract::DayAhead, Contract::Transfer, Contract::Issuance, Contract::Bilateral];
+    pub const ALL: [Contract; 7] = [
+        Contract::Interval,
+        Contract::DayAhead,
+        Contract::Transfer,
+        Contract::Issuance,
+        Contract::Bilateral,
+        Contract::Reserve,
+        Contract::Response,
+    ];
 
     /// The word for it, in refusals and in the documents.
     pub fn word(self) -> &'static str {
@@ -36,6 +47,8 @@ impl Contract {
             Contract::Transfer => "transfer",
             Contract::Issuance => "issuance",
             Contract::Bilateral => "bilateral",
+            Contract::Reserve => "reserve",
+            Contract::Response => "response",
         }
     }
 
@@ -47,6 +60,8 @@ impl Contract {
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
             Entry::Bilateral(_) => Contract::Bilateral,
+            Entry::Reserve(_) => Contract::Reserve,
+            Entry::Response(_) => Contract::Response,
         }
     }
 

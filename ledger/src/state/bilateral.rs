@@ -44,6 +44,9 @@ pub enum Stage {
     Offered,
     /// The buyer has taken it.
     Accepted,
+    /// It ended before it was approved, or before any of its intervals was cleared. It stays known, so that nobody
+    /// can bring it back with words that were signed for it.
+    Ended,
     /// The DSO has found that the feeder carries it.
     Approved {
         /// Its place among all approved: a site's energy goes to its contracts in this order.
@@ -80,7 +83,7 @@ impl BilateralRecord {
     pub fn order(&self) -> Option<u64> {
         match self.stage {
             Stage::Approved { order } => Some(order),
-            Stage::Offered | Stage::Accepted => None,
+            Stage::Offered | Stage::Accepted | Stage::Ended => None,
         }
     }
 }

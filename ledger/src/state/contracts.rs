@@ -2,22 +2,22 @@
 //! hashed, stored, and part of a snapshot, so that none can be left out anywhere.
 
 use super::bilateral::BilateralRecord;
-use super::issuance::{RedemptionRecord, ReferencesRecord, KEPT_REFERENCE_DAYS};
-use super::records::{Edits, Records, Stored};
+use super::issuance::{RedemptionRecord, ReferencesRecord};
+use super::records::{Edits, Records};
+use super::reserve::ReserveRecord;
+use super::response::{EnrolmentRecord, MeterDayRecord, ResponseRecord, KEPT_EVENT_S, KEPT_METER_DAYS};
+use super::table::{EncodedRow, Piece};
 use market::interval::Interval;
-use serde::{Deserialize, Serialize};
 use wire::cbor::CborError;
 use wire::hash::Hash32;
 use wire::party::Id;
 
-/// Largest record read back.
-const MAX_RECORD_BYTES: usize = 1 << 20;
+const SECONDS_PER_DAY: i64 = 86_400;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident: $key:ty => $record:ty, $tag:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $key:ty => $record:ty;)*) => {
         /// Records of every kind.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct ContractRecords {
             $($(#[$doc])* pub $name: Records<$key, $record>,)*
         }
@@ -33,28 +33,21 @@ macro_rules! kinds {
                 $(self.$name.edit(edits.$name);)*
             }
 
-            /// Hash over all of them, in this order of kinds.
-            pub(super) fn digest(&self) -> Hash32 {
-                let digests = [$(self.$name.digest()),*];
-                let parts: Vec<&[u8]> = digests.iter().map(|digest| &digest.0[..]).collect();
-                Hash32::of("gridpact contracts", &parts)
+            /// Each kind under its name.
+            pub(super) fn pieces(&self) -> Vec<(&'static str, &dyn Piece)> {
+                vec![$((stringify!($name), &self.$name)),*]
             }
 
-            /// What changed since the last call, each with its kind's tag.
-            ///
-            /// # Errors
-            /// Where a record has no encoding.
-            pub(crate) fn take_touched(&mut self) -> Result<Vec<(u8, Stored)>, CborError> {
-                let mut touched = Vec::new();
-                $(touched.extend(self.$name.take_touched()?.into_iter().map(|stored| ($tag, stored)));)*
-                Ok(touched)
+            /// The same, to be changed.
+            pub(super) fn pieces_mut(&mut self) -> Vec<(&'static str, &mut dyn Piece)> {
+                vec![$((stringify!($name), &mut self.$name)),*]
             }
 
-            /// All of them from what was stored under each tag; none where something can't be read.
-            pub(crate) fn from_stored(
-                mut stored: impl FnMut(u8) -> Option<Vec<(Vec<u8>, Vec<u8>)>>,
-            ) -> Option<Self> {
-                Some(Self { $($name: Records::from_stored(stored($tag)?, MAX_RECORD_BYTES)?,)* })
+            /// All of them from the rows under each name.
+            pub(super) fn from_rows(
+                mut rows_of: impl FnMut(&str) -> Vec<EncodedRow>,
+            ) -> Result<Self, CborError> {
+                Ok(Self { $($name: Piece::from_rows(rows_of(stringify!($name)))?,)* })
             }
         }
     };
@@ -62,22 +55,28 @@ macro_rules! kinds {
 
 kinds! {
     /// References that back minted and burned tokens, by booking day.
-    references: i64 => ReferencesRecord, b'f';
+    references: i64 => ReferencesRecord;
     /// Bilateral contracts, by name.
-    bilaterals: Hash32 => BilateralRecord, b'b';
+    bilaterals: Hash32 => BilateralRecord;
+    /// Tenders of reserve, by name.
+    reserves: Hash32 => ReserveRecord;
+    /// Sites enrolled for demand response, by account.
+    enrolments: Id => EnrolmentRecord;
+    /// What enrolled sites' meters counted, by account and day of UTC since 1970-01-01.
+    meter_days: (Id, i64) => MeterDayRecord;
+    /// Events of demand response, by name.
+    responses: Hash32 => ResponseRecord;
     /// Requests to be paid out that wait for their gateway, by account and number.
-    redemptions: (Id, u64) => RedemptionRecord, b'r';
+    redemptions: (Id, u64) => RedemptionRecord;
 }
 
 impl ContractRecords {
-    /// Ends what is too old to matter: `forgotten_to` is the latest interval that the state has forgotten.
-    pub(super) fn age(&mut self, forgotten_to: Option<Interval>) {
-        let newest = self.references.iter().next_back().map(|(day, _)| *day);
-        if let Some(newest) = newest {
-            let oldest = newest.saturating_sub(KEPT_REFERENCE_DAYS);
-            self.references.end(|day, _| *day <= oldest);
-        }
-        let Some(forgotten_to) = forgotten_to else { return };
+    /// Ends what is too old to matter once the state has forgotten all intervals up to one.
+    pub(super) fn age(&mut self, forgotten_to: Interval) {
         self.bilaterals.end(|_, contract| contract.end <= forgotten_to);
+        self.reserves.end(|_, tender| tender.end <= forgotten_to);
+        self.responses.end(|_, event| event.end.start().plus(KEPT_EVENT_S) <= forgotten_to.start());
+        let oldest = forgotten_to.start().0.div_euclid(SECONDS_PER_DAY) - KEPT_METER_DAYS;
+        self.meter_days.end(|(_, day), _| *day < oldest);
     }
 }

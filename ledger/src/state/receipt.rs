@@ -5,6 +5,8 @@ use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
+use crate::contracts::reserve::ReserveRefusal;
+use crate::contracts::response::ResponseRefusal;
 use crate::contracts::span::SpanRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
@@ -149,6 +151,12 @@ pub enum Refusal {
     /// A step of a bilateral contract that can't be made.
     #[error(transparent)]
     Bilateral(#[from] BilateralRefusal),
+    /// A step of reserve that can't be made.
+    #[error(transparent)]
+    Reserve(#[from] ReserveRefusal),
+    /// A step of demand response that can't be made.
+    #[error(transparent)]
+    Response(#[from] ResponseRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
@@ -181,6 +189,8 @@ impl Refusal {
             Refusal::Issuance(refusal) => refusal.reason(),
             Refusal::Span(refusal) => refusal.reason(),
             Refusal::Bilateral(refusal) => refusal.reason(),
+            Refusal::Reserve(refusal) => refusal.reason(),
+            Refusal::Response(refusal) => refusal.reason(),
         }
     }
 

@@ -212,14 +212,20 @@ fn before_approval_either_ends_it_and_afterwards_both_must() {
     let (terms, name) = (terms(), name(&terms()));
     play.check(&site("s3"), offer(&terms), Ok(()));
     play.check(&site("s1"), cancel(name), Ok(()));
-    play.check(&site("s3"), offer(&terms), Ok(()));
-    play.check(&site("s1"), accept(name), Ok(()));
-    play.check(&site("s3"), cancel(name), Ok(()));
-    assert!(play.state.contracts().bilaterals.is_empty());
+    // Whoever kept the offer and its acceptance can't bring it back.
+    play.check(&site("s3"), offer(&terms), Err("exists"));
+    play.check(&site("s1"), accept(name), Err("stage"));
+    play.check(&site("s3"), cancel(name), Err("stage"));
+    let second = BilateralOffer { number: 1, ..terms.clone() };
+    play.check(&site("s3"), offer(&second), Ok(()));
+    play.check(&site("s1"), accept(self::name(&second)), Ok(()));
+    play.check(&site("s3"), cancel(self::name(&second)), Ok(()));
+    play.check(&dso(), approve(self::name(&second)), Err("stage"));
 
-    approved(&mut play, &terms);
+    let third = BilateralOffer { number: 2, ..terms };
+    let name = approved(&mut play, &third);
     play.check(&site("s3"), cancel(name), Ok(()));
-    assert_eq!(play.state.contracts().bilaterals.len(), 1);
+    play.check(&site("s3"), cancel(name), Err("stage"));
     play.clear(1);
     play.check(&site("s1"), cancel(name), Ok(()));
     // What was cleared stays: the first interval settles, the second does not.

@@ -14,6 +14,8 @@ mod play;
 mod proof;
 mod proposals;
 mod reactive;
+mod reserve;
+mod response;
 mod simulation;
 mod store;
 mod tamper;

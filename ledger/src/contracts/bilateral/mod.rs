@@ -108,19 +108,22 @@ fn cancel(
     if !is_party && party.role != Role::Dso {
         return Err(BilateralRefusal::NotYours { contract: *name }.into());
     }
+    let ended = || Some(BilateralRecord { stage: Stage::Ended, cancelled_by: None, ..contract.clone() });
+    if contract.stage == Stage::Ended || contract.cancelled_by.as_ref() == Some(account) {
+        return Err(BilateralRefusal::Stage { contract: *name }.into());
+    }
     if contract.order().is_none() {
-        return put(*name, None);
+        return put(*name, ended());
     }
     let open = Span::first_open(rules, state).map_or(contract.first, |open| open.max(contract.first));
     if open >= contract.end {
         return Err(BilateralRefusal::Over { contract: *name }.into());
     }
-    let other_asked = contract.cancelled_by.as_ref().is_some_and(|other| other != account);
-    if is_party && !other_asked {
+    if is_party && contract.cancelled_by.is_none() {
         return put(*name, Some(BilateralRecord { cancelled_by: Some(account.clone()), ..contract.clone() }));
     }
     let shortened = BilateralRecord { end: open, cancelled_by: None, ..contract.clone() };
-    put(*name, (open > contract.first).then_some(shortened))
+    put(*name, if open > contract.first { Some(shortened) } else { ended() })
 }
 
 fn put(name: Hash32, record: Option<BilateralRecord>) -> Result<Changes, Refusal> {
@@ -198,9 +201,9 @@ fn binding<'a>(
     (name, new): (&'a Hash32, &'a BilateralRecord),
 ) -> impl Iterator<Item = &'a BilateralRecord> {
     let others = state.contracts().bilaterals.iter().filter(move |(other, _)| *other != name);
-    others
-        .map(|(_, contract)| contract)
-        .filter(move |contract| contract.stage != Stage::Offered && contract.overlaps(new.first, new.end))
+    let taken = |contract: &BilateralRecord| contract.stage == Stage::Accepted || contract.order().is_some();
+    let others = others.map(|(_, contract)| contract);
+    others.filter(move |contract| taken(contract) && contract.overlaps(new.first, new.end))
 }
 
 /// Intervals of `new` where the set of contracts beside it changes, its first among them: whatever holds in all of
