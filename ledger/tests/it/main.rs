@@ -14,6 +14,7 @@ mod play;
 mod proof;
 mod proposals;
 mod reactive;
+mod receipts;
 mod reserve;
 mod response;
 mod simulation;
