@@ -12,7 +12,7 @@ use super::rules::Rules;
 use super::span::Span;
 use super::transfer::check_nonce;
 use crate::state::receipt::Refusal;
-use crate::state::records::Kept;
+use crate::state::records::{Edits, Kept};
 use crate::state::response::{EnrolmentRecord, MeterDayRecord, ResponseRecord, MAX_ENROLLED, MAX_EVENTS};
 use crate::state::{Changes, State};
 use market::interval::Interval;
@@ -151,7 +151,7 @@ fn asked(
     state: &State,
     site: &Id,
     span: Span,
-) -> Result<BTreeMap<(Id, i64), Option<Kept<MeterDayRecord>>>, Refusal> {
+) -> Result<Edits<(Id, i64), MeterDayRecord>, Refusal> {
     let last = Interval(span.end.start().plus(-1));
     let days = day_of(span.first).0..=day_of(last).0;
     let marked = days.map(|day| {
