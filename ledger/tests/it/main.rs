@@ -4,15 +4,19 @@
 
 mod bilateral;
 mod carbon;
+mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
 mod issuance;
 mod mempool;
+mod mesh;
 mod network;
 mod play;
 mod proof;
 mod proposals;
+#[path = "../../../broker/tests/it/proxy.rs"]
+mod proxy;
 mod reactive;
 mod receipts;
 mod reserve;
