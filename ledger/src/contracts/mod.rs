@@ -1,8 +1,10 @@
 //! Contracts: what each kind of entry does to the state. A contract reads the state and answers
 //! with changes or a refusal; it changes nothing itself, so a refused entry leaves no trace.
 
+pub mod bilateral;
 pub mod clearing;
 pub mod day_ahead;
+mod delivered;
 pub mod delivery;
 pub mod fees;
 pub mod governance;
@@ -10,7 +12,10 @@ pub mod issuance;
 pub mod participant;
 mod positions;
 mod reactive;
+pub mod reserve;
+pub mod response;
 pub mod rules;
+pub mod span;
 pub mod transfer;
 pub mod versions;
 
@@ -24,7 +29,7 @@ use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
 use std::collections::BTreeMap;
-use wire::entry::Entry;
+use wire::entry::{BilateralEntry, Entry, ReserveEntry, ResponseEntry};
 use wire::party::PartyId;
 
 /// The word for an entry's kind, in receipts and metrics.
@@ -61,6 +66,9 @@ pub fn execute(
         Entry::Mint(mint) => issuance::mint(rules, state, &submitter.id, mint),
         Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
         Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
+        Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
+        Entry::Reserve(step) => reserve::execute(rules, state, account, step),
+        Entry::Response(step) => response::execute(rules, state, (submitter, account), step),
         Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => Ok(Changes::default()),
     }?;
     let fee = fees::fee_of(&rules.parameters.charges, entry);
@@ -157,6 +165,10 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
+        Entry::Bilateral(BilateralEntry::Offer(offer)) => Some(offer.first),
+        Entry::Reserve(ReserveEntry::Tender(terms)) => Some(terms.first),
+        Entry::Reserve(ReserveEntry::Activate(call)) => Some(call.interval),
+        Entry::Response(ResponseEntry::Call(event)) => Some(event.first),
         _ => None,
     }
 }

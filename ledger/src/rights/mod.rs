@@ -1,35 +1,12 @@
 //! Rights by role: which entries a role may write, whom it may register, and what it may read. The only place
 //! where they stand; docs/RIGHTS.md is written from here. A role has what its work needs and nothing besides.
 
+mod entry_kind;
 pub mod page;
 
-use wire::entry::Entry;
-use wire::party::Role;
+pub use entry_kind::EntryKind;
 
-/// A kind of entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EntryKind {
-    /// [`Entry::Clearing`].
-    Clearing,
-    /// [`Entry::DayAhead`].
-    DayAhead,
-    /// [`Entry::Delivery`].
-    Delivery,
-    /// [`Entry::Transfer`].
-    Transfer,
-    /// [`Entry::Mint`].
-    Mint,
-    /// [`Entry::Redeem`].
-    Redeem,
-    /// [`Entry::Burn`].
-    Burn,
-    /// [`Entry::Participant`].
-    Participant,
-    /// [`Entry::Proposal`].
-    Proposal,
-    /// [`Entry::Ballot`].
-    Ballot,
-}
+use wire::party::Role;
 
 /// Something that can be asked of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,73 +47,6 @@ pub enum Query {
     Evidence,
     /// Sums over so many sites that none shows.
     Aggregates,
-}
-
-impl EntryKind {
-    /// Every kind.
-    pub const ALL: [EntryKind; 10] = [
-        EntryKind::Clearing,
-        EntryKind::DayAhead,
-        EntryKind::Delivery,
-        EntryKind::Transfer,
-        EntryKind::Mint,
-        EntryKind::Redeem,
-        EntryKind::Burn,
-        EntryKind::Participant,
-        EntryKind::Proposal,
-        EntryKind::Ballot,
-    ];
-
-    /// The kind of an entry.
-    pub fn of(entry: &Entry) -> Self {
-        match entry {
-            Entry::Clearing(_) => EntryKind::Clearing,
-            Entry::DayAhead(_) => EntryKind::DayAhead,
-            Entry::Delivery(_) => EntryKind::Delivery,
-            Entry::Transfer(_) => EntryKind::Transfer,
-            Entry::Mint(_) => EntryKind::Mint,
-            Entry::Redeem(_) => EntryKind::Redeem,
-            Entry::Burn(_) => EntryKind::Burn,
-            Entry::Participant(_) => EntryKind::Participant,
-            Entry::Proposal(_) => EntryKind::Proposal,
-            Entry::Ballot(_) => EntryKind::Ballot,
-        }
-    }
-
-    /// The kind's word, in receipts and metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            EntryKind::Clearing => "clearing",
-            EntryKind::DayAhead => "day-ahead",
-            EntryKind::Delivery => "delivery",
-            EntryKind::Transfer => "transfer",
-            EntryKind::Mint => "mint",
-            EntryKind::Redeem => "redeem",
-            EntryKind::Burn => "burn",
-            EntryKind::Participant => "participant",
-            EntryKind::Proposal => "proposal",
-            EntryKind::Ballot => "ballot",
-        }
-    }
-
-    /// What such an entry says, for the page of rights.
-    pub fn meaning(self) -> &'static str {
-        match self {
-            EntryKind::Clearing => "an interval's clearing with its certificate",
-            EntryKind::DayAhead => "a day-ahead session's clearing with its certificate",
-            EntryKind::Delivery => "what an aggregator's sites were committed to and delivered; settles them",
-            EntryKind::Transfer => "a payment from one's own account",
-            EntryKind::Mint => "tokens for money that came in",
-            EntryKind::Redeem => "a request to be paid out",
-            EntryKind::Burn => "tokens that were paid out end, or go back",
-            EntryKind::Participant => {
-                "a change of the registry: one's own key, equipment or leaving; others' registration and \
-                 revocation as the table below says"
-            }
-            EntryKind::Proposal => "a change of the rules, to be voted on",
-            EntryKind::Ballot => "a vote on a proposal",
-        }
-    }
 }
 
 impl Query {
@@ -198,6 +108,16 @@ pub fn may_write(role: Role, kind: EntryKind) -> bool {
         EntryKind::Transfer | EntryKind::Redeem => !matches!(role, Timekeeper | Auditor | Regulator | Meter),
         // A timekeeper takes no part in the market.
         EntryKind::Participant => role != Timekeeper,
+        EntryKind::BilateralOffer | EntryKind::BilateralAccept => role == Site,
+        EntryKind::BilateralApprove => role == Dso,
+        EntryKind::BilateralCancel => matches!(role, Site | Dso),
+        EntryKind::ReserveOffer => role == Site,
+        EntryKind::ReserveTender | EntryKind::ReserveAward | EntryKind::ReserveActivate => {
+            matches!(role, Dso | Tso)
+        }
+        EntryKind::ResponseEnrol | EntryKind::ResponseLeave => role == Site,
+        EntryKind::ResponseCall => matches!(role, Dso | Aggregator),
+        EntryKind::ResponseSettle => matches!(role, Dso | Aggregator | Site),
         EntryKind::Proposal => matches!(role, Validator | Dso | Regulator),
         EntryKind::Ballot => role == Validator,
     }

@@ -1,15 +1,17 @@
 //! Who may write and read what: the table in code, held against one written by hand and against the contracts.
 
 use crate::day::{clearing, delivery};
-use crate::world::{id, party, transfer, World, AT};
+use crate::world::{id, party, transfer, World, AT, INTERVAL};
 use ledger::contracts::apply;
 use ledger::rights::{may_read, may_write, page, EntryKind, Query};
 use ledger::state::receipt::Refusal;
-use market::units::NanoEur;
+use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
 use wire::entry::governance::{BallotEntry, GovernedChange, ProposalEntry};
 use wire::entry::registry::ParticipantEntry;
 use wire::entry::{
-    BurnEntry, DayAheadEntry, Entry, MintEntry, RedeemEntry, Redeemed, Reference, SignedEnvelope,
+    BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, DayAheadEntry, Direction, Entry, MintEntry,
+    RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer,
+    ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle, SignedEnvelope,
 };
 use wire::hash::Hash32;
 use wire::party::{PartyId, Role};
@@ -24,9 +26,75 @@ fn writers(kind: EntryKind) -> Vec<Role> {
         EntryKind::Delivery => vec![Role::Aggregator],
         EntryKind::Mint | EntryKind::Burn => vec![Role::Gateway],
         EntryKind::Transfer | EntryKind::Redeem => but(&READERS),
+        EntryKind::BilateralOffer | EntryKind::BilateralAccept | EntryKind::ReserveOffer => vec![Role::Site],
+        EntryKind::ResponseEnrol | EntryKind::ResponseLeave => vec![Role::Site],
+        EntryKind::BilateralApprove => vec![Role::Dso],
+        EntryKind::BilateralCancel => vec![Role::Site, Role::Dso],
+        EntryKind::ReserveTender | EntryKind::ReserveAward | EntryKind::ReserveActivate => {
+            vec![Role::Dso, Role::Tso]
+        }
+        EntryKind::ResponseCall => vec![Role::Dso, Role::Aggregator],
+        EntryKind::ResponseSettle => vec![Role::Dso, Role::Aggregator, Role::Site],
         EntryKind::Participant => but(&[Role::Timekeeper]),
         EntryKind::Proposal => vec![Role::Dso, Role::Validator, Role::Regulator],
         EntryKind::Ballot => vec![Role::Validator],
+    }
+}
+
+const NOTHING: Hash32 = Hash32([0; 32]);
+const PRICE: PicoEurPerWh = PicoEurPerWh(1);
+
+fn bilateral(kind: EntryKind) -> BilateralEntry {
+    let step = BilateralStep { contract: NOTHING };
+    match kind {
+        EntryKind::BilateralAccept => BilateralEntry::Accept(step),
+        EntryKind::BilateralApprove => BilateralEntry::Approve(step),
+        EntryKind::BilateralCancel => BilateralEntry::Cancel(step),
+        _ => BilateralEntry::Offer(BilateralOffer {
+            buyer: id("account-s2"),
+            first: INTERVAL,
+            intervals: 1,
+            power: Milliwatt(1),
+            price: PRICE,
+            number: 0,
+        }),
+    }
+}
+
+fn reserve(kind: EntryKind) -> ReserveEntry {
+    let (tender, price) = (NOTHING, PRICE);
+    match kind {
+        EntryKind::ReserveOffer => ReserveEntry::Offer(ReserveOffer { tender, power: Milliwatt(1), price }),
+        EntryKind::ReserveAward => ReserveEntry::Award(ReserveAward { tender, price, powers: Vec::new() }),
+        EntryKind::ReserveActivate => {
+            ReserveEntry::Activate(ReserveActivate { tender, interval: INTERVAL, permille: 1 })
+        }
+        _ => ReserveEntry::Tender(ReserveTender {
+            direction: Direction::Up,
+            first: INTERVAL,
+            intervals: 1,
+            power: Milliwatt(1),
+            price_max: PRICE,
+            activation_price: PRICE,
+            penalty_price: PRICE,
+            number: 0,
+        }),
+    }
+}
+
+fn response(kind: EntryKind) -> ResponseEntry {
+    match kind {
+        EntryKind::ResponseLeave => ResponseEntry::Leave(ResponseLeave { nonce: 0 }),
+        EntryKind::ResponseCall => ResponseEntry::Call(ResponseCall {
+            first: INTERVAL,
+            intervals: 1,
+            price: PRICE,
+            ahead_of_utc_s: 0,
+            sites: Vec::new(),
+            number: 0,
+        }),
+        EntryKind::ResponseSettle => ResponseEntry::Settle(ResponseSettle { event: NOTHING }),
+        _ => ResponseEntry::Enrol(ResponseEnrol { operator: party(Role::Dso, "dso"), nonce: 0 }),
     }
 }
 
@@ -36,7 +104,7 @@ fn entry(world: &World, kind: EntryKind, by: &PartyId) -> Entry {
         EntryKind::DayAhead => {
             let nothing = || SignedEnvelope { topic: String::new(), bytes: Vec::new().into() };
             Entry::DayAhead(DayAheadEntry {
-                session: crate::world::INTERVAL,
+                session: INTERVAL,
                 rounds: 1,
                 clearing: Default::default(),
                 supply: nothing(),
@@ -55,6 +123,18 @@ fn entry(world: &World, kind: EntryKind, by: &PartyId) -> Entry {
         EntryKind::Burn => {
             Entry::Burn(BurnEntry { account: id("account-s1"), nonce: 0, outcome: Redeemed::Returned })
         }
+        EntryKind::BilateralOffer
+        | EntryKind::BilateralAccept
+        | EntryKind::BilateralApprove
+        | EntryKind::BilateralCancel => Entry::Bilateral(bilateral(kind)),
+        EntryKind::ReserveTender
+        | EntryKind::ReserveOffer
+        | EntryKind::ReserveAward
+        | EntryKind::ReserveActivate => Entry::Reserve(reserve(kind)),
+        EntryKind::ResponseEnrol
+        | EntryKind::ResponseLeave
+        | EntryKind::ResponseCall
+        | EntryKind::ResponseSettle => Entry::Response(response(kind)),
         EntryKind::Participant => Entry::Participant(Box::new(ParticipantEntry::Revoke(by.clone()))),
         EntryKind::Proposal => Entry::Proposal(Box::new(ProposalEntry {
             at_height: 9,
@@ -84,7 +164,7 @@ fn every_role_writes_every_kind_of_entry_or_is_refused_for_want_of_the_right() {
             allowed += usize::from(right);
         }
     }
-    assert_eq!(allowed, 39);
+    assert_eq!(allowed, 58);
 }
 
 #[test]
