@@ -13,7 +13,12 @@ pub fn print(proven: &ProvenSettlement, interval_s: i64, out: &mut dyn Write) ->
     let start = proven.interval.start().0;
     writeln!(out, "Proven, and final on the ledger {}/{} ({ledger}):", network.network, network.feeder)?;
     writeln!(out, "  {who}, account {account}, {} to {}", instant(start), instant(start + interval_s))?;
-    writeln!(out, "  price       {} at bus {bus}, cleared in {}", price(proven.price), block(&proven.cleared))?;
+    writeln!(
+        out,
+        "  price       {} at bus {bus}, cleared in {}",
+        price(proven.price),
+        block(&proven.cleared)
+    )?;
     if let Some(ahead) = proven.price_ahead {
         let held = power(proven.position);
         writeln!(out, "  day ahead   {held} held at {}", price(ahead))?;

@@ -218,9 +218,9 @@ impl Found {
     /// Which lines are an interval's prices and an aggregator's award.
     fn award_of(&self, wanted: Interval, aggregator: &Id) -> Option<(usize, usize)> {
         let mut lines = self.opened.lines.iter().map(|(line, _)| line);
-        let prices = lines.clone().position(
-            |line| matches!(line, ReceiptLine::Prices { interval, .. } if *interval == wanted),
-        )?;
+        let prices = lines
+            .clone()
+            .position(|line| matches!(line, ReceiptLine::Prices { interval, .. } if *interval == wanted))?;
         let award = lines.position(|line| match line {
             ReceiptLine::Award { interval, allocated } => {
                 *interval == wanted && allocated.aggregator == *aggregator

@@ -232,8 +232,7 @@ fn check_powers(
     clearing: &ClearingPart,
     ahead: Option<&ClearingPart>,
 ) -> Result<(), &'static str> {
-    let committed =
-        clearing.allocation.as_ref().map_or_else(Default::default, |a| (a.power, a.reactive));
+    let committed = clearing.allocation.as_ref().map_or_else(Default::default, |a| (a.power, a.reactive));
     if committed != (settled.commitment, settled.reactive) {
         return Err("the commitment settled is not the one allocated");
     }

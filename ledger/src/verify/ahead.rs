@@ -97,8 +97,5 @@ pub(super) fn check(rules: &Rules, decided: &DecidedBlock) -> Checked {
         }
         Ok(opened)
     };
-    Checked {
-        votes: verifier.verify(decided),
-        entries: decided.block.entries.par_iter().map(open).collect(),
-    }
+    Checked { votes: verifier.verify(decided), entries: decided.block.entries.par_iter().map(open).collect() }
 }
