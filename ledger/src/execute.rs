@@ -3,8 +3,8 @@
 
 use crate::block::verifier::EntryError;
 use crate::block::{entries_root, history_leaf, At, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
-use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
+use crate::contracts::{apply, end_block};
 use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
@@ -75,6 +75,12 @@ pub enum ExecuteError {
     /// The blocks before it are not those under its root.
     #[error("block {height}: the blocks before it are not those under its history root")]
     HistoryRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Others decide on the next block than it names.
+    #[error("block {height}: the validators after it are not those it names")]
+    NextValidators {
         /// The block's height.
         height: u64,
     },
@@ -192,6 +198,7 @@ pub fn execute_block(
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
+    end_block(rules, &mut state, header.at());
     if receipts_root(&block.entries, &receipts) != header.receipts_root {
         return Err(ExecuteError::ReceiptsRoot { height });
     }
@@ -204,6 +211,9 @@ pub fn execute_block(
     }
     let rules = rules.after(state.governed(), header.time_ms);
     let rules = rules.map_err(|source| ExecuteError::Rules { height, source })?;
+    if header.next_validators != rules.verifier.roster().hash() {
+        return Err(ExecuteError::NextValidators { height });
+    }
     Ok(Executed { state, rules, receipts })
 }
 
@@ -263,6 +273,10 @@ pub fn build_block<'a>(
         if size > room || taken.len() == MAX_BLOCK_ENTRIES {
             break;
         }
+        // Rotated in a block that is still to come: nobody else could open it yet.
+        if rules.verifier.epoch_of(&opened.submitter) != Some(opened.epoch) {
+            continue;
+        }
         if let Ok(receipt) = apply(rules, &mut state, at, &opened.submitter, &opened.entry) {
             room -= size;
             taken.push(opened.envelope.clone());
@@ -272,6 +286,8 @@ pub fn build_block<'a>(
     if taken.is_empty() {
         return None;
     }
+    end_block(rules, &mut state, at);
+    let after = rules.after(state.governed(), at.time_ms).ok()?;
     let header = Header {
         height: at.height,
         previous: tip.hash,
@@ -281,8 +297,8 @@ pub fn build_block<'a>(
         history_root: tip.history().root(),
         state_hash: state.hash(),
         governed: *rules.verifier.governed(),
+        next_validators: after.verifier.roster().hash(),
         proposer: proposer.clone(),
     };
-    let rules = rules.after(state.governed(), at.time_ms).ok()?;
-    Some((Block { header, entries: taken }, Executed { state, rules, receipts }))
+    Some((Block { header, entries: taken }, Executed { state, rules: after, receipts }))
 }

@@ -16,6 +16,12 @@ pub enum Contract {
     Transfer,
     /// Tokens for money.
     Issuance,
+    /// Energy from site to site.
+    Bilateral,
+    /// Power held ready.
+    Reserve,
+    /// Load that is not taken.
+    Response,
 }
 
 /// The version that every contract begins with.
@@ -23,8 +29,15 @@ const FIRST: u32 = 1;
 
 impl Contract {
     /// Every contract.
-    pub const ALL: [Contract; 4] =
-        [Contract::Interval, Contract::DayAhead, Contract::Transfer, Contract::Issuance];
+    pub const ALL: [Contract; 7] = [
+        Contract::Interval,
+        Contract::DayAhead,
+        Contract::Transfer,
+        Contract::Issuance,
+        Contract::Bilateral,
+        Contract::Reserve,
+        Contract::Response,
+    ];
 
     /// The word for it, in refusals and in the documents.
     pub fn word(self) -> &'static str {
@@ -33,17 +46,25 @@ impl Contract {
             Contract::DayAhead => "day-ahead",
             Contract::Transfer => "transfer",
             Contract::Issuance => "issuance",
+            Contract::Bilateral => "bilateral",
+            Contract::Reserve => "reserve",
+            Contract::Response => "response",
         }
     }
 
-    /// The contract that an entry is of.
-    pub fn of(entry: &Entry) -> Self {
-        match entry {
+    /// The contract that an entry is of; none for those about the registry and the rules, without which no
+    /// version could be voted on.
+    pub fn of(entry: &Entry) -> Option<Self> {
+        Some(match entry {
             Entry::Clearing(_) | Entry::Delivery(_) => Contract::Interval,
             Entry::DayAhead(_) => Contract::DayAhead,
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
-        }
+            Entry::Bilateral(_) => Contract::Bilateral,
+            Entry::Reserve(_) => Contract::Reserve,
+            Entry::Response(_) => Contract::Response,
+            Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => return None,
+        })
     }
 
     /// Whether this program knows a version of it.
@@ -54,7 +75,7 @@ impl Contract {
 
 /// Checks that the entry's contract is in a version that this program knows how to execute.
 pub(super) fn check(rules: &Rules, entry: &Entry) -> Result<(), Refusal> {
-    let contract = Contract::of(entry);
+    let Some(contract) = Contract::of(entry) else { return Ok(()) };
     let version = rules.governed.contract_version(contract.word());
     match contract.knows(version) {
         true => Ok(()),

@@ -1,16 +1,19 @@
 //! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod bilateral;
 pub mod contracts;
 pub mod day_ahead;
 pub mod encoding;
 pub mod issuance;
 pub mod receipt;
 pub mod records;
+pub mod reserve;
+pub mod response;
 pub mod table;
 
 use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
-use crate::governed::Governed;
+use crate::governed::{Edit, Governed};
 use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
@@ -111,6 +114,8 @@ pub struct Changes {
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// Change of what is governed.
+    pub governed: Option<Edit>,
     /// Records of contracts.
     pub contracts: ContractEdits,
 }
@@ -266,16 +271,34 @@ impl State {
             self.intervals.put(at, record);
             if let Some(oldest) = self.intervals.keep_last(KEPT_INTERVALS).pop() {
                 self.forgotten_to.put(Arc::new(Some(oldest)));
+                self.contracts.age(oldest);
             }
         }
         for (at, record) in changes.day_ahead {
             self.day_ahead.put(at, record);
             self.day_ahead.keep_last(KEPT_DAY_AHEAD);
         }
+        if let Some(edit) = changes.governed {
+            self.govern(|governed| governed.make(edit));
+        }
         self.contracts.edit(changes.contracts);
-        self.contracts.age();
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
+    }
+
+    /// Changes what is governed, and opens new members' accounts.
+    pub fn govern(&mut self, change: impl FnOnce(&mut Governed)) {
+        let mut governed = Governed::clone(self.governed());
+        let members = governed.members.len();
+        change(&mut governed);
+        if governed.members.len() != members {
+            for account in governed.members.values().map(|member| &member.participant.account) {
+                if !self.accounts.contains_key(account) {
+                    self.accounts.put(account.clone(), Account::default());
+                }
+            }
+        }
+        self.governed.put(Arc::new(governed));
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {

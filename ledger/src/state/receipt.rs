@@ -1,10 +1,16 @@
 //! What an entry did, and why one was refused.
 
+use crate::contracts::bilateral::BilateralRefusal;
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::governance::GovernanceRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
+use crate::contracts::reserve::ReserveRefusal;
+use crate::contracts::response::ResponseRefusal;
+use crate::contracts::span::SpanRefusal;
 use crate::contracts::transfer::TransferRefusal;
+use crate::governed::registry::RegistryRefusal;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
@@ -133,6 +139,12 @@ pub enum Refusal {
         /// The epoch it signed in.
         epoch: u32,
     },
+    /// A change of the registry that may not be. In a box: it says much.
+    #[error(transparent)]
+    Registry(Box<RegistryRefusal>),
+    /// A proposal or ballot that may not be. In a box: it says much.
+    #[error(transparent)]
+    Governance(Box<GovernanceRefusal>),
     /// An account it names does not exist.
     #[error("there is no account {account}")]
     NoAccount {
@@ -191,11 +203,35 @@ pub enum Refusal {
     /// Tokens that can't be minted, redeemed or burned.
     #[error(transparent)]
     Issuance(#[from] IssuanceRefusal),
+    /// A span of intervals that can't be dealt in.
+    #[error(transparent)]
+    Span(#[from] SpanRefusal),
+    /// A step of a bilateral contract that can't be made.
+    #[error(transparent)]
+    Bilateral(#[from] BilateralRefusal),
+    /// A step of reserve that can't be made.
+    #[error(transparent)]
+    Reserve(#[from] ReserveRefusal),
+    /// A step of demand response that can't be made.
+    #[error(transparent)]
+    Response(#[from] ResponseRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
     fn from(refusal: DayAheadRefusal) -> Self {
         Self::DayAhead(Box::new(refusal))
+    }
+}
+
+impl From<RegistryRefusal> for Refusal {
+    fn from(refusal: RegistryRefusal) -> Self {
+        Self::Registry(Box::new(refusal))
+    }
+}
+
+impl From<GovernanceRefusal> for Refusal {
+    fn from(refusal: GovernanceRefusal) -> Self {
+        Self::Governance(Box::new(refusal))
     }
 }
 
@@ -209,6 +245,8 @@ impl Refusal {
             Refusal::Expired { .. } => "expired",
             Refusal::Revoked { .. } => "revoked",
             Refusal::OldKey { .. } => "old-key",
+            Refusal::Registry(refusal) => refusal.reason(),
+            Refusal::Governance(refusal) => refusal.reason(),
             Refusal::NoAccount { .. } => "no-account",
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",
@@ -221,6 +259,10 @@ impl Refusal {
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
             Refusal::Issuance(refusal) => refusal.reason(),
+            Refusal::Span(refusal) => refusal.reason(),
+            Refusal::Bilateral(refusal) => refusal.reason(),
+            Refusal::Reserve(refusal) => refusal.reason(),
+            Refusal::Response(refusal) => refusal.reason(),
         }
     }
 
@@ -230,6 +272,7 @@ impl Refusal {
             self,
             Refusal::Delivery(DeliveryRefusal::NotCleared { .. })
                 | Refusal::Transfer(TransferRefusal::NonceAhead { .. })
+                | Refusal::Span(SpanRefusal::NothingCleared)
         )
     }
 }

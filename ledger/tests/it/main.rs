@@ -2,17 +2,29 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod bilateral;
 mod carbon;
+mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
+mod governance;
 mod issuance;
 mod mempool;
+mod mesh;
 mod network;
+mod play;
 mod proof;
 mod proposals;
+#[path = "../../../broker/tests/it/proxy.rs"]
+mod proxy;
 mod reactive;
 mod receipts;
+mod registry;
+mod reserve;
+mod response;
+mod rights;
+mod settlement;
 mod simulation;
 mod store;
 mod tamper;

@@ -1,15 +1,29 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
+mod bilateral;
+pub mod governance;
 mod issuance;
+pub mod registry;
+mod reserve;
+mod response;
 
+pub use bilateral::{BilateralEntry, BilateralOffer, BilateralStep};
 pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
+pub use reserve::{
+    Direction, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer, ReserveTender, MAX_RESERVE_OFFERS,
+};
+pub use response::{
+    ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle, MAX_RESPONDING,
+};
 
 use crate::hash::Hash32;
 use crate::party::Id;
+use governance::{BallotEntry, ProposalEntry};
 use market::day_ahead::clearing::DayAheadClearing;
 use market::grid::certificate::GridClearing;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use registry::ParticipantEntry;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -34,12 +48,24 @@ pub enum Entry {
     Delivery(DeliveryEntry),
     /// By any account's owner: a payment.
     Transfer(TransferEntry),
+    /// By a participant or whose role registers it: a change of the registry.
+    Participant(Box<ParticipantEntry>),
+    /// By a validator, the DSO or a regulator: a change of the rules, to be voted on.
+    Proposal(Box<ProposalEntry>),
+    /// By a validator: a vote on a proposal.
+    Ballot(BallotEntry),
     /// By a gateway: tokens for money that came in.
     Mint(MintEntry),
     /// By any account's owner: a request to be paid out.
     Redeem(RedeemEntry),
     /// By the gateway that was asked: tokens that were paid out end, or go back.
     Burn(BurnEntry),
+    /// By sites and the DSO: a step of a bilateral contract.
+    Bilateral(BilateralEntry),
+    /// By the DSO, the TSO interface and sites: a step of reserve.
+    Reserve(ReserveEntry),
+    /// By the DSO, aggregators and sites: a step of demand response.
+    Response(ResponseEntry),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.
