@@ -8,6 +8,7 @@ pub mod genesis;
 pub mod governed;
 pub mod mempool;
 pub mod proof;
+pub mod query;
 pub mod receipts;
 pub mod rights;
 pub mod state;

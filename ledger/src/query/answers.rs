@@ -56,8 +56,9 @@ pub struct Prices {
     pub interval_start: String,
     /// Price at each bus, in 10^-12 EUR/Wh (a million of them is 1 EUR/MWh).
     pub price_pico_eur_per_wh: BTreeMap<String, i64>,
-    /// What the carbon price added to the import's, in the same unit.
-    pub carbon_adder_pico_eur_per_wh: i64,
+    /// What the carbon price added to the import's, in the same unit; none where the interval is so long ago that
+    /// the state has forgotten it.
+    pub carbon_adder_pico_eur_per_wh: Option<i64>,
 }
 
 /// How one interval was cleared.

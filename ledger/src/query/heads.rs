@@ -19,7 +19,7 @@ impl Reader<'_> {
     pub fn status(&self) -> Result<Status, ReadError> {
         self.allow(Query::Heads)?;
         let (tip, rules) = (&self.view.tip, &self.view.rules);
-        let latest = self.view.state.intervals().last_key_value();
+        let latest = self.view.state.intervals().iter().next_back();
         Ok(Status {
             ledger: rules.verifier.ledger().to_string(),
             height: tip.height,

@@ -10,6 +10,7 @@ mod standing;
 use crate::block::DecidedBlock;
 use crate::contracts::rules::Rules;
 use crate::execute::Tip;
+use crate::governed::member::Standing;
 use crate::rights::{may_read, EntryKind, Query};
 use crate::state::receipt::Payment;
 use crate::state::State;
@@ -17,6 +18,7 @@ use market::interval::{Interval, UnixSeconds};
 use std::sync::Arc;
 use thiserror::Error;
 use wire::party::{Id, PartyId, Role};
+use wire::token::{self, TokenError};
 
 /// Most intervals one question may span: a week of quarter hours.
 pub const MAX_INTERVALS: i64 = 672;
@@ -131,7 +133,11 @@ impl<'a> Reader<'a> {
         may_read(self.role(), query)
     }
 
-    fn allow(&self, query: Query) -> Result<(), ReadError> {
+    /// Whether the caller may ask this.
+    ///
+    /// # Errors
+    /// [`ReadError::NotAllowed`].
+    pub fn allow(&self, query: Query) -> Result<(), ReadError> {
         match self.may(query) {
             true => Ok(()),
             false => Err(ReadError::NotAllowed { caller: self.caller.clone(), query }),

@@ -73,20 +73,19 @@ impl Reader<'_> {
     }
 
     pub(super) fn recorded(&self, at: Interval, record: &IntervalRecord) -> Prices {
-        self.priced(at, &record.prices, record.carbon_adder)
+        self.priced(at, &record.prices, Some(record.carbon_adder))
     }
 
     fn of_entry(&self, entry: &ClearingEntry) -> Prices {
-        let adder = entry.grid.as_ref().map_or(PicoEurPerWh::ZERO, |grid| grid.carbon_adder);
-        self.priced(entry.interval, &entry.prices, adder)
+        self.priced(entry.interval, &entry.prices, None)
     }
 
-    fn priced(&self, at: Interval, prices: &[PicoEurPerWh], adder: PicoEurPerWh) -> Prices {
+    fn priced(&self, at: Interval, prices: &[PicoEurPerWh], adder: Option<PicoEurPerWh>) -> Prices {
         let buses = self.view.rules.feeder.buses.iter().zip(prices);
         Prices {
             interval_start: time_s(at.start()),
             price_pico_eur_per_wh: buses.map(|(bus, price)| (bus.clone(), price.0)).collect(),
-            carbon_adder_pico_eur_per_wh: adder.0,
+            carbon_adder_pico_eur_per_wh: adder.map(|adder| adder.0),
         }
     }
 }

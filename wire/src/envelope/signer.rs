@@ -165,7 +165,7 @@ impl Signer {
 
     /// Signs a COSE Sig_structure (RFC 9052 section 4.4) that the caller has put together.
     pub(crate) fn sign_cose(&self, structure: &[u8]) -> Vec<u8> {
-        self.key.sign(structure).to_vec()
+        self.keys().current.sign(structure).to_vec()
     }
 
     /// Signs bytes that are no envelope, such as a consensus vote. `domain` names what they are, and
