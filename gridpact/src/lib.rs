@@ -1,5 +1,6 @@
 //! The program people run, as a library, so that tests play what the commands play.
 
+pub mod api;
 pub mod audit;
 pub mod bench;
 pub mod clear;
@@ -13,4 +14,5 @@ pub mod neighbourhood;
 pub mod proof;
 pub mod run;
 pub mod simulate;
+pub mod token;
 pub mod torment;

@@ -18,6 +18,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::watch;
+use wire::party::Id;
 
 /// Connections taken at once; more wait.
 const MAX_CONNECTIONS: usize = 256;
@@ -31,18 +32,20 @@ pub struct Source {
 }
 
 /// What every request needs.
-pub(self) struct Desk {
+struct Desk {
     source: Source,
     load: Load,
     requests: IntCounterVec,
 }
 
-/// A server on `listener`, to be spawned on an actix system. Stops with it. Requests are counted in `registry`.
+/// A server on `listener` for the ledger of `validator`, to be spawned on an actix system. Stops with it. Requests
+/// are counted in `registry`.
 ///
 /// # Errors
-/// Where the listener can't be used, or the counter is registered already.
-pub fn server(listener: TcpListener, source: Source, registry: &Registry) -> io::Result<Server> {
+/// Where the listener can't be used, or this validator's requests are counted already.
+pub fn server(listener: TcpListener, source: Source, validator: &Id, registry: &Registry) -> io::Result<Server> {
     let options = Opts::new("gridpact_api_requests_total", "Requests to the ledger's HTTP interface, by answer");
+    let options = options.const_label("validator", validator.as_str());
     let requests = IntCounterVec::new(options, &["status"]).map_err(io::Error::other)?;
     registry.register(Box::new(requests.clone())).map_err(io::Error::other)?;
     let desk = Data::new(Desk { source, load: Load::default(), requests });

@@ -140,6 +140,17 @@ pub struct ValidatorFile {
     /// Its broker, and the other validators'. None where one broker carries all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mesh: Option<MeshKeys>,
+    /// Where it serves its ledger over HTTP; none where it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiKeys>,
+}
+
+/// Reading the ledger over HTTP, described by `/openapi.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeys {
+    /// Address to listen on. Plain HTTP: loopback, or behind a proxy that terminates TLS.
+    pub listen: SocketAddr,
 }
 
 /// An MQTT broker inside this process, for one machine. Streets and cities run an external one.

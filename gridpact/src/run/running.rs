@@ -30,6 +30,8 @@ pub struct Running {
     /// rumqttd has no way to stop, so a broker's handle is kept only to say where it is.
     brokers: Vec<EmbeddedBroker>,
     servers: Vec<(SocketAddr, ServerHandle)>,
+    /// What serves ledgers.
+    apis: Vec<ServerHandle>,
     arbiters: Vec<Arbiter>,
     /// Validators that stopped by themselves, with what they said.
     failures: (mpsc::UnboundedSender<Failure>, mpsc::UnboundedReceiver<Failure>),
@@ -104,6 +106,14 @@ pub enum RoleError {
     /// The broker refused to start.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The ledger can't be served over HTTP.
+    #[error("api.listen: serving the ledger on {address}: {source}")]
+    Api {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The thread it should run on has ended.
     #[error("its thread has ended")]
     Thread,
@@ -112,7 +122,7 @@ pub enum RoleError {
 /// Something started.
 pub(super) enum Started {
     Role(RoleHandle),
-    Validator(ValidatorHandle),
+    Validator(ValidatorHandle, Option<ServerHandle>),
     Broker(EmbeddedBroker),
 }
 
@@ -128,6 +138,7 @@ impl Running {
             validators: Vec::new(),
             brokers: Vec::new(),
             servers: Vec::new(),
+            apis: Vec::new(),
             arbiters: (0..threads).map(|_| Arbiter::new()).collect(),
             failures: mpsc::unbounded_channel(),
             metrics: ProcessMetrics::new()?,
@@ -151,9 +162,10 @@ impl Running {
             let started = start::role(role, hooks, &self.metrics, arbiter).await;
             match started.map_err(|source| RunError::Role { file, source: Box::new(source) })? {
                 Started::Role(handle) => self.roles.push(handle),
-                Started::Validator(handle) => {
+                Started::Validator(handle, api) => {
                     self.watch(&handle);
                     self.validators.push(handle);
+                    self.apis.extend(api);
                 }
                 Started::Broker(handle) => self.brokers.push(handle),
             }
@@ -227,6 +239,9 @@ impl Running {
         }
         for role in self.roles {
             role.ended().await;
+        }
+        for api in self.apis {
+            api.stop(false).await;
         }
         for validator in &self.validators {
             validator.stop();

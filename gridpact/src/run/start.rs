@@ -4,9 +4,11 @@ use super::party;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
 use super::{brokers, observation_file, price_file, wholesale_file};
+use crate::api;
 use crate::configuration::roles::{ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
 use crate::configuration::RoleFile;
 use actix::Arbiter;
+use actix_web::dev::ServerHandle;
 use agents::aggregator::AggregatorOptions;
 use agents::dso::DsoOptions;
 use agents::forecaster::{ForecasterOptions, Observations};
@@ -14,16 +16,17 @@ use agents::shell::{Common, RoleHandle, StartError};
 use agents::timekeeper::{Pace, Progress, TimekeeperOptions};
 use agents::tso::{ImportTerms, TsoOptions};
 use broker::embedded::EmbeddedBroker;
-use ledger::validator::{Timeouts, ValidatorConfig};
+use ledger::validator::{ValidatorHandle, Timeouts, ValidatorConfig};
 use market::interval::{Interval, UnixSeconds};
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 use wire::message::MAX_EMISSION;
-use wire::party::Role;
+use wire::party::{PartyId, Role};
 
 /// What a simulation hangs onto the timekeeper. Without one, time passes and no world with it.
 #[derive(Clone)]
@@ -114,7 +117,31 @@ fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, 
         link_metrics: common.link_metrics,
         timeouts: Timeouts::default(),
     };
-    Ok(Started::Validator(ledger::validator::start(config)?))
+    let (registry, party) = (config.registry.clone(), config.signer.party().clone());
+    let handle = ledger::validator::start(config)?;
+    let api = file.api.as_ref().map(|keys| serve(keys.listen, &party, &handle, &registry)).transpose()?;
+    Ok(Started::Validator(handle, api))
+}
+
+/// Serves a validator's ledger over HTTP.
+fn serve(
+    address: SocketAddr,
+    party: &PartyId,
+    validator: &ValidatorHandle,
+    registry: &prometheus::Registry,
+) -> Result<ServerHandle, RoleError> {
+    let wrong = |source| RoleError::Api { address, source };
+    let listener = TcpListener::bind(address).map_err(wrong)?;
+    let bound = listener.local_addr().map_err(wrong)?;
+    let source = api::Source { views: validator.views(), history: Arc::new(validator.history()) };
+    let server = api::server(listener, source, &party.id, registry).map_err(wrong)?;
+    let handle = server.handle();
+    actix::spawn(server);
+    if !bound.ip().is_loopback() {
+        tracing::warn!(%bound, "the ledger is served over plain HTTP beyond this machine: put TLS before it");
+    }
+    tracing::info!(%party, url = %format!("http://{bound}/openapi.json"), "the ledger can be read over HTTP");
+    Ok(handle)
 }
 
 /// What import emits: g/kWh are thousands of ug/Wh.
