@@ -20,6 +20,19 @@ Exit codes:
   3  `ledger verify`, `ledger torment`: a ledger is not what it should be; the output says where
   4  `bench`: a target was missed; the output says which";
 
+const SUBMIT_HELP: &str = "\
+Entries:
+  entry = \"register\"    party = \"site/s9\", account, key and possession (`gridpact ledger possess`); for a site
+                        bus, aggregator, connection_milliwatt; pseudonym, valid_from, valid_to if wanted
+  entry = \"rotate\"      next_key = \"new.pem\"
+  entry = \"revoke\"      party = \"site/s9\"
+  entry = \"equipment\"   revision = 0, and [[devices]] with device, make, model, firmware, [devices.nameplate]
+  entry = \"proposal\"    at_height = 1200, and one of [change.parameters], [change.grid], [change.day-ahead],
+                        [change.validators], [change.contract], [change.admit], [change.revoke]
+  entry = \"ballot\"      proposal = \"(hash)\", approve = true
+
+Who may submit what stands in docs/RIGHTS.md.";
+
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
 /// feeder's limits, validators check and settle.
 #[derive(Debug, Parser)]
@@ -155,6 +168,35 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
     },
+    /// List who takes part, and what is voted on
+    Participants {
+        /// A validator's data directory
+        dir: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print public key and proof of possession of somebody new, for who registers it
+    Possess {
+        /// The market's genesis
+        #[arg(long)]
+        genesis: PathBuf,
+        /// Whose key it will be, as role/id
+        #[arg(long)]
+        party: String,
+        /// The private key, PKCS#8 PEM
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Submit an entry about participants or rules, and wait until it is final
+    #[command(after_help = SUBMIT_HELP)]
+    Submit {
+        /// The entry, in TOML, or in JSON where the name ends so
+        file: PathBuf,
+        /// Configuration file of the party that submits it: its role and [party]
+        #[arg(long = "as")]
+        submitter: PathBuf,
+    },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
 }
@@ -194,6 +236,10 @@ mod tests {
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger participants v1 --json", true);
+        check("gridpact ledger possess --genesis g.json --party site/s9 --key k.pem", true);
+        check("gridpact ledger submit entry.toml --as dso.toml", true);
+        check("gridpact ledger submit entry.toml", false);
         check("gridpact ledger torment --kills 20 --seed 7", true);
         check("gridpact ledger torment --kills 0", false);
     }

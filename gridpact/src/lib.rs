@@ -9,6 +9,7 @@ pub mod configuration;
 pub mod demo;
 pub mod forecast;
 pub mod logging;
+pub mod members;
 pub mod neighbourhood;
 pub mod run;
 pub mod simulate;

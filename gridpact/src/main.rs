@@ -7,6 +7,7 @@ use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
 use gridpact::logging::{self, LogTarget};
+use gridpact::members;
 use gridpact::torment::{self, TormentArgs, TormentError};
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -35,6 +36,19 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(error),
         },
+        Command::Ledger(LedgerCommand::Participants { dir, json }) => {
+            done(members::listing::run(&dir, json, &mut std::io::stdout()))
+        }
+        Command::Ledger(LedgerCommand::Possess { genesis, party, key }) => {
+            done(members::possess(&genesis, &party, &key, &mut std::io::stdout()))
+        }
+        Command::Ledger(LedgerCommand::Submit { file, submitter }) => {
+            if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {
+                return failed(error);
+            }
+            let submission = members::submission::run(&file, &submitter, &mut std::io::stdout());
+            done(actix::System::new().block_on(submission))
+        }
         Command::Ledger(LedgerCommand::Torment(args)) => torment(&args),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {

@@ -4,6 +4,7 @@
 use super::admission::{Admission, Admitted};
 use super::backlog::Backlog;
 use super::connection::Connection;
+use super::parties::Parties;
 use super::session::SessionEvent;
 use super::{wall_clock_ms, LinkConfig, LinkEvent};
 use crate::inbox::{Answer, Arrival, Inbox, Reception};
@@ -49,6 +50,8 @@ pub(super) struct Ends {
     pub events: mpsc::Sender<LinkEvent>,
     /// Shows which connections stand.
     pub standing: watch::Sender<Routes>,
+    /// Whose messages are believed.
+    pub parties: Parties,
 }
 
 pub(super) struct Driver {
@@ -76,12 +79,12 @@ impl Driver {
         let _ = getrandom::fill(&mut first);
         Self {
             metrics,
-            ends,
             backlog: Backlog::new(connections.len(), config.queue),
             started: Instant::now(),
             outbox: Outbox::new(first[0].into()),
             inbox: Inbox::new(remembered),
-            admission: Admission::new(connections.len(), remembered),
+            admission: Admission::new(connections.len(), remembered, ends.parties.clone()),
+            ends,
             connections,
             turn: 0,
             config,

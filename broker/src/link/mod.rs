@@ -12,6 +12,7 @@ mod connection;
 mod driver;
 mod error;
 mod known;
+mod parties;
 mod session;
 
 pub use admission::Screen;
@@ -22,6 +23,7 @@ pub(crate) use session::MAX_PACKET_BYTES;
 use crate::metrics::LinkMetrics;
 use crate::routes::Routes;
 use driver::{Command, Driver, Ends};
+use parties::Parties;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,7 +31,7 @@ use tokio::sync::{mpsc, watch};
 use wire::envelope::{Opened, Sealed};
 use wire::freshness::MAX_VALIDITY_MS;
 use wire::message::{Body, MessageRef, Verdict};
-use wire::party::PartyId;
+use wire::party::{PartyId, Registry};
 use wire::Interval;
 
 /// A message to be sent.
@@ -87,6 +89,7 @@ pub struct Link {
     commands: mpsc::Sender<Command>,
     waiting: Arc<AtomicUsize>,
     standing: watch::Receiver<Routes>,
+    parties: Parties,
 }
 
 impl Link {
@@ -110,14 +113,26 @@ impl Link {
         let (standing, standing_out) = watch::channel(Routes::NONE);
         let waiting = Arc::new(AtomicUsize::new(0));
         let config = Arc::new(config);
-        let ends = Ends { waiting: waiting.clone(), commands: commands_out, events: events_in, standing };
+        let parties = Parties::new(config.registry.clone());
+        let ends = Ends {
+            waiting: waiting.clone(),
+            commands: commands_out,
+            events: events_in,
+            standing,
+            parties: parties.clone(),
+        };
         runtime.spawn(Driver::new(config.clone(), metrics, ends).run());
-        Ok((Link { config, commands, waiting, standing: standing_out }, events))
+        Ok((Link { config, commands, waiting, standing: standing_out, parties }, events))
     }
 
     /// Which connections stand, by their place in the configuration; changes can be waited for.
     pub fn standing(&self) -> watch::Receiver<Routes> {
         self.standing.clone()
+    }
+
+    /// Believes those of another registry from now on. What was delivered before stays delivered.
+    pub fn update_registry(&self, registry: Arc<Registry>) {
+        self.parties.update(registry);
     }
 
     /// Signs and sends one message.

@@ -8,6 +8,7 @@ mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
+mod follower;
 mod governance;
 mod issuance;
 mod mempool;
