@@ -25,6 +25,7 @@ mod registry;
 mod reserve;
 mod response;
 mod rights;
+mod settlement;
 mod simulation;
 mod store;
 mod tamper;
