@@ -7,6 +7,7 @@ use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
+use crate::roster::RosterError;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
 use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
@@ -218,7 +219,7 @@ fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionCon
         name: format!("validators-{place}"),
         addresses: addresses.clone(),
         subscriptions: heard.clone(),
-        carries: Carries::Only(vec!["submit"]),
+        carries: Carries::Only(vec!["submit", "registry-question"]),
     });
     let market = ConnectionConfig::market(common.broker_addresses.clone(), others);
     let market = (!common.broker_addresses.is_empty()).then_some(market);

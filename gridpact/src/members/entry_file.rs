@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 1 << 20;
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum EntryFile {
     /// Somebody new.
-    Register(NewParticipant),
+    Register(Box<NewParticipant>),
     /// Another key for the one who submits it.
     Rotate {
         /// The new private key's file, PKCS#8 PEM, relative to the entry's.
