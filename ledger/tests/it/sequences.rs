@@ -281,6 +281,9 @@ fn play_out(mut play: Play, giant: bool, seed: u64, taken: &mut BTreeMap<&'stati
         }
         check(&play.state, seed);
     }
+    // Sent to a node that starts from a snapshot, it is the same state.
+    let sent = State::decode(&play.state.encode().unwrap()).unwrap();
+    assert_eq!((sent.hash(), &sent), (play.state.hash(), &play.state));
 }
 
 /// What holds in every state.
