@@ -47,6 +47,10 @@ fn main() -> ExitCode {
             print!("{}", page::render());
             ExitCode::SUCCESS
         }
+        Command::RightsDoc => {
+            print!("{}", ledger::rights::page::render());
+            ExitCode::SUCCESS
+        }
     }
 }
 

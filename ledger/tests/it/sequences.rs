@@ -6,9 +6,10 @@ use crate::day::delivery;
 use crate::hostile::mutate::Dice;
 use crate::play::{at, town, Play};
 use crate::world::id;
-use ledger::contracts::{kind, may_submit};
+use ledger::contracts::kind;
 use ledger::execute::OpenedEntry;
 use ledger::genesis::REDEMPTIONS_ACCOUNT;
+use ledger::rights::{may_write, EntryKind};
 use ledger::state::bilateral::{BilateralRecord, Stage};
 use ledger::state::reserve::ReserveRecord;
 use ledger::state::State;
@@ -208,7 +209,7 @@ fn rightful(
         let Some(account) = play.world.rules.account_of(party).cloned() else { continue };
         let mut author = Author { dice, state: &play.state, account: account.clone(), latest, giant };
         let entry = author.entry();
-        let fits = may_submit(party.role, &entry) && is_theirs(&play.state, &account, &entry);
+        let fits = may_write(party.role, EntryKind::of(&entry)) && is_theirs(&play.state, &account, &entry);
         made = Some((party.clone(), entry));
         if fits {
             break;

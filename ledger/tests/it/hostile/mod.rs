@@ -14,15 +14,18 @@ pub mod mutate;
 use crate::day::{clearing, delivery, with_grid_figures};
 use crate::day_ahead::session;
 use crate::play::{at, dso, site, Play};
-use crate::world::{id, party, transfer, World, AT, INTERVAL, NOW_MS};
+use crate::world::{id, party, transfer, validator, World, AT, INTERVAL, NOW_MS};
 use ledger::contracts::{apply, kind};
 use ledger::state::State;
 use market::charges::Charges;
+use market::parameters::MarketParameters;
 use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
 use mutate::{flip, mutate, Dice};
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::Instant;
+use wire::entry::governance::{BallotEntry, GovernedChange, ProposalEntry};
+use wire::entry::registry::{Equipment, EquipmentList, Nameplate, ParticipantEntry};
 use wire::entry::{
     BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, Direction, Entry, MintEntry, RedeemEntry,
     Redeemed, Reference, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer, ReserveTender,
@@ -48,7 +51,7 @@ pub struct Ground {
 }
 
 /// What every party does in turn in a town, so that each kind of contract is met at each of its stages.
-fn steps() -> Vec<(PartyId, Entry)> {
+fn steps(world: &World) -> Vec<(PartyId, Entry)> {
     let (tso, bank) = (party(Role::Tso, "tso"), party(Role::Gateway, "bank"));
     let reference = |booking| Reference { day: 19_675, hash: Hash32([booking; 32]) };
     let mint = MintEntry { to: id("account-s1"), amount: NanoEur(5_000_000_000), reference: reference(1) };
@@ -87,8 +90,19 @@ fn steps() -> Vec<(PartyId, Entry)> {
         number: 0,
     };
     let settle = ResponseSettle { event: event.name(&id("account-dso")).unwrap() };
+    let parameters = MarketParameters { gate_closure_s: 60, ..world.genesis.parameters };
+    let proposal = ProposalEntry { at_height: 5, change: GovernedChange::Parameters(parameters) };
+    let battery = Equipment {
+        device: id("battery"),
+        make: "Volta".to_owned(),
+        model: "Pile".to_owned(),
+        firmware: "1.0".to_owned(),
+        nameplate: Nameplate { power_w: Some(5_000), ..Nameplate::default() },
+    };
+    let equipment = EquipmentList { revision: 0, devices: vec![battery] };
     let enrol = |nonce| Entry::Response(ResponseEntry::Enrol(ResponseEnrol { operator: dso(), nonce }));
     vec![
+        (validator(1), Entry::Proposal(Box::new(proposal.clone()))),
         (site("s1"), transfer(0, 5)),
         (bank.clone(), Entry::Mint(mint)),
         (site("s1"), Entry::Redeem(RedeemEntry { nonce: 1, ..redeem.clone() })),
@@ -108,6 +122,9 @@ fn steps() -> Vec<(PartyId, Entry)> {
         (site("s4"), enrol(0)),
         (site("s4"), Entry::Response(ResponseEntry::Leave(ResponseLeave { nonce: 1 }))),
         (site("s2"), Entry::Response(ResponseEntry::Settle(settle))),
+        (validator(1), Entry::Ballot(BallotEntry { proposal: proposal.id().unwrap(), approve: true })),
+        (site("s4"), Entry::Participant(Box::new(ParticipantEntry::Equipment(equipment)))),
+        (site("s4"), Entry::Participant(Box::new(ParticipantEntry::Revoke(site("s4"))))),
     ]
 }
 
@@ -119,7 +136,7 @@ impl Ground {
         let mut play = Play::new(charges);
         ground.add(&play, clearing(&play.world, |_| {}).entry, &dso());
         play.clear(0);
-        for (by, entry) in steps() {
+        for (by, entry) in steps(&play.world) {
             if matches!(entry, Entry::Response(ResponseEntry::Settle(_))) {
                 for later in 1..=2 {
                     play.clear(later);
