@@ -6,6 +6,7 @@ pub mod check;
 pub mod member;
 pub mod proposal;
 pub mod registry;
+pub mod roster;
 
 use crate::genesis::Genesis;
 use market::day_ahead::rules::DayAheadRules;

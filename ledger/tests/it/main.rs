@@ -27,6 +27,7 @@ mod reserve;
 mod response;
 mod rights;
 mod sequences;
+mod settlement;
 mod simulation;
 mod store;
 mod tamper;
