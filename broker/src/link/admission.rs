@@ -176,3 +176,6 @@ fn open_fresh(config: &LinkConfig, topic: &str, bytes: &[u8], wall_ms: u64) -> R
     })?;
     Ok(opened)
 }
+
+#[cfg(test)]
+mod tests;
