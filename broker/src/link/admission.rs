@@ -185,3 +185,6 @@ fn open_fresh(
     })?;
     Ok(opened)
 }
+
+#[cfg(test)]
+mod tests;
