@@ -28,13 +28,15 @@ pub struct Load {
     out: BTreeMap<usize, (SignedEnvelope, Instant)>,
     places: HashMap<Name, usize>,
     made: usize,
+    /// Whose broker is next.
+    turn: usize,
     decided: HashMap<Name, u64>,
     height: u64,
     fork: Option<u64>,
 }
 
 impl Load {
-    /// Connects to the validators' broker.
+    /// Connects to the validators' brokers.
     ///
     /// # Errors
     /// Where there is no connection.
@@ -43,11 +45,12 @@ impl Load {
         let everyone: Vec<usize> = (0..VALIDATORS).collect();
         Ok(Load {
             submitters: Submitters::new(layout, boot)?,
-            publisher: Publisher::connect(&layout.addresses[0], &format!("torment-{boot}")),
+            publisher: Publisher::connect(layout, &everyone, &format!("torment-{boot}")),
             follower: Follower::connect(layout, &everyone, boot).await?,
             out: BTreeMap::new(),
             places: HashMap::new(),
             made: 0,
+            turn: 0,
             decided: HashMap::new(),
             height: 0,
             fork: None,
@@ -70,16 +73,17 @@ impl Load {
         while Instant::now() < end {
             // Signing our own transfers does not fail; if it did, none would go out and `quiet` say so.
             if self.out.len() < MOST_OUT {
-                let _ = self.submit_one().await;
+                let _ = self.submit_one();
             }
-            self.send_again().await;
+            self.send_again();
             self.listen(PAUSE).await;
         }
     }
 
-    async fn submit_one(&mut self) -> Result<(), ClusterError> {
+    fn submit_one(&mut self) -> Result<(), ClusterError> {
         for entry in self.submitters.sign(1, wall_ms())? {
-            self.publisher.publish(&entry).await;
+            self.publisher.publish(self.turn, &entry);
+            self.turn += 1;
             self.places.insert(name(&entry), self.made);
             self.out.insert(self.made, (entry, Instant::now()));
             self.made += 1;
@@ -87,11 +91,12 @@ impl Load {
         Ok(())
     }
 
-    async fn send_again(&mut self) {
+    fn send_again(&mut self) {
         let now = Instant::now();
         for (entry, sent) in self.out.values_mut() {
             if now - *sent > AGAIN_AFTER {
-                self.publisher.publish(entry).await;
+                self.publisher.publish(self.turn, entry);
+                self.turn += 1;
                 *sent = now;
             }
         }
@@ -125,9 +130,9 @@ impl Load {
     /// Where that does not come in time, a process ended by itself, or two blocks of one height were seen.
     pub async fn quiet(&mut self, cluster: &mut Cluster, limit: Duration) -> Result<(), TormentError> {
         let deadline = Instant::now() + limit;
-        self.submit_one().await?;
+        self.submit_one()?;
         loop {
-            self.send_again().await;
+            self.send_again();
             self.listen(LOOK).await;
             if let Some(height) = self.fork {
                 return Err(TormentError::Fork { height });
