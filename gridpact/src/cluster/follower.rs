@@ -93,6 +93,11 @@ impl Follower {
         Ok(Follower { _link: link, events, heights: HashMap::new() })
     }
 
+    /// How many blocks were seen.
+    pub fn blocks(&self) -> u64 {
+        self.heights.len() as u64
+    }
+
     /// The next block not seen before, were it at a height that has one already; none after `limit`.
     pub async fn next(&mut self, limit: Duration) -> Option<Seen> {
         let deadline = tokio::time::Instant::now() + limit;

@@ -16,6 +16,8 @@ const PAUSE: Duration = Duration::from_millis(8);
 const MOST_OUT: usize = 200;
 /// An entry that is out for so long is sent again: whoever was killed has forgotten it.
 const AGAIN_AFTER: Duration = Duration::from_millis(1_500);
+/// What has been sent again several times in so long on level validators would be decided, were it not already.
+const UNTOLD_AFTER: Duration = Duration::from_secs(6);
 /// Time between two looks at the validators' heights.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -130,6 +132,7 @@ impl Load {
     /// Where that does not come in time, a process ended by itself, or two blocks of one height were seen.
     pub async fn quiet(&mut self, cluster: &mut Cluster, limit: Duration) -> Result<(), TormentError> {
         let deadline = Instant::now() + limit;
+        let (mut level, mut since) = (None, Instant::now());
         self.submit_one()?;
         loop {
             self.send_again();
@@ -138,8 +141,11 @@ impl Load {
                 return Err(TormentError::Fork { height });
             }
             cluster.check_alive()?;
-            if self.out.is_empty() && (0..VALIDATORS).all(|index| cluster.height(index) == Some(self.height))
-            {
+            let now = level_height(cluster);
+            if now != level {
+                (level, since) = (now, Instant::now());
+            }
+            if self.is_done(level, since) {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -149,6 +155,19 @@ impl Load {
                 return Err(ClusterError::Late { what, limit }.into());
             }
         }
+    }
+
+    /// Whether all is decided on validators that have been level since then. A block whose validators all died
+    /// before they told of it is never told of: what is out may stand there.
+    fn is_done(&mut self, level: Option<u64>, since: Instant) -> bool {
+        let Some(height) = level else { return false };
+        let untold = self.follower.blocks() < height && since.elapsed() > UNTOLD_AFTER;
+        if untold {
+            self.height = height;
+            self.out.clear();
+            self.places.clear();
+        }
+        self.out.is_empty() && height == self.height
     }
 
     /// Every entry seen decided, with its height.
@@ -161,6 +180,12 @@ impl Load {
             None => Ok(self.decided),
         }
     }
+}
+
+/// The height of all validators, where they have the same.
+fn level_height(cluster: &Cluster) -> Option<u64> {
+    let first = cluster.height(0)?;
+    (1..VALIDATORS).all(|index| cluster.height(index) == Some(first)).then_some(first)
 }
 
 fn wall_ms() -> u64 {
