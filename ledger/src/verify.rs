@@ -223,7 +223,8 @@ impl Replay {
             DecidedBlock::decode(&payload).map_err(|source| VerifyError::Codec { height, source })?;
         let verifier = &self.rules.verifier;
         verifier.verify(&decided).map_err(|source| VerifyError::Votes { height, source })?;
-        let open = |envelope: &SignedEnvelope| verifier.open_entry(envelope);
+        let openings = verifier.open_entries(decided.block.entries.iter());
+        let open = |envelope: &SignedEnvelope| openings.open(envelope);
         let Executed { state, rules, receipts } =
             execute_block(&self.rules, &self.tip, &self.state, &decided.block, &open)
                 .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;

@@ -1,7 +1,7 @@
 //! From bytes on a topic to a message that can be believed to be its sender's.
 
 use super::cose::{self, Sign1};
-use super::submitted::{self, Unchecked};
+use super::submitted::Unchecked;
 use super::{signer::check_right, EnvelopeError, Payload};
 use crate::cbor;
 use crate::entry::SignedEnvelope;
@@ -56,7 +56,7 @@ pub fn open(
     if parsed.network != *network {
         return Err(EnvelopeError::OtherNetwork { topic: topic.to_owned() });
     }
-    if parsed.kind.as_str() == submitted::KIND {
+    if parsed.kind.as_str() == Unchecked::KIND {
         let unchecked = Unchecked::take(registry, network, topic, bytes)?;
         return unchecked.check();
     }

@@ -15,9 +15,6 @@ use ed25519_dalek::VerifyingKey;
 use ed25519_zebra::{batch, Signature, VerificationKeyBytes};
 use rand_core::{CryptoRng, RngCore};
 
-/// Kind of messages that are entries.
-pub(super) const KIND: &str = "submit";
-
 /// Whether a key may be registered: a point of the curve in its one canonical encoding, and not one of the few of
 /// small order, for which anyone can sign.
 pub fn is_sound_key(key: &Hash32) -> bool {
@@ -35,6 +32,9 @@ pub struct Unchecked {
 }
 
 impl Unchecked {
+    /// Kind of messages that are entries, as in their topics.
+    pub const KIND: &'static str = "submit";
+
     /// Takes an entry's envelope apart. Says nothing about its signature.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Unchecked {
         if parsed.network != *network {
             return Err(EnvelopeError::OtherNetwork { topic: topic.to_owned() });
         }
-        if parsed.kind.as_str() != KIND {
+        if parsed.kind.as_str() != Self::KIND {
             return Err(EnvelopeError::NotSubmitted { topic: topic.to_owned() });
         }
         let unknown = || EnvelopeError::UnknownSender { sender: parsed.sender.clone() };
