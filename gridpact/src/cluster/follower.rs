@@ -83,7 +83,7 @@ impl Follower {
             screen: None,
         };
         let metrics = LinkMetrics::register(&prometheus::Registry::new())?;
-        let (link, mut events) = Link::connect(config, metrics)?;
+        let (link, events) = Link::connect(config, metrics)?;
         let (limit, mut standing) = (Duration::from_secs(10), link.standing());
         let all = standing.wait_for(|standing| standing.len() == validators.len());
         match tokio::time::timeout(limit, all).await {
