@@ -5,9 +5,8 @@ use super::entry_leaf;
 use super::verifier::{EntryError, Verifier};
 use std::collections::HashMap;
 use wire::entry::{Entry, SignedEnvelope};
-use wire::envelope::{EnvelopeError, Opened, Unchecked};
+use wire::envelope::{EnvelopeError, Unchecked};
 use wire::hash::Hash32;
-use wire::message::Body;
 use wire::party::PartyId;
 
 /// Entries that were opened, by their leaves.
@@ -17,24 +16,34 @@ pub struct Openings<'a> {
 }
 
 impl Verifier {
-    /// Opens entries' envelopes, their signatures checked together.
+    /// Opens entries' envelopes, their signatures checked together; each verdict stands at its envelope's place.
+    pub fn open_together<'e>(
+        &self,
+        envelopes: impl IntoIterator<Item = &'e SignedEnvelope>,
+    ) -> Vec<Result<(PartyId, Entry), EntryError>> {
+        let take = |envelope: &SignedEnvelope| {
+            Unchecked::take(self.registry(), self.network(), &envelope.topic, &envelope.bytes)
+        };
+        let mut unchecked = Vec::new();
+        // What can't be taken apart has its verdict; the rest get theirs in order.
+        let taken: Vec<Option<EnvelopeError>> = envelopes
+            .into_iter()
+            .map(|envelope| take(envelope).map(|one| unchecked.push(one)).err())
+            .collect();
+        let mut checked = Unchecked::check_all(unchecked).into_iter();
+        let verdict = |error: Option<EnvelopeError>| match error {
+            Some(error) => Some(Err(error.into())),
+            None => checked.next().map(|opened| self.entry_of(opened?)),
+        };
+        taken.into_iter().filter_map(verdict).collect()
+    }
+
+    /// Opens entries' envelopes, their signatures checked together, for whoever asks for them one by one.
     pub fn open_entries<'a>(&'a self, envelopes: impl Iterator<Item = &'a SignedEnvelope>) -> Openings<'a> {
-        let (mut opened, mut leaves, mut unchecked) = (HashMap::new(), Vec::new(), Vec::new());
-        for envelope in envelopes {
-            let leaf = entry_leaf(envelope);
-            match Unchecked::take(self.registry(), self.network(), &envelope.topic, &envelope.bytes) {
-                Ok(taken) => {
-                    leaves.push(leaf);
-                    unchecked.push(taken);
-                }
-                Err(error) => {
-                    opened.insert(leaf, Err(error.into()));
-                }
-            }
-        }
-        let checked = Unchecked::check_all(unchecked).into_iter().map(entry_of);
-        opened.extend(leaves.into_iter().zip(checked));
-        Openings { verifier: self, opened }
+        let envelopes: Vec<&SignedEnvelope> = envelopes.collect();
+        let opened = self.open_together(envelopes.iter().copied());
+        let leaves = envelopes.into_iter().map(entry_leaf);
+        Openings { verifier: self, opened: leaves.zip(opened).collect() }
     }
 }
 
@@ -46,13 +55,5 @@ impl Openings<'_> {
     pub fn open(&self, envelope: &SignedEnvelope) -> Result<(PartyId, Entry), EntryError> {
         let opened = self.opened.get(&entry_leaf(envelope)).cloned();
         opened.unwrap_or_else(|| self.verifier.open_entry(envelope))
-    }
-}
-
-fn entry_of(opened: Result<Opened, EnvelopeError>) -> Result<(PartyId, Entry), EntryError> {
-    let opened = opened?;
-    match opened.body {
-        Body::Submit(entry) => Ok((opened.topic.sender, entry)),
-        other => Err(EntryError::NotSubmit { kind: other.kind() }),
     }
 }

@@ -15,7 +15,7 @@ use wire::entry::SignedEnvelope;
 /// Most entries sent and not seen decided.
 const WINDOW: usize = 6_000;
 /// Without any entry decided for so long, all that are out are sent again.
-const SILENCE: Duration = Duration::from_millis(1_500);
+const SILENCE: Duration = Duration::from_secs(3);
 /// Silences after which it is given up.
 const MOST_SILENCES: usize = 20;
 
