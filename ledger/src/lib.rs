@@ -1,5 +1,6 @@
 //! What everyone agrees on: blocks, accounts, contracts, consensus, store, proofs.
 
+pub mod archive;
 pub mod block;
 pub mod consensus;
 pub mod contracts;

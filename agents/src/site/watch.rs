@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use market::interval::UnixSeconds;
     use market::units::Millivar;
-    use wire::entry::SiteDelivery;
+    use wire::entry::{BatchReference, SiteDelivery};
 
     const AT: i64 = 2_700;
 
@@ -139,7 +139,8 @@ mod tests {
         let sites = sites.map(site).collect();
         let mut delivery = DeliveryEntry {
             interval: interval(AT),
-            readings_sha256: Hash32::default(),
+            readings: BatchReference::default(),
+            bids: BatchReference::default(),
             sites,
             positions: Vec::new(),
         };

@@ -5,8 +5,8 @@ use super::roster::Member;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
-    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
-    ValidatorFile,
+    AggregatorFile, ArchiveKeys, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile,
+    TsoFile, ValidatorFile,
 };
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
@@ -176,6 +176,7 @@ impl Plan<'_> {
                 readings_grace_ms: AggregatorOptions::default().readings_grace_ms,
                 party: keys,
                 process,
+                archive: ArchiveKeys::default(),
             }),
             Role::Dso => RoleFile::Dso(DsoFile {
                 role: RoleWord::Dso,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod archive;
+mod archive_peer;
 mod carbon;
 mod contracts;
 mod day;

@@ -14,7 +14,8 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
+    BatchReference, ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, SitePosition,
+    TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -139,7 +140,8 @@ fn ledger() -> Vec<(Role, Body)> {
     };
     let delivery = DeliveryEntry {
         interval: INTERVAL,
-        readings_sha256: HASH,
+        readings: BatchReference { sha256: HASH, location: "readings/a/1.parquet".to_owned() },
+        bids: BatchReference { sha256: HASH, location: "s3://bucket/bids/a/1.parquet".to_owned() },
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
