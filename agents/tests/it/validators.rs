@@ -14,6 +14,7 @@ use serde_bytes::ByteBuf;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::message::{Body, Verdict};
 use wire::party::{PartyId, Role};
@@ -22,7 +23,7 @@ use crate::party::Play;
 
 /// What the four have in common.
 pub struct Assembly {
-    rules: Rules,
+    rules: Arc<Rules>,
     pub state: State,
     tip: Tip,
     signers: Vec<wire::envelope::Signer>,
@@ -33,7 +34,7 @@ pub struct Assembly {
 
 impl Assembly {
     pub fn new(genesis: &Genesis) -> Rc<RefCell<Self>> {
-        let rules = Rules::new(genesis).unwrap();
+        let rules = Arc::new(Rules::new(genesis).unwrap());
         let ids = rules.verifier.validators().iter().map(|(id, _)| id.clone());
         Rc::new(RefCell::new(Self {
             signers: ids.map(|id| world::signer(&PartyId::new(Role::Validator, id))).collect(),
@@ -62,7 +63,7 @@ impl Assembly {
             .into_iter()
             .map(|(envelope, _)| {
                 let (submitter, entry) = self.rules.verifier.open_entry(&envelope).unwrap();
-                OpenedEntry { envelope, submitter, entry }
+                OpenedEntry { envelope, submitter, entry, epoch: 0 }
             })
             .collect();
         let proposer = self.signers[0].party().id.clone();
@@ -73,6 +74,7 @@ impl Assembly {
             self.tip = Tip::after(&block.header);
             let decided = self.vote(block);
             self.rules.verifier.verify(&decided).unwrap();
+            self.rules = executed.rules;
             self.decided.push(decided);
         }
     }
@@ -132,6 +134,7 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         time_ms: 1,
         entries_root: entries_root(&entries),
         state_hash: assembly.state.hash(),
+        governed: *assembly.rules.verifier.governed(),
         proposer: assembly.signers[0].party().id.clone(),
     };
     assembly.vote(Block { header, entries })

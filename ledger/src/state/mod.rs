@@ -1,4 +1,4 @@
-//! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
+//! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
 pub mod day_ahead;
@@ -6,6 +6,7 @@ mod digest;
 pub mod receipt;
 
 use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::governed::Governed;
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -102,9 +103,11 @@ pub struct Touched {
     pub intervals: BTreeSet<Interval>,
     /// Intervals with a day-ahead record, forgotten ones among them.
     pub day_ahead: BTreeSet<Interval>,
+    /// Whether what is governed did.
+    pub governed: bool,
 }
 
-/// Accounts and intervals.
+/// Accounts, intervals, and what is governed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     accounts: BTreeMap<Id, Account>,
@@ -114,6 +117,7 @@ pub struct State {
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Option<Interval>,
     day_ahead: DayAheadRecords,
+    governed: Arc<Governed>,
     touched: Touched,
 }
 
@@ -143,7 +147,8 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default()))
+        let governed = Arc::new(Governed::genesis(genesis));
+        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default(), governed))
     }
 
     /// A state from what was stored. Check its [`State::hash`] against a block.
@@ -152,9 +157,11 @@ impl State {
         intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
         forgotten_to: Option<Interval>,
         day_ahead: DayAheadRecords,
+        governed: Arc<Governed>,
     ) -> Self {
         let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
-        Self { accounts, intervals, digests, forgotten_to, day_ahead, touched: Touched::default() }
+        let touched = Touched::default();
+        Self { accounts, intervals, digests, forgotten_to, day_ahead, governed, touched }
     }
 
     /// Every account.
@@ -177,6 +184,11 @@ impl State {
         &self.day_ahead
     }
 
+    /// What is governed.
+    pub fn governed(&self) -> &Arc<Governed> {
+        &self.governed
+    }
+
     /// Sum of all balances. The same in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
@@ -184,7 +196,8 @@ impl State {
 
     /// Hash over everything that later entries can depend on.
     pub fn hash(&self) -> Hash32 {
-        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests())
+        let day_ahead = self.day_ahead.digests();
+        digest::state(&self.accounts, &self.digests, self.forgotten_to, day_ahead, &self.governed.hash())
     }
 
     /// What changed since the last call.

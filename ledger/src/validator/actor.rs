@@ -149,7 +149,8 @@ impl ValidatorActor {
         let sender = message.topic.sender;
         let event = match message.body {
             Body::Submit(entry) => {
-                let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry };
+                let epoch = message.epoch;
+                let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry, epoch };
                 Event::Submit { id: message.id, opened: Box::new(opened) }
             }
             Body::Consensus(bytes) => {

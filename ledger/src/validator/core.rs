@@ -52,16 +52,15 @@ pub struct ValidatorCore {
 impl ValidatorCore {
     /// Validator `me`, on a chain as its store has it.
     pub fn new(
-        rules: Arc<Rules>,
         me: (Id, ValidatorIndex),
         agreement: Box<dyn Agreement + Send>,
         timeouts: Timeouts,
         chain: Chain,
     ) -> Self {
-        let validators = rules.verifier.validators().len() as ValidatorIndex;
+        let validators = chain.rules.verifier.validators().len() as ValidatorIndex;
         let catch_up = CatchUp::new(me.1, validators, timeouts.catch_up_ms);
         Self {
-            rules,
+            rules: chain.rules,
             me,
             agreement,
             timeouts,
@@ -91,6 +90,11 @@ impl ValidatorCore {
     /// The state after it.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The rules after it.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// When [`Event::Poll`] is due, in milliseconds of real time.
@@ -148,7 +152,8 @@ impl ValidatorCore {
             self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
             return Ok(());
         }
-        match self.pool.insert(&self.rules, &self.state, opened, now.real_ms) {
+        let at = self.tip.next(now.wall_ms);
+        match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
             Ok(()) => self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted }),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
@@ -402,7 +407,9 @@ impl ValidatorCore {
         }
         state.take_touched();
         self.state = state;
-        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state) {
+        self.rules = executed.rules;
+        let at = self.tip.next(now.wall_ms);
+        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state, at) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
             self.note("refused", format!("an entry of {submitter}: {refusal}"));
         }

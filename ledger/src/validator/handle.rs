@@ -173,8 +173,9 @@ fn open(
     ended: oneshot::Sender<()>,
 ) -> Result<Parts, StartError> {
     let rules = Arc::new(Rules::new(&config.genesis)?);
-    let me = index_of(&rules, &config.signer)?;
     let (store, chain) = Store::open(&config.data_dir, &config.genesis, &rules)?;
+    let rules = chain.rules.clone();
+    let me = index_of(&rules, &config.signer)?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
     let records = records
         .iter()
@@ -189,14 +190,14 @@ fn open(
     let link = LinkConfig {
         addresses: config.broker_addresses.clone(),
         signer: config.signer.clone(),
-        registry: Arc::new(rules.verifier.registry().clone()),
+        registry: rules.verifier.registry().clone(),
         subscriptions: subscriptions(&rules),
         queue: LINK_QUEUE,
     };
     let (link, events) = Link::connect(link, config.link_metrics.clone())?;
     let verifier = Arc::new(rules.verifier.clone());
     let agreement = Box::new(Tendermint::new(verifier, config.signer.clone(), me));
-    let core = ValidatorCore::new(rules, (party.id.clone(), me), agreement, config.timeouts, chain);
+    let core = ValidatorCore::new((party.id.clone(), me), agreement, config.timeouts, chain);
     Ok(Parts {
         core,
         store,

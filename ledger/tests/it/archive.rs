@@ -109,7 +109,10 @@ fn check_found(found: Result<usize, BatchFault>, expected: Result<usize, &str>) 
 #[test]
 fn readings_come_back_signed_and_settled_or_what_is_wrong_is_named() {
     check_readings(|_, _| {}, Ok(2));
-    check_readings(|batch, _| batch.rows[0].energy.0 += 1, Err("account-s1: its energy is not the one signed"));
+    check_readings(
+        |batch, _| batch.rows[0].energy.0 += 1,
+        Err("account-s1: its energy is not the one signed"),
+    );
     check_readings(|batch, _| batch.rows[1].commitment.0 += 1, Err("the ledger settled other figures"));
     check_readings(|_, entry| entry.sites[1].energy = None, Err("account-s2: the ledger settled other"));
     check_readings(|batch, _| batch.rows[1].bus = "a".to_owned(), Err("its bus is not the site's"));

@@ -51,7 +51,7 @@ fn check(spoil: impl FnOnce(&mut Draft), expected: Outcome) {
     let verifier = Arc::new(world.rules.verifier.clone());
     let agreement = Box::new(Tendermint::new(verifier, world.signers[&validator(1)].clone(), 0));
     let me = (id("v1"), 0);
-    let mut core = ValidatorCore::new(world.rules.clone(), me, agreement, Timeouts::default(), chain);
+    let mut core = ValidatorCore::new(me, agreement, Timeouts::default(), chain);
     let now = Now { real_ms: 0, wall_ms: NOW_MS };
     let effects = core.step(now, Event::Consensus { sender: id("v2"), bytes }).unwrap();
     assert_eq!(outcome(&effects), expected);

@@ -7,7 +7,7 @@ use ledger::block::vote::VoteKind;
 use ledger::block::DecidedBlock;
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Record, Statement};
-use ledger::execute::{execute_block, OpenedEntry, Tip};
+use ledger::execute::{execute_block, Executed, OpenedEntry, Tip};
 use ledger::store::Chain;
 use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
 use ledger::validator::Timeouts;
@@ -158,13 +158,15 @@ impl Simulation {
     fn start(&mut self, place: usize) {
         let rules = self.world.rules.clone();
         let node = &mut self.nodes[place];
-        let Chain { mut tip, mut state } = self.world.chain();
-        let open = |envelope: &_| rules.verifier.open_entry(envelope);
+        let mut chain = self.world.chain();
         for decided in &node.log {
-            state = execute_block(&rules, &tip, &state, &decided.block, &open).unwrap().state;
-            tip = Tip::after(&decided.block.header);
+            let open = |envelope: &_| chain.rules.verifier.open_entry(envelope);
+            let executed =
+                execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open).unwrap();
+            let Executed { state, rules, .. } = executed;
+            chain = Chain { tip: Tip::after(&decided.block.header), state, rules };
         }
-        let height = tip.height + 1;
+        let height = chain.tip.height + 1;
         let records = node.wal.iter().filter(|(at, _)| *at == height);
         let records = records.map(|(_, bytes)| Record::decode(bytes).unwrap()).collect();
         let decided = node.log.iter().flat_map(|decided| decided.block.entries.clone()).collect();
@@ -172,9 +174,8 @@ impl Simulation {
         let name = validator(node.validator + 1);
         let signer = self.world.signers[&name].clone();
         let agreement = Tendermint::new(Arc::new(rules.verifier.clone()), signer, index);
-        let chain = Chain { tip, state };
         let me = (name.id, index);
-        node.core = Some(ValidatorCore::new(rules, me, Box::new(agreement), Timeouts::default(), chain));
+        node.core = Some(ValidatorCore::new(me, Box::new(agreement), Timeouts::default(), chain));
         self.step(place, Event::Started { records, decided });
     }
 
