@@ -3,6 +3,7 @@
 use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
+use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
@@ -16,7 +17,8 @@ Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger verify`: the ledger is not what it should be; the output names the height
+  3  `ledger verify`, `export`, `aggregates`, `fetch`: the ledger, or what an archive holds of it, is not
+     what it should be; the output says what and where
   4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
@@ -148,6 +150,12 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
     },
+    /// Write every account's lines over a period, for billing systems, reconciled to the nano-euro
+    Export(ExportArgs),
+    /// Write sums over at least k sites, for third parties
+    Aggregates(AggregatesArgs),
+    /// Fetch a batch of readings or bids from an archive, and check it against the ledger
+    Fetch(FetchArgs),
 }
 
 #[cfg(test)]
@@ -183,5 +191,14 @@ mod tests {
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger export d --from 2026-01-01T00:00:00Z --of interval --party site/h1", true);
+        check("gridpact ledger export d --from yesterday", false);
+        check("gridpact ledger aggregates d --by bus,hour --k 5 --format json", true);
+        check("gridpact ledger aggregates d --by bus --k 1", false);
+        check("gridpact ledger aggregates d", false);
+        check("gridpact ledger fetch d --interval 2026-01-01T00:00:00Z --archive s3://b/p", true);
+        check(&format!("gridpact ledger fetch d {}", "5a".repeat(32)), true);
+        check("gridpact ledger fetch d 5a", false);
+        check("gridpact ledger fetch d", false);
     }
 }

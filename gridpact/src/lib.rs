@@ -7,6 +7,7 @@ pub mod cli;
 pub mod configuration;
 pub mod demo;
 pub mod forecast;
+pub mod gateway;
 pub mod logging;
 pub mod neighbourhood;
 pub mod run;

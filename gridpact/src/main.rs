@@ -6,11 +6,12 @@ use gridpact::audit::{self, AuditError};
 use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
+use gridpact::gateway::{aggregates, export, fetch, GatewayError};
 use gridpact::logging::{self, LogTarget};
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// `ledger verify`: something does not hold.
+/// `ledger verify` and what else reads a ledger: something does not hold.
 const EXIT_WRONG: u8 = 3;
 /// `bench`: a target was missed.
 const EXIT_MISSED: u8 = 4;
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(error),
         },
+        Command::Ledger(LedgerCommand::Export(args)) => given(export::run(&args, &mut std::io::stdout())),
+        Command::Ledger(LedgerCommand::Aggregates(args)) => {
+            given(aggregates::run(&args, &mut std::io::stdout()))
+        }
+        Command::Ledger(LedgerCommand::Fetch(args)) => given(fetch::run(&args, &mut std::io::stdout())),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -58,6 +64,16 @@ fn demo(args: DemoArgs, log_format: LogFormat) -> ExitCode {
         return failed(error);
     }
     done(actix::System::new().block_on(demo::run(args, directory)))
+}
+
+fn given(result: Result<(), GatewayError>) -> ExitCode {
+    match result {
+        Err(error) if error.is_wrong() => {
+            eprintln!("gridpact: {error}");
+            ExitCode::from(EXIT_WRONG)
+        }
+        result => done(result),
+    }
 }
 
 fn done<E: Display>(result: Result<(), E>) -> ExitCode {

@@ -1,5 +1,6 @@
 //! What everyone agrees on: blocks, accounts, contracts, consensus, store, proofs.
 
+pub mod aggregates;
 pub mod archive;
 pub mod block;
 pub mod consensus;
@@ -10,6 +11,7 @@ pub mod governed;
 pub mod mempool;
 pub mod proof;
 pub mod state;
+pub mod statement;
 pub mod store;
 pub mod validator;
 pub mod verify;

@@ -196,6 +196,11 @@ impl Replay {
         &self.state
     }
 
+    /// The rules after the last block that was walked through: what the next one goes by.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
     fn check(&mut self) -> Result<Option<Replayed>, VerifyError> {
         let height = self.tip.height + 1;
         let Frame { number, payload, .. } = match self.log.next_frame() {

@@ -86,9 +86,9 @@ pub struct DeliveryEntry {
     /// Which interval.
     pub interval: Interval,
     /// The batch of the sites' signed meter readings.
-    pub readings: BatchReference,
+    pub readings: Box<BatchReference>,
     /// The batch of the signed bids that were cleared, with their salts.
-    pub bids: BatchReference,
+    pub bids: Box<BatchReference>,
     /// Every site under the aggregator's allocations root, in order of account.
     pub sites: Vec<SiteDelivery>,
     /// Every site under the aggregator's day-ahead allocations root for this interval, in order of account.

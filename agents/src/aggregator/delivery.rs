@@ -133,9 +133,9 @@ impl Readings {
             reactive,
             energy: self.0.get(&bid.account).map(|(energy, _)| *energy),
         });
-        let reference = |batch: &StoredBatch| BatchReference {
-            sha256: batch.sha256,
-            location: place.location(&batch.path),
+        let reference = |batch: &StoredBatch| {
+            let location = place.location(&batch.path);
+            Box::new(BatchReference { sha256: batch.sha256, location })
         };
         let [readings, bids] = batches;
         DeliveryEntry {

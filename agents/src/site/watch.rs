@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use market::interval::UnixSeconds;
     use market::units::Millivar;
-    use wire::entry::{BatchReference, SiteDelivery};
+    use wire::entry::SiteDelivery;
 
     const AT: i64 = 2_700;
 
@@ -139,8 +139,8 @@ mod tests {
         let sites = sites.map(site).collect();
         let mut delivery = DeliveryEntry {
             interval: interval(AT),
-            readings: BatchReference::default(),
-            bids: BatchReference::default(),
+            readings: Box::default(),
+            bids: Box::default(),
             sites,
             positions: Vec::new(),
         };

@@ -190,7 +190,7 @@ fn two_intervals_are_traded_and_settled_over_a_real_broker() {
                 sha256: batch.sha256,
                 bytes: std::fs::read(archive.join(&batch.location)).unwrap(),
             };
-            let batches = [&delivery.readings, &delivery.bids].map(stored);
+            let batches = [&*delivery.readings, &*delivery.bids].map(stored);
             inspect::check_batches(&market.genesis, &delivery, &batches);
         }
     }

@@ -52,7 +52,7 @@ pub fn run(directory: &Path, out: &mut dyn Write) -> Result<(), AuditError> {
 }
 
 /// The validators' folders in a demo's directory, or the directory itself.
-fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
+pub(crate) fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
     let read = |source| AuditError::Read { path: directory.to_owned(), source };
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(read)? {

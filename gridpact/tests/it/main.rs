@@ -6,4 +6,5 @@
 mod clear;
 mod configuration;
 mod demo;
+mod gateway;
 mod house;

@@ -209,7 +209,7 @@ async fn stored(filed: &Filed, archive: &Archive, folder: &Path) -> [BatchRefere
     }
     let references: [BatchReference; 2] = references.try_into().unwrap();
     let (mut store, mut chain) = Store::open(folder, &world.genesis, &world.rules).unwrap();
-    let named = delivery(world, "agg-1", |entry| [entry.readings, entry.bids] = references.clone());
+    let named = delivery(world, "agg-1", |entry| [*entry.readings, *entry.bids] = references.clone());
     for entries in [vec![clearing(world, |_| {})], vec![named]] {
         let (decided, mut next) = world.decide(&chain, &entries);
         store.append(&decided, &mut next.state).unwrap();

@@ -137,11 +137,9 @@ pub fn with_grid_figures(draft: &mut Draft) {
     }));
 }
 
-fn batch(kind: &str) -> BatchReference {
-    BatchReference {
-        sha256: Hash32::of("test batch", &[kind.as_bytes()]),
-        location: format!("{kind}/1.parquet"),
-    }
+fn batch(kind: &str) -> Box<BatchReference> {
+    let sha256 = Hash32::of("test batch", &[kind.as_bytes()]);
+    Box::new(BatchReference { sha256, location: format!("{kind}/1.parquet") })
 }
 
 /// An aggregator's delivery after `spoil` had its way. Site 1 took 4.2 kW for 4, site 2 as

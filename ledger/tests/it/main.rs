@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod aggregates;
 mod archive;
 mod archive_peer;
+#[cfg(feature = "s3")]
+mod archive_s3;
 mod carbon;
 mod contracts;
 mod day;
@@ -14,6 +17,7 @@ mod proof;
 mod proposals;
 mod reactive;
 mod simulation;
+mod statement;
 mod store;
 mod tamper;
 mod world;

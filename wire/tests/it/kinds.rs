@@ -138,10 +138,11 @@ fn ledger() -> Vec<(Role, Body)> {
         let (commitment, reactive) = (Milliwatt(-3), Millivar(2));
         SiteDelivery { account: account.clone(), bid_hash: HASH, commitment, reactive, energy }
     };
+    let batch = |location: &str| Box::new(BatchReference { sha256: HASH, location: location.to_owned() });
     let delivery = DeliveryEntry {
         interval: INTERVAL,
-        readings: BatchReference { sha256: HASH, location: "readings/a/1.parquet".to_owned() },
-        bids: BatchReference { sha256: HASH, location: "s3://bucket/bids/a/1.parquet".to_owned() },
+        readings: batch("readings/a/1.parquet"),
+        bids: batch("s3://bucket/bids/a/1.parquet"),
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };

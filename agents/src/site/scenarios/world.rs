@@ -16,7 +16,7 @@ use market::share::{split, Demand};
 use market::supply::SupplyCurve;
 use market::units::{MicrogramPerWh, Millivar, Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
-use wire::entry::{BatchReference, ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery};
+use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
 use wire::merkle;
@@ -261,8 +261,7 @@ impl World {
         let interval = Interval(UnixSeconds(interval));
         let ours = commitment.map(|commitment| ("account-site-s1", commitment));
         let sites = ours.into_iter().chain([("account-site-s2", Milliwatt(1))]).map(site).collect();
-        let batch = BatchReference::default();
-        let (readings, bids) = (batch.clone(), batch);
+        let (readings, bids) = Default::default();
         let delivery = DeliveryEntry { interval, readings, bids, sites, positions: Vec::new() };
         let decided = self.decide(aggregator(), interval, Entry::Delivery(delivery), 3);
         Body::Block(decided.encode().unwrap().into())
