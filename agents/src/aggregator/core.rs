@@ -289,7 +289,7 @@ impl AggregatorCore {
                     let desk = self.day_ahead.iter_mut();
                     effects.extend(desk.flat_map(|desk| desk.on_decided(&decided, index, session)));
                 }
-                Entry::Delivery(_) | Entry::Transfer(_) => {}
+                _ => {}
             }
         }
         effects

@@ -44,7 +44,7 @@ pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
                 recorded.entry(delivery.interval).or_default().deliveries.insert(by, delivery);
             }
             Entry::DayAhead(_) => {}
-            Entry::Transfer(_) => panic!("nobody transferred anything"),
+            other => panic!("nobody asked for {other:?}"),
         }
     }
     recorded

@@ -192,9 +192,7 @@ impl Book {
                 };
                 match parts {
                     Some(parts) => self.lines.extend(
-                        parts
-                            .iter()
-                            .map(|part| line(part.item, part.quantity, part.price, part.amount)),
+                        parts.iter().map(|part| line(part.item, part.quantity, part.price, part.amount)),
                     ),
                     None => self.lines.push(line(receipt.kind, Quantity::None, None, payment.amount)),
                 }

@@ -27,7 +27,11 @@ fn batches_go_to_an_s3_compatible_store_and_come_back() {
     let endpoint = lines.next().expect("the peer starts");
     let uploads = Command::new(std::env::current_exe().unwrap())
         .args(["archive_s3::in_a_process_with_credentials", "--exact", "--ignored"])
-        .envs([(ENDPOINT, endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
+        .envs([
+            (ENDPOINT, endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&uploads.stdout);

@@ -1,5 +1,9 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
+mod issuance;
+
+pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
+
 use crate::hash::Hash32;
 use crate::party::Id;
 use market::day_ahead::clearing::DayAheadClearing;
@@ -30,6 +34,12 @@ pub enum Entry {
     Delivery(DeliveryEntry),
     /// By any account's owner: a payment.
     Transfer(TransferEntry),
+    /// By a gateway: tokens for money that came in.
+    Mint(MintEntry),
+    /// By any account's owner: a request to be paid out.
+    Redeem(RedeemEntry),
+    /// By the gateway that was asked: tokens that were paid out end, or go back.
+    Burn(BurnEntry),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.
