@@ -405,7 +405,7 @@ impl ValidatorCore {
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }
-        state.take_touched();
+        state.forget_changes();
         self.state = state;
         self.rules = executed.rules;
         let at = self.tip.next(now.wall_ms);
