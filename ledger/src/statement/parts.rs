@@ -67,7 +67,7 @@ impl Prices<'_> {
         let bus = self.rules.sites.get(account)?.bus;
         let record = self.state.intervals().get(&self.interval)?;
         let price = *record.prices.get(bus as usize)?;
-        let ahead = self.state.day_ahead().get(self.interval);
+        let ahead = self.state.day_ahead().get(&self.interval);
         let price_ahead = ahead.and_then(|ahead| ahead.prices.get(bus as usize)).copied().unwrap_or_default();
         let award = record.awards.get(self.aggregator)?;
         let reactive_price = award.reactive.get(&bus).map_or(PicoEurPerWh::ZERO, |at| at.price);

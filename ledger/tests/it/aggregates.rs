@@ -76,7 +76,7 @@ fn sums_are_the_ledgers() {
     assert_eq!(total.energy_millijoule, 5_900_000 * 900);
     assert_eq!(total.committed_millijoule, 5_500_000 * 900);
     let sites = ["account-s1", "account-s2", "account-s3", "account-s4"];
-    let balance = |account: &&str| i128::from(chain.state.accounts()[&id(account)].balance.0);
+    let balance = |account: &&str| i128::from(chain.state.balance(&id(account)).0);
     // Site 1 sent site 2 something besides, which leaves their sum.
     let changed: i128 = sites.iter().map(|account| balance(account) - 1_000_000_000_000).sum();
     assert_eq!(total.received_nano_eur, changed);

@@ -88,7 +88,7 @@ fn a_period_is_a_run_of_blocks_with_the_balances_around_it() {
     assert_eq!(third.lines.len(), 2);
     assert_eq!(second.lines.len() + third.lines.len(), whole.lines.len());
     let (whole, second, third) = (balances(&whole), balances(&second), balances(&third));
-    for (account, of) in chain.state.accounts() {
+    for (account, of) in chain.state.accounts().iter() {
         let account = account.to_string();
         assert_eq!(third[&account].1, of.balance.0);
         assert_eq!(second[&account].1, third[&account].0);
@@ -152,7 +152,7 @@ proptest! {
         drop(store);
         let all = statement(folder.path(), Period::default(), |_, _| {}).unwrap();
         for total in &all.totals {
-            let balance = |state: &ledger::state::State| i128::from(state.accounts()[&total.account].balance.0);
+            let balance = |state: &ledger::state::State| i128::from(state.balance(&total.account).0);
             prop_assert_eq!(total.amount, balance(&chain.state) - balance(&started));
             let lines = all.lines.iter().filter(|line| line.account == total.account);
             prop_assert_eq!(lines.map(|line| i128::from(line.amount.0)).sum::<i128>(), total.amount);
