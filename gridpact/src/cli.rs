@@ -7,6 +7,7 @@ use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
+use crate::torment::TormentArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use market::day_ahead::rules::MAX_SESSION_INTERVALS;
 use std::net::SocketAddr;
@@ -17,8 +18,8 @@ Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger verify`, `export`, `aggregates`, `fetch`: the ledger, or what an archive holds of it, is not
-     what it should be; the output says what and where
+  3  `ledger ...`: a ledger, or what an archive holds of it, is not what it should be; the output says
+     what and where
   4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
@@ -131,6 +132,9 @@ Examples:
 A variable GRIDPACT_SECTION__KEY overrides that key in every file given. All keys stand in
 docs/CONFIGURATION.md.")]
 pub struct RunArgs {
+    /// Stop when standard input ends, too: a program that starts this one takes it along
+    #[arg(long)]
+    pub until_stdin_ends: bool,
     /// Configuration files, one role each
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -150,6 +154,8 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
     },
+    /// Kill validators at random under load, and see that nothing decided is lost
+    Torment(TormentArgs),
     /// Write every account's lines over a period, for billing systems, reconciled to the nano-euro
     Export(ExportArgs),
     /// Write sums over at least k sites, for third parties
@@ -187,10 +193,14 @@ mod tests {
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
         check("gridpact bench clearing --quick --json", true);
+        check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
+        check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger torment --kills 20 --seed 7", true);
+        check("gridpact ledger torment --kills 0", false);
         check("gridpact ledger export d --from 2026-01-01T00:00:00Z --of interval --party site/h1", true);
         check("gridpact ledger export d --from yesterday", false);
         check("gridpact ledger aggregates d --by bus,hour --k 5 --format json", true);

@@ -8,10 +8,11 @@ use gridpact::configuration::page;
 use gridpact::demo::{self, files};
 use gridpact::gateway::{aggregates, export, fetch, GatewayError};
 use gridpact::logging::{self, LogTarget};
+use gridpact::torment::{self, TormentArgs, TormentError};
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// `ledger verify` and what else reads a ledger: something does not hold.
+/// `ledger verify` and other commands on ledgers: something does not hold.
 const EXIT_WRONG: u8 = 3;
 /// `bench`: a target was missed.
 const EXIT_MISSED: u8 = 4;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             given(aggregates::run(&args, &mut std::io::stdout()))
         }
         Command::Ledger(LedgerCommand::Fetch(args)) => given(fetch::run(&args, &mut std::io::stdout())),
+        Command::Ledger(LedgerCommand::Torment(args)) => torment(&args),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -68,12 +70,25 @@ fn demo(args: DemoArgs, log_format: LogFormat) -> ExitCode {
 
 fn given(result: Result<(), GatewayError>) -> ExitCode {
     match result {
-        Err(error) if error.is_wrong() => {
-            eprintln!("gridpact: {error}");
-            ExitCode::from(EXIT_WRONG)
-        }
+        Err(error) if error.is_wrong() => wrong(error),
         result => done(result),
     }
+}
+
+fn torment(args: &TormentArgs) -> ExitCode {
+    let tormented = std::env::current_exe()
+        .map_err(TormentError::Folder)
+        .and_then(|program| torment::run(args, &program, &mut std::io::stdout()));
+    match tormented {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) if error.is_wrong() => wrong(error),
+        Err(error) => failed(error),
+    }
+}
+
+fn wrong(error: impl Display) -> ExitCode {
+    eprintln!("gridpact: {error}");
+    ExitCode::from(EXIT_WRONG)
 }
 
 fn done<E: Display>(result: Result<(), E>) -> ExitCode {

@@ -2,9 +2,10 @@
 //! through here, so they can't disagree on what a block does.
 
 use crate::block::verifier::EntryError;
-use crate::block::{entries_root, At, Block, Header};
+use crate::block::{entries_root, history_leaf, At, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
 use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
+use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use market::units::NanoEur;
@@ -12,7 +13,11 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
+use wire::merkle::Frontier;
 use wire::party::{Id, PartyId};
+
+/// What a block's header and certificate may need of its bytes.
+const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub struct Tip {
     pub hash: Hash32,
     /// Its time in milliseconds since 1970; 0 before the first block.
     pub time_ms: u64,
+    /// The tree over the blocks before it, whose root its header names.
+    pub before: Frontier,
 }
 
 /// What a block did.
@@ -62,6 +69,18 @@ pub enum ExecuteError {
     /// Its entries are not those under its root.
     #[error("block {height}: its entries are not those under its root")]
     EntriesRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// The blocks before it are not those under its root.
+    #[error("block {height}: the blocks before it are not those under its history root")]
+    HistoryRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Its entries did something else than lies under its root.
+    #[error("block {height}: what its entries did is not what lies under its receipts root")]
+    ReceiptsRoot {
         /// The block's height.
         height: u64,
     },
@@ -123,12 +142,21 @@ pub enum ExecuteError {
 impl Tip {
     /// The tip of a chain without blocks.
     pub fn genesis(ledger: Hash32) -> Self {
-        Self { height: 0, hash: ledger, time_ms: 0 }
+        Self { height: 0, hash: ledger, time_ms: 0, before: Frontier::default() }
     }
 
-    /// The tip once this block is decided.
-    pub fn after(header: &Header) -> Self {
-        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms }
+    /// The tip once the block with this header, which follows on this tip, is decided.
+    pub fn after(&self, header: &Header) -> Self {
+        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, before: self.history() }
+    }
+
+    /// The tree over all blocks up to this one: what the next block's history root is of.
+    pub fn history(&self) -> Frontier {
+        let mut history = self.before.clone();
+        if self.height > 0 {
+            history.push(history_leaf(&self.hash));
+        }
+        history
     }
 
     /// Where the next block stands if it is made at this time, in milliseconds since 1970: time never goes back.
@@ -164,6 +192,9 @@ pub fn execute_block(
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
+    if receipts_root(&block.entries, &receipts) != header.receipts_root {
+        return Err(ExecuteError::ReceiptsRoot { height });
+    }
     let (total, issued) = (state.total_nano_eur(), state.issued());
     if total != i128::from(issued.0) {
         return Err(ExecuteError::Supply { height, total, issued });
@@ -188,6 +219,9 @@ fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteErro
     if header.time_ms < tip.time_ms {
         return Err(ExecuteError::Time { height });
     }
+    if tip.history().root() != header.history_root {
+        return Err(ExecuteError::HistoryRoot { height });
+    }
     if header.governed != *rules.verifier.governed() {
         return Err(ExecuteError::Governed { height });
     }
@@ -210,8 +244,8 @@ pub struct OpenedEntry {
     pub epoch: u32,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order. None where
-/// none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order, until it is full.
+/// None where none fits.
 pub fn build_block<'a>(
     rules: &Arc<Rules>,
     tip: &Tip,
@@ -222,8 +256,15 @@ pub fn build_block<'a>(
     let mut state = state.clone();
     let at = tip.next(time_ms);
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
+    let mut room = MAX_BLOCK_BYTES - OVERHEAD_BYTES;
     for opened in entries {
+        // Topic, and what CBOR puts around both.
+        let size = opened.envelope.bytes.len() + opened.envelope.topic.len() + 64;
+        if size > room || taken.len() == MAX_BLOCK_ENTRIES {
+            break;
+        }
         if let Ok(receipt) = apply(rules, &mut state, at, &opened.submitter, &opened.entry) {
+            room -= size;
             taken.push(opened.envelope.clone());
             receipts.push((opened.entry.clone(), receipt));
         }
@@ -236,6 +277,8 @@ pub fn build_block<'a>(
         previous: tip.hash,
         time_ms: at.time_ms,
         entries_root: entries_root(&taken),
+        receipts_root: receipts_root(&taken, &receipts),
+        history_root: tip.history().root(),
         state_hash: state.hash(),
         governed: *rules.verifier.governed(),
         proposer: proposer.clone(),

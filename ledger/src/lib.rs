@@ -10,6 +10,7 @@ pub mod genesis;
 pub mod governed;
 pub mod mempool;
 pub mod proof;
+pub mod receipts;
 pub mod state;
 pub mod statement;
 pub mod store;

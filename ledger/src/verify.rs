@@ -231,7 +231,7 @@ impl Replay {
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
         }
-        self.tip = Tip::after(&decided.block.header);
+        self.tip = self.tip.after(&decided.block.header);
         self.state = state;
         self.rules = rules;
         Ok(Some(Replayed { decided, receipts }))

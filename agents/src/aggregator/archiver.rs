@@ -111,3 +111,39 @@ async fn upload_all(archive: &Archive, waiting: &Waiting) -> Result<(), ArchiveE
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::hash::Hash32;
+
+    #[tokio::test]
+    async fn what_an_archive_does_not_take_waits_until_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| {
+            Archive::open(&Place::Folder(folder.path().join(name)), &S3Settings::default()).unwrap()
+        };
+        let (archive, count) = (open("archive"), IntGauge::new("waiting", "batches").unwrap());
+        let waiting = Waiting { folder: open("waiting"), arrived: Notify::new(), count };
+        let waiting = Arc::new(waiting);
+        let archiver = Archiver { archive: archive.clone(), waiting: Some(waiting.clone()) };
+        let path = "readings/a1/900.parquet".to_owned();
+        let batch = StoredBatch { path: path.clone(), sha256: Hash32::plain(b"a"), bytes: b"a".to_vec() };
+        archiver.keep(vec![batch]).await.unwrap();
+        assert_eq!(waiting.folder.paths().await.unwrap(), [path.as_str()]);
+
+        // A file stands where the archive's folder would have to.
+        let obstacle = folder.path().join("archive/readings");
+        std::fs::write(&obstacle, b"").unwrap();
+        assert!(upload_all(&archive, &waiting).await.is_err());
+        assert_eq!((waiting.folder.paths().await.unwrap().len(), waiting.count.get()), (1, 1));
+
+        // The same folder after a restart, and an archive that takes it.
+        std::fs::remove_file(&obstacle).unwrap();
+        let restarted =
+            Waiting { folder: open("waiting"), arrived: Notify::new(), count: waiting.count.clone() };
+        upload_all(&archive, &restarted).await.unwrap();
+        assert_eq!(archive.get(&path).await.unwrap(), &b"a"[..]);
+        assert_eq!((restarted.folder.paths().await.unwrap().len(), waiting.count.get()), (0, 0));
+    }
+}

@@ -8,3 +8,4 @@ mod configuration;
 mod demo;
 mod gateway;
 mod house;
+mod torment;

@@ -2,11 +2,10 @@
 //! hash the one on the ledger. With it goes what could tell whose curve a hash on the ledger is.
 
 use super::fault::{check_rows, opened, settled, BatchFault};
-use super::table::{self, Column, TableError};
+use super::table::{self, Column, Row, Table, TableError};
 use market::curve::FlexCurve;
 use market::interval::Interval;
 use market::units::Millivar;
-use parquet::record::{Row, RowAccessor};
 use wire::entry::{DeliveryEntry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::merkle_sum::salted_bid_hash;
@@ -96,11 +95,11 @@ impl BidsBatch {
         known: (&Registry, &Network),
         delivery: &DeliveryEntry,
     ) -> Result<usize, BatchFault> {
-        let rows = table::read(bytes, SCHEMA, MAX_SITES)?;
-        let mut accounts = Vec::with_capacity(rows.len());
-        for (place, row) in rows.iter().enumerate() {
-            let account = row.get_string(2).map_err(TableError::from)?;
-            let account: Id = account.parse().map_err(|source| BatchFault::Name { row: place, source })?;
+        let table = Table::read(bytes, SCHEMA, MAX_SITES)?;
+        let mut accounts = Vec::new();
+        for (place, row) in table.rows().enumerate() {
+            let account = row.text(2)?.parse();
+            let account: Id = account.map_err(|source| BatchFault::Name { row: place, source })?;
             check_row(row, &account, known, delivery)?;
             accounts.push(account);
         }
@@ -113,34 +112,31 @@ impl BidsBatch {
 }
 
 fn check_row(
-    row: &Row,
+    row: Row<'_>,
     account: &Id,
     known: (&Registry, &Network),
     delivery: &DeliveryEntry,
 ) -> Result<(), BatchFault> {
     let differs = |what| Err(BatchFault::Differs { account: account.clone(), what });
-    let (interval, _) = table::interval(row)?;
+    let (interval, _) = row.interval()?;
     if interval != delivery.interval {
         return Err(BatchFault::Interval { batch: interval, delivery: delivery.interval });
     }
-    let envelope = table::envelope(row, 9)?;
+    let envelope = row.envelope(9)?;
     let said = opened(known, account, &envelope)?;
     let Body::Bid(bid) = said.body else { return differs("its envelope holds no bid") };
     let points = bid.curve.points();
     let prices: Vec<i64> = points.iter().map(|corner| corner.price.0).collect();
     let powers: Vec<i64> = points.iter().map(|corner| corner.power.0).collect();
-    let reactive = row.get_long(6).map_err(TableError::from)?;
-    if (table::list(row, 4)?, table::list(row, 5)?, reactive) != (prices, powers, bid.reactive_range.0) {
+    if (row.list(4)?, row.list(5)?, row.integer(6)?) != (&prices[..], &powers[..], bid.reactive_range.0) {
         return differs("its curve is not the one signed");
     }
     let bus = known.0.get(&said.topic.sender).and_then(|site| site.bus.as_deref());
-    if bus != Some(row.get_string(3).map_err(TableError::from)?.as_str()) {
+    if bus != Some(row.text(3)?) {
         return differs("its bus is not the site's");
     }
-    let bytes_32 = |column| -> Result<Option<Hash32>, TableError> {
-        Ok(row.get_bytes(column)?.data().try_into().ok().map(Hash32))
-    };
-    let (salt, stated) = (bytes_32(7)?, bytes_32(8)?);
+    let hash_of = |bytes: &[u8]| bytes.try_into().ok().map(Hash32);
+    let (salt, stated) = (hash_of(row.bytes(7)?), hash_of(row.bytes(8)?));
     let hash = salt.map(|salt| salted_bid_hash(&salt, &envelope));
     if hash != Some(settled(delivery, account)?.bid_hash) || stated != hash {
         return differs("its salted hash is not the one on the ledger");

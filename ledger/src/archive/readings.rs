@@ -2,10 +2,9 @@
 //! counted, and the signed message that says so.
 
 use super::fault::{check_rows, opened, settled, BatchFault};
-use super::table::{self, Column, TableError};
+use super::table::{self, Column, Row, Table, TableError};
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt};
-use parquet::record::{Row, RowAccessor};
 use wire::entry::{DeliveryEntry, SignedEnvelope};
 use wire::message::{Body, MAX_SITES};
 use wire::party::{Id, Registry};
@@ -80,15 +79,14 @@ impl ReadingsBatch {
     /// # Errors
     /// Names what is wrong with it.
     pub fn decode(bytes: Vec<u8>, interval: Interval, interval_s: i64) -> Result<Self, BatchFault> {
-        let rows = table::read(bytes, SCHEMA, MAX_SITES)?;
-        let rows: Result<Vec<_>, BatchFault> = rows
-            .iter()
+        let table = Table::read(bytes, SCHEMA, MAX_SITES)?;
+        let rows: Result<Vec<_>, BatchFault> = table
+            .rows()
             .enumerate()
             .map(|(place, row)| {
-                let account = row.get_string(2).map_err(TableError::from)?;
-                let account: Id =
-                    account.parse().map_err(|source| BatchFault::Name { row: place, source })?;
-                let of_row = table::interval(row)?;
+                let account = row.text(2)?.parse();
+                let account: Id = account.map_err(|source| BatchFault::Name { row: place, source })?;
+                let of_row = row.interval()?;
                 if of_row != (interval, interval_s) {
                     return Err(BatchFault::Interval { batch: of_row.0, delivery: interval });
                 }
@@ -137,13 +135,13 @@ impl ReadingsBatch {
     }
 }
 
-fn reading(row: &Row, account: Id) -> Result<ReadingRow, TableError> {
+fn reading(row: Row<'_>, account: Id) -> Result<ReadingRow, TableError> {
     Ok(ReadingRow {
         account,
-        bus: row.get_string(3)?.clone(),
-        commitment: Milliwatt(row.get_long(4)?),
-        reactive: Millivar(row.get_long(5)?),
-        energy: Millijoule(row.get_long(6)?),
-        envelope: table::envelope(row, 7)?,
+        bus: row.text(3)?.to_owned(),
+        commitment: Milliwatt(row.integer(4)?),
+        reactive: Millivar(row.integer(5)?),
+        energy: Millijoule(row.integer(6)?),
+        envelope: row.envelope(7)?,
     })
 }

@@ -4,13 +4,13 @@
 use bytes::Bytes;
 use market::interval::{Interval, UnixSeconds};
 use parquet::basic::Compression;
+use parquet::column::reader::ColumnReader;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::record::{Row, RowAccessor};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, Type};
 use serde_bytes::ByteBuf;
@@ -46,8 +46,8 @@ pub enum TableError {
     /// A value the column can't have.
     #[error("the batch's column {column}: {reason}")]
     Value {
-        /// Which column.
-        column: &'static str,
+        /// Which column, from 0.
+        column: usize,
         /// What is wrong.
         reason: String,
     },
@@ -120,55 +120,132 @@ pub(super) fn write(schema: &str, rows: usize, columns: &[Column]) -> Result<Vec
     Ok(bytes)
 }
 
-/// The rows of a table with exactly the columns of `schema`.
-pub(super) fn read(bytes: Vec<u8>, schema: &str, most: usize) -> Result<Vec<Row>, TableError> {
-    let expected: Type = parse_message_type(schema)?;
-    let reader = SerializedFileReader::new(Bytes::from(bytes))?;
-    let file = reader.metadata().file_metadata();
-    if *file.schema() != expected {
-        return Err(TableError::Columns { table: expected.name().to_owned() });
-    }
-    let rows = file.num_rows();
-    if usize::try_from(rows).is_ok_and(|rows| rows <= most) {
-        let mut read = Vec::new();
-        for row in reader.get_row_iter(None)? {
-            read.push(row?);
-            if read.len() > most {
-                return Err(TableError::Rows { rows, most });
-            }
+/// A table read back: every column has a value for each row.
+pub(super) struct Table {
+    rows: usize,
+    columns: Vec<Column>,
+}
+
+/// One of its rows.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    table: &'a Table,
+    place: usize,
+}
+
+impl Table {
+    /// A table with exactly the columns of `schema`, and at most so many rows. The crate's row iterator panics where
+    /// levels are not what they should be; columns are read whole instead, and their levels checked here.
+    pub fn read(bytes: Vec<u8>, schema: &str, most: usize) -> Result<Self, TableError> {
+        let expected: Type = parse_message_type(schema)?;
+        let reader = SerializedFileReader::new(Bytes::from(bytes))?;
+        let (file, groups) = (reader.metadata().file_metadata(), reader.metadata().num_row_groups());
+        if *file.schema() != expected {
+            return Err(TableError::Columns { table: expected.name().to_owned() });
         }
-        return Ok(read);
+        let said = file.num_rows();
+        let rows = usize::try_from(said).ok().filter(|rows| *rows <= most && groups == (*rows).min(1));
+        let rows = rows.ok_or(TableError::Rows { rows: said, most })?;
+        if rows == 0 {
+            return Ok(Self { rows, columns: Vec::new() });
+        }
+        let group = reader.get_row_group(0)?;
+        let columns = (0..group.num_columns()).map(|at| Column::read(group.get_column_reader(at)?, rows));
+        Ok(Self { rows, columns: columns.collect::<Result<_, _>>()? })
     }
-    Err(TableError::Rows { rows, most })
+
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.rows).map(|place| Row { table: self, place })
+    }
 }
 
-/// A list of integers in a row.
-pub(super) fn list(row: &Row, column: usize) -> Result<Vec<i64>, TableError> {
-    use parquet::record::ListAccessor;
-    let list = row.get_list(column)?;
-    let values: Result<Vec<i64>, ParquetError> = (0..list.len()).map(|place| list.get_long(place)).collect();
-    Ok(values?)
+impl Column {
+    fn read(reader: ColumnReader, rows: usize) -> Result<Self, TableError> {
+        let uneven = || ParquetError::General("a column without a value for each row".to_owned());
+        let lists = |values: Vec<i64>, definition: &[i16], repetition: &[i16]| {
+            let sound = definition.iter().all(|level| *level == 1) && definition.len() == values.len();
+            let sound = sound && repetition.first() == Some(&0) && repetition.len() == values.len();
+            let mut lists: Vec<Vec<i64>> = Vec::new();
+            for (value, level) in values.into_iter().zip(repetition) {
+                match (level, lists.last_mut()) {
+                    (0, _) => lists.push(vec![value]),
+                    (1, Some(list)) => list.push(value),
+                    _ => return None,
+                }
+            }
+            (sound && lists.len() == rows).then_some(Column::Lists(lists))
+        };
+        match reader {
+            ColumnReader::Int64ColumnReader(mut reader) => {
+                let (mut definition, mut repetition, mut values) = (Vec::new(), Vec::new(), Vec::new());
+                reader.read_records(rows, Some(&mut definition), Some(&mut repetition), &mut values)?;
+                if repetition.is_empty() && values.len() == rows {
+                    return Ok(Column::Integers(values));
+                }
+                Ok(lists(values, &definition, &repetition).ok_or_else(uneven)?)
+            }
+            ColumnReader::ByteArrayColumnReader(mut reader) => {
+                let mut values = Vec::new();
+                reader.read_records(rows, None, None, &mut values)?;
+                let sound = values.len() == rows;
+                Ok(sound.then_some(Column::Bytes(values)).ok_or_else(uneven)?)
+            }
+            _ => Err(uneven().into()),
+        }
+    }
 }
 
-/// A signed envelope in a row: its topic in one column, its bytes in the next.
-pub(super) fn envelope(row: &Row, column: usize) -> Result<SignedEnvelope, TableError> {
-    let bytes = row.get_bytes(column + 1)?.data().to_vec();
-    Ok(SignedEnvelope { topic: row.get_string(column)?.clone(), bytes: ByteBuf::from(bytes) })
+impl<'a> Row<'a> {
+    fn column(self, column: usize) -> Option<&'a Column> {
+        self.table.columns.get(column)
+    }
+
+    pub fn integer(self, column: usize) -> Result<i64, TableError> {
+        match self.column(column) {
+            Some(Column::Integers(values)) => Ok(values[self.place]),
+            _ => Err(TableError::Value { column, reason: "it holds no integers".to_owned() }),
+        }
+    }
+
+    pub fn bytes(self, column: usize) -> Result<&'a [u8], TableError> {
+        match self.column(column) {
+            Some(Column::Bytes(values)) => Ok(values[self.place].data()),
+            _ => Err(TableError::Value { column, reason: "it holds no bytes".to_owned() }),
+        }
+    }
+
+    pub fn text(self, column: usize) -> Result<&'a str, TableError> {
+        let text = std::str::from_utf8(self.bytes(column)?);
+        text.map_err(|error| TableError::Value { column, reason: error.to_string() })
+    }
+
+    pub fn list(self, column: usize) -> Result<&'a [i64], TableError> {
+        match self.column(column) {
+            Some(Column::Lists(lists)) => Ok(&lists[self.place]),
+            _ => Err(TableError::Value { column, reason: "it holds no lists".to_owned() }),
+        }
+    }
+
+    /// A signed envelope: its topic in one column, its bytes in the next.
+    pub fn envelope(self, column: usize) -> Result<SignedEnvelope, TableError> {
+        let bytes = ByteBuf::from(self.bytes(column + 1)?);
+        Ok(SignedEnvelope { topic: self.text(column)?.to_owned(), bytes })
+    }
+
+    /// The interval that the first two columns name, and its length in seconds.
+    pub fn interval(self) -> Result<(Interval, i64), TableError> {
+        let start_us = self.integer(0)?;
+        if start_us % MICROS_PER_SECOND != 0 {
+            let reason = format!("{start_us} us is no whole second");
+            return Err(TableError::Value { column: 0, reason });
+        }
+        Ok((Interval(UnixSeconds(start_us / MICROS_PER_SECOND)), self.integer(1)?))
+    }
 }
 
 /// An interval's start as the first column has it, in microseconds since 1970.
 pub(super) fn micros(interval: Interval) -> Result<i64, TableError> {
     let reason = || format!("{interval} is out of bounds");
     let micros = interval.start().0.checked_mul(MICROS_PER_SECOND);
-    micros.ok_or_else(|| TableError::Value { column: "interval_start", reason: reason() })
-}
-
-/// The interval that a row's first two columns name, and its length in seconds.
-pub(super) fn interval(row: &Row) -> Result<(Interval, i64), TableError> {
-    let start_us = row.get_timestamp_micros(0)?;
-    if start_us % MICROS_PER_SECOND != 0 {
-        let reason = format!("{start_us} us is no whole second");
-        return Err(TableError::Value { column: "interval_start", reason });
-    }
-    Ok((Interval(UnixSeconds(start_us / MICROS_PER_SECOND)), row.get_long(1)?))
+    micros.ok_or_else(|| TableError::Value { column: 0, reason: reason() })
 }

@@ -17,6 +17,7 @@ mod network;
 mod proof;
 mod proposals;
 mod reactive;
+mod receipts;
 mod simulation;
 mod statement;
 mod store;

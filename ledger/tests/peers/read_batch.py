@@ -18,7 +18,7 @@ sums = duckdb.sql(
     "select count(*), sum(energy_millijoule), sum(commitment_milliwatt),"
     " min(epoch(interval_start)), max(interval_seconds)"
     f" from '{readings}'"
-).fetchone()
+).fetchall()[0]
 assert sums == (len(hashes), int(energy), int(commitment), start.timestamp(), 900), sums
 types = dict(duckdb.sql(f"select column_name, column_type from (describe from '{readings}')").fetchall())
 assert types["interval_start"] == "TIMESTAMP WITH TIME ZONE", types
