@@ -3,11 +3,13 @@
 
 use bytes::Bytes;
 use market::interval::{Interval, UnixSeconds};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding, PageType};
+use parquet::column::page::PageReader;
 use parquet::column::reader::ColumnReader;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::SignedEnvelope;
 
-/// Columns that hold signed bytes: nothing repeats in them, and no bounds of theirs help anyone.
+/// Columns that hold signed bytes: no bounds of theirs help anyone.
 const SIGNED_COLUMNS: [&str; 3] = ["envelope", "bid_salt", "bid_hash"];
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -96,12 +98,11 @@ impl Column {
 pub(super) fn write(schema: &str, rows: usize, columns: &[Column]) -> Result<Vec<u8>, TableError> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
+        .set_dictionary_enabled(false)
         .set_created_by("gridpact".to_owned());
     for name in SIGNED_COLUMNS {
-        let path = ColumnPath::from(name);
-        properties = properties
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_statistics_enabled(path, EnabledStatistics::None);
+        properties =
+            properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::None);
     }
     let schema = Arc::new(parse_message_type(schema)?);
     let mut bytes = Vec::new();
@@ -138,6 +139,7 @@ impl Table {
     /// levels are not what they should be; columns are read whole instead, and their levels checked here.
     pub fn read(bytes: Vec<u8>, schema: &str, most: usize) -> Result<Self, TableError> {
         let expected: Type = parse_message_type(schema)?;
+        let size = bytes.len();
         let reader = SerializedFileReader::new(Bytes::from(bytes))?;
         let (file, groups) = (reader.metadata().file_metadata(), reader.metadata().num_row_groups());
         if *file.schema() != expected {
@@ -149,14 +151,43 @@ impl Table {
         if rows == 0 {
             return Ok(Self { rows, columns: Vec::new() });
         }
+        check_chunks(reader.metadata().row_group(0), rows, size)?;
         let group = reader.get_row_group(0)?;
-        let columns = (0..group.num_columns()).map(|at| Column::read(group.get_column_reader(at)?, rows));
+        let columns = (0..group.num_columns()).map(|at| {
+            check_pages(group.get_column_page_reader(at)?)?;
+            Column::read(group.get_column_reader(at)?, rows)
+        });
         Ok(Self { rows, columns: columns.collect::<Result<_, _>>()? })
     }
 
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.rows).map(|place| Row { table: self, place })
     }
+}
+
+/// Every column lies within a file of so many bytes, and says that it has these rows; the crate asserts the first and
+/// believes the second.
+fn check_chunks(group: &RowGroupMetaData, rows: usize, size: usize) -> Result<(), ParquetError> {
+    let sound = |chunk: &ColumnChunkMetaData| {
+        let (start, length) = (chunk.data_page_offset(), chunk.compressed_size());
+        let end = start.checked_add(length).and_then(|end| usize::try_from(end).ok());
+        let plain = chunk.dictionary_page_offset().is_none() && chunk.index_page_offset().is_none();
+        plain && start >= 0 && length >= 0 && end.is_some_and(|end| end <= size) && chunk.num_values() >= 0
+    };
+    if usize::try_from(group.num_rows()) == Ok(rows) && group.columns().iter().all(sound) {
+        return Ok(());
+    }
+    Err(ParquetError::General("a column that does not lie in the file".to_owned()))
+}
+
+/// Every page is as [`write`] writes it. The crate's decoders panic where others are put together wrongly.
+fn check_pages(mut pages: Box<dyn PageReader>) -> Result<(), ParquetError> {
+    while let Some(page) = pages.get_next_page()? {
+        if page.page_type() != PageType::DATA_PAGE || page.encoding() != Encoding::PLAIN {
+            return Err(ParquetError::General("a page that is encoded otherwise than plainly".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 impl Column {
