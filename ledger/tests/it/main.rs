@@ -8,14 +8,18 @@ mod archive_peer;
 #[cfg(feature = "s3")]
 mod archive_s3;
 mod carbon;
+mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
 mod issuance;
 mod mempool;
+mod mesh;
 mod network;
 mod proof;
 mod proposals;
+#[path = "../../../broker/tests/it/proxy.rs"]
+mod proxy;
 mod reactive;
 mod receipts;
 mod simulation;
