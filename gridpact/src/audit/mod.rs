@@ -93,6 +93,9 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.deliveries, "deliveries, every site under its Merkle-sum root"),
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),
+        (report.bilateral_steps, "steps of bilateral contracts"),
+        (report.reserve_steps, "steps of reserve: awards in order of merit"),
+        (report.response_steps, "steps of demand response: baselines drawn again"),
         (report.payments, "payments, each entry's summing to zero or to what it minted or burned"),
         (report.accounts, "accounts"),
     ];

@@ -7,6 +7,7 @@ mod archive;
 mod archive_peer;
 #[cfg(feature = "s3")]
 mod archive_s3;
+mod bilateral;
 mod carbon;
 mod concern;
 mod contracts;
@@ -16,12 +17,15 @@ mod issuance;
 mod mempool;
 mod mesh;
 mod network;
+mod play;
 mod proof;
 mod proposals;
 #[path = "../../../broker/tests/it/proxy.rs"]
 mod proxy;
 mod reactive;
 mod receipts;
+mod reserve;
+mod response;
 mod simulation;
 mod statement;
 mod store;
