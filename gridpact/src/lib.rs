@@ -11,6 +11,7 @@ pub mod forecast;
 pub mod gateway;
 pub mod logging;
 pub mod neighbourhood;
+pub mod proof;
 pub mod run;
 pub mod simulate;
 pub mod torment;

@@ -26,6 +26,7 @@ mod reactive;
 mod receipts;
 mod reserve;
 mod response;
+mod settlement;
 mod simulation;
 mod statement;
 mod store;
