@@ -11,6 +11,7 @@ pub mod governed;
 pub mod mempool;
 pub mod proof;
 pub mod receipts;
+pub mod rights;
 pub mod state;
 pub mod statement;
 pub mod store;
