@@ -3,6 +3,7 @@
 use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
+use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
@@ -21,8 +22,8 @@ Exit codes:
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met.
      `ledger check`: a file is of no use
-  3  `ledger verify`, `ledger torment`: a ledger is not what it should be; the output says where.
-     `ledger check`: the proof proves nothing
+  3  `ledger ...`: a ledger, or what an archive holds of it, is not what it should be; the output says
+     where. `ledger check`: the proof proves nothing
   4  `bench`: a target was missed; the output says which";
 
 const SUBMIT_HELP: &str = "\
@@ -255,6 +256,12 @@ Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 w
     },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
+    /// Write every account's lines over a period, for billing systems, reconciled to the nano-euro
+    Export(ExportArgs),
+    /// Write sums over at least k sites, for third parties
+    Aggregates(AggregatesArgs),
+    /// Fetch a batch of readings or bids from an archive, and check it against the ledger
+    Fetch(FetchArgs),
 }
 
 #[cfg(test)]
@@ -304,5 +311,14 @@ mod tests {
         check("gridpact ledger check s1.proof", false);
         check("gridpact ledger torment --kills 20 --seed 7", true);
         check("gridpact ledger torment --kills 0", false);
+        check("gridpact ledger export d --from 2026-01-01T00:00:00Z --of interval --party site/h1", true);
+        check("gridpact ledger export d --from yesterday", false);
+        check("gridpact ledger aggregates d --by bus,hour --k 5 --format json", true);
+        check("gridpact ledger aggregates d --by bus --k 1", false);
+        check("gridpact ledger aggregates d", false);
+        check("gridpact ledger fetch d --interval 2026-01-01T00:00:00Z --archive s3://b/p", true);
+        check(&format!("gridpact ledger fetch d {}", "5a".repeat(32)), true);
+        check("gridpact ledger fetch d 5a", false);
+        check("gridpact ledger fetch d", false);
     }
 }

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod aggregates;
+mod archive;
+mod archive_peer;
+#[cfg(feature = "s3")]
+mod archive_s3;
 mod answers;
 mod bilateral;
 mod carbon;
@@ -32,6 +37,7 @@ mod rights;
 mod sequences;
 mod settlement;
 mod simulation;
+mod statement;
 mod store;
 mod tamper;
 mod world;
