@@ -66,6 +66,10 @@ pub fn run(args: &ProveArgs, out: &mut dyn Write) -> Result<(), ProveCommandErro
         prover.take(&block.decided, &block.receipts, roster(&chain))?;
     }
     let account = account(&chain, &party);
+    let prover = match args.since {
+        Some(height) => prover.since(height),
+        None => prover,
+    };
     let proof = prover.prove(&account)?;
     let bytes = proof.encode()?;
     let path = args.output.clone();
