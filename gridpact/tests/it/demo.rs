@@ -81,7 +81,7 @@ fn check_proof(data: &Path) {
     let [file, genesis] = ["site.proof", "genesis.json"].map(|name| data.join(name));
     let run = |arguments: &[&dyn AsRef<std::ffi::OsStr>]| {
         let mut process = Process::new(env!("CARGO_BIN_EXE_gridpact"));
-        arguments.iter().for_each(|argument| drop(process.arg(argument)));
+        process.args(arguments.iter().map(|argument| (**argument).as_ref()));
         process.output().unwrap()
     };
     let party = site.account.to_string();
