@@ -177,6 +177,10 @@ pub struct ProveArgs {
     /// When the interval starts: a time as RFC 3339 has it, or seconds since 1970
     #[arg(long, value_parser = interval)]
     pub interval: Interval,
+    /// Prove, too, that the history goes on the one under the block of this height, from which an earlier proof
+    /// hangs
+    #[arg(long)]
+    pub since: Option<u64>,
     /// Where the proof goes
     #[arg(long, short)]
     pub output: PathBuf,
@@ -213,6 +217,7 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
 Examples:
   gridpact ledger check s1.proof --genesis genesis.json
   gridpact ledger check s1.proof --genesis genesis.json --json
+  gridpact ledger check later.proof --genesis genesis.json --after s1.proof
 
 Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 when a file is of no use.")]
     Check {
@@ -221,6 +226,9 @@ Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 w
         /// The genesis of the ledger it must be of
         #[arg(long)]
         genesis: PathBuf,
+        /// A proof seen before: the history must go on the one that it hangs from
+        #[arg(long)]
+        after: Option<PathBuf>,
         /// Print one JSON document instead of lines
         #[arg(long)]
         json: bool,

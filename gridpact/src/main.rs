@@ -61,12 +61,14 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
             Err(error) => failed(error),
         },
         LedgerCommand::Prove(args) => done(prove::run(&args, out)),
-        LedgerCommand::Check { proof, genesis, json } => match check::run(&proof, &genesis, json, out) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
-            Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
-            Err(error) => failed_with(EXIT_UNUSABLE, error),
-        },
+        LedgerCommand::Check { proof, genesis, after, json } => {
+            match check::run((&proof, after.as_deref()), &genesis, json, out) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
+                Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
+                Err(error) => failed_with(EXIT_UNUSABLE, error),
+            }
+        }
         LedgerCommand::Participants { dir, json } => {
             done(members::listing::run(&dir, json, &mut std::io::stdout()))
         }

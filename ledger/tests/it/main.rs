@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
 mod aggregates;
+mod answers;
 mod archive;
 mod archive_peer;
 #[cfg(feature = "s3")]
 mod archive_s3;
-mod answers;
 mod bilateral;
 mod carbon;
 mod concern;
@@ -34,6 +34,7 @@ mod registry;
 mod reserve;
 mod response;
 mod rights;
+mod roster;
 mod sequences;
 mod settlement;
 mod simulation;
