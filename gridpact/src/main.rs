@@ -69,17 +69,13 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
                 Err(error) => failed_with(EXIT_UNUSABLE, error),
             }
         }
-        LedgerCommand::Participants { dir, json } => {
-            done(members::listing::run(&dir, json, &mut std::io::stdout()))
-        }
-        LedgerCommand::Possess { genesis, party, key } => {
-            done(members::possess(&genesis, &party, &key, &mut std::io::stdout()))
-        }
+        LedgerCommand::Participants { dir, json } => done(members::listing::run(&dir, json, out)),
+        LedgerCommand::Possess { genesis, party, key } => done(members::possess(&genesis, &party, &key, out)),
         LedgerCommand::Submit { file, submitter } => {
             if let Err(error) = logging::start(LogTarget::StandardError, log_format) {
                 return failed(error);
             }
-            let submission = members::submission::run(&file, &submitter, &mut std::io::stdout());
+            let submission = members::submission::run(&file, &submitter, out);
             done(actix::System::new().block_on(submission))
         }
         LedgerCommand::Torment(args) => torment(&args),

@@ -174,13 +174,8 @@ fn a_summary_without_its_proof_is_not_believed() {
     check_summary(
         |story, draft| {
             let mut governed = draft.governed.clone();
-            governed.edit(|provisions| {
-                provisions.validators.remove(&id("v3"));
-            });
-            governed.edit(|provisions| {
-                provisions.validators.remove(&id("v4"));
-            });
-            draft.header = Header { governed: governed.hash(), ..draft.header.clone() };
+            governed.edit(|provisions| provisions.validators = ["v5", "v6"].map(id).into());
+            draft.header = Header { governed: governed.hash(), proposer: id("v5"), ..draft.header.clone() };
             let rules = story.world.rules.after(&Arc::new(governed.clone()), NOW_MS).unwrap();
             draft.certificate = story.world.votes_by(&rules, &draft.header);
             draft.governed = governed;
