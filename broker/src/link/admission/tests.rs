@@ -76,6 +76,7 @@ fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'st
                 "opened"
             }
             Ok(Admitted::Known(_)) => "known",
+            Ok(Admitted::Unchecked(_)) => "to be checked",
             Ok(Admitted::NotForUs) => "not for us",
             Err(dropped) => dropped.word(),
         }
