@@ -68,7 +68,7 @@ fn tick(signer: &Signer) -> SignedEnvelope {
 /// What becomes of each of these messages, one a millisecond.
 fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'static str> {
     let mut admission = Admission::new(2, 8);
-    let mut fate = |(now_ms, (at, raw)): (u64, &(usize, &SignedEnvelope))| {
+    let fate = |(now_ms, (at, raw)): (u64, &(usize, &SignedEnvelope))| {
         let message = (raw.topic.as_str(), &raw.bytes[..]);
         match admission.admit(config, *at, message, (now_ms, WALL_MS)) {
             Ok(Admitted::Opened(opened)) => {
@@ -76,11 +76,12 @@ fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'st
                 "opened"
             }
             Ok(Admitted::Known(_)) => "known",
+            Ok(Admitted::Unchecked(_)) => "to be checked",
             Ok(Admitted::NotForUs) => "not for us",
             Err(dropped) => dropped.word(),
         }
     };
-    (0..).zip(messages).map(|message| fate(message)).collect()
+    (0..).zip(messages).map(fate).collect()
 }
 
 #[test]
