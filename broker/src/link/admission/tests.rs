@@ -67,7 +67,7 @@ fn tick(signer: &Signer) -> SignedEnvelope {
 
 /// What becomes of each of these messages, one a millisecond.
 fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'static str> {
-    let mut admission = Admission::new(2, 8);
+    let mut admission = Admission::new(2, 8, Parties::new(config.registry.clone()));
     let fate = |(now_ms, (at, raw)): (u64, &(usize, &SignedEnvelope))| {
         let message = (raw.topic.as_str(), &raw.bytes[..]);
         match admission.admit(config, *at, message, (now_ms, WALL_MS)) {
@@ -75,6 +75,7 @@ fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'st
                 admission.took(&opened);
                 "opened"
             }
+            Ok(Admitted::Unchecked(_)) => "unchecked",
             Ok(Admitted::Known(_)) => "known",
             Ok(Admitted::Unchecked(_)) => "to be checked",
             Ok(Admitted::NotForUs) => "not for us",
