@@ -75,7 +75,6 @@ fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'st
                 admission.took(&opened);
                 "opened"
             }
-            Ok(Admitted::Unchecked(_)) => "unchecked",
             Ok(Admitted::Known(_)) => "known",
             Ok(Admitted::Unchecked(_)) => "to be checked",
             Ok(Admitted::NotForUs) => "not for us",
