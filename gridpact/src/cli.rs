@@ -16,7 +16,7 @@ Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger verify`: the ledger is not what it should be; the output names the height
+  3  `ledger`: the ledger is not what it should be; the output names the height or the file
   4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
@@ -148,6 +148,21 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
     },
+    /// Build the index of a validator's data directory anew from its log and snapshots
+    #[command(after_help = "\
+Examples:
+  gridpact ledger reindex gridpact-demo-1/validator-v1
+
+Stop the validator first. It does the same by itself where it finds its index damaged; by hand it also
+gives back the disk that the index of a pruned ledger no longer needs.
+Exits 0 when done, 3 where the log is damaged, naming file and offset, 1 where it can't be done.")]
+    Reindex {
+        /// A validator's data directory
+        dir: PathBuf,
+        /// Print what was done as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[cfg(test)]
@@ -183,5 +198,7 @@ mod tests {
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger reindex validator-v1 --json", true);
+        check("gridpact ledger reindex", false);
     }
 }

@@ -2,7 +2,7 @@
 //! exit code.
 
 use clap::Parser;
-use gridpact::audit::{self, AuditError};
+use gridpact::audit::{self, reindex, AuditError};
 use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
@@ -10,7 +10,7 @@ use gridpact::logging::{self, LogTarget};
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// `ledger verify`: something does not hold.
+/// `ledger`: something does not hold.
 const EXIT_WRONG: u8 = 3;
 /// `bench`: a target was missed.
 const EXIT_MISSED: u8 = 4;
@@ -34,6 +34,16 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(error),
         },
+        Command::Ledger(LedgerCommand::Reindex { dir, json }) => {
+            match reindex::run(&dir, json, &mut std::io::stdout()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) if error.is_damage() => {
+                    eprintln!("gridpact: {error}");
+                    ExitCode::from(EXIT_WRONG)
+                }
+                Err(error) => failed(error),
+            }
+        }
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! What everyone agrees on: blocks, accounts, contracts, consensus, store, proofs.
 
+mod beginning;
 pub mod block;
 pub mod consensus;
 pub mod contracts;
@@ -8,6 +9,7 @@ pub mod genesis;
 pub mod governed;
 pub mod mempool;
 pub mod proof;
+pub mod snapshot;
 pub mod state;
 pub mod store;
 pub mod validator;

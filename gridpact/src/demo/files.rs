@@ -6,7 +6,7 @@ use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
     AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
-    ValidatorFile,
+    StoreKeys, ValidatorFile,
 };
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
@@ -185,7 +185,7 @@ impl Plan<'_> {
             }),
             Role::Tso => RoleFile::Tso(self.tso(keys, neighbourhood.transformer_rating_millivoltampere())),
             Role::Validator => {
-                RoleFile::Validator(ValidatorFile { role: RoleWord::Validator, party: keys, process })
+                RoleFile::Validator(ValidatorFile { role: RoleWord::Validator, store: StoreKeys::default(), party: keys, process })
             }
             Role::Timekeeper => RoleFile::Timekeeper(TimekeeperFile {
                 role: RoleWord::Timekeeper,

@@ -1,13 +1,15 @@
 //! The index: where each block stands in the log, and the state after the last one. A sled tree,
-//! not trusted for durability: whatever it says is checked against the log.
+//! not trusted for durability: whatever it says is checked against the log or a snapshot.
 
+use super::log::Place;
 use super::StoreError;
 use crate::execute::Tip;
 use crate::state::table::EncodedRow;
 use crate::state::State;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use wire::cbor;
 use wire::hash::Hash32;
 
@@ -15,80 +17,95 @@ use wire::hash::Hash32;
 const CACHE_BYTES: u64 = 4 << 20;
 /// Largest value of the index's own read back.
 const MAX_VALUE_BYTES: usize = 1 << 10;
+/// Entries changed in one step where there is no need to change all in one.
+const BATCH: usize = 4_096;
 
 const TIP_KEY: &[u8] = b"tip";
 const BLOCK: u8 = b'b';
 /// Rows of the state: this, the piece's name, a zero byte, the row's key.
 const STATE: u8 = b's';
 
+/// Where a block stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stands {
+    /// Where it starts.
+    pub place: Place,
+    /// Where it ends in its segment, in bytes.
+    pub end: u64,
+}
+
 /// What an index holds.
 pub(super) struct Indexed {
     /// The last block indexed.
     pub tip: Tip,
-    /// Where it starts in the log.
-    pub offset: u64,
-    /// Where it ends.
-    pub end: u64,
+    /// Where it stands; none where it is a snapshot's and not in the log.
+    pub stands: Option<Stands>,
     /// The state after it.
     pub state: State,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TipValue {
     height: u64,
     hash: Hash32,
     time_ms: u64,
-    offset: u64,
-    end: u64,
+    stands: Option<Stands>,
 }
 
 pub(super) struct Index {
+    folder: PathBuf,
     tree: Db,
 }
 
 impl Index {
+    /// Opens the index, made anew where there is none or it is damaged.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let config = || sled::Config::default().path(folder).cache_capacity(CACHE_BYTES);
-        match config().open() {
-            Ok(tree) => Ok(Self { tree }),
-            Err(sled::Error::Corruption { .. }) => {
-                tracing::warn!(folder = %folder.display(), "the index is damaged; it is rebuilt from the log");
-                std::fs::remove_dir_all(folder).map_err(super::io_error("removing", folder))?;
-                Ok(Self { tree: config().open()? })
+        let tree = match database(folder) {
+            Ok(tree) => tree,
+            Err(error) if is_locked(&error) => return Err(failed(folder)(error)),
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "the index is damaged; it is rebuilt");
+                fs::remove_dir_all(folder).map_err(super::io_error("removing", folder))?;
+                database(folder).map_err(failed(folder))?
             }
-            Err(other) => Err(other.into()),
-        }
+        };
+        Ok(Self { folder: folder.to_owned(), tree })
     }
 
     /// What it holds; none where that is nothing, or can't be read.
     pub fn load(&self) -> Option<Indexed> {
-        let TipValue { height, hash, time_ms, offset, end } = self.value(TIP_KEY)?;
+        let TipValue { height, hash, time_ms, stands } = self.value(TIP_KEY)?;
         let rows: Option<Vec<_>> = self.tree.scan_prefix([STATE]).map(|pair| row(pair.ok()?)).collect();
         let state = State::from_rows(rows?).ok()?;
-        Some(Indexed { tip: Tip { height, hash, time_ms }, offset, end, state })
+        Some(Indexed { tip: Tip { height, hash, time_ms }, stands, state })
     }
 
-    pub fn clear(&self) -> Result<(), StoreError> {
-        Ok(self.tree.clear()?)
+    /// Whether it holds anything at all.
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
     }
 
-    /// Where the block at this height starts in the log.
-    pub fn offset(&self, height: u64) -> Result<Option<u64>, StoreError> {
-        let value = self.tree.get(block_key(height))?;
-        Ok(value.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
+    /// Where the block at this height stands in the log.
+    pub fn place(&self, height: u64) -> Result<Option<Place>, StoreError> {
+        let value = self.tree.get(block_key(height)).map_err(failed(&self.folder))?;
+        Ok(value.and_then(|bytes| cbor::from_slice(&bytes, MAX_VALUE_BYTES).ok()))
     }
 
-    /// All of a state that no block before put there.
-    pub fn put_state(&self, state: &State) -> Result<(), StoreError> {
+    /// Forgets all, and takes a whole state instead. The blocks before it are put one by one.
+    pub fn reset(&self, tip: &Tip, state: &State) -> Result<(), StoreError> {
+        self.tree.clear().map_err(failed(&self.folder))?;
         let mut batch = Batch::default();
         for (piece, EncodedRow { key, value }) in state.rows()? {
             batch.insert(row_key(piece, &key), value);
         }
-        Ok(self.tree.apply_batch(batch)?)
+        self.put_tip(&mut batch, tip, None)?;
+        self.apply(batch)
     }
 
-    /// A block that stands in the log from `span.0` to `span.1`, with what it changed, in one step.
-    pub fn put_block(&self, tip: &Tip, span: (u64, u64), state: &mut State) -> Result<(), StoreError> {
+    /// A block that stands in the log, with what it changed, in one step.
+    pub fn put_block(&self, tip: &Tip, stands: Stands, state: &mut State) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         for (piece, change) in state.take_changes()? {
             let key = row_key(piece, &change.key);
@@ -97,16 +114,71 @@ impl Index {
                 None => batch.remove(key),
             }
         }
-        batch.insert(block_key(tip.height), &span.0.to_be_bytes());
+        batch.insert(block_key(tip.height), cbor::to_vec(&stands.place)?);
+        self.put_tip(&mut batch, tip, Some(stands))?;
+        self.apply(batch)
+    }
+
+    /// Where blocks stand that are older than the state.
+    pub fn put_places(&self, places: &[(u64, Place)]) -> Result<(), StoreError> {
+        for some in places.chunks(BATCH) {
+            let mut batch = Batch::default();
+            for (height, place) in some {
+                batch.insert(block_key(*height), cbor::to_vec(place)?);
+            }
+            self.apply(batch)?;
+        }
+        Ok(())
+    }
+
+    /// The last block, where it turned out to stand.
+    pub fn put_stands(&self, tip: &Tip, stands: Stands) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.insert(block_key(tip.height), cbor::to_vec(&stands.place)?);
+        self.put_tip(&mut batch, tip, Some(stands))?;
+        self.apply(batch)
+    }
+
+    /// Forgets where blocks below this height stood.
+    pub fn remove_below(&self, height: u64) -> Result<(), StoreError> {
+        loop {
+            let range = self.tree.range(block_key(0)..block_key(height)).keys().take(BATCH);
+            let keys = range.collect::<Result<Vec<_>, _>>().map_err(failed(&self.folder))?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut batch = Batch::default();
+            keys.into_iter().for_each(|key| batch.remove(key));
+            self.apply(batch)?;
+        }
+    }
+
+    fn put_tip(&self, batch: &mut Batch, tip: &Tip, stands: Option<Stands>) -> Result<(), StoreError> {
         let Tip { height, hash, time_ms } = tip.clone();
-        let value = TipValue { height, hash, time_ms, offset: span.0, end: span.1 };
-        batch.insert(TIP_KEY, cbor::to_vec(&value)?);
-        Ok(self.tree.apply_batch(batch)?)
+        batch.insert(TIP_KEY, cbor::to_vec(&TipValue { height, hash, time_ms, stands })?);
+        Ok(())
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.tree.apply_batch(batch).map_err(failed(&self.folder))
     }
 
     fn value<T: Serialize + DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
         cbor::from_slice(&self.tree.get(key).ok()??, MAX_VALUE_BYTES).ok()
     }
+}
+
+fn database(folder: &Path) -> Result<Db, sled::Error> {
+    sled::Config::default().path(folder).cache_capacity(CACHE_BYTES).open()
+}
+
+/// Whether another process has the index open.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.kind() == std::io::ErrorKind::Other && error.to_string().contains("lock"))
+}
+
+fn failed(folder: &Path) -> impl FnOnce(sled::Error) -> StoreError + '_ {
+    move |source| StoreError::Index { path: folder.to_owned(), source }
 }
 
 fn row_key(piece: &str, key: &[u8]) -> Vec<u8> {

@@ -5,6 +5,7 @@ use broker::embedded::EmbeddedBroker;
 use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use ledger::block::DecidedBlock;
+use ledger::store::StoreOptions;
 use ledger::validator::{start, Timeouts, ValidatorConfig, ValidatorHandle};
 use ledger::verify::verify_dir;
 use std::path::Path;
@@ -42,6 +43,7 @@ impl Net {
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
+            store: StoreOptions::default(),
         };
         start(config).unwrap()
     }
