@@ -6,6 +6,7 @@ use crate::forecast::ForecastArgs;
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
+use crate::torment::TormentArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use market::day_ahead::rules::MAX_SESSION_INTERVALS;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger`: the ledger is not what it should be; the output names the height or the file
+  3  `ledger`: a ledger is not what it should be; the output says where
   4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
@@ -129,6 +130,9 @@ Examples:
 A variable GRIDPACT_SECTION__KEY overrides that key in every file given. All keys stand in
 docs/CONFIGURATION.md.")]
 pub struct RunArgs {
+    /// Stop when standard input ends, too: a program that starts this one takes it along
+    #[arg(long)]
+    pub until_stdin_ends: bool,
     /// Configuration files, one role each
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -163,6 +167,8 @@ Exits 0 when done, 3 where the log is damaged, naming file and offset, 1 where i
         #[arg(long)]
         json: bool,
     },
+    /// Kill validators at random under load, and see that nothing decided is lost
+    Torment(TormentArgs),
 }
 
 #[cfg(test)]
@@ -194,11 +200,15 @@ mod tests {
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
         check("gridpact bench clearing --quick --json", true);
+        check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
+        check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
         check("gridpact ledger reindex validator-v1 --json", true);
         check("gridpact ledger reindex", false);
+        check("gridpact ledger torment --kills 20 --seed 7", true);
+        check("gridpact ledger torment --kills 0", false);
     }
 }

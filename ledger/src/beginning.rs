@@ -41,7 +41,7 @@ impl Beginning {
             (_, Some(height)) => {
                 let snapshot = read_snapshot(folder, height, &rules.verifier)?;
                 let path = snapshot_path(folder, height);
-                snapshot.chain(&rules).map_err(|source| StoreError::Snapshot { path, source })?
+                snapshot.chain(&rules).map_err(|source| StoreError::snapshot(path, source))?
             }
         };
         let mut log = LogReader::from_start(folder)?;

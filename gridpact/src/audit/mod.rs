@@ -94,7 +94,10 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
     writeln!(out, "{}", folder.display())?;
     if report.started_from > 0 {
         let height = report.started_from;
-        writeln!(out, "  pruned: recomputed from the snapshot of block {height} on, believed for its votes alone")?;
+        writeln!(
+            out,
+            "  pruned: recomputed from the snapshot of block {height} on, believed for its votes alone"
+        )?;
     }
     let rows = [
         (report.blocks, "blocks: hash, link, Merkle root of entries, state after it"),

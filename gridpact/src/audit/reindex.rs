@@ -43,8 +43,7 @@ pub fn run(folder: &Path, json: bool, out: &mut dyn Write) -> Result<(), Reindex
     });
     bar.finish_and_clear();
     let path = || folder.to_owned();
-    let report =
-        rebuilt.map_err(|source| ReindexError::Folder { path: path(), source: Box::new(source) })?;
+    let report = rebuilt.map_err(|source| ReindexError::Folder { path: path(), source: Box::new(source) })?;
     match json {
         true => writeln!(out, "{}", serde_json::json!(report))?,
         false => print(folder, &report, out)?,

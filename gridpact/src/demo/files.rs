@@ -5,8 +5,8 @@ use super::roster::Member;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
-    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
-    StoreKeys, ValidatorFile,
+    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, StoreKeys, TimekeeperFile,
+    TsoFile, ValidatorFile,
 };
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
@@ -184,9 +184,12 @@ impl Plan<'_> {
                 process,
             }),
             Role::Tso => RoleFile::Tso(self.tso(keys, neighbourhood.transformer_rating_millivoltampere())),
-            Role::Validator => {
-                RoleFile::Validator(ValidatorFile { role: RoleWord::Validator, store: StoreKeys::default(), party: keys, process })
-            }
+            Role::Validator => RoleFile::Validator(ValidatorFile {
+                role: RoleWord::Validator,
+                store: StoreKeys::default(),
+                party: keys,
+                process,
+            }),
             Role::Timekeeper => RoleFile::Timekeeper(TimekeeperFile {
                 role: RoleWord::Timekeeper,
                 first_interval: rfc3339(neighbourhood.first.start()),

@@ -83,7 +83,7 @@ pub enum StoreError {
         offset: u64,
         /// What is wrong with it.
         #[source]
-        source: ExecuteError,
+        source: Box<ExecuteError>,
     },
     /// Another record stands where one height's block should: records or a segment are missing.
     #[error("{} at offset {offset}: block {found} stands where block {expected} should", path.display())]
@@ -118,7 +118,7 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: SnapshotError,
+        source: Box<SnapshotError>,
     },
     /// The thread that wrote a snapshot ended without a word.
     #[error("writing {}: the thread ended", path.display())]
@@ -153,6 +153,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    pub(crate) fn snapshot(path: PathBuf, source: SnapshotError) -> Self {
+        Self::Snapshot { path, source: Box::new(source) }
+    }
+
     /// Whether what is stored is wrong, and not only out of reach.
     pub fn is_damage(&self) -> bool {
         !matches!(self, StoreError::Io { .. } | StoreError::Index { .. } | StoreError::SnapshotThread { .. })

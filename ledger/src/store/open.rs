@@ -174,7 +174,7 @@ fn start(
     let chain = match snapshot {
         Some(snapshot) => {
             let path = snapshot_path(folder, height);
-            snapshot.chain(rules).map_err(|source| StoreError::Snapshot { path, source })?
+            snapshot.chain(rules).map_err(|source| StoreError::snapshot(path, source))?
         }
         None => {
             let tip = Tip::genesis(*rules.verifier.ledger());
@@ -234,7 +234,7 @@ impl Replay<'_> {
 
     fn wrong(&self, place: Place, source: ExecuteError) -> StoreError {
         let path = segment_path(self.folder, place.segment);
-        StoreError::Block { path, offset: place.offset, source }
+        StoreError::Block { path, offset: place.offset, source: Box::new(source) }
     }
 }
 

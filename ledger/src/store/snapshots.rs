@@ -51,7 +51,7 @@ pub fn read_snapshot(folder: &Path, height: u64, known: &Verifier) -> Result<Sna
         snapshot.check_votes(known)?;
         Ok(snapshot)
     });
-    snapshot.map_err(|source| StoreError::Snapshot { path, source })
+    snapshot.map_err(|source| StoreError::snapshot(path, source))
 }
 
 /// Reads a snapshot's chunks in order, each checked against its hash.
@@ -100,7 +100,7 @@ impl SnapshotFile {
             _ => return Err(StoreError::CutOff { path, offset: 0 }),
         };
         let manifest = Manifest::decode(&payload);
-        let manifest = manifest.map_err(|source| StoreError::Snapshot { path: path.clone(), source })?;
+        let manifest = manifest.map_err(|source| StoreError::snapshot(path.clone(), source))?;
         let file = Self { path, manifest, reader };
         file.check(|manifest| match manifest.height() == height {
             true => Ok(()),
@@ -110,7 +110,7 @@ impl SnapshotFile {
     }
 
     fn check(&self, holds: impl FnOnce(&Manifest) -> Result<(), SnapshotError>) -> Result<(), StoreError> {
-        holds(&self.manifest).map_err(|source| StoreError::Snapshot { path: self.path.clone(), source })
+        holds(&self.manifest).map_err(|source| StoreError::snapshot(self.path.clone(), source))
     }
 
     fn next_chunk(&mut self, index: usize) -> Result<Vec<u8>, StoreError> {

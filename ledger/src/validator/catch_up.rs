@@ -57,6 +57,14 @@ impl CatchUp {
             return None;
         }
         self.ask_at = Some(now_ms.saturating_add(self.wait_ms));
+        self.ask_anyway()
+    }
+
+    /// Whom to ask where nothing says that there is more, and nothing else is heard either.
+    pub fn ask_anyway(&mut self) -> Option<ValidatorIndex> {
+        if self.validators < 2 {
+            return None;
+        }
         self.peer = self.after(self.peer);
         if self.peer == self.me {
             self.peer = self.after(self.peer);
