@@ -2,23 +2,27 @@
 //! through here, so they can't disagree on what a block does.
 
 use crate::block::verifier::EntryError;
-use crate::block::{entries_root, At, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
+use crate::block::{entries_root, history_leaf, At, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
 use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
+use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use market::units::NanoEur;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
+use wire::merkle::Frontier;
 use wire::party::{Id, PartyId};
 
 /// What a block's header and certificate may need of its bytes.
 const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tip {
     /// Its height; 0 before the first block.
     pub height: u64,
@@ -26,6 +30,8 @@ pub struct Tip {
     pub hash: Hash32,
     /// Its time in milliseconds since 1970; 0 before the first block.
     pub time_ms: u64,
+    /// The tree over the blocks before it, whose root its header names.
+    pub before: Frontier,
 }
 
 /// What a block did.
@@ -65,6 +71,18 @@ pub enum ExecuteError {
     /// Its entries are not those under its root.
     #[error("block {height}: its entries are not those under its root")]
     EntriesRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// The blocks before it are not those under its root.
+    #[error("block {height}: the blocks before it are not those under its history root")]
+    HistoryRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Its entries did something else than lies under its root.
+    #[error("block {height}: what its entries did is not what lies under its receipts root")]
+    ReceiptsRoot {
         /// The block's height.
         height: u64,
     },
@@ -126,12 +144,28 @@ pub enum ExecuteError {
 impl Tip {
     /// The tip of a chain without blocks.
     pub fn genesis(ledger: Hash32) -> Self {
-        Self { height: 0, hash: ledger, time_ms: 0 }
+        Self { height: 0, hash: ledger, time_ms: 0, before: Frontier::default() }
     }
 
-    /// The tip once this block is decided.
-    pub fn after(header: &Header) -> Self {
-        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms }
+    /// The tip once the block with this header, which follows on this tip, is decided.
+    pub fn after(&self, header: &Header) -> Self {
+        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, before: self.history() }
+    }
+
+    /// Whether this is the tip once the block with this header is decided.
+    pub fn is_of(&self, header: &Header) -> bool {
+        let named = (header.height, header.hash(), header.time_ms) == (self.height, self.hash, self.time_ms);
+        let before = Some(self.before.size()) == header.height.checked_sub(1);
+        named && before && self.before.root() == header.history_root
+    }
+
+    /// The tree over all blocks up to this one: what the next block's history root is of.
+    pub fn history(&self) -> Frontier {
+        let mut history = self.before.clone();
+        if self.height > 0 {
+            history.push(history_leaf(&self.hash));
+        }
+        history
     }
 
     /// Where the next block stands if it is made at this time, in milliseconds since 1970: time never goes back.
@@ -167,6 +201,9 @@ pub fn execute_block(
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
+    if receipts_root(&block.entries, &receipts) != header.receipts_root {
+        return Err(ExecuteError::ReceiptsRoot { height });
+    }
     let (total, issued) = (state.total_nano_eur(), state.issued());
     if total != i128::from(issued.0) {
         return Err(ExecuteError::Supply { height, total, issued });
@@ -190,6 +227,9 @@ fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteErro
     }
     if header.time_ms < tip.time_ms {
         return Err(ExecuteError::Time { height });
+    }
+    if tip.history().root() != header.history_root {
+        return Err(ExecuteError::HistoryRoot { height });
     }
     if header.governed != *rules.verifier.governed() {
         return Err(ExecuteError::Governed { height });
@@ -246,6 +286,8 @@ pub fn build_block<'a>(
         previous: tip.hash,
         time_ms: at.time_ms,
         entries_root: entries_root(&taken),
+        receipts_root: receipts_root(&taken, &receipts),
+        history_root: tip.history().root(),
         state_hash: state.hash(),
         governed: *rules.verifier.governed(),
         proposer: proposer.clone(),

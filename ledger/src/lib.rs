@@ -9,6 +9,7 @@ pub mod genesis;
 pub mod governed;
 pub mod mempool;
 pub mod proof;
+pub mod receipts;
 pub mod snapshot;
 pub mod state;
 pub mod store;

@@ -28,12 +28,12 @@ pub const MAX_MANIFEST_BYTES: usize = 512 << 10;
 /// The state after a decided block that left what is governed as it was.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
+    /// The block before it, as far as this one depends on it.
+    pub previous: Tip,
     /// The block's header, which names the state's hash.
     pub header: Header,
     /// The votes for it.
     pub certificate: VoteCertificate,
-    /// Time of the block before it, in milliseconds since 1970: whose keys counted then.
-    pub previous_time_ms: u64,
     /// The state after it.
     pub state: State,
 }
@@ -42,12 +42,12 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// The block before it, as far as this one depends on it.
+    pub previous: Tip,
     /// The block's header.
     pub header: Header,
     /// The votes for it.
     pub certificate: VoteCertificate,
-    /// Time of the block before it, in milliseconds since 1970.
-    pub previous_time_ms: u64,
     /// Bytes of the state's encoding.
     pub state_bytes: u64,
     /// Hash of each chunk of it, in order.
@@ -71,6 +71,12 @@ pub enum SnapshotError {
     /// Its block was not decided.
     #[error(transparent)]
     Block(#[from] BlockError),
+    /// Its block does not follow on the one before that it names.
+    #[error("block {height} does not follow on the block before it as the manifest has that")]
+    Previous {
+        /// The block's height.
+        height: u64,
+    },
     /// A chunk is another than the manifest names, or missing.
     #[error("chunk {index} of {count} is not the one under its hash")]
     Chunk {
@@ -117,13 +123,18 @@ impl Snapshot {
     pub fn split(&self) -> Result<(Manifest, Vec<u8>), CborError> {
         let encoded = self.state.encode()?;
         let manifest = Manifest {
+            previous: self.previous.clone(),
             header: self.header.clone(),
             certificate: self.certificate.clone(),
-            previous_time_ms: self.previous_time_ms,
             state_bytes: encoded.len() as u64,
             chunks: chunks(&encoded).map(chunk_hash).collect(),
         };
         Ok((manifest, encoded))
+    }
+
+    /// The tip of the chain that goes on from here.
+    pub fn tip(&self) -> Tip {
+        self.previous.after(&self.header)
     }
 
     /// Checks the votes for its block, by the validators that its state names, of whom enough must be
@@ -132,13 +143,13 @@ impl Snapshot {
     /// # Errors
     /// Names the first thing that does not hold.
     pub fn check_votes(&self, known: &Verifier) -> Result<(), SnapshotError> {
-        let Self { header, certificate, previous_time_ms, state } = self;
+        let Self { previous, header, certificate, state } = self;
         let height = header.height;
         if header.governed != state.governed().hash() {
             return Err(SnapshotError::Governed { height });
         }
         let ledger = (*known.ledger(), known.network().clone());
-        let verifier = Verifier::under(ledger, state.governed(), *previous_time_ms);
+        let verifier = Verifier::under(ledger, state.governed(), previous.time_ms);
         verifier.verify_votes(header, certificate)?;
         let voters = certificate.signatures.iter().map(|(index, _)| usize::from(*index));
         let voters = voters.filter_map(|index| verifier.validators().get(index));
@@ -155,7 +166,7 @@ impl Snapshot {
     /// # Errors
     /// Where what is governed makes no rules; no decided block brings that about.
     pub fn chain(self, rules: &Arc<Rules>) -> Result<Chain, SnapshotError> {
-        let tip = Tip::after(&self.header);
+        let tip = self.tip();
         let rules = rules.after(self.state.governed(), tip.time_ms)?;
         Ok(Chain { tip, state: self.state, rules })
     }
@@ -194,6 +205,13 @@ impl Manifest {
         if bytes > MAX_STATE_BYTES as u64 || bytes.div_ceil(CHUNK_BYTES as u64) != chunks as u64 {
             return Err(SnapshotError::Shape { bytes, chunks });
         }
+        let Self { previous, header, .. } = &manifest;
+        let follows = previous.height.checked_add(1) == Some(header.height)
+            && previous.hash == header.previous
+            && previous.time_ms <= header.time_ms;
+        if !follows || !previous.after(header).is_of(header) {
+            return Err(SnapshotError::Previous { height: header.height });
+        }
         Ok(manifest)
     }
 
@@ -226,10 +244,10 @@ impl Manifest {
     /// Where they are no state, or not the one that the block names.
     pub fn join(self, encoded: &[u8]) -> Result<Snapshot, SnapshotError> {
         let state = State::decode(encoded)?;
-        let Self { header, certificate, previous_time_ms, .. } = self;
+        let Self { previous, header, certificate, .. } = self;
         if state.hash() != header.state_hash {
             return Err(SnapshotError::StateHash { height: header.height });
         }
-        Ok(Snapshot { header, certificate, previous_time_ms, state })
+        Ok(Snapshot { previous, header, certificate, state })
     }
 }

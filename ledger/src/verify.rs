@@ -6,7 +6,7 @@ use crate::beginning::{check_files, Beginning};
 use crate::block::verifier::BlockError;
 use crate::block::{BlockCodecError, DecidedBlock};
 use crate::contracts::rules::RulesError;
-use crate::execute::{execute_block, ExecuteError, Executed, Tip};
+use crate::execute::{execute_block, ExecuteError, Executed};
 use crate::state::receipt::Receipt;
 use crate::state::{State, StateError};
 use crate::store::frames::FrameError;
@@ -229,7 +229,7 @@ impl Replay {
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
         }
-        self.chain = Chain { tip: Tip::after(&decided.block.header), state, rules };
+        self.chain = Chain { tip: tip.after(&decided.block.header), state, rules };
         Ok(Some(Replayed { decided, receipts }))
     }
 }

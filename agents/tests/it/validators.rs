@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope};
+use wire::hash::Hash32;
 use wire::message::{Body, Verdict};
 use wire::party::{PartyId, Role};
 
@@ -71,7 +72,7 @@ impl Assembly {
         let built = build_block(&self.rules, &self.tip, &self.state, (&proposer, time_ms), opened.iter());
         if let Some((block, executed)) = built {
             self.state = executed.state;
-            self.tip = Tip::after(&block.header);
+            self.tip = self.tip.after(&block.header);
             let decided = self.vote(block);
             self.rules.verifier.verify(&decided).unwrap();
             self.rules = executed.rules;
@@ -133,6 +134,8 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         previous: assembly.tip.hash,
         time_ms: 1,
         entries_root: entries_root(&entries),
+        receipts_root: Hash32([3; 32]),
+        history_root: assembly.tip.history().root(),
         state_hash: assembly.state.hash(),
         governed: *assembly.rules.verifier.governed(),
         proposer: assembly.signers[0].party().id.clone(),

@@ -11,12 +11,11 @@ use sled::{Batch, Db};
 use std::fs;
 use std::path::{Path, PathBuf};
 use wire::cbor;
-use wire::hash::Hash32;
 
 /// Memory the database may use for its cache.
 const CACHE_BYTES: u64 = 4 << 20;
 /// Largest value of the index's own read back.
-const MAX_VALUE_BYTES: usize = 1 << 10;
+const MAX_VALUE_BYTES: usize = 1 << 16;
 /// Entries changed in one step where there is no need to change all in one.
 const BATCH: usize = 4_096;
 
@@ -48,9 +47,7 @@ pub(super) struct Indexed {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TipValue {
-    height: u64,
-    hash: Hash32,
-    time_ms: u64,
+    tip: Tip,
     stands: Option<Stands>,
 }
 
@@ -76,10 +73,10 @@ impl Index {
 
     /// What it holds; none where that is nothing, or can't be read.
     pub fn load(&self) -> Option<Indexed> {
-        let TipValue { height, hash, time_ms, stands } = self.value(TIP_KEY)?;
+        let TipValue { tip, stands } = self.value(TIP_KEY)?;
         let rows: Option<Vec<_>> = self.tree.scan_prefix([STATE]).map(|pair| row(pair.ok()?)).collect();
         let state = State::from_rows(rows?).ok()?;
-        Some(Indexed { tip: Tip { height, hash, time_ms }, stands, state })
+        Some(Indexed { tip, stands, state })
     }
 
     /// Whether it holds anything at all.
@@ -154,8 +151,7 @@ impl Index {
     }
 
     fn put_tip(&self, batch: &mut Batch, tip: &Tip, stands: Option<Stands>) -> Result<(), StoreError> {
-        let Tip { height, hash, time_ms } = tip.clone();
-        batch.insert(TIP_KEY, cbor::to_vec(&TipValue { height, hash, time_ms, stands })?);
+        batch.insert(TIP_KEY, cbor::to_vec(&TipValue { tip: tip.clone(), stands })?);
         Ok(())
     }
 

@@ -96,12 +96,12 @@ impl Store {
         let bytes = decided.encode().map_err(|source| StoreError::Encode { height, source })?;
         let (place, end) = self.log.append(height, &bytes)?;
         let header = &decided.block.header;
-        let previous_time_ms = self.tip.time_ms;
-        self.tip = Tip::after(header);
+        let previous = self.tip.clone();
+        self.tip = previous.after(header);
         self.index.put_block(&self.tip, Stands { place, end }, state)?;
         if self.snapshot_is_due(header, state) {
             let (header, certificate) = (header.clone(), decided.certificate.clone());
-            self.snapshots.begin(Snapshot { header, certificate, previous_time_ms, state: state.clone() })?;
+            self.snapshots.begin(Snapshot { previous, header, certificate, state: state.clone() })?;
         }
         match self.snapshots.poll()? {
             true => self.prune(),
@@ -123,7 +123,7 @@ impl Store {
     /// Whoever meets one must stop.
     pub fn install(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
         self.snapshots.write(snapshot)?;
-        self.tip = Tip::after(&snapshot.header);
+        self.tip = snapshot.tip();
         self.index.reset(&self.tip, &snapshot.state)?;
         self.log = open::begin_log_after(&self.folder, self.tip.height, self.options.segment_bytes)?;
         Ok(())

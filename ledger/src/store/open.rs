@@ -10,7 +10,6 @@ use crate::block::{DecidedBlock, Header};
 use crate::contracts::rules::Rules;
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::genesis::Genesis;
-use crate::snapshot::Snapshot;
 use crate::state::State;
 use std::cmp::Ordering;
 use std::fs;
@@ -95,8 +94,7 @@ pub(super) fn open(
         }
     };
     let tip = chain.tip.clone();
-    let mut store = Store { folder: folder.to_owned(), options, log, index, snapshots, tip };
-    store.snapshot_if_none(&chain)?;
+    let store = Store { folder: folder.to_owned(), options, log, index, snapshots, tip };
     Ok(Opened { store, chain, started_from })
 }
 
@@ -126,7 +124,7 @@ fn trusted(
         None if tip == Tip::genesis(*rules.verifier.ledger()) => Some(State::genesis(genesis)?.hash()),
         None => {
             let manifest = read_manifest(folder, tip.height).ok();
-            let header = manifest.map(|manifest| manifest.header).filter(|header| Tip::after(header) == tip);
+            let header = manifest.map(|manifest| manifest.header).filter(|header| tip.is_of(header));
             header.map(|header| header.state_hash)
         }
     };
@@ -149,7 +147,7 @@ fn standing(folder: &Path, place: Place, tip: &Tip) -> Option<Header> {
     let mut reader = LogReader::from_place(folder, place, tip.height).ok()?;
     let Logged::Block { payload, .. } = reader.next_block().ok()? else { return None };
     let header = DecidedBlock::decode(&payload).ok()?.block.header;
-    (Tip::after(&header) == *tip).then_some(header)
+    tip.is_of(&header).then_some(header)
 }
 
 /// What a chain is rebuilt from without an index: the newest snapshot that holds, or the genesis. The
@@ -228,7 +226,7 @@ impl Replay<'_> {
         let open = |envelope: &SignedEnvelope| chain.rules.verifier.open_entry(envelope);
         let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open);
         let Executed { state, rules, .. } = executed.map_err(|source| self.wrong(stands.place, source))?;
-        *chain = Chain { tip: Tip::after(&decided.block.header), state, rules };
+        *chain = Chain { tip: chain.tip.after(&decided.block.header), state, rules };
         self.index.put_block(&chain.tip, stands, &mut chain.state)
     }
 
@@ -261,27 +259,4 @@ pub(super) fn decode(
         height,
         source,
     })
-}
-
-impl Store {
-    /// A log that was pruned is no start without a snapshot: where all are damaged, one is made.
-    fn snapshot_if_none(&mut self, chain: &Chain) -> Result<(), StoreError> {
-        if self.log.first() <= 1 || !self.snapshots.sound().is_empty() {
-            return Ok(());
-        }
-        let height = chain.tip.height;
-        let (Some(before), Some(last)) = (self.block(height.saturating_sub(1))?, self.block(height)?) else {
-            return Ok(());
-        };
-        let header = last.block.header;
-        if header.governed != chain.state.governed().hash() {
-            return Ok(());
-        }
-        self.snapshots.begin(Snapshot {
-            header,
-            certificate: last.certificate,
-            previous_time_ms: before.block.header.time_ms,
-            state: chain.state.clone(),
-        })
-    }
 }

@@ -14,6 +14,7 @@ mod proof;
 mod proposals;
 mod pruning;
 mod reactive;
+mod receipts;
 mod simulation;
 mod store;
 mod tamper;

@@ -146,16 +146,17 @@ fn a_damaged_snapshot_is_not_used() {
     assert_eq!((opened.tip, store.snapshot_height()), (chain.tip.clone(), Some(8)));
     drop(store);
     damage(8);
-    // The index still knows, and a snapshot is made at once.
-    let (mut store, _) = open(&world, folder.path(), PRUNED).unwrap();
-    store.settle().unwrap();
-    assert_eq!(store.snapshot_height(), Some(12));
+    // The index still knows, and a snapshot is made with the next block.
+    let (mut store, mut opened) = open(&world, folder.path(), PRUNED).unwrap();
+    assert_eq!(store.snapshot_height(), None);
+    grow(&world, &mut store, &mut opened, 13);
     drop(store);
-    assert_eq!(verify(folder.path()).unwrap().started_from, 12);
-    damage(12);
+    assert_eq!(snapshots(folder.path()).unwrap(), [13]);
+    assert_eq!(verify(folder.path()).unwrap().started_from, 13);
+    damage(13);
     drop_index(folder.path());
     let error = open(&world, folder.path(), PRUNED).err().unwrap();
-    assert!(matches!(error, StoreError::NoStart { first: 8.., .. }), "{error}");
+    assert!(matches!(error, StoreError::NoStart { first: 9, .. }), "{error}");
 }
 
 /// A crash at any moment of putting a snapshot in the log's place leaves a folder that opens.

@@ -202,7 +202,7 @@ impl World {
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");
         let certificate = self.votes_by(&chain.rules, &block.header);
-        let tip = Tip::after(&block.header);
+        let tip = chain.tip.after(&block.header);
         let Executed { state, rules, .. } = executed;
         (DecidedBlock { block, certificate }, Chain { tip, state, rules })
     }
