@@ -3,6 +3,7 @@
 //! the files beside it know that.
 
 mod certificates;
+pub mod concern;
 mod context;
 pub mod core;
 pub mod message;

@@ -2,6 +2,7 @@
 //! not trusted for durability: whatever it says is checked against the log or a snapshot.
 
 use super::log::Place;
+use super::seal::Seal;
 use super::StoreError;
 use crate::execute::Tip;
 use crate::state::table::EncodedRow;
@@ -9,6 +10,7 @@ use crate::state::State;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use wire::cbor;
 
@@ -51,24 +53,39 @@ struct TipValue {
     stands: Option<Stands>,
 }
 
+/// An index that is open.
 pub(super) struct Index {
     folder: PathBuf,
     tree: Db,
+    /// Dropped after the tree: what it writes then is sealed too.
+    _seal: Seal,
 }
 
 impl Index {
     /// Opens the index, made anew where there is none or it is damaged.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        if !Seal::take_off(folder)? {
+            Self::discard(folder, "its files are not as they were left")?;
+        }
         let tree = match database(folder) {
             Ok(tree) => tree,
-            Err(error) if is_locked(&error) => return Err(failed(folder)(error)),
-            Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "the index is damaged; it is rebuilt");
-                fs::remove_dir_all(folder).map_err(super::io_error("removing", folder))?;
+            Err(error) if is_damage(&error) => {
+                Self::discard(folder, &error.to_string())?;
                 database(folder).map_err(failed(folder))?
             }
+            Err(error) => return Err(failed(folder)(error)),
         };
-        Ok(Self { folder: folder.to_owned(), tree })
+        Ok(Self { folder: folder.to_owned(), tree, _seal: Seal::of(folder) })
+    }
+
+    fn discard(folder: &Path, reason: &str) -> Result<(), StoreError> {
+        tracing::warn!(folder = %folder.display(), reason, "the index is damaged; it is rebuilt");
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(super::io_error("removing", folder)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What it holds; none where that is nothing, or can't be read.
@@ -168,9 +185,13 @@ fn database(folder: &Path) -> Result<Db, sled::Error> {
     sled::Config::default().path(folder).cache_capacity(CACHE_BYTES).open()
 }
 
-/// Whether another process has the index open.
-fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(error) if error.kind() == std::io::ErrorKind::Other && error.to_string().contains("lock"))
+/// Whether the database's files are wrong, and not only locked or out of reach.
+fn is_damage(error: &sled::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error {
+        sled::Error::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof),
+        _ => true,
+    }
 }
 
 fn failed(folder: &Path) -> impl FnOnce(sled::Error) -> StoreError + '_ {
@@ -191,4 +212,49 @@ fn row((key, value): (sled::IVec, sled::IVec)) -> Option<(String, EncodedRow)> {
 
 fn block_key(height: u64) -> Vec<u8> {
     [&[BLOCK][..], &height.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(folder: &Path) -> u64 {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let length = |entry: fs::DirEntry| match entry.metadata().unwrap() {
+            data if data.is_dir() => size(&entry.path()),
+            data => data.len(),
+        };
+        entries.map(length).sum()
+    }
+
+    #[test]
+    fn probe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let index = Index::open(&path).unwrap();
+        let value = |height: u64| vec![(height % 251) as u8; 120];
+        for height in 1..=40_000u64 {
+            let mut batch = Batch::default();
+            let place = Place { segment: height - height % 1000, offset: height };
+            batch.insert(block_key(height), cbor::to_vec(&place).unwrap());
+            batch.insert(TIP_KEY, value(height));
+            for row in 0..4u64 {
+                batch.insert(row_key("accounts", &(height * 7 % (100 + row)).to_be_bytes()), value(height));
+            }
+            index.apply(batch).unwrap();
+            if height % 1000 == 0 {
+                index.remove_below(height - 999).unwrap();
+            }
+            if height % 4_000 == 0 {
+                index.tree.flush().unwrap();
+                println!("{height}: {} bytes, {} entries", size(&path), index.tree.len());
+            }
+        }
+        drop(index);
+        println!("closed: {}", size(&path));
+        let index = Index::open(&path).unwrap();
+        println!("opened: {}", size(&path));
+        drop(index);
+        println!("closed: {}", size(&path));
+    }
 }

@@ -8,6 +8,7 @@
 //! snapshots/        the state after some of them (see [`snapshots`])
 //! consensus.wal     what this validator said and saw at the height being decided
 //! index/            sled: where each block stands, and the state after the last one
+//! index.seal        a checksum of it, from an orderly stop to the next start
 //! ```
 
 mod error;
@@ -17,6 +18,7 @@ mod index;
 pub mod log;
 mod open;
 mod reindex;
+mod seal;
 pub mod snapshots;
 pub mod wal;
 

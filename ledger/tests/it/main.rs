@@ -3,15 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
 mod carbon;
+mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
 mod flips;
 mod issuance;
 mod mempool;
+mod mesh;
 mod network;
 mod proof;
 mod proposals;
+#[path = "../../../broker/tests/it/proxy.rs"]
+mod proxy;
 mod pruning;
 mod reactive;
 mod receipts;
