@@ -40,6 +40,12 @@ pub struct VerifyReport {
     pub settlements: u64,
     /// Transfers.
     pub transfers: u64,
+    /// Steps of bilateral contracts.
+    pub bilateral_steps: u64,
+    /// Steps of reserve.
+    pub reserve_steps: u64,
+    /// Steps of demand response.
+    pub response_steps: u64,
     /// Tokens minted, in nano-euro, each backed by a booking of its own.
     pub minted_nano_eur: i128,
     /// Tokens burned, likewise.
@@ -284,6 +290,9 @@ impl VerifyReport {
                 Entry::Mint(_) => self.minted_nano_eur += issued(entry, receipt),
                 Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),
                 Entry::Redeem(_) => {}
+                Entry::Bilateral(_) => self.bilateral_steps += 1,
+                Entry::Reserve(_) => self.reserve_steps += 1,
+                Entry::Response(_) => self.response_steps += 1,
             }
         }
     }

@@ -16,6 +16,12 @@ pub enum Contract {
     Transfer,
     /// Tokens for money.
     Issuance,
+    /// Energy from site to site.
+    Bilateral,
+    /// Power held ready.
+    Reserve,
+    /// Load that is not taken.
+    Response,
 }
 
 /// The version that every contract begins with.
@@ -23,8 +29,15 @@ const FIRST: u32 = 1;
 
 impl Contract {
     /// Every contract.
-    pub const ALL: [Contract; 4] =
-        [Contract::Interval, Contract::DayAhead, Contract::Transfer, Contract::Issuance];
+    pub const ALL: [Contract; 7] = [
+        Contract::Interval,
+        Contract::DayAhead,
+        Contract::Transfer,
+        Contract::Issuance,
+        Contract::Bilateral,
+        Contract::Reserve,
+        Contract::Response,
+    ];
 
     /// The word for it, in refusals and in the documents.
     pub fn word(self) -> &'static str {
@@ -33,6 +46,9 @@ impl Contract {
             Contract::DayAhead => "day-ahead",
             Contract::Transfer => "transfer",
             Contract::Issuance => "issuance",
+            Contract::Bilateral => "bilateral",
+            Contract::Reserve => "reserve",
+            Contract::Response => "response",
         }
     }
 
@@ -43,6 +59,9 @@ impl Contract {
             Entry::DayAhead(_) => Contract::DayAhead,
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
+            Entry::Bilateral(_) => Contract::Bilateral,
+            Entry::Reserve(_) => Contract::Reserve,
+            Entry::Response(_) => Contract::Response,
         }
     }
 
