@@ -169,6 +169,11 @@ impl Store {
         Ok(blocks)
     }
 
+    /// The last block decided.
+    pub fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
     /// Lowest height whose block is kept. One behind the last where none is.
     pub fn lowest(&self) -> u64 {
         self.log.first()

@@ -1,6 +1,7 @@
 //! What a validator does about what it is told. Pure: time, messages and the log's content come in
 //! as data; what must be written, sent and answered goes out, in the order it must happen.
 
+mod behind;
 mod event;
 mod proposal;
 
@@ -8,6 +9,7 @@ pub use event::{Effect, Event, Now};
 
 use super::candidates::Candidates;
 use super::catch_up::CatchUp;
+use super::download::Download;
 use super::Timeouts;
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
@@ -46,6 +48,9 @@ pub struct ValidatorCore {
     timers: BTreeMap<Timer, u64>,
     early: VecDeque<(Statement, Option<ByteBuf>)>,
     catch_up: CatchUp,
+    download: Download,
+    /// Who was asked last.
+    asked: Option<ValidatorIndex>,
     effects: Vec<Effect>,
 }
 
@@ -73,6 +78,8 @@ impl ValidatorCore {
             timers: BTreeMap::new(),
             early: VecDeque::new(),
             catch_up,
+            download: Download::default(),
+            asked: None,
             effects: Vec::new(),
         }
     }
@@ -111,7 +118,7 @@ impl ValidatorCore {
             Event::Started { records, decided } => self.started(now, records, &decided)?,
             Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
-            Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
+            Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Poll => self.poll(now)?,
         }
         Ok(std::mem::take(&mut self.effects))
@@ -127,10 +134,7 @@ impl ValidatorCore {
         // One question, answered only if somebody is ahead of us.
         let peers = self.rules.verifier.validators().len() as ValidatorIndex;
         if peers > 1 {
-            self.publish(&ConsensusMessage::Request {
-                height: self.tip.height + 1,
-                of: (self.me.1 + 1) % peers,
-            });
+            self.ask((self.me.1 + 1) % peers);
         }
         if records.is_empty() {
             return Ok(());
@@ -183,11 +187,26 @@ impl ValidatorCore {
             // Agreement hears its own voice before it is published.
             return Ok(());
         }
+        let by = self.rules.verifier.index_of(sender);
         match ConsensusMessage::decode(bytes) {
             Ok(ConsensusMessage::Statement { statement, block }) => self.heard(now, statement, block),
-            Ok(ConsensusMessage::Decided(bytes)) => {
-                let peer = self.rules.verifier.index_of(sender);
-                self.decided_block(now, &bytes, peer)
+            Ok(ConsensusMessage::Decided(blocks)) => self.decided_blocks(now, &blocks, by),
+            Ok(ConsensusMessage::Pruned { lowest, tip }) => {
+                self.pruned(now, (lowest, tip), by);
+                Ok(())
+            }
+            Ok(ConsensusMessage::SnapshotRequest { part, of }) => {
+                if of == self.me.1 {
+                    self.snapshot_requested(now, part);
+                }
+                Ok(())
+            }
+            Ok(ConsensusMessage::Manifest(bytes)) => {
+                self.manifest_offered(&bytes, by);
+                Ok(())
+            }
+            Ok(ConsensusMessage::Chunk { height, index, bytes }) => {
+                self.snapshot_chunk(now, (height, index), &bytes, by)
             }
             Ok(ConsensusMessage::Request { height, of }) => {
                 let mine = of == self.me.1 && (1..=self.tip.height).contains(&height);
@@ -239,14 +258,8 @@ impl ValidatorCore {
         self.run(now, input)
     }
 
-    /// A decided block from outside, believed for its votes. Who answered a question with it
-    /// probably has the next as well, and is asked on.
-    fn decided_block(
-        &mut self,
-        now: Now,
-        bytes: &[u8],
-        answered_by: Option<ValidatorIndex>,
-    ) -> Result<(), AgreementError> {
+    /// A decided block from outside, believed for its votes.
+    fn decided_block(&mut self, now: Now, bytes: &[u8]) -> Result<(), AgreementError> {
         let decided = match DecidedBlock::decode(bytes) {
             Ok(decided) => decided,
             Err(error) => {
@@ -275,9 +288,6 @@ impl ValidatorCore {
             }
         };
         self.commit(now, decided, executed);
-        if let Some(of) = answered_by {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
-        }
         self.go_on(now)
     }
 
@@ -295,7 +305,7 @@ impl ValidatorCore {
         // Where nothing moves, the others may have decided, and nobody says it a second time.
         let anyway = if stalled { self.catch_up.ask_anyway() } else { None };
         if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms).or(anyway) {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
+            self.ask(of);
         }
         Ok(())
     }
@@ -411,6 +421,11 @@ impl ValidatorCore {
         state.forget_changes();
         self.state = state;
         self.rules = executed.rules;
+        self.begin_anew(now);
+    }
+
+    /// The chain stands elsewhere: everything about the height that was being decided is over.
+    fn begin_anew(&mut self, now: Now) {
         let at = self.tip.next(now.wall_ms);
         for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state, at) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
@@ -421,6 +436,7 @@ impl ValidatorCore {
         self.candidates.clear();
         self.timers.clear();
         self.catch_up.reached(self.tip.height, now.real_ms);
+        self.download.reached(self.tip.height);
     }
 
     /// After a decision: what was said early about the next height, and what waits for a block.

@@ -4,6 +4,7 @@
 
 mod bilateral;
 mod carbon;
+mod catch_up;
 mod concern;
 mod contracts;
 mod day;

@@ -1,8 +1,9 @@
 //! What a validator is told, and what it wants done.
 
 use crate::block::DecidedBlock;
-use crate::consensus::message::Record;
+use crate::consensus::message::{Record, SnapshotPart};
 use crate::execute::OpenedEntry;
+use crate::snapshot::Snapshot;
 use crate::state::State;
 use wire::entry::SignedEnvelope;
 use wire::message::{MessageRef, Verdict};
@@ -73,11 +74,15 @@ pub enum Effect {
     },
     /// Broadcast as [`wire::message::Body::Block`].
     Announce(Vec<u8>),
-    /// Read a decided block and publish it as [`ConsensusMessage::Decided`].
+    /// Put a snapshot in the place of log, index and write-ahead log.
+    Install(Box<Snapshot>),
+    /// Read decided blocks and publish them as [`ConsensusMessage::Decided`].
     SendDecided {
-        /// Which.
+        /// From which on.
         height: u64,
     },
+    /// Read part of the newest snapshot and publish it.
+    SendSnapshot(SnapshotPart),
     /// Answer a submission.
     Acknowledge {
         /// Which.
