@@ -80,6 +80,12 @@ pub enum ExecuteError {
         /// The block's height.
         height: u64,
     },
+    /// Others decide on the next block than it names.
+    #[error("block {height}: the validators after it are not those it names")]
+    NextValidators {
+        /// The block's height.
+        height: u64,
+    },
     /// Its entries did something else than lies under its root.
     #[error("block {height}: what its entries did is not what lies under its receipts root")]
     ReceiptsRoot {
@@ -213,6 +219,9 @@ pub fn execute_block(
     }
     let rules = rules.after(state.governed(), header.time_ms);
     let rules = rules.map_err(|source| ExecuteError::Rules { height, source })?;
+    if header.next_validators != rules.verifier.roster().hash() {
+        return Err(ExecuteError::NextValidators { height });
+    }
     Ok(Executed { state, rules, receipts })
 }
 
@@ -281,6 +290,7 @@ pub fn build_block<'a>(
     if taken.is_empty() {
         return None;
     }
+    let after = rules.after(state.governed(), at.time_ms).ok()?;
     let header = Header {
         height: at.height,
         previous: tip.hash,
@@ -290,8 +300,8 @@ pub fn build_block<'a>(
         history_root: tip.history().root(),
         state_hash: state.hash(),
         governed: *rules.verifier.governed(),
+        next_validators: after.verifier.roster().hash(),
         proposer: proposer.clone(),
     };
-    let rules = rules.after(state.governed(), at.time_ms).ok()?;
-    Some((Block { header, entries: taken }, Executed { state, rules, receipts }))
+    Some((Block { header, entries: taken }, Executed { state, rules: after, receipts }))
 }

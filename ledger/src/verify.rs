@@ -1,19 +1,25 @@
 //! The auditor: reads a data folder and recomputes everything in it from the genesis: every hash,
-//! signature, vote, certificate, state and balance. Trusts no index and changes nothing. A pruned folder
-//! is recomputed from its oldest snapshot on, which is believed for the votes for its block alone.
+//! signature, vote, certificate, state and balance. Trusts no index and changes nothing. Signatures are checked
+//! ahead on all cores, blocks executed in their order. A pruned folder is recomputed from its oldest snapshot on,
+//! which is believed for the votes for its block alone.
+
+mod ahead;
 
 use crate::beginning::{check_files, Beginning};
 use crate::block::verifier::BlockError;
 use crate::block::{BlockCodecError, DecidedBlock};
-use crate::contracts::rules::RulesError;
-use crate::execute::{execute_block, ExecuteError, Executed};
+use crate::contracts::rules::{Rules, RulesError};
+use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::state::receipt::Receipt;
 use crate::state::{State, StateError};
 use crate::store::frames::FrameError;
 use crate::store::log::{segment_path, LogReader, Logged};
 use crate::store::{last_height, read_genesis, Chain, StoreError};
+use ahead::{Ahead, Checked, Prepared};
 use serde::Serialize;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 
@@ -71,6 +77,9 @@ pub enum VerifyError {
     /// The genesis gives no state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The operating system gives no threads.
+    #[error("starting threads: {0}")]
+    Threads(rayon::ThreadPoolBuildError),
     /// A record of the log is damaged.
     #[error("block {height}: {} is damaged at offset {offset}", path.display())]
     Damaged {
@@ -145,7 +154,10 @@ impl VerifyError {
             | VerifyError::Execute { height, .. }
             | VerifyError::OtherSnapshot { height }
             | VerifyError::Total { height, .. } => Some(*height),
-            VerifyError::Folder(_) | VerifyError::Rules(_) | VerifyError::State(_) => None,
+            VerifyError::Folder(_)
+            | VerifyError::Rules(_)
+            | VerifyError::State(_)
+            | VerifyError::Threads(_) => None,
         }
     }
 }
@@ -176,6 +188,9 @@ pub struct Replay {
     chain: Chain,
     /// None where there is no log.
     log: Option<LogReader>,
+    ahead: Ahead,
+    /// What ended the log, once it has been read so far.
+    end: Option<Result<(), VerifyError>>,
     total: i128,
     failed: bool,
 }
@@ -188,8 +203,9 @@ pub struct Replay {
 pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
     let genesis = read_genesis(folder)?;
     let Beginning { chain, log } = Beginning::of(folder, &genesis)?;
-    let total = chain.state.total_nano_eur();
-    Ok(Replay { folder: folder.to_owned(), chain, log, total, failed: false })
+    let ahead = Ahead::new().map_err(VerifyError::Threads)?;
+    let (total, end) = (chain.state.total_nano_eur(), None);
+    Ok(Replay { folder: folder.to_owned(), chain, log, ahead, end, total, failed: false })
 }
 
 /// Checks a data folder. `progress` hears the height checked last, and the last there is.
@@ -219,15 +235,49 @@ impl Replay {
         &self.chain.state
     }
 
+    /// The rules of the block that follows.
+    pub fn rules(&self) -> &Rules {
+        &self.chain.rules
+    }
+
+    /// The last block that was walked through.
+    pub fn tip(&self) -> &Tip {
+        &self.chain.tip
+    }
+
+    /// Reads on while there is room ahead, until the log ends or is damaged.
+    fn read_ahead(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        while self.end.is_none() && self.ahead.has_room() {
+            match next_block(&self.folder, log) {
+                Ok(Some((number, payload))) => self.ahead.push(number, payload, self.chain.rules.clone()),
+                Ok(None) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
+            }
+        }
+    }
+
     fn check(&mut self) -> Result<Option<Replayed>, VerifyError> {
-        let Some(log) = &mut self.log else { return Ok(None) };
-        let Some((height, payload)) = next_block(&self.folder, log)? else { return Ok(None) };
-        let decided =
-            DecidedBlock::decode(&payload).map_err(|source| VerifyError::Codec { height, source })?;
+        let height = self.chain.tip.height + 1;
+        self.read_ahead();
+        let Some(Prepared { number, decided, checked, rules: known }) = self.ahead.pop() else {
+            return self.end.take().unwrap_or(Ok(())).map(|()| None);
+        };
+        if number != height {
+            return Err(VerifyError::Number { height, number });
+        }
+        let decided = decided.map_err(|source| VerifyError::Codec { height, source })?;
         let Chain { tip, state, rules } = &self.chain;
+        // Signatures were checked under what held when the block was read, which may have changed since.
+        let known = Arc::ptr_eq(&known, rules);
+        let Checked { votes, entries } = if known { checked } else { ahead::check(rules, &decided) };
+        votes.map_err(|source| VerifyError::Votes { height, source })?;
+        let entries = RefCell::new(entries.into_iter());
         let verifier = &rules.verifier;
-        verifier.verify(&decided).map_err(|source| VerifyError::Votes { height, source })?;
-        let open = |envelope: &SignedEnvelope| verifier.open_entry(envelope);
+        let open = |envelope: &SignedEnvelope| {
+            let next = entries.borrow_mut().next();
+            next.unwrap_or_else(|| verifier.open_entry(envelope))
+        };
         let Executed { state, rules, receipts } = execute_block(rules, tip, state, &decided.block, &open)
             .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;
         self.total += receipts.iter().map(|(entry, receipt)| issued(entry, receipt)).sum::<i128>();

@@ -138,6 +138,7 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         history_root: assembly.tip.history().root(),
         state_hash: assembly.state.hash(),
         governed: *assembly.rules.verifier.governed(),
+        next_validators: assembly.rules.verifier.roster().hash(),
         proposer: assembly.signers[0].party().id.clone(),
     };
     assembly.vote(Block { header, entries })

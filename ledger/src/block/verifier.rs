@@ -2,14 +2,16 @@
 //! is a verifier for the blocks after each change; the first follows from the genesis alone.
 
 use super::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
-use super::{entries_root, DecidedBlock, Header};
+use super::{entries_root, entry_leaf, DecidedBlock, Header};
 use crate::genesis::Genesis;
+use crate::governed::roster::Roster;
 use crate::governed::Governed;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use wire::cbor::CborError;
 use wire::entry::{Entry, SignedEnvelope};
-use wire::envelope::{open, EnvelopeError};
+use wire::envelope::{open, EnvelopeError, Opened};
 use wire::hash::Hash32;
 use wire::message::Body;
 use wire::party::{Id, PartyId, Registry, Role};
@@ -22,8 +24,13 @@ pub struct Verifier {
     network: Network,
     governed: Hash32,
     registry: Arc<Registry>,
-    validators: Arc<Vec<(Id, Hash32)>>,
+    validators: Arc<Roster>,
+    /// Evidence opened ahead of its use, by its leaf.
+    opened: Arc<Mutex<HashMap<Hash32, Opened>>>,
 }
+
+/// Most envelopes of evidence kept opened ahead of their use.
+const MOST_AHEAD: usize = 4_096;
 
 /// Why a block is not final, or not what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -119,8 +126,9 @@ impl Verifier {
             let validator = registry.get(&PartyId::new(Role::Validator, id.clone()))?;
             Some((id.clone(), validator.key))
         };
-        let validators = Arc::new(governed.validators.iter().filter_map(key).collect());
-        Self { ledger, network, governed: governed.hash(), registry: Arc::new(registry), validators }
+        let validators = Arc::new(Roster(governed.validators.iter().filter_map(key).collect()));
+        let (governed, registry) = (governed.hash(), Arc::new(registry));
+        Self { ledger, network, governed, registry, validators, opened: Arc::default() }
     }
 
     /// Hash of what is governed at the blocks it verifies.
@@ -145,28 +153,33 @@ impl Verifier {
 
     /// Validators with their keys, in order of identifier.
     pub fn validators(&self) -> &[(Id, Hash32)] {
+        &self.validators.0
+    }
+
+    /// The same, as a header names them and a proof shows them.
+    pub fn roster(&self) -> &Roster {
         &self.validators
     }
 
     /// The validator's place, where it is one.
     pub fn index_of(&self, validator: &Id) -> Option<ValidatorIndex> {
-        let place = self.validators.iter().position(|(id, _)| id == validator)?;
+        let place = self.validators.0.iter().position(|(id, _)| id == validator)?;
         ValidatorIndex::try_from(place).ok()
     }
 
     /// The validator's key.
     pub fn key_of(&self, validator: ValidatorIndex) -> Option<&Hash32> {
-        self.validators.get(usize::from(validator)).map(|(_, key)| key)
+        self.validators.0.get(usize::from(validator)).map(|(_, key)| key)
     }
 
     /// Whether this many validators are more than two thirds of all.
     pub fn is_quorum(&self, votes: usize) -> bool {
-        3 * votes > 2 * self.validators.len()
+        3 * votes > 2 * self.validators.0.len()
     }
 
     /// Whether this many validators are more than one third of all: one of them is honest.
     pub fn has_honest(&self, votes: usize) -> bool {
-        3 * votes > self.validators.len()
+        3 * votes > self.validators.0.len()
     }
 
     /// Checks that a decided block is what more than two thirds of the validators voted for. What
@@ -191,28 +204,7 @@ impl Verifier {
         if header.governed != self.governed {
             return Err(BlockError::Governed { height });
         }
-        if self.index_of(&header.proposer).is_none() {
-            return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
-        }
-        let block = Some(header.hash());
-        let mut last = None;
-        for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
-            let voter = self.validators.get(usize::from(*validator));
-            let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
-                return Err(BlockError::Voter { height, index });
-            };
-            last = Some(*validator);
-            let kind = VoteKind::Precommit;
-            let vote = Vote { kind, height, round: certificate.round, block, validator: *validator };
-            if !vote.verify(&self.ledger, key, signature) {
-                return Err(BlockError::Signature { height, validator: id.clone() });
-            }
-        }
-        let votes = certificate.signatures.len();
-        if !self.is_quorum(votes) {
-            return Err(BlockError::Quorum { height, votes, validators: self.validators.len() });
-        }
-        Ok(())
+        verify_votes(&self.ledger, &self.validators.0, header, certificate)
     }
 
     /// Epoch of the party's key.
@@ -220,12 +212,35 @@ impl Verifier {
         self.registry.get(party).map(|participant| participant.epoch.number)
     }
 
+    /// Opens an envelope that an entry carries as evidence, unless it was opened before.
+    ///
+    /// # Errors
+    /// Names why it does not open.
+    pub fn open_evidence(&self, envelope: &SignedEnvelope) -> Result<Opened, EnvelopeError> {
+        let known = self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&entry_leaf(envelope));
+        known.map_or_else(|| self.open(envelope), Ok)
+    }
+
+    /// Opens such an envelope for later, where somebody has the time. One that does not open is tried again.
+    pub fn open_ahead(&self, envelope: &SignedEnvelope) {
+        if let Ok(opened) = self.open(envelope) {
+            let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < MOST_AHEAD {
+                known.insert(entry_leaf(envelope), opened);
+            }
+        }
+    }
+
+    fn open(&self, envelope: &SignedEnvelope) -> Result<Opened, EnvelopeError> {
+        open(&self.registry, &self.network, &envelope.topic, &envelope.bytes)
+    }
+
     /// Opens an entry's envelope: who submitted what, the signature checked.
     ///
     /// # Errors
     /// Names why the envelope is no entry.
     pub fn open_entry(&self, envelope: &SignedEnvelope) -> Result<(PartyId, Entry), EntryError> {
-        let opened = open(&self.registry, &self.network, &envelope.topic, &envelope.bytes)?;
+        let opened = self.open(envelope)?;
         let (sender, epoch) = (&opened.topic.sender, opened.epoch);
         if let Some(current) = self.epoch_of(sender).filter(|current| *current != epoch) {
             return Err(EntryError::OldKey { sender: sender.clone(), epoch, current });
@@ -235,4 +250,40 @@ impl Verifier {
             other => Err(EntryError::NotSubmit { kind: other.kind() }),
         }
     }
+}
+
+/// Checks that more than two thirds of these validators, in order of identifier, voted for a header of the
+/// ledger with this identity.
+///
+/// # Errors
+/// Names the first vote that does not hold, or that there are too few.
+pub fn verify_votes(
+    ledger: &Hash32,
+    validators: &[(Id, Hash32)],
+    header: &Header,
+    certificate: &VoteCertificate,
+) -> Result<(), BlockError> {
+    let height = header.height;
+    if !validators.iter().any(|(id, _)| *id == header.proposer) {
+        return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
+    }
+    let block = Some(header.hash());
+    let mut last = None;
+    for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
+        let voter = validators.get(usize::from(*validator));
+        let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
+            return Err(BlockError::Voter { height, index });
+        };
+        last = Some(*validator);
+        let kind = VoteKind::Precommit;
+        let vote = Vote { kind, height, round: certificate.round, block, validator: *validator };
+        if !vote.verify(ledger, key, signature) {
+            return Err(BlockError::Signature { height, validator: id.clone() });
+        }
+    }
+    let votes = certificate.signatures.len();
+    if 3 * votes <= 2 * validators.len() {
+        return Err(BlockError::Quorum { height, votes, validators: validators.len() });
+    }
+    Ok(())
 }

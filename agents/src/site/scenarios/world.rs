@@ -281,6 +281,7 @@ impl World {
             history_root: Hash32([4; 32]),
             state_hash: Hash32([2; 32]),
             governed: *verifier.governed(),
+            next_validators: verifier.roster().hash(),
             proposer: id("v1"),
         };
         let block = Some(header.hash());
