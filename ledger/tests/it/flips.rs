@@ -25,7 +25,7 @@ fn files(folder: &Path, below: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let mut all = Vec::new();
     files(from, Path::new(""), &mut all);
     for file in all {

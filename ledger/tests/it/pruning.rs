@@ -203,7 +203,8 @@ fn a_snapshot_takes_the_place_of_an_older_log_whatever_happens_meanwhile() {
 fn the_last_record_torn_at_any_byte_is_cut_away() {
     let world = World::new(4);
     let folder = tempfile::tempdir().unwrap();
-    filled(&world, folder.path(), StoreOptions { segment_bytes: 3_000, ..SMALL }, 5);
+    let options = StoreOptions { segment_bytes: 3_000, snapshot_every: 100, pruning: None };
+    filled(&world, folder.path(), options, 5);
     let last = segments(folder.path()).unwrap().pop().unwrap();
     let path = segment_path(folder.path(), last);
     let whole = fs::read(&path).unwrap();
@@ -227,7 +228,7 @@ fn the_last_record_torn_at_any_byte_is_cut_away() {
         // Some of these are opened, which costs more.
         if cut % 97 == 0 {
             drop_index(folder.path());
-            let (mut store, mut chain) = open(&world, folder.path(), SMALL).unwrap();
+            let (mut store, mut chain) = open(&world, folder.path(), options).unwrap();
             assert_eq!(chain.tip.height, height, "cut at {cut}");
             grow(&world, &mut store, &mut chain, 5);
             drop(store);

@@ -66,8 +66,11 @@ impl ValidatorCore {
             Ok(manifest)
         });
         match manifest {
-            Ok(manifest) if self.download.offered(manifest) => self.ask(of),
-            Ok(_) => {}
+            Ok(manifest) => {
+                if self.download.offered(manifest) {
+                    self.ask(of);
+                }
+            }
             Err(error) => self.note("bad-snapshot", format!("a snapshot of validator {of}: {error}")),
         }
     }
