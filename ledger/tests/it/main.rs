@@ -10,6 +10,7 @@ mod contracts;
 mod day;
 mod day_ahead;
 mod flips;
+mod full_disk;
 mod issuance;
 mod mempool;
 mod mesh;
