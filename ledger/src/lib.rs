@@ -10,6 +10,7 @@ pub mod governed;
 pub mod mempool;
 pub mod proof;
 pub mod receipts;
+pub mod rights;
 pub mod snapshot;
 pub mod state;
 pub mod store;
