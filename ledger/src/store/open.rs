@@ -223,7 +223,8 @@ impl Replay<'_> {
 
     fn execute(&self, chain: &mut Chain, stands: Stands, payload: &[u8]) -> Result<(), StoreError> {
         let decided = decode(self.folder, stands.place, chain.tip.height + 1, payload)?;
-        let open = |envelope: &SignedEnvelope| chain.rules.verifier.open_entry(envelope);
+        let openings = chain.rules.verifier.open_entries(decided.block.entries.iter());
+        let open = |envelope: &SignedEnvelope| openings.open(envelope);
         let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open);
         let Executed { state, rules, .. } = executed.map_err(|source| self.wrong(stands.place, source))?;
         *chain = Chain { tip: chain.tip.after(&decided.block.header), state, rules };
