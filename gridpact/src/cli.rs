@@ -277,6 +277,20 @@ Exits 0 when done, 3 where the log is damaged, naming file and offset, 1 where i
         #[arg(long)]
         json: bool,
     },
+    /// Print a token with which a party reads a ledger over HTTP
+    #[command(after_help = "\
+Examples:
+  curl -H \"Authorization: Bearer $(gridpact ledger token --as site.toml)\" http://127.0.0.1:8080/v1/balance
+
+What a party may read follows from its role: docs/RIGHTS.md. The paths stand in /openapi.json.")]
+    Token {
+        /// Configuration file of the party: its role and [party]
+        #[arg(long = "as")]
+        party: PathBuf,
+        /// How long it is valid
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=60))]
+        minutes: u32,
+    },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
     /// Write every account's lines over a period, for billing systems, reconciled to the nano-euro
@@ -322,6 +336,8 @@ mod tests {
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger token --as site.toml --minutes 60", true);
+        check("gridpact ledger token --as site.toml --minutes 61", false);
         check("gridpact ledger participants v1 --json", true);
         check("gridpact ledger possess --genesis g.json --party site/s9 --key k.pem", true);
         check("gridpact ledger submit entry.toml --as dso.toml", true);

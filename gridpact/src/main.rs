@@ -11,6 +11,7 @@ use gridpact::logging::{self, LogTarget};
 use gridpact::members;
 use gridpact::proof::check::{self, CheckError};
 use gridpact::proof::prove;
+use gridpact::token;
 use gridpact::torment::{self, TormentArgs, TormentError};
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -83,6 +84,7 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
             Err(error) if error.is_damage() => failed_with(EXIT_WRONG, error),
             Err(error) => failed(error),
         },
+        LedgerCommand::Token { party, minutes } => done(token::run(&party, minutes, out)),
         LedgerCommand::Torment(args) => torment(&args),
         LedgerCommand::Export(args) => given(export::run(&args, out)),
         LedgerCommand::Aggregates(args) => given(aggregates::run(&args, out)),

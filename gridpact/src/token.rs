@@ -1,8 +1,8 @@
 //! `gridpact ledger token`: a short-lived token with which a party reads the ledger over HTTP.
 
+use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::{self, ConfigurationError};
 use crate::run::party::{read_genesis, PartyOpenError};
-use crate::configuration::key_file::{self, KeyError};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -13,8 +13,8 @@ use base64::Engine;
 use ciborium::value::Value;
 use coset::cwt::{ClaimsSet, ClaimsSetBuilder, Timestamp};
 use coset::{
-    iana, AsCborValue, CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder, RegisteredLabelWithPrivate,
-    TaggedCborSerializable,
+    iana, AsCborValue, CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder,
+    RegisteredLabelWithPrivate, TaggedCborSerializable,
 };
 use ed25519_dalek::{Signature, VerifyingKey};
 use thiserror::Error;
@@ -70,7 +70,9 @@ pub enum TokenError {
         issuer: PartyId,
     },
     /// It is over, or has not begun.
-    #[error("reading an access token: valid from {from_s} to {to_s}, and it is {now_s} (seconds since 1970)")]
+    #[error(
+        "reading an access token: valid from {from_s} to {to_s}, and it is {now_s} (seconds since 1970)"
+    )]
     Time {
         /// From when it is valid.
         from_s: i64,
@@ -80,7 +82,9 @@ pub enum TokenError {
         now_s: i64,
     },
     /// It is valid for longer than any may be.
-    #[error("reading an access token: valid for {lifetime_s} s, and at most {MAX_LIFETIME_S} s are accepted")]
+    #[error(
+        "reading an access token: valid for {lifetime_s} s, and at most {MAX_LIFETIME_S} s are accepted"
+    )]
     Lifetime {
         /// For how long.
         lifetime_s: i64,

@@ -1,6 +1,8 @@
 //! The interface described: OpenAPI 3.1, whose schemas are JSON Schema and come from the answers' own types.
 
-use ledger::query::answers::{Balance, Block, Clearing, Commitment, Entry, Head, Participant, Prices, Status};
+use ledger::query::answers::{
+    Balance, Block, Clearing, Commitment, Entry, Head, Participant, Prices, Status,
+};
 use ledger::query::{MAX_HEIGHTS, MAX_INTERVALS};
 use ledger::rights::{may_read, Query};
 use schemars::generate::SchemaSettings;
@@ -84,7 +86,13 @@ fn paths(schemas: &mut SchemaGenerator) -> Vec<Path> {
     vec![
         path("/v1/status", "Where the chain stands", &[Query::Heads], json!([]), one::<Status>(schemas)),
         path("/v1/heads", "Headers with votes", &[Query::Heads], json!(heights), many::<Head>(schemas)),
-        path("/v1/prices", "Prices by interval and bus", &[Query::PublicPrices], json!(span()), many::<Prices>(schemas)),
+        path(
+            "/v1/prices",
+            "Prices by interval and bus",
+            &[Query::PublicPrices],
+            json!(span()),
+            many::<Prices>(schemas),
+        ),
         path(
             "/v1/clearings",
             "How intervals were cleared",
@@ -106,7 +114,13 @@ fn paths(schemas: &mut SchemaGenerator) -> Vec<Path> {
             json!([account("Whose; the caller's own where none is named.")]),
             one::<Balance>(schemas),
         ),
-        path("/v1/blocks/{height}", "A block with its entries", &[Query::Blocks], json!([height()]), one::<Block>(schemas)),
+        path(
+            "/v1/blocks/{height}",
+            "A block with its entries",
+            &[Query::Blocks],
+            json!([height()]),
+            one::<Block>(schemas),
+        ),
         path(
             "/v1/blocks/{height}/entries/{entry}",
             "One entry; also for who submitted it",
@@ -133,7 +147,8 @@ fn paths(schemas: &mut SchemaGenerator) -> Vec<Path> {
 }
 
 fn described(path: Path) -> Value {
-    let readers: Vec<&str> = Role::ALL.into_iter().filter(|role| may(Some(*role), path.rights)).map(Role::word).collect();
+    let readers: Vec<&str> =
+        Role::ALL.into_iter().filter(|role| may(Some(*role), path.rights)).map(Role::word).collect();
     let anonymous = may(None, path.rights);
     let whom = match anonymous {
         true => "For everybody.".to_owned(),

@@ -43,8 +43,14 @@ struct Desk {
 ///
 /// # Errors
 /// Where the listener can't be used, or this validator's requests are counted already.
-pub fn server(listener: TcpListener, source: Source, validator: &Id, registry: &Registry) -> io::Result<Server> {
-    let options = Opts::new("gridpact_api_requests_total", "Requests to the ledger's HTTP interface, by answer");
+pub fn server(
+    listener: TcpListener,
+    source: Source,
+    validator: &Id,
+    registry: &Registry,
+) -> io::Result<Server> {
+    let options =
+        Opts::new("gridpact_api_requests_total", "Requests to the ledger's HTTP interface, by answer");
     let options = options.const_label("validator", validator.as_str());
     let requests = IntCounterVec::new(options, &["status"]).map_err(io::Error::other)?;
     registry.register(Box::new(requests.clone())).map_err(io::Error::other)?;

@@ -59,7 +59,8 @@ struct Account {
 
 fn time(name: &str, text: &str) -> Result<UnixSeconds, Problem> {
     let time = OffsetDateTime::parse(text, &Rfc3339);
-    let time = time.map_err(|error| Problem::Request(format!("{name} = {text:?} is no RFC 3339 time: {error}")))?;
+    let time =
+        time.map_err(|error| Problem::Request(format!("{name} = {text:?} is no RFC 3339 time: {error}")))?;
     Ok(UnixSeconds(time.unix_timestamp()))
 }
 

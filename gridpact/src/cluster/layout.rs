@@ -91,8 +91,9 @@ impl Layout {
             let process = ProcessKeys { metrics_listen: Some(metrics) };
             let (party_keys, mesh) = (keys(&party), Some(mesh(number, &brokers)?));
             let store = StoreKeys::default();
-            let file = ValidatorFile { role: RoleWord::Validator, store, party: party_keys, process, mesh };
-            let file = role(folder, &party.id.to_string(), &RoleFile::Validator(file))?;
+            let party = party_keys;
+            let file = ValidatorFile { role: RoleWord::Validator, store, party, process, mesh, api: None };
+            let file = role(folder, &file.party.id.clone(), &RoleFile::Validator(file))?;
             validators.push(ProcessFile { file, metrics });
         }
         Ok(Layout { folder: folder.to_owned(), genesis: Arc::new(genesis), brokers, validators })

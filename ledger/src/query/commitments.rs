@@ -50,7 +50,9 @@ impl Reader<'_> {
         match account {
             None if caller.role == Role::Aggregator => Ok(Whose::Aggregator(caller.clone())),
             None => Ok(Whose::Account(own.clone())),
-            Some(account) if account == *own || self.is_site_of(caller, &account) => Ok(Whose::Account(account)),
+            Some(account) if account == *own || self.is_site_of(caller, &account) => {
+                Ok(Whose::Account(account))
+            }
             Some(_) => Err(refused()),
         }
     }

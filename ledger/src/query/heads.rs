@@ -1,7 +1,7 @@
 //! Blocks and entries, and where the chain stands.
 
 use super::answers::{Block, Entry, Head, Status};
-use super::{Reader, ReadError, MAX_HEIGHTS};
+use super::{ReadError, Reader, MAX_HEIGHTS};
 use crate::block::DecidedBlock;
 use crate::contracts::kind;
 use crate::rights::Query;

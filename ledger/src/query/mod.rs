@@ -4,8 +4,11 @@
 pub mod answers;
 mod commitments;
 mod heads;
+mod kept;
 mod prices;
 mod standing;
+
+pub use kept::{payments_of, places_of};
 
 use crate::block::DecidedBlock;
 use crate::contracts::rules::Rules;

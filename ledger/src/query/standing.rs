@@ -20,7 +20,9 @@ impl Reader<'_> {
                 self.allow(Query::AnyBalance)?;
                 account
             }
-            None => own.cloned().ok_or_else(|| ReadError::NoSuch { what: "account of the caller".to_owned() })?,
+            None => {
+                own.cloned().ok_or_else(|| ReadError::NoSuch { what: "account of the caller".to_owned() })?
+            }
         };
         let held = self.view.state.accounts().get(&account);
         let held = held.ok_or_else(|| ReadError::NoSuch { what: format!("account {account}") })?;

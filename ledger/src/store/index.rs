@@ -2,11 +2,13 @@
 //! not trusted for durability: whatever it says is checked against the log or a snapshot.
 
 use super::log::Place;
+use super::remembered::Remembered;
 use super::seal::Seal;
 use super::StoreError;
 use crate::execute::Tip;
 use crate::state::table::EncodedRow;
 use crate::state::State;
+use market::interval::Interval;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
 use std::cell::Cell;
@@ -27,6 +29,12 @@ const UNFLUSHED_BYTES: usize = 64 << 10;
 
 const TIP_KEY: &[u8] = b"tip";
 const BLOCK: u8 = b'b';
+/// Largest value of what is remembered of one block.
+const MAX_REMEMBERED_BYTES: usize = 1 << 26;
+/// What is remembered of a block: this and its height.
+const REMEMBERED: u8 = b'r';
+/// An entry about an interval: this, the interval, the entry's kind, a zero byte, height and place in the block.
+const ABOUT: u8 = b'a';
 /// Rows of the state: this, the piece's name, a zero byte, the row's key.
 const STATE: u8 = b's';
 
@@ -174,9 +182,52 @@ impl Index {
                 return Ok(());
             }
             let mut writes = Writes::default();
-            keys.into_iter().for_each(|key| writes.remove(key.to_vec()));
+            for key in keys {
+                self.forget(&key, &mut writes)?;
+                writes.remove(key.to_vec());
+            }
             self.apply(writes)?;
         }
+    }
+
+    /// Remembers what a block's entries did. Done before the block itself is indexed, so that of every block
+    /// indexed it is known.
+    pub fn remember(&self, height: u64, remembered: &Remembered) -> Result<(), StoreError> {
+        let mut writes = Writes::default();
+        for key in about_keys(height, remembered) {
+            writes.insert(key, Vec::new());
+        }
+        writes.insert(remembered_key(&height.to_be_bytes()), cbor::to_vec(remembered)?);
+        self.apply(writes)
+    }
+
+    /// What is remembered of the block at a height.
+    pub fn remembered(&self, height: u64) -> Result<Option<Remembered>, StoreError> {
+        self.remembered_at(&height.to_be_bytes())
+    }
+
+    /// Heights and places of the entries of a kind about an interval.
+    pub fn about(&self, interval: Interval, kind: &str) -> Result<Vec<(u64, usize)>, StoreError> {
+        let prefix = about_prefix(interval, kind);
+        let keys = self.tree.scan_prefix(&prefix).keys();
+        let places = keys.map(|key| Ok(place_in(&key.map_err(failed(&self.folder))?[prefix.len()..])));
+        Ok(places.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect())
+    }
+
+    fn remembered_at(&self, height: &[u8]) -> Result<Option<Remembered>, StoreError> {
+        let value = self.tree.get(remembered_key(height)).map_err(failed(&self.folder))?;
+        Ok(value.and_then(|bytes| cbor::from_slice(&bytes, MAX_REMEMBERED_BYTES).ok()))
+    }
+
+    /// Forgets what is remembered of the block whose key this is.
+    fn forget(&self, block_key: &[u8], writes: &mut Writes) -> Result<(), StoreError> {
+        let Some(height) = block_key.get(1..).and_then(|rest| <[u8; 8]>::try_from(rest).ok()) else {
+            return Ok(());
+        };
+        let remembered = self.remembered_at(&height)?.unwrap_or_default();
+        about_keys(u64::from_be_bytes(height), &remembered).for_each(|key| writes.remove(key));
+        writes.remove(remembered_key(&height));
+        Ok(())
     }
 
     fn apply(&self, Writes { batch, bytes }: Writes) -> Result<(), StoreError> {
@@ -249,6 +300,27 @@ fn row((key, value): (sled::IVec, sled::IVec)) -> Option<(String, EncodedRow)> {
 
 fn block_key(height: u64) -> Vec<u8> {
     [&[BLOCK][..], &height.to_be_bytes()].concat()
+}
+
+fn remembered_key(height: &[u8]) -> Vec<u8> {
+    [&[REMEMBERED], height].concat()
+}
+
+fn about_prefix(interval: Interval, kind: &str) -> Vec<u8> {
+    [&[ABOUT], &interval.0 .0.to_be_bytes()[..], kind.as_bytes(), &[0]].concat()
+}
+
+fn about_keys(height: u64, remembered: &Remembered) -> impl Iterator<Item = Vec<u8>> + '_ {
+    (0u32..).zip(&remembered.0).filter_map(move |(place, entry)| {
+        let prefix = about_prefix(entry.interval?, &entry.kind);
+        Some([&prefix[..], &height.to_be_bytes(), &place.to_be_bytes()].concat())
+    })
+}
+
+/// Height and place at the end of an entry's key.
+fn place_in(rest: &[u8]) -> Option<(u64, usize)> {
+    let (height, place) = rest.split_first_chunk()?;
+    Some((u64::from_be_bytes(*height), u32::from_be_bytes(place.try_into().ok()?) as usize))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod index;
 pub mod log;
 mod open;
 mod reindex;
+pub mod remembered;
 mod seal;
 pub mod snapshots;
 pub mod wal;
@@ -34,6 +35,8 @@ use crate::state::State;
 use error::io_error;
 use index::{Index, Stands};
 use log::{BlockLog, Place};
+use market::interval::Interval;
+use remembered::Remembered;
 use serde::{Deserialize, Serialize};
 use snapshots::Snapshots;
 use std::fs;
@@ -167,6 +170,30 @@ impl Store {
             blocks.push(bytes);
         }
         Ok(blocks)
+    }
+
+    /// Remembers what the entries of a block did that is appended next.
+    ///
+    /// # Errors
+    /// Where the index can't be written.
+    pub fn remember(&self, height: u64, remembered: &Remembered) -> Result<(), StoreError> {
+        self.index.remember(height, remembered)
+    }
+
+    /// What is remembered of the block at a height; none where nothing is, or nothing any more.
+    ///
+    /// # Errors
+    /// Where the index can't be read.
+    pub fn remembered(&self, height: u64) -> Result<Option<Remembered>, StoreError> {
+        self.index.remembered(height)
+    }
+
+    /// Heights of, and places in, the blocks of the entries of a kind about an interval.
+    ///
+    /// # Errors
+    /// Where the index can't be read.
+    pub fn about(&self, interval: Interval, kind: &str) -> Result<Vec<(u64, usize)>, StoreError> {
+        self.index.about(interval, kind)
     }
 
     /// The last block decided.

@@ -4,6 +4,7 @@
 use super::genesis_file::keep_genesis;
 use super::index::{Index, Indexed, Stands};
 use super::log::{self, segment_path, BlockLog, LogReader, Logged, Place, Span};
+use super::remembered::Remembered;
 use super::snapshots::{read_manifest, read_snapshot, snapshot_path, Snapshots};
 use super::{io_error, Chain, Store, StoreError, StoreOptions, INDEX_FOLDER};
 use crate::block::{DecidedBlock, Header};
@@ -226,7 +227,9 @@ impl Replay<'_> {
         let openings = chain.rules.verifier.open_entries(decided.block.entries.iter());
         let open = |envelope: &SignedEnvelope| openings.open(envelope);
         let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open);
-        let Executed { state, rules, .. } = executed.map_err(|source| self.wrong(stands.place, source))?;
+        let Executed { state, rules, receipts } =
+            executed.map_err(|source| self.wrong(stands.place, source))?;
+        self.index.remember(decided.height(), &Remembered::of(&receipts))?;
         *chain = Chain { tip: chain.tip.after(&decided.block.header), state, rules };
         self.index.put_block(&chain.tip, stands, &mut chain.state)
     }

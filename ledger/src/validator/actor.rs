@@ -3,6 +3,7 @@
 
 use super::core::{Effect, Event, Now};
 use super::handle::Parts;
+use super::reading::Read;
 use super::serve;
 use crate::consensus::message::ConsensusMessage;
 use crate::execute::OpenedEntry;
@@ -59,6 +60,7 @@ impl ValidatorActor {
         match done {
             Ok(()) => {
                 self.go_by_registry();
+                self.show();
                 self.set_timer(ctx);
             }
             Err(failure) => {
@@ -79,6 +81,15 @@ impl ValidatorActor {
         }
     }
 
+    /// Shows the chain to who reads it, where somebody does.
+    fn show(&mut self) {
+        let Parts { core, views, .. } = &self.parts;
+        let shown = views.borrow().tip.height;
+        if views.receiver_count() > 0 && shown != core.tip().height {
+            views.send_replace(core.view());
+        }
+    }
+
     /// Performs one effect. An error means that what was promised to be durable may not be.
     fn perform(&mut self, effect: Effect) -> Result<(), String> {
         let parts = &mut self.parts;
@@ -91,8 +102,9 @@ impl ValidatorActor {
                 parts.metrics.sent.inc();
                 self.send(Body::Consensus(bytes.into()), CONSENSUS_VALID_MS);
             }
-            Effect::Commit { decided, mut state } => {
+            Effect::Commit { decided, mut state, remembered } => {
                 let height = decided.height();
+                parts.store.remember(height, &remembered).map_err(|e| e.to_string())?;
                 parts.store.append(&decided, &mut state).map_err(|e| e.to_string())?;
                 parts.wal.clear().map_err(|e| e.to_string())?;
                 parts.metrics.height.set(height as i64);
@@ -241,6 +253,13 @@ impl Handler<Stop> for ValidatorActor {
     type Result = ();
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         ctx.stop();
+    }
+}
+
+impl Handler<Read> for ValidatorActor {
+    type Result = ();
+    fn handle(&mut self, read: Read, _: &mut Self::Context) {
+        read.answer(&self.parts.store);
     }
 }
 

@@ -20,7 +20,9 @@ use crate::contracts::rules::Rules;
 use crate::execute::{build_block, Executed, OpenedEntry, Tip};
 use crate::follower::Summary;
 use crate::mempool::Mempool;
+use crate::query::View;
 use crate::state::State;
+use crate::store::remembered::Remembered;
 use crate::store::Chain;
 use broker::rate::{Bucket, Rate};
 use serde_bytes::ByteBuf;
@@ -114,6 +116,11 @@ impl ValidatorCore {
     /// The rules after it.
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// The chain as it stands, for whoever reads it.
+    pub fn view(&self) -> View {
+        View { tip: self.tip.clone(), state: Arc::new(self.state.clone()), rules: self.rules.clone() }
     }
 
     /// When [`Event::Poll`] is due, in milliseconds of real time.
@@ -432,7 +439,11 @@ impl ValidatorCore {
         self.remember(&decided, &governed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
-        self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });
+        self.effects.push(Effect::Commit {
+            remembered: Remembered::of(&executed.receipts),
+            decided: Box::new(decided),
+            state: Box::new(state.clone()),
+        });
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }

@@ -5,6 +5,7 @@ use super::actor::{Stop, ValidatorActor};
 use super::core::ValidatorCore;
 use super::mesh::Brokers;
 use super::metrics::ValidatorMetrics;
+use super::reading::{Blocks, Read};
 use super::window::HeightWindow;
 use super::Timeouts;
 use crate::block::vote::ValidatorIndex;
@@ -12,6 +13,7 @@ use crate::consensus::core::Tendermint;
 use crate::consensus::message::Record;
 use crate::contracts::rules::{Rules, RulesError};
 use crate::genesis::Genesis;
+use crate::query::View;
 use crate::store::frames::FrameError;
 use crate::store::wal::Wal;
 use crate::store::{Chain, Store, StoreError, StoreOptions};
@@ -106,7 +108,9 @@ pub enum StartError {
 pub struct ValidatorHandle {
     party: PartyId,
     height: watch::Receiver<u64>,
+    views: watch::Sender<View>,
     stop: Recipient<Stop>,
+    reads: Recipient<Read>,
     failure: Arc<OnceLock<String>>,
     ended: oneshot::Receiver<()>,
 }
@@ -120,6 +124,16 @@ impl ValidatorHandle {
     /// Height of the last block it decided; changes can be waited for.
     pub fn height(&self) -> watch::Receiver<u64> {
         self.height.clone()
+    }
+
+    /// The chain after its last block. Kept up to date as long as somebody holds such a receiver.
+    pub fn views(&self) -> watch::Receiver<View> {
+        self.views.subscribe()
+    }
+
+    /// The blocks it keeps. Asking makes it read them between its other work.
+    pub fn history(&self) -> Blocks {
+        Blocks::new(self.reads.clone())
     }
 
     /// Waits until it has ended. Says why, where it stopped by itself.
@@ -158,6 +172,7 @@ pub(super) struct Parts {
     pub records: Vec<Record>,
     pub decided: Vec<SignedEnvelope>,
     pub height: watch::Sender<u64>,
+    pub views: watch::Sender<View>,
     /// Why it stopped, where it did so by itself.
     pub failure: Arc<OnceLock<String>>,
     /// Dropped last: whoever waits for it may open the folder again.
@@ -178,9 +193,10 @@ pub fn start(config: ValidatorConfig) -> Result<ValidatorHandle, StartError> {
         let (height, height_out) = watch::channel(0);
         let (ended, ended_out) = oneshot::channel();
         let started = open(&config, height, ended).map(|parts| {
-            let failure = parts.failure.clone();
-            let stop = ValidatorActor::new(parts, thread.clone()).start().recipient();
-            ValidatorHandle { party, height: height_out, stop, failure, ended: ended_out }
+            let (failure, views) = (parts.failure.clone(), parts.views.clone());
+            let actor = ValidatorActor::new(parts, thread.clone()).start();
+            let (stop, reads) = (actor.clone().recipient(), actor.recipient());
+            ValidatorHandle { party, height: height_out, views, stop, reads, failure, ended: ended_out }
         });
         if started.is_err() {
             thread.stop();
@@ -216,6 +232,7 @@ fn open(
     let agreement = Box::new(Tendermint::new(verifier, config.signer.clone(), me));
     let core = ValidatorCore::new((party.id.clone(), me), agreement, config.timeouts, chain);
     Ok(Parts {
+        views: watch::Sender::new(core.view()),
         core,
         store,
         wal,

@@ -8,10 +8,12 @@ mod download;
 mod handle;
 pub mod mesh;
 mod metrics;
+mod reading;
 pub mod serve;
 mod window;
 
 pub use handle::{start, StartError, ValidatorConfig, ValidatorHandle};
+pub use reading::Blocks;
 
 use serde::{Deserialize, Serialize};
 

@@ -32,6 +32,7 @@ mod proposals;
 #[path = "../../../broker/tests/it/proxy.rs"]
 mod proxy;
 mod pruning;
+mod query;
 mod reactive;
 mod receipts;
 mod registry;

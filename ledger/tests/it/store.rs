@@ -58,7 +58,7 @@ fn edit_log(folder: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
     fs::write(&path, bytes).unwrap();
 }
 
-fn drop_index(folder: &Path) {
+pub fn drop_index(folder: &Path) {
     fs::remove_dir_all(folder.join(INDEX_FOLDER)).unwrap();
 }
 

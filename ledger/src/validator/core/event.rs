@@ -5,6 +5,7 @@ use crate::consensus::message::{Record, SnapshotPart};
 use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::store::remembered::Remembered;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
@@ -79,6 +80,8 @@ pub enum Effect {
         decided: Box<DecidedBlock>,
         /// The state after it.
         state: Box<State>,
+        /// What the index remembers of its entries.
+        remembered: Remembered,
     },
     /// Broadcast as [`wire::message::Body::Block`].
     Announce(Vec<u8>),
