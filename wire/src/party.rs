@@ -178,15 +178,6 @@ impl fmt::Display for PartyId {
     }
 }
 
-impl FromStr for PartyId {
-    type Err = PartyError;
-    fn from_str(text: &str) -> Result<Self, PartyError> {
-        let (role, id) =
-            text.split_once('/').ok_or_else(|| PartyError::UnknownRole { text: text.to_owned() })?;
-        Ok(Self::new(role.parse()?, id.parse()?))
-    }
-}
-
 /// What everyone knows of one party. No personal data: an account is a pseudonym.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -58,7 +58,7 @@ pub fn render() -> Value {
 
 fn paths(schemas: &mut SchemaGenerator) -> Vec<Path> {
     let json = "application/json";
-    let mut path = |path, summary, rights, parameters, answer| Path {
+    let path = |path, summary, rights, parameters, answer| Path {
         path,
         summary,
         rights,

@@ -194,6 +194,7 @@ impl Plan<'_> {
                 mesh: self.mesh(party),
                 party: keys,
                 process,
+                api: None,
             }),
             Role::Timekeeper => RoleFile::Timekeeper(TimekeeperFile {
                 role: RoleWord::Timekeeper,

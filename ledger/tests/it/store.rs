@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use wire::party::Role;
 
-fn open(world: &World, folder: &Path) -> Result<(Store, Chain), StoreError> {
+pub fn open(world: &World, folder: &Path) -> Result<(Store, Chain), StoreError> {
     Store::open(folder, &world.genesis, &world.rules)
 }
 
