@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
 mod aggregates;
+mod answers;
 mod archive;
 mod archive_peer;
 #[cfg(feature = "s3")]
@@ -18,6 +19,7 @@ mod issuance;
 mod mempool;
 mod mesh;
 mod network;
+mod openings;
 mod play;
 mod proof;
 mod proposals;
