@@ -26,6 +26,19 @@ Exit codes:
      where. `ledger check`: the proof proves nothing
   4  `bench`: a target was missed; the output says which";
 
+const SUBMIT_HELP: &str = "\
+Entries:
+  entry = \"register\"    party = \"site/s9\", account, key and possession (`gridpact ledger possess`); for a site
+                        bus, aggregator, connection_milliwatt; pseudonym, valid_from, valid_to if wanted
+  entry = \"rotate\"      next_key = \"new.pem\"
+  entry = \"revoke\"      party = \"site/s9\"
+  entry = \"equipment\"   revision = 0, and [[devices]] with device, make, model, firmware, [devices.nameplate]
+  entry = \"proposal\"    at_height = 1200, and one of [change.parameters], [change.grid], [change.day-ahead],
+                        [change.validators], [change.contract], [change.admit], [change.revoke]
+  entry = \"ballot\"      proposal = \"(hash)\", approve = true
+
+Who may submit what stands in docs/RIGHTS.md.";
+
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
 /// feeder's limits, validators check and settle.
 #[derive(Debug, Parser)]
@@ -164,6 +177,10 @@ pub struct ProveArgs {
     /// When the interval starts: a time as RFC 3339 has it, or seconds since 1970
     #[arg(long, value_parser = interval)]
     pub interval: Interval,
+    /// Prove, too, that the history goes on the one under the block of this height, from which an earlier proof
+    /// hangs
+    #[arg(long)]
+    pub since: Option<u64>,
     /// Where the proof goes
     #[arg(long, short)]
     pub output: PathBuf,
@@ -200,6 +217,7 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
 Examples:
   gridpact ledger check s1.proof --genesis genesis.json
   gridpact ledger check s1.proof --genesis genesis.json --json
+  gridpact ledger check later.proof --genesis genesis.json --after s1.proof
 
 Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 when a file is of no use.")]
     Check {
@@ -208,9 +226,41 @@ Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 w
         /// The genesis of the ledger it must be of
         #[arg(long)]
         genesis: PathBuf,
+        /// A proof seen before: the history must go on the one that it hangs from
+        #[arg(long)]
+        after: Option<PathBuf>,
         /// Print one JSON document instead of lines
         #[arg(long)]
         json: bool,
+    },
+    /// List who takes part, and what is voted on
+    Participants {
+        /// A validator's data directory
+        dir: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print public key and proof of possession of somebody new, for who registers it
+    Possess {
+        /// The market's genesis
+        #[arg(long)]
+        genesis: PathBuf,
+        /// Whose key it will be, as role/id
+        #[arg(long)]
+        party: String,
+        /// The private key, PKCS#8 PEM
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Submit an entry about participants or rules, and wait until it is final
+    #[command(after_help = SUBMIT_HELP)]
+    Submit {
+        /// The entry, in TOML, or in JSON where the name ends so
+        file: PathBuf,
+        /// Configuration file of the party that submits it: its role and [party]
+        #[arg(long = "as")]
+        submitter: PathBuf,
     },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
@@ -257,6 +307,10 @@ mod tests {
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger participants v1 --json", true);
+        check("gridpact ledger possess --genesis g.json --party site/s9 --key k.pem", true);
+        check("gridpact ledger submit entry.toml --as dso.toml", true);
+        check("gridpact ledger submit entry.toml", false);
         check("gridpact ledger verify demo --json", true);
         check("gridpact ledger prove demo --party s1 --interval 2020-01-15T12:00:00Z -o s1.proof", true);
         check("gridpact ledger prove demo --party s1 --interval 1579089600 -o s1.proof", true);

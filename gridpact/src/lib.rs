@@ -10,6 +10,7 @@ pub mod demo;
 pub mod forecast;
 pub mod gateway;
 pub mod logging;
+pub mod members;
 pub mod neighbourhood;
 pub mod proof;
 pub mod run;

@@ -8,6 +8,7 @@ use gridpact::configuration::page;
 use gridpact::demo::{self, files};
 use gridpact::gateway::{aggregates, export, fetch, GatewayError};
 use gridpact::logging::{self, LogTarget};
+use gridpact::members;
 use gridpact::proof::check::{self, CheckError};
 use gridpact::proof::prove;
 use gridpact::torment::{self, TormentArgs, TormentError};
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
             }
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
-        Command::Ledger(command) => ledger(command),
+        Command::Ledger(command) => ledger(command, cli.log_format),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn ledger(command: LedgerCommand) -> ExitCode {
+fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
     let out = &mut std::io::stdout();
     match command {
         LedgerCommand::Verify { dir, json } => match audit::run(&dir, json, out) {
@@ -60,12 +61,23 @@ fn ledger(command: LedgerCommand) -> ExitCode {
             Err(error) => failed(error),
         },
         LedgerCommand::Prove(args) => done(prove::run(&args, out)),
-        LedgerCommand::Check { proof, genesis, json } => match check::run(&proof, &genesis, json, out) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
-            Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
-            Err(error) => failed_with(EXIT_UNUSABLE, error),
-        },
+        LedgerCommand::Check { proof, genesis, after, json } => {
+            match check::run((&proof, after.as_deref()), &genesis, json, out) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
+                Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
+                Err(error) => failed_with(EXIT_UNUSABLE, error),
+            }
+        }
+        LedgerCommand::Participants { dir, json } => done(members::listing::run(&dir, json, out)),
+        LedgerCommand::Possess { genesis, party, key } => done(members::possess(&genesis, &party, &key, out)),
+        LedgerCommand::Submit { file, submitter } => {
+            if let Err(error) = logging::start(LogTarget::StandardError, log_format) {
+                return failed(error);
+            }
+            let submission = members::submission::run(&file, &submitter, out);
+            done(actix::System::new().block_on(submission))
+        }
         LedgerCommand::Torment(args) => torment(&args),
         LedgerCommand::Export(args) => given(export::run(&args, out)),
         LedgerCommand::Aggregates(args) => given(aggregates::run(&args, out)),

@@ -6,6 +6,7 @@ pub mod block;
 pub mod consensus;
 pub mod contracts;
 pub mod execute;
+pub mod follower;
 pub mod genesis;
 pub mod governed;
 pub mod mempool;

@@ -407,6 +407,10 @@ impl RoleCore for AggregatorCore {
     type Report = AggregatorReport;
     type Act = AggregatorAct;
 
+    fn chain(&mut self) -> Option<&mut Chain> {
+        Some(&mut self.chain)
+    }
+
     fn step(&mut self, now: Now, input: Input<AggregatorReport>) -> Effects {
         match input {
             Input::Poll => self.on_time(now),

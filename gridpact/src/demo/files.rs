@@ -259,6 +259,8 @@ impl Plan<'_> {
             brokers: vec![self.broker.to_string()],
             validator_brokers,
             validator_connections: None,
+            key_epoch: 0,
+            next_key: None,
             clock: ClockKind::Simulated,
             data_dir: Path::new("..").join(name(party)),
         }

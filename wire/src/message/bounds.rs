@@ -114,6 +114,7 @@ impl Body {
             | Body::DayAheadAward(_)
             | Body::DayAheadFinalDemand(_)
             | Body::DayAheadFirm(_) => day_ahead::check_body(self),
+            Body::RegistryQuestion(_) | Body::RegistrySummary(_) => Ok(()),
             Body::Tick(_) | Body::Bid(_) | Body::Consensus(_) | Body::Block(_) | Body::MeterReading(_) => {
                 Ok(())
             }

@@ -1,7 +1,7 @@
 //! One message of every kind goes through signing and opening unchanged.
 
-use crate::day_ahead;
 use crate::world::{bid, network, party, registry, signer};
+use crate::{day_ahead, registry as registry_forms};
 use market::curve::Breakpoint;
 use market::dlmp::{BusDlmp, Dlmp};
 use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
@@ -231,10 +231,17 @@ fn after_the_decision() -> Vec<(Role, Body)> {
 
 #[test]
 fn every_kind_of_message_opens_to_what_was_signed() {
-    let messages =
-        [up_to_the_gate(), rounds(), ledger(), after_the_decision(), day_ahead::messages()].concat();
+    let messages = [
+        up_to_the_gate(),
+        rounds(),
+        ledger(),
+        after_the_decision(),
+        day_ahead::messages(),
+        registry_forms::messages(),
+    ]
+    .concat();
     let kinds: BTreeSet<&str> = messages.iter().map(|(_, body)| body.kind()).collect();
-    assert_eq!(kinds.len(), 25, "a kind is missing here: {kinds:?}");
+    assert_eq!(kinds.len(), 27, "a kind is missing here: {kinds:?}");
     for (role, body) in messages {
         let addressed = body.addressing() != wire::message::Addressing::All;
         let recipient = addressed.then(|| party(Role::Dso));
