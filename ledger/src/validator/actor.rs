@@ -14,7 +14,7 @@ use market::interval::Interval;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::envelope::Opened;
-use wire::message::Body;
+use wire::message::{Body, Verdict};
 use wire::party::Registry;
 
 /// How long a consensus message is worth delivering. Later ones say more.
@@ -114,6 +114,11 @@ impl ValidatorActor {
             }
             Effect::Acknowledge { of, verdict } => {
                 if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::AcceptWhenAsked { of } => {
+                if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {
                     self.note("unsent", &error.to_string());
                 }
             }

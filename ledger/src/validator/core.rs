@@ -20,6 +20,7 @@ use crate::follower::Summary;
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
+use broker::rate::{Bucket, Rate};
 use serde_bytes::ByteBuf;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +31,10 @@ use wire::party::Id;
 
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
 const MAX_EARLY: usize = 256;
+
+/// Entries accepted with an answer at once. Under more, signing answers would cost more than all the rest: who submits
+/// sees the entry decided before it would ask again, or is answered then.
+const ANSWERS: Rate = Rate { per_second: 200, burst: 200 };
 
 /// A validator.
 pub struct ValidatorCore {
@@ -50,6 +55,7 @@ pub struct ValidatorCore {
     catch_up: CatchUp,
     /// What is told to those who ask what is governed.
     summary: Option<Arc<Summary>>,
+    answered: Bucket,
     effects: Vec<Effect>,
 }
 
@@ -78,6 +84,7 @@ impl ValidatorCore {
             early: VecDeque::new(),
             catch_up,
             summary: None,
+            answered: Bucket::default(),
             effects: Vec::new(),
         }
     }
@@ -160,7 +167,10 @@ impl ValidatorCore {
         }
         let at = self.tip.next(now.wall_ms);
         match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
-            Ok(()) => self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted }),
+            Ok(()) if self.answered.take(ANSWERS, 1, now.real_ms) => {
+                self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted })
+            }
+            Ok(()) => self.effects.push(Effect::AcceptWhenAsked { of: id }),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
                 return Ok(());
