@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod configuration;
 pub mod demo;
 pub mod forecast;
+pub mod gateway;
 pub mod logging;
 pub mod members;
 pub mod neighbourhood;

@@ -214,3 +214,6 @@ fn refused(topic: &str, error: &EnvelopeError) -> Refusal {
     tracing::debug!(topic, %error, "message dropped");
     error.refusal()
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,8 @@ pub(super) enum When {
 pub(super) struct Ends {
     /// Messages that wait in the outbox, or will.
     pub waiting: Arc<AtomicUsize>,
+    /// Bytes of those that are there.
+    pub bytes: Arc<AtomicUsize>,
     /// From the handles.
     pub commands: mpsc::Receiver<Command>,
     /// To the role.
@@ -333,6 +335,7 @@ impl Driver {
         let held = self.outbox.len() + usize::from(matches!(input, Input::Send(_)));
         let effects = self.outbox.step(self.now_ms(), input);
         self.ends.waiting.fetch_sub(held - self.outbox.len(), Ordering::Relaxed);
+        self.ends.bytes.store(self.outbox.bytes(), Ordering::Relaxed);
         for effect in effects {
             match effect {
                 Effect::Publish { raw, again, over } => self.publish(&raw, again, over),

@@ -35,6 +35,9 @@ use wire::message::{Body, MessageRef, Verdict};
 use wire::party::{PartyId, Registry};
 use wire::Interval;
 
+/// Most bytes of messages that wait to be sent or answered. What is sent in one go may exceed it.
+const MOST_WAITING_BYTES: usize = 64 << 20;
+
 /// A message to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outgoing {
@@ -89,6 +92,7 @@ pub struct Link {
     config: Arc<LinkConfig>,
     commands: mpsc::Sender<Command>,
     waiting: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
     standing: watch::Receiver<Routes>,
     parties: Parties,
 }
@@ -112,18 +116,19 @@ impl Link {
         let (commands, commands_out) = mpsc::channel(2 * config.queue);
         let (events_in, events) = mpsc::channel(config.queue);
         let (standing, standing_out) = watch::channel(Routes::NONE);
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let (waiting, bytes) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let config = Arc::new(config);
         let parties = Parties::new(config.registry.clone());
         let ends = Ends {
             waiting: waiting.clone(),
+            bytes: bytes.clone(),
             commands: commands_out,
             events: events_in,
             standing,
             parties: parties.clone(),
         };
         runtime.spawn(Driver::new(config.clone(), metrics, ends).run());
-        Ok((Link { config, commands, waiting, standing: standing_out, parties }, events))
+        Ok((Link { config, commands, waiting, bytes, standing: standing_out, parties }, events))
     }
 
     /// Which connections stand, by their place in the configuration; changes can be waited for.
@@ -152,6 +157,9 @@ impl Link {
     pub fn send_sealed(&self, outgoing: Outgoing) -> Result<Sealed, LinkError> {
         let what = outgoing.body.kind();
         let full = |waiting| LinkError::Full { what, waiting };
+        if self.bytes.load(Ordering::Relaxed) >= MOST_WAITING_BYTES {
+            return Err(full(self.waiting.load(Ordering::Relaxed)));
+        }
         let reserve = |waiting: usize| (waiting < self.config.queue).then_some(waiting + 1);
         self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).map_err(full)?;
         self.send_reserved(outgoing).inspect_err(|_| {

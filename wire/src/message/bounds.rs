@@ -164,6 +164,9 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
         }
         Entry::DayAhead(entry) => day_ahead::check_entry(entry),
         Entry::Delivery(delivery) => {
+            for batch in [&delivery.readings, &delivery.bids] {
+                text("characters of a batch's location", &batch.location)?;
+            }
             at_most("sites", delivery.sites.len(), MAX_SITES)?;
             at_most("positions", delivery.positions.len(), MAX_SITES)
         }

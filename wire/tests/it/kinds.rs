@@ -14,10 +14,10 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry, Direction, Entry,
-    MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer,
-    ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle, SignedEnvelope,
-    SiteDelivery, SitePosition, TransferEntry,
+    BatchReference, BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry,
+    Direction, Entry, MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward,
+    ReserveEntry, ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave,
+    ResponseSettle, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -140,9 +140,11 @@ fn ledger() -> Vec<(Role, Body)> {
         let (commitment, reactive) = (Milliwatt(-3), Millivar(2));
         SiteDelivery { account: account.clone(), bid_hash: HASH, commitment, reactive, energy }
     };
+    let batch = |location: &str| Box::new(BatchReference { sha256: HASH, location: location.to_owned() });
     let delivery = DeliveryEntry {
         interval: INTERVAL,
-        readings_sha256: HASH,
+        readings: batch("readings/a/1.parquet"),
+        bids: batch("s3://bucket/bids/a/1.parquet"),
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
