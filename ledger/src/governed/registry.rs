@@ -11,6 +11,7 @@ use market::feeder::{Feeder, Tree};
 use std::collections::BTreeSet;
 use thiserror::Error;
 use wire::entry::registry::{EquipmentList, KeyRotation, ParticipantEntry, Registration};
+use wire::envelope::is_sound_key;
 use wire::hash::Hash32;
 use wire::party::{Id, KeyEpoch, PartyId, Role};
 use wire::pseudonym::Pseudonym;
@@ -169,7 +170,7 @@ pub fn register(
     if participant.epoch != KeyEpoch::default() {
         return Err(RegistryRefusal::Epoch { epoch: participant.epoch.number, current: 0 });
     }
-    if !possession.holds(&participant.key, ground.network, party, 0) {
+    if !is_sound_key(&participant.key) || !possession.holds(&participant.key, ground.network, party, 0) {
         return Err(RegistryRefusal::Possession { party: party.clone(), key: participant.key });
     }
     if valid_to_ms.is_some_and(|to| to <= *valid_from_ms || to <= at.time_ms) {
@@ -235,7 +236,7 @@ fn rotate(
         return Err(RegistryRefusal::Epoch { epoch: *epoch, current });
     }
     check_free(provisions, (party, None, None), key)?;
-    if !possession.holds(key, ground.network, party, *epoch) {
+    if !is_sound_key(key) || !possession.holds(key, ground.network, party, *epoch) {
         return Err(RegistryRefusal::Possession { party: party.clone(), key: *key });
     }
     let before = std::mem::replace(&mut member.participant.key, *key);
