@@ -13,7 +13,7 @@ pub mod response;
 pub mod table;
 
 use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
-use crate::governed::Governed;
+use crate::governed::{Edit, Governed};
 use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
@@ -114,6 +114,8 @@ pub struct Changes {
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// Change of what is governed.
+    pub governed: Option<Edit>,
     /// Records of contracts.
     pub contracts: ContractEdits,
 }
@@ -276,9 +278,27 @@ impl State {
             self.day_ahead.put(at, record);
             self.day_ahead.keep_last(KEPT_DAY_AHEAD);
         }
+        if let Some(edit) = changes.governed {
+            self.govern(|governed| governed.make(edit));
+        }
         self.contracts.edit(changes.contracts);
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
+    }
+
+    /// Changes what is governed, and opens new members' accounts.
+    pub fn govern(&mut self, change: impl FnOnce(&mut Governed)) {
+        let mut governed = Governed::clone(self.governed());
+        let members = governed.members.len();
+        change(&mut governed);
+        if governed.members.len() != members {
+            for account in governed.members.values().map(|member| &member.participant.account) {
+                if !self.accounts.contains_key(account) {
+                    self.accounts.put(account.clone(), Account::default());
+                }
+            }
+        }
+        self.governed.put(Arc::new(governed));
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {

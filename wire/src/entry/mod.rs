@@ -1,7 +1,9 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
 mod bilateral;
+pub mod governance;
 mod issuance;
+pub mod registry;
 mod reserve;
 mod response;
 
@@ -16,10 +18,12 @@ pub use response::{
 
 use crate::hash::Hash32;
 use crate::party::Id;
+use governance::{BallotEntry, ProposalEntry};
 use market::day_ahead::clearing::DayAheadClearing;
 use market::grid::certificate::GridClearing;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use registry::ParticipantEntry;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -44,6 +48,12 @@ pub enum Entry {
     Delivery(DeliveryEntry),
     /// By any account's owner: a payment.
     Transfer(TransferEntry),
+    /// By a participant or whose role registers it: a change of the registry.
+    Participant(Box<ParticipantEntry>),
+    /// By a validator, the DSO or a regulator: a change of the rules, to be voted on.
+    Proposal(Box<ProposalEntry>),
+    /// By a validator: a vote on a proposal.
+    Ballot(BallotEntry),
     /// By a gateway: tokens for money that came in.
     Mint(MintEntry),
     /// By any account's owner: a request to be paid out.
