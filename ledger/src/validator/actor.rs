@@ -13,7 +13,7 @@ use futures::stream::poll_fn;
 use market::interval::Interval;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::envelope::Opened;
-use wire::message::Body;
+use wire::message::{Body, Verdict};
 
 /// How long a consensus message is worth delivering. Later ones say more.
 const CONSENSUS_VALID_MS: u64 = 10_000;
@@ -84,6 +84,11 @@ impl ValidatorActor {
             Effect::SendDecided { height } => self.send_decided(height)?,
             Effect::Acknowledge { of, verdict } => {
                 if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::AcceptWhenAsked { of } => {
+                if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {
                     self.note("unsent", &error.to_string());
                 }
             }

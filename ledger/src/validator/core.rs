@@ -18,6 +18,7 @@ use crate::execute::{build_block, Executed, OpenedEntry, Tip};
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
+use broker::rate::{Bucket, Rate};
 use serde_bytes::ByteBuf;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -28,6 +29,10 @@ use wire::party::Id;
 
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
 const MAX_EARLY: usize = 256;
+
+/// Entries accepted with an answer at once. Under more, signing answers would cost more than all the rest: who submits
+/// sees the entry decided before it would ask again, or is answered then.
+const ANSWERS: Rate = Rate { per_second: 200, burst: 200 };
 
 /// A validator.
 pub struct ValidatorCore {
@@ -46,6 +51,7 @@ pub struct ValidatorCore {
     timers: BTreeMap<Timer, u64>,
     early: VecDeque<(Statement, Option<ByteBuf>)>,
     catch_up: CatchUp,
+    answered: Bucket,
     effects: Vec<Effect>,
 }
 
@@ -73,6 +79,7 @@ impl ValidatorCore {
             timers: BTreeMap::new(),
             early: VecDeque::new(),
             catch_up,
+            answered: Bucket::default(),
             effects: Vec::new(),
         }
     }
@@ -154,7 +161,10 @@ impl ValidatorCore {
         }
         let at = self.tip.next(now.wall_ms);
         match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
-            Ok(()) => self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted }),
+            Ok(()) if self.answered.take(ANSWERS, 1, now.real_ms) => {
+                self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted })
+            }
+            Ok(()) => self.effects.push(Effect::AcceptWhenAsked { of: id }),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
                 return Ok(());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod answers;
 mod bilateral;
 mod carbon;
 mod concern;
@@ -13,6 +14,7 @@ mod issuance;
 mod mempool;
 mod mesh;
 mod network;
+mod openings;
 mod play;
 mod proof;
 mod proposals;

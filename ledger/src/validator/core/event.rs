@@ -85,6 +85,11 @@ pub enum Effect {
         /// How.
         verdict: Verdict,
     },
+    /// A submission was taken, one of so many that the answer is given only to who asks again.
+    AcceptWhenAsked {
+        /// Which.
+        of: MessageRef,
+    },
     /// An entry was refused: count it.
     Refused {
         /// A word for metrics.
