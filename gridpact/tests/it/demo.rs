@@ -134,6 +134,7 @@ fn eight_intervals_are_played_settled_and_verified() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Everything holds in 4 of 4 ledgers"), "{said}");
+    crate::gateway::check(&data, 15, INTERVALS);
     check_proof(&data);
     let log = data.join("validator-v3/blocks.log");
     for thousandth in [1, 250, 500, 999] {

@@ -3,6 +3,7 @@
 
 mod event;
 mod proposal;
+mod summary;
 
 pub use event::{Effect, Event, Now};
 
@@ -15,6 +16,7 @@ use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
 use crate::execute::{build_block, Executed, OpenedEntry, Tip};
+use crate::follower::Summary;
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
@@ -51,6 +53,8 @@ pub struct ValidatorCore {
     timers: BTreeMap<Timer, u64>,
     early: VecDeque<(Statement, Option<ByteBuf>)>,
     catch_up: CatchUp,
+    /// What is told to those who ask what is governed.
+    summary: Option<Arc<Summary>>,
     answered: Bucket,
     effects: Vec<Effect>,
 }
@@ -79,6 +83,7 @@ impl ValidatorCore {
             timers: BTreeMap::new(),
             early: VecDeque::new(),
             catch_up,
+            summary: None,
             answered: Bucket::default(),
             effects: Vec::new(),
         }
@@ -119,6 +124,7 @@ impl ValidatorCore {
             Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
             Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
+            Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
         }
         Ok(std::mem::take(&mut self.effects))
@@ -412,6 +418,8 @@ impl ValidatorCore {
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
         self.tip = self.tip.after(&decided.block.header);
+        let governed = self.rules.governed.clone();
+        self.remember(&decided, &governed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });

@@ -2,19 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod aggregates;
 mod answers;
+mod archive;
+mod archive_peer;
+#[cfg(feature = "s3")]
+mod archive_s3;
 mod bilateral;
 mod carbon;
 mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
+mod follower;
 mod governance;
+mod hostile;
 mod issuance;
 mod mempool;
 mod mesh;
 mod network;
 mod openings;
+mod page;
 mod play;
 mod proof;
 mod proposals;
@@ -27,8 +35,10 @@ mod reserve;
 mod response;
 mod rights;
 mod roster;
+mod sequences;
 mod settlement;
 mod simulation;
+mod statement;
 mod store;
 mod tamper;
 mod world;
