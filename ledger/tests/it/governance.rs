@@ -16,15 +16,15 @@ use wire::entry::Entry;
 use wire::envelope::Signer;
 use wire::party::{PartyId, Role};
 
-fn proposal(at_height: u64, change: GovernedChange) -> ProposalEntry {
+pub fn proposal(at_height: u64, change: GovernedChange) -> ProposalEntry {
     ProposalEntry { at_height, change }
 }
 
-fn proposed(world: &World, entry: &ProposalEntry) -> OpenedEntry {
+pub fn proposed(world: &World, entry: &ProposalEntry) -> OpenedEntry {
     world.opened(&validator(1), Entry::Proposal(Box::new(entry.clone())))
 }
 
-fn ballot(world: &World, by: usize, of: &ProposalEntry, approve: bool) -> OpenedEntry {
+pub fn ballot(world: &World, by: usize, of: &ProposalEntry, approve: bool) -> OpenedEntry {
     world.opened(&validator(by), Entry::Ballot(BallotEntry { proposal: of.id().unwrap(), approve }))
 }
 

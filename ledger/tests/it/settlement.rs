@@ -9,7 +9,9 @@
 //! ```
 
 use crate::day::{clearing, delivery};
-use crate::world::{id, party, transfer, World, INTERVAL};
+use crate::governance::{ballot, proposal, proposed};
+use crate::registry::{key, registration};
+use crate::world::{id, party, transfer, validator, World, INTERVAL, NOW_MS};
 use ciborium::value::Value;
 use ledger::block::vote::VoteCertificate;
 use ledger::block::DecidedBlock;
@@ -23,7 +25,10 @@ use market::units::{Milliwatt, NanoEur, PicoEurPerWh};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use std::sync::Arc;
 use wire::cbor;
+use wire::entry::governance::GovernedChange;
+use wire::envelope::Signer;
 use wire::party::Role;
 
 /// Five blocks: a transfer, the clearing, the deliveries of both aggregators, two transfers.
@@ -137,6 +142,33 @@ fn too_few_votes_prove_nothing() {
     let proof = prover(&world, &blocks, 0).prove(&id("account-s1")).unwrap();
     let error = proof.check(&world.genesis).unwrap_err();
     assert!(error.to_string().contains("2 of 4 validators"), "{error}");
+}
+
+/// By vote, two of the four validators go and one comes, before the interval is cleared.
+#[test]
+fn a_settlement_is_proven_across_a_change_of_validators() {
+    let mut world = World::new(4);
+    let newcomer = Signer::new(world.genesis.network.clone(), validator(5), key(77), NOW_MS);
+    world.signers.insert(validator(5), Arc::new(newcomer));
+    let admit = vec![registration(&world, &validator(5), 77)];
+    let entry = proposal(3, GovernedChange::Validators { admit, dismiss: vec![id("v1"), id("v2")] });
+    let votes = (1..=3).map(|by| ballot(&world, by, &entry, true)).collect();
+    let deliveries = vec![delivery(&world, "agg-1", |_| {}), delivery(&world, "agg-2", |_| {})];
+    let mut chain = world.chain();
+    let mut blocks = Vec::new();
+    for entries in [vec![proposed(&world, &entry)], votes, vec![clearing(&world, |_| {})], deliveries] {
+        let proposer = chain.rules.verifier.validators()[0].0.clone();
+        let (decided, next) = world.decide_by(&proposer, &chain, &entries);
+        blocks.push(decided);
+        chain = next;
+    }
+    let proof = prover(&world, &blocks, 0).prove(&id("account-s1")).unwrap();
+    let proven = proof.check(&world.genesis).unwrap();
+    assert_eq!((proven.changes, proven.votes, proven.validators), (1, 3, 3));
+    assert_eq!((proven.cleared.height, proven.settled.height), (3, 4));
+    // The blocks after the change alone, taken for the whole chain, lead nowhere from the genesis.
+    let later = prover(&world, &blocks, 2).prove(&id("account-s1")).unwrap();
+    assert!(later.check(&world.genesis).is_err());
 }
 
 /// Another operator's ledger, which knows nothing of this one but its genesis, takes its proofs, one head after
