@@ -4,6 +4,7 @@
 mod behind;
 mod event;
 mod proposal;
+mod summary;
 
 pub use event::{Effect, Event, Now};
 
@@ -17,6 +18,7 @@ use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
 use crate::execute::{build_block, Executed, OpenedEntry, Tip};
+use crate::follower::Summary;
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
@@ -53,6 +55,8 @@ pub struct ValidatorCore {
     timers: BTreeMap<Timer, u64>,
     early: VecDeque<(Statement, Option<ByteBuf>)>,
     catch_up: CatchUp,
+    /// What is told to those who ask what is governed.
+    summary: Option<Arc<Summary>>,
     download: Download,
     /// Who was asked last.
     asked: Option<ValidatorIndex>,
@@ -84,6 +88,7 @@ impl ValidatorCore {
             timers: BTreeMap::new(),
             early: VecDeque::new(),
             catch_up,
+            summary: None,
             download: Download::default(),
             asked: None,
             answered: Bucket::default(),
@@ -126,6 +131,7 @@ impl ValidatorCore {
             Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
             Event::Block { bytes } => self.decided_block(now, &bytes)?,
+            Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
         }
         Ok(std::mem::take(&mut self.effects))
@@ -422,6 +428,8 @@ impl ValidatorCore {
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
         self.tip = self.tip.after(&decided.block.header);
+        let governed = self.rules.governed.clone();
+        self.remember(&decided, &governed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });

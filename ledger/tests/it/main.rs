@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod aggregates;
 mod answers;
+mod archive;
+mod archive_peer;
+#[cfg(feature = "s3")]
+mod archive_s3;
 mod bilateral;
 mod carbon;
 mod catch_up;
@@ -11,13 +16,16 @@ mod contracts;
 mod day;
 mod day_ahead;
 mod flips;
+mod follower;
 mod full_disk;
 mod governance;
+mod hostile;
 mod issuance;
 mod mempool;
 mod mesh;
 mod network;
 mod openings;
+mod page;
 mod play;
 mod proof;
 mod proposals;
@@ -30,8 +38,11 @@ mod registry;
 mod reserve;
 mod response;
 mod rights;
+mod roster;
+mod sequences;
 mod settlement;
 mod simulation;
+mod statement;
 mod store;
 mod tamper;
 mod world;

@@ -6,8 +6,9 @@ use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use wire::entry::SignedEnvelope;
+use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
-use wire::party::Id;
+use wire::party::{Id, PartyId};
 
 /// The time, as the shell reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,13 @@ pub enum Event {
         /// Its encoding.
         bytes: Vec<u8>,
     },
+    /// Somebody asks what is governed.
+    Question {
+        /// Who.
+        by: PartyId,
+        /// Hash of what it knows.
+        known: Hash32,
+    },
     /// Time has passed: see [`ValidatorCore::next_deadline`].
     Poll,
 }
@@ -80,6 +88,13 @@ pub enum Effect {
     SendDecided {
         /// From which on.
         height: u64,
+    },
+    /// Tell somebody what is governed, as [`wire::message::Body::RegistrySummary`].
+    Summarise {
+        /// Whom.
+        to: PartyId,
+        /// A [`crate::follower::Summary`]'s encoding.
+        bytes: Vec<u8>,
     },
     /// Read part of the newest snapshot and publish it.
     SendSnapshot(SnapshotPart),
