@@ -15,6 +15,7 @@ use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use wire::cbor;
 
 /// Memory the database may use for its cache.
@@ -26,6 +27,10 @@ const BATCH: usize = 1_024;
 /// Bytes written before sled is waited for. Where its file shrinks while many writes are under way, it
 /// waits for the shrinking with a lock that all of its threads wait for (0.34.7); with few it does not.
 const UNFLUSHED_BYTES: usize = 64 << 10;
+
+/// How often a locked database is tried again, and after how long.
+const LOCK_TRIES: usize = 100;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 
 const TIP_KEY: &[u8] = b"tip";
 const BLOCK: u8 = b'b';
@@ -269,8 +274,18 @@ impl Writes {
     }
 }
 
+/// sled lets go of its files' lock a little after it was dropped, so a lock is tried for a while.
 fn database(folder: &Path) -> Result<Db, sled::Error> {
-    sled::Config::default().path(folder).cache_capacity(CACHE_BYTES).open()
+    let open = || sled::Config::default().path(folder).cache_capacity(CACHE_BYTES).open();
+    for _ in 0..LOCK_TRIES {
+        match open() {
+            Err(sled::Error::Io(error)) if error.to_string().contains("lock") => {
+                std::thread::sleep(LOCK_WAIT);
+            }
+            other => return other,
+        }
+    }
+    open()
 }
 
 /// Whether the database's files are wrong, and not only locked or out of reach.
