@@ -1,8 +1,9 @@
 //! Executes blocks on states. Validators, the auditor and a store that rebuilds its index all come
 //! through here, so they can't disagree on what a block does.
 
-use crate::block::verifier::EntryError;
-use crate::block::{entries_root, Block, Header};
+use crate::block::verifier::{BlockError, EntryError};
+use crate::block::vote::VoteCertificate;
+use crate::block::{entries_root, votes_hash, Block, DecidedBlock, Header};
 use crate::contracts::{apply, rules::Rules};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
@@ -20,6 +21,8 @@ pub struct Tip {
     pub hash: Hash32,
     /// Its time in milliseconds since 1970; 0 before the first block.
     pub time_ms: u64,
+    /// Votes that decided it, checked; others may have seen others. None before the first block.
+    pub votes: Option<VoteCertificate>,
 }
 
 /// What a block did.
@@ -60,6 +63,21 @@ pub enum ExecuteError {
         /// The block's height.
         height: u64,
     },
+    /// The votes it carries for the block before are not those its header names.
+    #[error("block {height}: the votes it carries are not those its header names")]
+    PreviousVotes {
+        /// The block's height.
+        height: u64,
+    },
+    /// The votes it carries did not decide the block before.
+    #[error("block {height}: the votes it carries for the block before: {source}")]
+    PreviousUndecided {
+        /// The block's height.
+        height: u64,
+        /// What is wrong with them.
+        #[source]
+        source: BlockError,
+    },
     /// An envelope is no entry.
     #[error("block {height}, entry {index}: {source}")]
     Envelope {
@@ -93,12 +111,14 @@ pub enum ExecuteError {
 impl Tip {
     /// The tip of a chain without blocks.
     pub fn genesis(ledger: Hash32) -> Self {
-        Self { height: 0, hash: ledger, time_ms: 0 }
+        Self { height: 0, hash: ledger, time_ms: 0, votes: None }
     }
 
-    /// The tip once this block is decided.
-    pub fn after(header: &Header) -> Self {
-        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms }
+    /// The tip once this block is decided. Its votes must have been checked.
+    pub fn after(decided: &DecidedBlock) -> Self {
+        let header = &decided.block.header;
+        let votes = Some(decided.certificate.clone());
+        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, votes }
     }
 }
 
@@ -120,7 +140,9 @@ pub fn execute_block(
     let header = &block.header;
     let height = header.height;
     check_link(tip, block)?;
+    check_previous_votes(rules, tip, state, block)?;
     let mut state = state.clone();
+    state.begin_block(rules.verifier.validator_set(), block.previous_votes.as_ref());
     let mut receipts = Vec::with_capacity(block.entries.len());
     for (index, envelope) in block.entries.iter().enumerate() {
         let (submitter, entry) =
@@ -153,6 +175,20 @@ fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
     Ok(())
 }
 
+/// The votes that decided the block before stand in the block: enough, right ones, for that block.
+fn check_previous_votes(rules: &Rules, tip: &Tip, state: &State, block: &Block) -> Result<(), ExecuteError> {
+    let height = block.header.height;
+    let votes = block.previous_votes.as_ref();
+    let validators = state.voting().validators_at(tip.height);
+    if votes_hash(votes) != block.header.previous_votes || votes.is_some() != validators.is_some() {
+        return Err(ExecuteError::PreviousVotes { height });
+    }
+    let Some((votes, validators)) = votes.zip(validators) else { return Ok(()) };
+    validators
+        .check_votes(rules.verifier.ledger(), (tip.height, tip.hash), votes, tip.votes.as_ref())
+        .map_err(|source| ExecuteError::PreviousUndecided { height, source })
+}
+
 /// An entry with its envelope and submitter, opened once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenedEntry {
@@ -164,8 +200,8 @@ pub struct OpenedEntry {
     pub entry: Entry,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order. None where
-/// none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order, with the
+/// tip's votes. None where none fits.
 pub fn build_block<'a>(
     rules: &Rules,
     tip: &Tip,
@@ -174,6 +210,7 @@ pub fn build_block<'a>(
     entries: impl Iterator<Item = &'a OpenedEntry>,
 ) -> Option<(Block, Executed)> {
     let mut state = state.clone();
+    state.begin_block(rules.verifier.validator_set(), tip.votes.as_ref());
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
     for opened in entries {
         if let Ok(receipt) = apply(rules, &mut state, &opened.submitter, &opened.entry) {
@@ -190,7 +227,9 @@ pub fn build_block<'a>(
         time_ms: time_ms.max(tip.time_ms),
         entries_root: entries_root(&taken),
         state_hash: state.hash(),
+        previous_votes: votes_hash(tip.votes.as_ref()),
         proposer: proposer.clone(),
     };
-    Some((Block { header, entries: taken }, Executed { state, receipts }))
+    let block = Block { header, previous_votes: tip.votes.clone(), entries: taken };
+    Some((block, Executed { state, receipts }))
 }

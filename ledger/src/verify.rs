@@ -7,13 +7,16 @@ use crate::contracts::rules::{Rules, RulesError};
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::genesis::Genesis;
 use crate::state::receipt::Receipt;
+use crate::state::voting::Liar;
 use crate::state::{State, StateError};
 use crate::store::frames::{Found, Frame, FrameError, FrameReader};
 use crate::store::{read_genesis, read_log, StoreError};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
+use wire::party::Id;
 
 /// What was checked, and found right.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,6 +37,10 @@ pub struct VerifyReport {
     pub settlements: u64,
     /// Transfers.
     pub transfers: u64,
+    /// Proofs that a validator contradicted itself.
+    pub evidence: u64,
+    /// Validators that did.
+    pub liars: BTreeMap<Id, Liar>,
     /// Payments: changes of one account's balance by one entry.
     pub payments: u64,
     /// Accounts.
@@ -174,6 +181,7 @@ pub fn verify_dir(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<V
         report.count(&block?);
         progress(replay.tip.height, last);
     }
+    report.liars = replay.state.voting().liars().clone();
     report.accounts = replay.state.accounts().len() as u64;
     report.total_nano_eur = replay.state.total_nano_eur();
     Ok(report)
@@ -219,7 +227,7 @@ impl Replay {
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
         }
-        self.tip = Tip::after(&decided.block.header);
+        self.tip = Tip::after(&decided);
         self.state = state;
         Ok(Some(Replayed { decided, receipts }))
     }
@@ -259,6 +267,7 @@ impl VerifyReport {
                     self.settlements += delivery.sites.len() as u64;
                 }
                 Entry::Transfer(_) => self.transfers += 1,
+                Entry::Evidence(_) => self.evidence += 1,
             }
         }
     }

@@ -14,6 +14,7 @@ pub mod message;
 pub mod party;
 pub mod refusal;
 pub mod replay;
+pub mod signature;
 pub mod topic;
 
 /// The market interval, which every envelope names.

@@ -41,6 +41,7 @@ pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
             }
             Entry::DayAhead(_) => {}
             Entry::Transfer(_) => panic!("nobody transferred anything"),
+            Entry::Evidence(_) => panic!("nobody contradicted itself"),
         }
     }
     recorded

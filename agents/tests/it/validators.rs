@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use wire::entry::{Entry, SignedEnvelope};
+use wire::hash::Hash32;
 use wire::message::{Body, Verdict};
 use wire::party::{PartyId, Role};
 
@@ -70,9 +71,9 @@ impl Assembly {
         let built = build_block(&self.rules, &self.tip, &self.state, (&proposer, time_ms), opened.iter());
         if let Some((block, executed)) = built {
             self.state = executed.state;
-            self.tip = Tip::after(&block.header);
             let decided = self.vote(block);
             self.rules.verifier.verify(&decided).unwrap();
+            self.tip = Tip::after(&decided);
             self.decided.push(decided);
         }
     }
@@ -132,7 +133,8 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         time_ms: 1,
         entries_root: entries_root(&entries),
         state_hash: assembly.state.hash(),
+        previous_votes: Hash32::default(),
         proposer: assembly.signers[0].party().id.clone(),
     };
-    assembly.vote(Block { header, entries })
+    assembly.vote(Block { header, previous_votes: None, entries })
 }

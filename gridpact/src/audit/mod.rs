@@ -2,6 +2,7 @@
 //! what it checked.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ledger::state::voting::Liar;
 use ledger::verify::{verify_dir, VerifyError, VerifyReport};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -93,11 +94,16 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.deliveries, "deliveries, every site under its Merkle-sum root"),
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),
+        (report.evidence, "proofs that a validator contradicted itself, both signatures its own"),
         (report.payments, "payments, each entry's summing to zero"),
         (report.accounts, "accounts"),
     ];
     for (count, what) in rows {
         writeln!(out, "  {count:>9}  {what}")?;
+    }
+    for (validator, liar) in &report.liars {
+        let Liar { contradictions, first, last } = liar;
+        writeln!(out, "  validator {validator} contradicted itself {contradictions} times, at heights {first} to {last}")?;
     }
     let total_eur = report.total_nano_eur as f64 / 1e9;
     writeln!(out, "  {total_eur:>9.2}  EUR in all balances, the same at every height")

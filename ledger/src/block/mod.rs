@@ -1,6 +1,7 @@
 //! Blocks: what they hold, how they are named by hash, and their bounded encoding. Whether a block
 //! is decided is [`verifier`]'s to say; what its entries do is [`crate::state`]'s.
 
+pub mod validators;
 pub mod verifier;
 pub mod vote;
 
@@ -37,6 +38,8 @@ pub struct Header {
     pub entries_root: Hash32,
     /// Hash of the state after this block.
     pub state_hash: Hash32,
+    /// Hash of the votes that decided the block before; zeros in the first block.
+    pub previous_votes: Hash32,
     /// The validator that built the block.
     pub proposer: Id,
 }
@@ -47,6 +50,9 @@ pub struct Header {
 pub struct Block {
     /// What the votes are for.
     pub header: Header,
+    /// The votes that decided the block before, of more than two thirds of its validators: the chain
+    /// itself says who voted, and in which round each block was decided. None in the first block.
+    pub previous_votes: Option<VoteCertificate>,
     /// Envelopes with a [`wire::message::Body::Submit`] each, in the order they were executed.
     pub entries: Vec<SignedEnvelope>,
 }
@@ -94,10 +100,16 @@ impl Header {
                 &self.time_ms.to_be_bytes(),
                 &self.entries_root.0,
                 &self.state_hash.0,
+                &self.previous_votes.0,
                 self.proposer.as_str().as_bytes(),
             ],
         )
     }
+}
+
+/// What a header says of the votes for the block before.
+pub fn votes_hash(votes: Option<&VoteCertificate>) -> Hash32 {
+    votes.map(VoteCertificate::hash).unwrap_or_default()
 }
 
 /// Leaf of one entry in its block's Merkle tree: covers topic and bytes.

@@ -1,6 +1,7 @@
 //! Whether a block is final, from nothing but the genesis: validators' keys and their votes.
 
-use super::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
+use super::validators::ValidatorSet;
+use super::vote::{ValidatorIndex, VoteCertificate};
 use super::{entries_root, DecidedBlock, Header};
 use crate::genesis::Genesis;
 use thiserror::Error;
@@ -18,7 +19,7 @@ pub struct Verifier {
     ledger: Hash32,
     network: Network,
     registry: Registry,
-    validators: Vec<(Id, Hash32)>,
+    validators: ValidatorSet,
 }
 
 /// Why a block is not final, or not what it says.
@@ -94,6 +95,7 @@ impl Verifier {
             .filter(|p| p.party.role == Role::Validator)
             .map(|p| (p.party.id.clone(), p.key))
             .collect();
+        let validators = ValidatorSet::new(validators);
         Ok(Self { ledger: genesis.id()?, network: genesis.network.clone(), registry, validators })
     }
 
@@ -114,28 +116,22 @@ impl Verifier {
 
     /// Validators with their keys, in order of identifier.
     pub fn validators(&self) -> &[(Id, Hash32)] {
+        self.validators.members()
+    }
+
+    /// The validators, as a set that votes.
+    pub fn validator_set(&self) -> &ValidatorSet {
         &self.validators
     }
 
     /// The validator's place, where it is one.
     pub fn index_of(&self, validator: &Id) -> Option<ValidatorIndex> {
-        let place = self.validators.iter().position(|(id, _)| id == validator)?;
-        ValidatorIndex::try_from(place).ok()
+        self.validators.index_of(validator)
     }
 
     /// The validator's key.
     pub fn key_of(&self, validator: ValidatorIndex) -> Option<&Hash32> {
-        self.validators.get(usize::from(validator)).map(|(_, key)| key)
-    }
-
-    /// Whether this many validators are more than two thirds of all.
-    pub fn is_quorum(&self, votes: usize) -> bool {
-        3 * votes > 2 * self.validators.len()
-    }
-
-    /// Whether this many validators are more than one third of all: one of them is honest.
-    pub fn has_honest(&self, votes: usize) -> bool {
-        3 * votes > self.validators.len()
+        self.validators.key_of(validator)
     }
 
     /// Checks that a decided block is what more than two thirds of the validators voted for. What
@@ -160,25 +156,7 @@ impl Verifier {
         if self.index_of(&header.proposer).is_none() {
             return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
         }
-        let block = Some(header.hash());
-        let mut last = None;
-        for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
-            let voter = self.validators.get(usize::from(*validator));
-            let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
-                return Err(BlockError::Voter { height, index });
-            };
-            last = Some(*validator);
-            let kind = VoteKind::Precommit;
-            let vote = Vote { kind, height, round: certificate.round, block, validator: *validator };
-            if !vote.verify(&self.ledger, key, signature) {
-                return Err(BlockError::Signature { height, validator: id.clone() });
-            }
-        }
-        let votes = certificate.signatures.len();
-        if !self.is_quorum(votes) {
-            return Err(BlockError::Quorum { height, votes, validators: self.validators.len() });
-        }
-        Ok(())
+        self.validators.check_votes(&self.ledger, (height, header.hash()), certificate, None)
     }
 
     /// Opens an entry's envelope: who submitted what, the signature checked.

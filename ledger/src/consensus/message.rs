@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use wire::cbor::{self, CborError};
 use wire::hash::Hash32;
+use wire::party::Id;
 
 /// Largest message: a proposal with its block.
 pub const MAX_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + 1024;
@@ -122,7 +123,7 @@ pub enum ConsensusMessage {
         /// Which height.
         height: u64,
         /// Who is asked.
-        of: ValidatorIndex,
+        of: Id,
     },
     /// The answer: a decided block's encoding, whose own certificate says whether it is one.
     Decided(ByteBuf),

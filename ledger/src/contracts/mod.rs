@@ -4,6 +4,7 @@
 pub mod clearing;
 pub mod day_ahead;
 pub mod delivery;
+pub mod evidence;
 mod positions;
 mod reactive;
 pub mod rules;
@@ -23,6 +24,7 @@ pub fn kind(entry: &Entry) -> &'static str {
         Entry::DayAhead(_) => "day-ahead",
         Entry::Delivery(_) => "delivery",
         Entry::Transfer(_) => "transfer",
+        Entry::Evidence(_) => "evidence",
     }
 }
 
@@ -32,6 +34,7 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
         Entry::Clearing(_) | Entry::DayAhead(_) => role == Role::Dso,
         Entry::Delivery(_) => role == Role::Aggregator,
         Entry::Transfer(_) => role != Role::Timekeeper,
+        Entry::Evidence(_) => role == Role::Validator,
     }
 }
 
@@ -50,6 +53,7 @@ pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry)
         Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
         Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
         Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
+        Entry::Evidence(evidence) => evidence::execute(rules.verifier.ledger(), state, evidence),
     }
 }
 
@@ -73,6 +77,6 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) => None,
+        Entry::Transfer(_) | Entry::Evidence(_) => None,
     }
 }

@@ -59,13 +59,13 @@ pub(super) fn day_ahead(record: &DayAheadRecord) -> Hash32 {
     Hash32::of("gridpact day-ahead interval", &[&prices, &positions])
 }
 
-/// Hash of the whole state. A state that knows of no day-ahead session has the hash it had before there
-/// were any.
+/// Hash of the whole state.
 pub(super) fn state(
     accounts: &BTreeMap<Id, Account>,
     intervals: &BTreeMap<Interval, Hash32>,
     forgotten_to: Option<Interval>,
     day_ahead: &BTreeMap<Interval, Hash32>,
+    voting: &Hash32,
 ) -> Hash32 {
     let mut account_bytes = Vec::with_capacity(accounts.len() * 48);
     for (name, account) in accounts {
@@ -76,10 +76,7 @@ pub(super) fn state(
     let interval_bytes = put_digests(intervals);
     let forgotten = forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
     let day_ahead_bytes = put_digests(day_ahead);
-    let mut parts: Vec<&[u8]> = vec![&account_bytes, &interval_bytes, &forgotten];
-    if !day_ahead_bytes.is_empty() {
-        parts.push(&day_ahead_bytes);
-    }
+    let parts: [&[u8]; 5] = [&account_bytes, &interval_bytes, &forgotten, &day_ahead_bytes, &voting.0];
     Hash32::of("gridpact state", &parts)
 }
 

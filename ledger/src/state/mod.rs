@@ -4,7 +4,10 @@
 pub mod day_ahead;
 mod digest;
 pub mod receipt;
+pub mod voting;
 
+use crate::block::validators::ValidatorSet;
+use crate::block::vote::VoteCertificate;
 use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
+use voting::{Contradiction, Voting};
 use wire::hash::Hash32;
 use wire::party::{Id, PartyError};
 
@@ -91,6 +95,8 @@ pub struct Changes {
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// A validator's contradiction that was proven.
+    pub contradiction: Option<Contradiction>,
 }
 
 /// What changed since the state was last stored.
@@ -104,7 +110,7 @@ pub struct Touched {
     pub day_ahead: BTreeSet<Interval>,
 }
 
-/// Accounts and intervals.
+/// Accounts, intervals, and what the chain says of its validators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     accounts: BTreeMap<Id, Account>,
@@ -114,6 +120,7 @@ pub struct State {
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Option<Interval>,
     day_ahead: DayAheadRecords,
+    voting: Arc<Voting>,
     touched: Touched,
 }
 
@@ -143,7 +150,7 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default()))
+        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default(), Voting::default()))
     }
 
     /// A state from what was stored. Check its [`State::hash`] against a block.
@@ -152,9 +159,11 @@ impl State {
         intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
         forgotten_to: Option<Interval>,
         day_ahead: DayAheadRecords,
+        voting: Voting,
     ) -> Self {
         let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
-        Self { accounts, intervals, digests, forgotten_to, day_ahead, touched: Touched::default() }
+        let (voting, touched) = (Arc::new(voting), Touched::default());
+        Self { accounts, intervals, digests, forgotten_to, day_ahead, voting, touched }
     }
 
     /// Every account.
@@ -177,6 +186,16 @@ impl State {
         &self.day_ahead
     }
 
+    /// What the chain says of its validators.
+    pub fn voting(&self) -> &Voting {
+        &self.voting
+    }
+
+    /// A block begins: see [`Voting`].
+    pub(crate) fn begin_block(&mut self, validators: &ValidatorSet, votes: Option<&VoteCertificate>) {
+        Arc::make_mut(&mut self.voting).begin_block(validators, votes);
+    }
+
     /// Sum of all balances. The same in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
@@ -184,7 +203,8 @@ impl State {
 
     /// Hash over everything that later entries can depend on.
     pub fn hash(&self) -> Hash32 {
-        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests())
+        let voting = self.voting.digest();
+        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests(), &voting)
     }
 
     /// What changed since the last call.
@@ -214,6 +234,9 @@ impl State {
         for (at, record) in changes.day_ahead {
             let forgotten = self.day_ahead.put(at, record);
             self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
+        }
+        if let Some(contradiction) = changes.contradiction {
+            Arc::make_mut(&mut self.voting).record(contradiction);
         }
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())

@@ -3,6 +3,7 @@
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::evidence::EvidenceRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
 use market::units::NanoEur;
@@ -72,6 +73,9 @@ pub enum Refusal {
     /// A transfer that can't be made.
     #[error(transparent)]
     Transfer(#[from] TransferRefusal),
+    /// Evidence that proves nothing new.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
@@ -92,6 +96,7 @@ impl Refusal {
             Refusal::DayAhead(refusal) => refusal.reason(),
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
+            Refusal::Evidence(refusal) => refusal.reason(),
         }
     }
 
@@ -101,6 +106,7 @@ impl Refusal {
             self,
             Refusal::Delivery(DeliveryRefusal::NotCleared { .. })
                 | Refusal::Transfer(TransferRefusal::NonceAhead { .. })
+                | Refusal::Evidence(EvidenceRefusal::Ahead { .. })
         )
     }
 }

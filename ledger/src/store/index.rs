@@ -19,6 +19,7 @@ const CACHE_BYTES: u64 = 4 << 20;
 const MAX_VALUE_BYTES: usize = 1 << 26;
 
 const TIP_KEY: &[u8] = b"tip";
+const VOTING_KEY: &[u8] = b"voting";
 const ACCOUNT: u8 = b'a';
 const BLOCK: u8 = b'b';
 const DAY_AHEAD: u8 = b'd';
@@ -67,14 +68,15 @@ impl Index {
     /// What it holds; none where that is nothing, or can't be read.
     pub fn load(&self) -> Option<Indexed> {
         let tip: TipValue = self.value(TIP_KEY)?;
+        let voting = self.value(VOTING_KEY)?;
         let accounts = self.values(ACCOUNT, |key| std::str::from_utf8(key).ok()?.parse().ok())?;
         let intervals = self.values(INTERVAL, interval_of)?;
         let day_ahead: Vec<(Interval, DayAheadRecord)> = self.values(DAY_AHEAD, interval_of)?;
         let intervals = intervals.into_iter().map(|(at, record): (_, IntervalRecord)| (at, Arc::new(record)));
         let (accounts, day_ahead) = (accounts.into_iter().collect(), day_ahead.into_iter().collect());
-        let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead);
+        let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead, voting);
         let TipValue { height, hash, time_ms, offset, end, .. } = tip;
-        Some(Indexed { tip: Tip { height, hash, time_ms }, offset, end, state })
+        Some(Indexed { tip: Tip { height, hash, time_ms, votes: None }, offset, end, state })
     }
 
     pub fn clear(&self) -> Result<(), StoreError> {
@@ -111,8 +113,9 @@ impl Index {
         for at in day_ahead {
             put(&mut batch, interval_key(DAY_AHEAD, at), state.day_ahead().get(at))?;
         }
+        batch.insert(VOTING_KEY, cbor::to_vec(state.voting())?);
         batch.insert(block_key(tip.height), &span.0.to_be_bytes());
-        let Tip { height, hash, time_ms } = tip.clone();
+        let Tip { height, hash, time_ms, .. } = *tip;
         let forgotten_to = state.forgotten_to();
         let value = TipValue { height, hash, time_ms, offset: span.0, end: span.1, forgotten_to };
         batch.insert(TIP_KEY, cbor::to_vec(&value)?);

@@ -182,7 +182,7 @@ impl Store {
         let bytes = decided.encode().map_err(|source| StoreError::Codec { height, offset, source })?;
         self.log.append(height, &bytes)?;
         self.log.sync()?;
-        self.index.put_block(&Tip::after(&decided.block.header), (offset, self.log.end()), state)
+        self.index.put_block(&Tip::after(decided), (offset, self.log.end()), state)
     }
 
     /// The decided block at a height, where there is one.
@@ -209,10 +209,12 @@ fn trusted(log_path: &Path, indexed: Indexed) -> Result<Option<(Chain, u64)>, St
     }
     let Ok(Found::Frame(frame)) = reader.next_frame() else { return Ok(None) };
     let Ok(decided) = decode(tip.height, offset, &frame.payload) else { return Ok(None) };
-    let header = &decided.block.header;
-    if Tip::after(header) != tip || header.state_hash != state.hash() {
+    let found = Tip::after(&decided);
+    if (found.height, found.hash) != (tip.height, tip.hash) || decided.block.header.state_hash != state.hash()
+    {
         return Ok(None);
     }
+    let tip = found;
     Ok(Some((Chain { tip, state }, reader.offset())))
 }
 
@@ -243,7 +245,7 @@ fn catch_up(
         let open = |envelope: &SignedEnvelope| rules.verifier.open_entry(envelope);
         let executed = execute_block(rules, &chain.tip, &chain.state, &decided.block, &open)
             .map_err(|source| StoreError::Block { offset, source })?;
-        *chain = Chain { tip: Tip::after(&decided.block.header), state: executed.state };
+        *chain = Chain { tip: Tip::after(&decided), state: executed.state };
         index.put_block(&chain.tip, (offset, reader.offset()), &mut chain.state)?;
     }
 }

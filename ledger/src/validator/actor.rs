@@ -11,7 +11,9 @@ use actix::{
 use broker::link::{LinkEvent, Outgoing};
 use futures::stream::poll_fn;
 use market::interval::Interval;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::entry::Entry;
 use wire::envelope::Opened;
 use wire::message::Body;
 
@@ -32,11 +34,13 @@ pub(super) struct ValidatorActor {
     thread: ArbiterHandle,
     start: Instant,
     timer: Option<(u64, SpawnHandle)>,
+    /// What the core is to be told next: what it submits itself comes back to it.
+    own: VecDeque<Event>,
 }
 
 impl ValidatorActor {
     pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
-        Self { parts, thread, start: Instant::now(), timer: None }
+        Self { parts, thread, start: Instant::now(), timer: None, own: VecDeque::new() }
     }
 
     fn now(&self) -> Now {
@@ -45,11 +49,15 @@ impl ValidatorActor {
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
-        let now = self.now();
-        let done = match self.parts.core.step(now, event) {
-            Ok(effects) => effects.into_iter().try_for_each(|effect| self.perform(effect)),
-            Err(error) => Err(error.to_string()),
-        };
+        self.own.push_back(event);
+        let mut done = Ok(());
+        while let (Ok(()), Some(event)) = (&done, self.own.pop_front()) {
+            let now = self.now();
+            done = match self.parts.core.step(now, event) {
+                Ok(effects) => effects.into_iter().try_for_each(|effect| self.perform(effect)),
+                Err(error) => Err(error.to_string()),
+            };
+        }
         match done {
             Ok(()) => self.set_timer(ctx),
             Err(failure) => {
@@ -82,6 +90,7 @@ impl ValidatorActor {
             }
             Effect::Announce(bytes) => self.send(Body::Block(bytes.into()), BLOCK_VALID_MS),
             Effect::SendDecided { height } => self.send_decided(height)?,
+            Effect::Submit(entry) => self.submit(*entry),
             Effect::Acknowledge { of, verdict } => {
                 if let Err(error) = parts.link.acknowledge(of, verdict) {
                     self.note("unsent", &error.to_string());
@@ -105,16 +114,20 @@ impl ValidatorActor {
 
     /// Sends to all. What is not sent is repeated by the protocol, not here.
     fn send(&mut self, body: Body, valid_for_ms: u64) {
-        let outgoing = Outgoing {
-            body,
-            interval: Interval::default(),
-            recipient: None,
-            acknowledged_by: Vec::new(),
-            tag: 0,
-            valid_for_ms,
-        };
-        if let Err(error) = self.parts.link.send(outgoing) {
+        if let Err(error) = self.parts.link.send(to_all(body, valid_for_ms)) {
             self.note("unsent", &error.to_string());
+        }
+    }
+
+    /// Submits an entry of this validator's own. What the others miss of it, this one still proposes.
+    fn submit(&mut self, entry: Entry) {
+        let outgoing = to_all(Body::Submit(entry.clone()), CONSENSUS_VALID_MS);
+        match self.parts.link.send_sealed(outgoing) {
+            Ok(sealed) => {
+                let opened = OpenedEntry { envelope: sealed.raw, submitter: sealed.id.sender, entry };
+                self.own.push_back(Event::Submit { id: None, opened: Box::new(opened) });
+            }
+            Err(error) => self.note("unsent", &error.to_string()),
         }
     }
 
@@ -150,7 +163,7 @@ impl ValidatorActor {
         let event = match message.body {
             Body::Submit(entry) => {
                 let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry };
-                Event::Submit { id: message.id, opened: Box::new(opened) }
+                Event::Submit { id: Some(message.id), opened: Box::new(opened) }
             }
             Body::Consensus(bytes) => {
                 self.parts.metrics.received.inc();
@@ -184,6 +197,18 @@ impl StreamHandler<LinkEvent> for ValidatorActor {
             // Nothing this validator sends is answered.
             LinkEvent::Connected | LinkEvent::Answered { .. } | LinkEvent::Expired { .. } => {}
         }
+    }
+}
+
+/// A message that goes to everyone and that nobody answers.
+fn to_all(body: Body, valid_for_ms: u64) -> Outgoing {
+    Outgoing {
+        body,
+        interval: Interval::default(),
+        recipient: None,
+        acknowledged_by: Vec::new(),
+        tag: 0,
+        valid_for_ms,
     }
 }
 

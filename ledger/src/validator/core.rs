@@ -2,6 +2,7 @@
 //! as data; what must be written, sent and answered goes out, in the order it must happen.
 
 mod event;
+mod late;
 mod proposal;
 
 pub use event::{Effect, Event, Now};
@@ -11,6 +12,7 @@ use super::catch_up::CatchUp;
 use super::Timeouts;
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
+use crate::consensus::committee::Committee;
 use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer};
 use crate::contracts::rules::Rules;
@@ -19,7 +21,7 @@ use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
 use serde_bytes::ByteBuf;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
@@ -29,10 +31,22 @@ use wire::party::Id;
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
 const MAX_EARLY: usize = 256;
 
+/// Which validator it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// Its name.
+    pub name: Id,
+    /// Its public key. At heights where the name has another, or is no validator, it follows and
+    /// does not vote.
+    pub key: Hash32,
+}
+
 /// A validator.
 pub struct ValidatorCore {
     rules: Arc<Rules>,
-    me: (Id, ValidatorIndex),
+    me: Me,
+    /// Who decides the height after the tip.
+    committee: Arc<Committee>,
     agreement: Box<dyn Agreement + Send>,
     timeouts: Timeouts,
     tip: Tip,
@@ -46,6 +60,8 @@ pub struct ValidatorCore {
     timers: BTreeMap<Timer, u64>,
     early: VecDeque<(Statement, Option<ByteBuf>)>,
     catch_up: CatchUp,
+    /// Validators we accused of contradicting themselves, and the ledger does not know yet.
+    accused: BTreeSet<Id>,
     effects: Vec<Effect>,
 }
 
@@ -53,20 +69,23 @@ impl ValidatorCore {
     /// Validator `me`, on a chain as its store has it.
     pub fn new(
         rules: Arc<Rules>,
-        me: (Id, ValidatorIndex),
+        me: Me,
         agreement: Box<dyn Agreement + Send>,
         timeouts: Timeouts,
         chain: Chain,
     ) -> Self {
-        let validators = rules.verifier.validators().len() as ValidatorIndex;
-        let catch_up = CatchUp::new(me.1, validators, timeouts.catch_up_ms);
+        let Chain { tip, state } = chain;
+        let committee = Arc::new(Committee::after(&state, &rules));
+        let mut catch_up = CatchUp::new(timeouts.catch_up_ms);
+        catch_up.set_peers(&me.name, &committee.validators);
         Self {
             rules,
             me,
+            committee,
             agreement,
             timeouts,
-            tip: chain.tip,
-            state: chain.state,
+            tip,
+            state,
             pool: Mempool::default(),
             begun: false,
             candidates: Candidates::default(),
@@ -74,13 +93,14 @@ impl ValidatorCore {
             timers: BTreeMap::new(),
             early: VecDeque::new(),
             catch_up,
+            accused: BTreeSet::new(),
             effects: Vec::new(),
         }
     }
 
     /// Which validator it is.
     pub fn name(&self) -> &Id {
-        &self.me.0
+        &self.me.name
     }
 
     /// The last block decided.
@@ -91,6 +111,12 @@ impl ValidatorCore {
     /// The state after it.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Our place among those who decide the height after the tip; none where we do not.
+    fn place(&self) -> Option<ValidatorIndex> {
+        let place = self.committee.validators.index_of(&self.me.name)?;
+        (self.committee.validators.key_of(place) == Some(&self.me.key)).then_some(place)
     }
 
     /// When [`Event::Poll`] is due, in milliseconds of real time.
@@ -105,7 +131,7 @@ impl ValidatorCore {
     pub fn step(&mut self, now: Now, event: Event) -> Result<Vec<Effect>, AgreementError> {
         match event {
             Event::Started { records, decided } => self.started(now, records, &decided)?,
-            Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
+            Event::Submit { id, opened } => self.submitted(now, id.as_ref(), *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
             Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
             Event::Poll => self.poll(now)?,
@@ -121,12 +147,8 @@ impl ValidatorCore {
     ) -> Result<(), AgreementError> {
         self.pool.decided(decided.iter());
         // One question, answered only if somebody is ahead of us.
-        let peers = self.rules.verifier.validators().len() as ValidatorIndex;
-        if peers > 1 {
-            self.publish(&ConsensusMessage::Request {
-                height: self.tip.height + 1,
-                of: (self.me.1 + 1) % peers,
-            });
+        if let Some(of) = self.catch_up.next_peer() {
+            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
         }
         if records.is_empty() {
             return Ok(());
@@ -142,14 +164,19 @@ impl ValidatorCore {
         self.begin(now, records)
     }
 
-    fn submitted(&mut self, now: Now, id: MessageRef, opened: OpenedEntry) -> Result<(), AgreementError> {
+    fn submitted(
+        &mut self,
+        now: Now,
+        id: Option<&MessageRef>,
+        opened: OpenedEntry,
+    ) -> Result<(), AgreementError> {
         let size = opened.envelope.topic.len() + opened.envelope.bytes.len();
         if size > MAX_ENTRY_BYTES {
             self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
             return Ok(());
         }
         match self.pool.insert(&self.rules, &self.state, opened, now.real_ms) {
-            Ok(()) => self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted }),
+            Ok(()) => self.answer(id, Verdict::Accepted),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
                 return Ok(());
@@ -167,25 +194,32 @@ impl ValidatorCore {
         }
     }
 
-    fn refuse(&mut self, of: MessageRef, reason: &'static str, text: String) {
+    fn answer(&mut self, of: Option<&MessageRef>, verdict: Verdict) {
+        self.effects.extend(of.cloned().map(|of| Effect::Acknowledge { of, verdict }));
+    }
+
+    fn refuse(&mut self, of: Option<&MessageRef>, reason: &'static str, text: String) {
         let text = text.chars().take(MAX_TEXT_CHARS).collect();
-        self.effects.push(Effect::Acknowledge { of, verdict: Verdict::Refused(text) });
+        self.answer(of, Verdict::Refused(text));
         self.effects.push(Effect::Refused { reason });
     }
 
     fn consensus(&mut self, now: Now, sender: &Id, bytes: &[u8]) -> Result<(), AgreementError> {
-        if *sender == self.me.0 {
+        if *sender == self.me.name {
             // Agreement hears its own voice before it is published.
             return Ok(());
         }
         match ConsensusMessage::decode(bytes) {
-            Ok(ConsensusMessage::Statement { statement, block }) => self.heard(now, statement, block),
-            Ok(ConsensusMessage::Decided(bytes)) => {
-                let peer = self.rules.verifier.index_of(sender);
-                self.decided_block(now, &bytes, peer)
+            Ok(ConsensusMessage::Statement { statement, block }) => {
+                if statement.height() == self.tip.height {
+                    self.heard_late(sender, statement);
+                    return Ok(());
+                }
+                self.heard(now, statement, block)
             }
+            Ok(ConsensusMessage::Decided(bytes)) => self.decided_block(now, &bytes, Some(sender)),
             Ok(ConsensusMessage::Request { height, of }) => {
-                let mine = of == self.me.1 && (1..=self.tip.height).contains(&height);
+                let mine = of == self.me.name && (1..=self.tip.height).contains(&height);
                 if mine && self.catch_up.may_answer(now.real_ms) {
                     self.effects.push(Effect::SendDecided { height });
                 }
@@ -216,6 +250,11 @@ impl ValidatorCore {
             }
             return Ok(());
         }
+        if self.place().is_none() {
+            // Not ours to decide: whoever decides it tells us, or is asked.
+            self.catch_up.decided_elsewhere(height, self.tip.height, now.real_ms);
+            return Ok(());
+        }
         if !self.begun {
             self.begin(now, Vec::new())?;
         }
@@ -240,7 +279,7 @@ impl ValidatorCore {
         &mut self,
         now: Now,
         bytes: &[u8],
-        answered_by: Option<ValidatorIndex>,
+        answered_by: Option<&Id>,
     ) -> Result<(), AgreementError> {
         let decided = match DecidedBlock::decode(bytes) {
             Ok(decided) => decided,
@@ -269,8 +308,9 @@ impl ValidatorCore {
                 return Ok(());
             }
         };
+        self.end_height(now)?;
         self.commit(now, decided, executed);
-        if let Some(of) = answered_by {
+        if let Some(of) = answered_by.cloned() {
             self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
         }
         self.go_on(now)
@@ -300,8 +340,18 @@ impl ValidatorCore {
     }
 
     fn begin(&mut self, now: Now, records: Vec<Record>) -> Result<(), AgreementError> {
+        let Some(me) = self.place() else { return Ok(()) };
         self.begun = true;
-        self.run(now, Input::Start { height: self.tip.height + 1, records })
+        let committee = self.committee.clone();
+        self.run(now, Input::Start { height: self.tip.height + 1, committee, me, records })
+    }
+
+    /// The height was decided without our agreement's saying so.
+    fn end_height(&mut self, now: Now) -> Result<(), AgreementError> {
+        if self.begun {
+            self.run(now, Input::End)?;
+        }
+        Ok(())
     }
 
     /// Feeds agreement and does what it wants done, until it wants nothing more.
@@ -343,11 +393,7 @@ impl ValidatorCore {
                 self.timers.remove(&timer);
             }
             Output::CancelAll => self.timers.clear(),
-            Output::Equivocation { validator } => {
-                let name = self.rules.verifier.validators().get(usize::from(validator));
-                let name = name.map_or_else(String::new, |(id, _)| id.to_string());
-                self.note("equivocation", format!("validator {name} said two different things in one round"));
-            }
+            Output::Equivocation(both) => self.accuse(self.tip.height + 1, &both),
             Output::Dropped { reason } => self.note("dropped", reason),
             // Handled where outputs are taken.
             Output::NeedBlock { .. } | Output::Decided { .. } => {}
@@ -357,7 +403,7 @@ impl ValidatorCore {
     /// Builds our block for a round, if there is anything to put into one.
     fn build(&mut self, now: Now, round: u32) -> Option<Input> {
         self.wanted = Some(round);
-        let by = (&self.me.0, now.wall_ms);
+        let by = (&self.me.name, now.wall_ms);
         let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.ready())?;
         let hash = block.header.hash();
         let bytes = match block.encode() {
@@ -393,7 +439,7 @@ impl ValidatorCore {
 
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
-        self.tip = Tip::after(&decided.block.header);
+        self.tip = Tip::after(&decided);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });
@@ -402,10 +448,13 @@ impl ValidatorCore {
         }
         state.take_touched();
         self.state = state;
+        self.committee = Arc::new(Committee::after(&self.state, &self.rules));
+        self.catch_up.set_peers(&self.me.name, &self.committee.validators);
         for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
             self.note("refused", format!("an entry of {submitter}: {refusal}"));
         }
+        self.accused.retain(|liar| self.state.voting().contradictions_of(liar) == 0);
         self.begun = false;
         self.wanted = None;
         self.candidates.clear();

@@ -2,10 +2,9 @@
 //! signature checks make nobody else wait.
 
 use super::actor::{Stop, ValidatorActor};
-use super::core::ValidatorCore;
+use super::core::{Me, ValidatorCore};
 use super::metrics::ValidatorMetrics;
 use super::Timeouts;
-use crate::block::vote::ValidatorIndex;
 use crate::consensus::core::Tendermint;
 use crate::consensus::message::Record;
 use crate::contracts::rules::{Rules, RulesError};
@@ -173,7 +172,7 @@ fn open(
     ended: oneshot::Sender<()>,
 ) -> Result<Parts, StartError> {
     let rules = Arc::new(Rules::new(&config.genesis)?);
-    let me = index_of(&rules, &config.signer)?;
+    let me = me(&rules, &config.signer)?;
     let (store, chain) = Store::open(&config.data_dir, &config.genesis, &rules)?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
     let records = records
@@ -194,9 +193,8 @@ fn open(
         queue: LINK_QUEUE,
     };
     let (link, events) = Link::connect(link, config.link_metrics.clone())?;
-    let verifier = Arc::new(rules.verifier.clone());
-    let agreement = Box::new(Tendermint::new(verifier, config.signer.clone(), me));
-    let core = ValidatorCore::new(rules, (party.id.clone(), me), agreement, config.timeouts, chain);
+    let agreement = Box::new(Tendermint::new(config.signer.clone()));
+    let core = ValidatorCore::new(rules, me, agreement, config.timeouts, chain);
     Ok(Parts {
         core,
         store,
@@ -212,12 +210,15 @@ fn open(
     })
 }
 
-fn index_of(rules: &Rules, signer: &Signer) -> Result<ValidatorIndex, StartError> {
+fn me(rules: &Rules, signer: &Signer) -> Result<Me, StartError> {
     let party = signer.party();
-    let index = rules.verifier.index_of(&party.id).filter(|index| {
-        party.role == Role::Validator && rules.verifier.key_of(*index) == Some(&signer.public_key())
-    });
-    index.ok_or_else(|| StartError::NoValidator { party: party.clone() })
+    let me = Me { name: party.id.clone(), key: signer.public_key() };
+    let index = rules.verifier.index_of(&me.name);
+    let known = index.is_some_and(|index| rules.verifier.key_of(index) == Some(&me.key));
+    if party.role != Role::Validator || !known {
+        return Err(StartError::NoValidator { party: party.clone() });
+    }
+    Ok(me)
 }
 
 fn decided_lately(store: &Store, chain: &Chain) -> Result<Vec<SignedEnvelope>, StoreError> {

@@ -14,4 +14,5 @@ mod reactive;
 mod simulation;
 mod store;
 mod tamper;
+mod votes;
 mod world;

@@ -9,12 +9,11 @@ use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Record, Statement};
 use ledger::execute::{execute_block, OpenedEntry, Tip};
 use ledger::store::Chain;
-use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
+use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
 use ledger::validator::Timeouts;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use wire::hash::Hash32;
 use wire::message::MessageRef;
 use wire::party::Role;
@@ -162,18 +161,17 @@ impl Simulation {
         let open = |envelope: &_| rules.verifier.open_entry(envelope);
         for decided in &node.log {
             state = execute_block(&rules, &tip, &state, &decided.block, &open).unwrap().state;
-            tip = Tip::after(&decided.block.header);
+            tip = Tip::after(decided);
         }
         let height = tip.height + 1;
         let records = node.wal.iter().filter(|(at, _)| *at == height);
         let records = records.map(|(_, bytes)| Record::decode(bytes).unwrap()).collect();
         let decided = node.log.iter().flat_map(|decided| decided.block.entries.clone()).collect();
-        let index = node.validator as u16;
         let name = validator(node.validator + 1);
         let signer = self.world.signers[&name].clone();
-        let agreement = Tendermint::new(Arc::new(rules.verifier.clone()), signer, index);
+        let me = Me { name: name.id, key: signer.public_key() };
+        let agreement = Tendermint::new(signer);
         let chain = Chain { tip, state };
-        let me = (name.id, index);
         node.core = Some(ValidatorCore::new(rules, me, Box::new(agreement), Timeouts::default(), chain));
         self.step(place, Event::Started { records, decided });
     }
@@ -252,7 +250,7 @@ impl Simulation {
                     // Not acknowledged: its sender says it again.
                     return self.at(500, place, Delivery::Submit(opened));
                 }
-                Event::Submit { id: MessageRef { sender, boot: 1, sequence: self.order }, opened }
+                Event::Submit { id: Some(MessageRef { sender, boot: 1, sequence: self.order }), opened }
             }
         };
         self.step(place, event);

@@ -9,6 +9,7 @@ use ledger::store::LOG_FILE;
 use ledger::verify::{replay, verify_dir, VerifyError, VerifyReport};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -51,6 +52,8 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         deliveries: 2,
         settlements: 4,
         transfers: 1,
+        evidence: 0,
+        liars: BTreeMap::new(),
         payments: 14,
         accounts: 13,
         total_nano_eur: 12_000_000_000_000,

@@ -196,8 +196,9 @@ impl World {
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");
         let certificate = self.votes(&block.header);
-        let tip = Tip::after(&block.header);
-        (DecidedBlock { block, certificate }, Chain { tip, state: executed.state })
+        let decided = DecidedBlock { block, certificate };
+        let tip = Tip::after(&decided);
+        (decided, Chain { tip, state: executed.state })
     }
 
     /// All validators' votes for a header.

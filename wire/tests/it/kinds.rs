@@ -14,7 +14,8 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    ClearingEntry, DeliveryEntry, Entry, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
+    ClearingEntry, DeliveryEntry, Entry, EvidenceEntry, Said, SignedEnvelope, SiteDelivery, SitePosition,
+    StatementKind, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -25,6 +26,7 @@ use wire::message::{
     SetpointReport, Supply, Tick, Verdict,
 };
 use wire::party::Role;
+use wire::signature::Signature;
 
 const INTERVAL: Interval = Interval(UnixSeconds(1_700_000_100));
 const HASH: Hash32 = Hash32([0xab; 32]);
@@ -144,10 +146,20 @@ fn ledger() -> Vec<(Role, Body)> {
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
     let transfer = TransferEntry { to: account.clone(), amount: NanoEur(5), nonce: 0 };
+    let said = |block| Said { block, polka_round: None, signature: Signature([8; 64]) };
+    let evidence = EvidenceEntry {
+        validator: "v1".parse().unwrap(),
+        height: 7,
+        round: 1,
+        kind: StatementKind::Precommit,
+        first: said(None),
+        second: said(Some(HASH)),
+    };
     vec![
         (Role::Dso, Body::Submit(Entry::Clearing(clearing))),
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
+        (Role::Validator, Body::Submit(Entry::Evidence(evidence))),
         (Role::Validator, Body::Consensus(ByteBuf::from([1, 2, 3]))),
         (Role::Validator, Body::Block(ByteBuf::new())),
     ]

@@ -275,6 +275,7 @@ impl World {
             time_ms: 1_000,
             entries_root: entries_root(&entries),
             state_hash: Hash32([2; 32]),
+            previous_votes: Hash32::default(),
             proposer: id("v1"),
         };
         let block = Some(header.hash());
@@ -284,6 +285,6 @@ impl World {
             (validator, vote.sign(verifier.ledger(), &self.signer(party)))
         };
         let certificate = VoteCertificate { round: 0, signatures: (0..votes).map(sign).collect() };
-        DecidedBlock { block: Block { header, entries }, certificate }
+        DecidedBlock { block: Block { header, previous_votes: None, entries }, certificate }
     }
 }

@@ -4,7 +4,7 @@ use crate::block::DecidedBlock;
 use crate::consensus::message::Record;
 use crate::execute::OpenedEntry;
 use crate::state::State;
-use wire::entry::SignedEnvelope;
+use wire::entry::{Entry, SignedEnvelope};
 use wire::message::{MessageRef, Verdict};
 use wire::party::Id;
 
@@ -30,8 +30,8 @@ pub enum Event {
     },
     /// Somebody submits an entry; the envelope was opened.
     Submit {
-        /// The message, to be acknowledged.
-        id: MessageRef,
+        /// The message, to be acknowledged; none for our own.
+        id: Option<MessageRef>,
         /// Envelope, submitter, entry.
         opened: Box<OpenedEntry>,
     },
@@ -85,6 +85,9 @@ pub enum Effect {
         /// How.
         verdict: Verdict,
     },
+    /// Sign an entry as this validator's own, submit it to all, and hand it back as
+    /// [`Event::Submit`].
+    Submit(Box<Entry>),
     /// An entry was refused: count it.
     Refused {
         /// A word for metrics.
