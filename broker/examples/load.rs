@@ -46,6 +46,7 @@ fn participant(party: PartyId) -> Participant {
         bus: None,
         aggregator: None,
         connection_milliwatt: None,
+        epoch: Default::default(),
         party,
     }
 }

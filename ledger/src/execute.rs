@@ -3,10 +3,12 @@
 
 use crate::block::verifier::{BlockError, EntryError};
 use crate::block::vote::VoteCertificate;
-use crate::block::{entries_root, votes_hash, Block, DecidedBlock, Header};
-use crate::contracts::{apply, rules::Rules};
+use crate::block::{entries_root, votes_hash, At, Block, DecidedBlock, Header};
+use crate::contracts::apply;
+use crate::contracts::rules::{Rules, RulesError};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
+use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
@@ -30,6 +32,8 @@ pub struct Tip {
 pub struct Executed {
     /// The state after it.
     pub state: State,
+    /// The rules after it: what the next block goes by.
+    pub rules: Arc<Rules>,
     /// Its entries with what each did, in order.
     pub receipts: Vec<(Entry, Receipt)>,
 }
@@ -100,6 +104,21 @@ pub enum ExecuteError {
         #[source]
         source: Refusal,
     },
+    /// It was made under other rules than those after the block before it.
+    #[error("block {height}: it was made under other rules than those after the block before it")]
+    Governed {
+        /// The block's height.
+        height: u64,
+    },
+    /// What it leaves governed makes no rules.
+    #[error("block {height}: {source}")]
+    Rules {
+        /// The block's height.
+        height: u64,
+        /// What is wrong.
+        #[source]
+        source: RulesError,
+    },
     /// The state after it is another than it says.
     #[error("block {height}: the state after it is not the one it names")]
     StateHash {
@@ -120,6 +139,11 @@ impl Tip {
         let votes = Some(decided.certificate.clone());
         Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, votes }
     }
+
+    /// Where the next block stands if it is made at this time, in milliseconds since 1970: time never goes back.
+    pub fn next(&self, time_ms: u64) -> At {
+        At { height: self.height.saturating_add(1), time_ms: time_ms.max(self.time_ms) }
+    }
 }
 
 /// Opens an entry's envelope: who submitted what, the signature checked.
@@ -131,7 +155,7 @@ pub type OpenEntry<'a> = dyn Fn(&SignedEnvelope) -> Result<(PartyId, Entry), Ent
 /// # Errors
 /// Names the first thing that does not hold.
 pub fn execute_block(
-    rules: &Rules,
+    rules: &Arc<Rules>,
     tip: &Tip,
     state: &State,
     block: &Block,
@@ -139,7 +163,7 @@ pub fn execute_block(
 ) -> Result<Executed, ExecuteError> {
     let header = &block.header;
     let height = header.height;
-    check_link(tip, block)?;
+    check_link(rules, tip, block)?;
     check_previous_votes(rules, tip, state, block)?;
     let mut state = state.clone();
     state.begin_block(rules.verifier.validator_set(), block.previous_votes.as_ref());
@@ -147,17 +171,19 @@ pub fn execute_block(
     for (index, envelope) in block.entries.iter().enumerate() {
         let (submitter, entry) =
             open(envelope).map_err(|source| ExecuteError::Envelope { height, index, source })?;
-        let receipt = apply(rules, &mut state, &submitter, &entry)
+        let receipt = apply(rules, &mut state, header.at(), &submitter, &entry)
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
     if state.hash() != header.state_hash {
         return Err(ExecuteError::StateHash { height });
     }
-    Ok(Executed { state, receipts })
+    let rules = rules.after(state.governed(), header.time_ms);
+    let rules = rules.map_err(|source| ExecuteError::Rules { height, source })?;
+    Ok(Executed { state, rules, receipts })
 }
 
-fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
+fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
     let header = &block.header;
     let height = header.height;
     if Some(height) != tip.height.checked_add(1) {
@@ -168,6 +194,9 @@ fn check_link(tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
     }
     if header.time_ms < tip.time_ms {
         return Err(ExecuteError::Time { height });
+    }
+    if header.governed != *rules.verifier.governed() {
+        return Err(ExecuteError::Governed { height });
     }
     if entries_root(&block.entries) != header.entries_root {
         return Err(ExecuteError::EntriesRoot { height });
@@ -198,12 +227,14 @@ pub struct OpenedEntry {
     pub submitter: PartyId,
     /// What it says.
     pub entry: Entry,
+    /// Which of its submitter's keys signed it.
+    pub epoch: u32,
 }
 
 /// Builds the block that follows on `tip` from those of `entries` that fit, in order, with the
 /// tip's votes. None where none fits.
 pub fn build_block<'a>(
-    rules: &Rules,
+    rules: &Arc<Rules>,
     tip: &Tip,
     state: &State,
     (proposer, time_ms): (&Id, u64),
@@ -211,9 +242,10 @@ pub fn build_block<'a>(
 ) -> Option<(Block, Executed)> {
     let mut state = state.clone();
     state.begin_block(rules.verifier.validator_set(), tip.votes.as_ref());
+    let at = tip.next(time_ms);
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
     for opened in entries {
-        if let Ok(receipt) = apply(rules, &mut state, &opened.submitter, &opened.entry) {
+        if let Ok(receipt) = apply(rules, &mut state, at, &opened.submitter, &opened.entry) {
             taken.push(opened.envelope.clone());
             receipts.push((opened.entry.clone(), receipt));
         }
@@ -222,14 +254,16 @@ pub fn build_block<'a>(
         return None;
     }
     let header = Header {
-        height: tip.height + 1,
+        height: at.height,
         previous: tip.hash,
-        time_ms: time_ms.max(tip.time_ms),
+        time_ms: at.time_ms,
         entries_root: entries_root(&taken),
         state_hash: state.hash(),
         previous_votes: votes_hash(tip.votes.as_ref()),
+        governed: *rules.verifier.governed(),
         proposer: proposer.clone(),
     };
+    let rules = rules.after(state.governed(), at.time_ms).ok()?;
     let block = Block { header, previous_votes: tip.votes.clone(), entries: taken };
-    Some((block, Executed { state, receipts }))
+    Some((block, Executed { state, rules, receipts }))
 }

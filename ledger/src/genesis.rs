@@ -1,7 +1,8 @@
 //! The genesis: what the ledger starts from and every message is checked against.
 
+use crate::governed::check;
 use market::day_ahead::rules::DayAheadRules;
-use market::day_ahead::terms::{DayAheadTerms, Overloaded};
+use market::day_ahead::terms::Overloaded;
 use market::feeder::{Feeder, FeederError};
 use market::grid::certificate::Tolerances;
 use market::grid::rules::{GridRules, GridRulesError};
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 use wire::cbor::{self, CborError};
 use wire::hash::Hash32;
-use wire::party::{Id, Participant, PartyId, Registry, Role};
+use wire::party::{Id, Participant, Registry};
 use wire::topic::Network;
 
 /// Account that receives what rounding leaves.
@@ -129,73 +130,15 @@ impl Genesis {
     /// Checks everything that must hold before a ledger can start from this.
     pub fn validate(&self) -> Result<(), GenesisError> {
         let tree = self.feeder.tree()?;
-        self.parameters.validate()?;
-        let terms = self.grid.as_ref().map(|grid| grid.terms(&self.feeder, &tree)).transpose()?;
-        if let Some(rules) = &self.day_ahead {
-            rules.validate(&self.parameters)?;
-            let terms = terms.ok_or(GenesisError::DayAheadWithoutGrid)?;
-            DayAheadTerms::new(&terms, self.parameters.interval_s)?;
-        }
-        self.validate_unique()?;
-        self.validate_roles()?;
-        self.validate_sites()?;
-        self.validate_balances()
-    }
-
-    fn validate_unique(&self) -> Result<(), GenesisError> {
-        let mut seen = BTreeSet::new();
-        for p in &self.participants {
-            let values = [
-                ("name", p.party.to_string()),
-                ("key", p.key.to_string()),
-                ("account", p.account.to_string()),
-            ];
-            let carbon = self.prices_carbon() && p.account.as_str() == CARBON_ACCOUNT;
-            if p.account.as_str() == ROUNDING_ACCOUNT || carbon {
-                return Err(GenesisError::Duplicate { what: "account", value: p.account.to_string() });
-            }
-            for (what, value) in values {
-                if !seen.insert((what, value.clone())) {
-                    return Err(GenesisError::Duplicate { what, value });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn validate_roles(&self) -> Result<(), GenesisError> {
-        let needs = [
-            (Role::Dso, 1..=1, "exactly one"),
-            (Role::Tso, 1..=1, "exactly one"),
-            (Role::Aggregator, 1..=usize::MAX, "at least one"),
-            (Role::Validator, 1..=usize::MAX, "at least one"),
-        ];
-        for (role, allowed, needed) in needs {
-            let count = self.participants.iter().filter(|p| p.party.role == role).count();
-            if !allowed.contains(&count) {
-                return Err(GenesisError::Roles { role: role.word(), count, needed });
-            }
-        }
-        Ok(())
-    }
-
-    fn validate_sites(&self) -> Result<(), GenesisError> {
+        let on = (&self.feeder, &tree);
+        check::market(&self.parameters, self.grid.as_ref(), self.day_ahead.as_ref(), on)?;
+        check::unique(self.participants.iter())?;
+        check::roles(self.participants.iter())?;
         let registry = self.registry();
-        for p in self.participants.iter().filter(|p| p.party.role == Role::Site) {
-            let wrong = |reason| GenesisError::Site { site: p.party.id.clone(), reason };
-            let bus = p.bus.as_ref().ok_or_else(|| wrong("no bus"))?;
-            if !self.feeder.buses.contains(bus) {
-                return Err(wrong("its bus is not on the feeder"));
-            }
-            let aggregator = p.aggregator.clone().ok_or_else(|| wrong("no aggregator"))?;
-            if !registry.contains_key(&PartyId::new(Role::Aggregator, aggregator)) {
-                return Err(wrong("its aggregator is no participant"));
-            }
-            if p.connection_milliwatt.is_none_or(|limit| limit <= 0) {
-                return Err(wrong("no connection limit"));
-            }
+        for participant in &self.participants {
+            check::place(participant, &self.feeder, |party| registry.contains_key(party))?;
         }
-        Ok(())
+        self.validate_balances()
     }
 
     fn validate_balances(&self) -> Result<(), GenesisError> {

@@ -5,6 +5,7 @@ pub mod consensus;
 pub mod contracts;
 pub mod execute;
 pub mod genesis;
+pub mod governed;
 pub mod mempool;
 pub mod proof;
 pub mod state;

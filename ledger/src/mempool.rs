@@ -1,7 +1,7 @@
 //! Entries waiting for a block. Bounded in number, bytes and by submitter; each is kept once.
 //! Whether an entry fits is the contracts' to say, when it comes and after every block.
 
-use crate::block::{entry_leaf, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
+use crate::block::{entry_leaf, At, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
 use crate::contracts::{execute, rules::Rules};
 use crate::execute::OpenedEntry;
 use crate::state::receipt::Refusal;
@@ -71,14 +71,15 @@ impl MempoolError {
 }
 
 impl Mempool {
-    /// Takes an entry; one that waits already, or was decided lately, is taken once.
+    /// Takes an entry for the block that would stand `at` there; one that waits already, or was decided lately,
+    /// is taken once.
     ///
     /// # Errors
     /// Where it does not fit and won't by waiting, or there is no room.
     pub fn insert(
         &mut self,
         rules: &Rules,
-        state: &State,
+        (state, at): (&State, At),
         opened: OpenedEntry,
         now_ms: u64,
     ) -> Result<(), MempoolError> {
@@ -86,7 +87,7 @@ impl Mempool {
         if self.places.contains_key(&leaf) || self.decided.contains(&leaf) {
             return Ok(());
         }
-        let ready = fits(rules, state, &opened)?;
+        let ready = fits(rules, state, at, &opened)?;
         let size = opened.envelope.bytes.len();
         if self.waiting.len() >= MAX_WAITING || self.bytes + size > MAX_WAITING_BYTES {
             return Err(MempoolError::Full);
@@ -144,11 +145,11 @@ impl Mempool {
     }
 
     /// Asks the contracts again, on a new state. Returns what will never fit any more, removed.
-    pub fn refresh(&mut self, rules: &Rules, state: &State) -> Vec<(PartyId, Refusal)> {
+    pub fn refresh(&mut self, rules: &Rules, state: &State, at: At) -> Vec<(PartyId, Refusal)> {
         let mut refused = Vec::new();
         let mut gone = Vec::new();
         for waiting in self.waiting.values_mut() {
-            match fits(rules, state, &waiting.opened) {
+            match fits(rules, state, at, &waiting.opened) {
                 Ok(ready) => waiting.ready = ready,
                 Err(refusal) => {
                     refused.push((waiting.opened.submitter.clone(), refusal));
@@ -169,9 +170,19 @@ impl Mempool {
     }
 }
 
-/// Whether the entry fits now (true) or may later (false).
-fn fits(rules: &Rules, state: &State, opened: &OpenedEntry) -> Result<bool, Refusal> {
-    match execute(rules, state, &opened.submitter, &opened.entry) {
+/// Whether the entry fits now (true) or may later (false). Its signature was checked when it came, by a registry
+/// that may be older or newer than these rules: a key that is not the one of its epoch there is none of the
+/// submitter's.
+fn fits(rules: &Rules, state: &State, at: At, opened: &OpenedEntry) -> Result<bool, Refusal> {
+    let party = &opened.submitter;
+    match rules.verifier.epoch_of(party) {
+        None => {}
+        Some(current) if current == opened.epoch => {}
+        // Rotated in a block that is still to come.
+        Some(current) if current < opened.epoch => return Ok(false),
+        Some(_) => return Err(Refusal::OldKey { party: party.clone(), epoch: opened.epoch }),
+    }
+    match execute(rules, state, at, party, &opened.entry) {
         Ok(_) => Ok(true),
         Err(refusal) if refusal.is_premature() => Ok(false),
         Err(refusal) => Err(refusal),

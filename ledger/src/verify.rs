@@ -14,6 +14,7 @@ use crate::store::{read_genesis, read_log, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::party::Id;
@@ -147,7 +148,7 @@ pub struct Replayed {
 
 /// Walks through a data folder's blocks, checking each.
 pub struct Replay {
-    rules: Rules,
+    rules: Arc<Rules>,
     log: FrameReader,
     tip: Tip,
     state: State,
@@ -162,7 +163,7 @@ pub struct Replay {
 /// Where the folder has no usable genesis or no log.
 pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
     let genesis: Genesis = read_genesis(folder).map_err(|error| VerifyError::Folder(Box::new(error)))?;
-    let rules = Rules::new(&genesis)?;
+    let rules = Arc::new(Rules::new(&genesis)?);
     let state = State::genesis(&genesis)?;
     let log = read_log(folder).map_err(VerifyError::Read)?;
     let tip = Tip::genesis(*rules.verifier.ledger());
@@ -220,7 +221,7 @@ impl Replay {
         let verifier = &self.rules.verifier;
         verifier.verify(&decided).map_err(|source| VerifyError::Votes { height, source })?;
         let open = |envelope: &SignedEnvelope| verifier.open_entry(envelope);
-        let Executed { state, receipts } =
+        let Executed { state, rules, receipts } =
             execute_block(&self.rules, &self.tip, &self.state, &decided.block, &open)
                 .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;
         let (total, expected) = (state.total_nano_eur(), self.total);
@@ -229,6 +230,7 @@ impl Replay {
         }
         self.tip = Tip::after(&decided);
         self.state = state;
+        self.rules = rules;
         Ok(Some(Replayed { decided, receipts }))
     }
 }

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         bus: None,
         aggregator: None,
         connection_milliwatt: None,
+        epoch: Default::default(),
     };
     let registry = Registry::from([(site.clone(), participant)]);
     let points =

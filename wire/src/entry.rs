@@ -32,7 +32,7 @@ pub enum Entry {
     /// By any account's owner: a payment.
     Transfer(TransferEntry),
     /// By a validator: proof that a validator contradicted itself.
-    Evidence(EvidenceEntry),
+    Evidence(Box<EvidenceEntry>),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.

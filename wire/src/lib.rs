@@ -12,6 +12,8 @@ pub mod merkle;
 pub mod merkle_sum;
 pub mod message;
 pub mod party;
+pub mod possession;
+pub mod pseudonym;
 pub mod refusal;
 pub mod replay;
 pub mod signature;

@@ -161,6 +161,34 @@ pub struct Participant {
     pub aggregator: Option<Id>,
     /// For a site: the most it may take or feed in, in milliwatts. None for other roles.
     pub connection_milliwatt: Option<i64>,
+    /// Which of its keys this is.
+    #[serde(default, skip_serializing_if = "KeyEpoch::is_first")]
+    pub epoch: KeyEpoch,
+}
+
+/// Which of a participant's keys it signs with: every rotation begins another epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEpoch {
+    /// Rotations before this key.
+    pub number: u32,
+    /// The key before it, as long as what it signed is still believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retiring: Option<Hash32>,
+}
+
+impl KeyEpoch {
+    fn is_first(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Participant {
+    /// Keys by which what it signs is believed, each with its epoch: its own, then the one that is retiring.
+    pub fn keys(&self) -> impl Iterator<Item = (u32, &Hash32)> {
+        let before = self.epoch.number.checked_sub(1).zip(self.epoch.retiring.as_ref());
+        [(self.epoch.number, &self.key)].into_iter().chain(before)
+    }
 }
 
 /// Every participant of one network, by party.

@@ -10,6 +10,7 @@ use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::core::Effect;
 use agents::dso::core::DsoAct;
 use agents::dso::DsoCore;
+use ledger::block::At;
 use ledger::contracts::apply;
 use ledger::contracts::rules::Rules;
 use ledger::genesis::Genesis;
@@ -253,7 +254,7 @@ fn a_session_is_cleared_in_rounds_and_stands_before_the_contracts() {
     let rules = Rules::new(&town.genesis).unwrap();
     let mut state = State::genesis(&town.genesis).unwrap();
     let dso = party(Role::Dso, "d");
-    apply(&rules, &mut state, &dso, &Entry::DayAhead(entry.clone())).unwrap();
+    apply(&rules, &mut state, At::default(), &dso, &Entry::DayAhead(entry.clone())).unwrap();
     assert_eq!(state.day_ahead().intervals().count(), 4);
     // At 50 EUR/MWh b2's curves alone want 10 kW, and the line carries 8: the price there rises. At 200 storage
     // gives back what it can.

@@ -14,6 +14,7 @@ use serde_bytes::ByteBuf;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::message::{Body, Verdict};
@@ -23,7 +24,7 @@ use crate::party::Play;
 
 /// What the four have in common.
 pub struct Assembly {
-    rules: Rules,
+    rules: Arc<Rules>,
     pub state: State,
     tip: Tip,
     signers: Vec<wire::envelope::Signer>,
@@ -34,7 +35,7 @@ pub struct Assembly {
 
 impl Assembly {
     pub fn new(genesis: &Genesis) -> Rc<RefCell<Self>> {
-        let rules = Rules::new(genesis).unwrap();
+        let rules = Arc::new(Rules::new(genesis).unwrap());
         let ids = rules.verifier.validators().iter().map(|(id, _)| id.clone());
         Rc::new(RefCell::new(Self {
             signers: ids.map(|id| world::signer(&PartyId::new(Role::Validator, id))).collect(),
@@ -63,7 +64,7 @@ impl Assembly {
             .into_iter()
             .map(|(envelope, _)| {
                 let (submitter, entry) = self.rules.verifier.open_entry(&envelope).unwrap();
-                OpenedEntry { envelope, submitter, entry }
+                OpenedEntry { envelope, submitter, entry, epoch: 0 }
             })
             .collect();
         let proposer = self.signers[0].party().id.clone();
@@ -74,6 +75,7 @@ impl Assembly {
             let decided = self.vote(block);
             self.rules.verifier.verify(&decided).unwrap();
             self.tip = Tip::after(&decided);
+            self.rules = executed.rules;
             self.decided.push(decided);
         }
     }
@@ -134,6 +136,7 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         entries_root: entries_root(&entries),
         state_hash: assembly.state.hash(),
         previous_votes: Hash32::default(),
+        governed: *assembly.rules.verifier.governed(),
         proposer: assembly.signers[0].party().id.clone(),
     };
     assembly.vote(Block { header, previous_votes: None, entries })

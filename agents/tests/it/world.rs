@@ -94,6 +94,7 @@ fn participant(party: PartyId) -> Participant {
         bus: None,
         aggregator: None,
         connection_milliwatt: None,
+        epoch: Default::default(),
     }
 }
 

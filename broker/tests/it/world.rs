@@ -47,6 +47,7 @@ pub fn registry(sites: usize) -> Arc<Registry> {
         bus: None,
         aggregator: None,
         connection_milliwatt: None,
+        epoch: Default::default(),
         party,
     };
     Arc::new(parties.map(|party| (party.clone(), participant(party))).collect())

@@ -84,6 +84,7 @@ fn member(role: Role, id: String, place: Option<Place>) -> Result<Member, Roster
         bus: place.as_ref().map(|place| place.bus.clone()),
         aggregator: place.as_ref().map(|place| place.aggregator.clone()),
         connection_milliwatt: place.as_ref().map(|place| place.connection.0),
+        epoch: Default::default(),
     };
     Ok(Member { participant, key })
 }

@@ -40,8 +40,20 @@ pub struct Header {
     pub state_hash: Hash32,
     /// Hash of the votes that decided the block before; zeros in the first block.
     pub previous_votes: Hash32,
+    /// Hash of what governance and the registry may change, as it stood before this block: the block's rules and
+    /// whose votes decide on it follow from it.
+    pub governed: Hash32,
     /// The validator that built the block.
     pub proposer: Id,
+}
+
+/// Where on a chain something happens: everything that depends on height or time depends on these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    /// The block's height.
+    pub height: u64,
+    /// The block's time in milliseconds since 1970.
+    pub time_ms: u64,
 }
 
 /// A block: a header and the signed envelopes by which parties asked for its entries.
@@ -90,6 +102,11 @@ pub enum BlockCodecError {
 }
 
 impl Header {
+    /// Where the block stands on its chain.
+    pub fn at(&self) -> At {
+        At { height: self.height, time_ms: self.time_ms }
+    }
+
     /// The block's name: a hash over every field, each at its fixed place.
     pub fn hash(&self) -> Hash32 {
         Hash32::of(
@@ -101,6 +118,7 @@ impl Header {
                 &self.entries_root.0,
                 &self.state_hash.0,
                 &self.previous_votes.0,
+                &self.governed.0,
                 self.proposer.as_str().as_bytes(),
             ],
         )

@@ -10,6 +10,8 @@ mod reactive;
 pub mod rules;
 pub mod transfer;
 
+use crate::block::At;
+use crate::governed::member::Standing;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
@@ -38,15 +40,22 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
     }
 }
 
-/// What an entry would change, without changing it.
+/// What an entry would change in the block that stands `at` there, without changing it.
 ///
 /// # Errors
 /// Names why the entry does not fit.
-pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry) -> Result<Changes, Refusal> {
+pub fn execute(
+    rules: &Rules,
+    state: &State,
+    at: At,
+    submitter: &PartyId,
+    entry: &Entry,
+) -> Result<Changes, Refusal> {
     let right = || Refusal::Right { submitter: submitter.clone(), kind: kind(entry) };
     if !may_submit(submitter.role, entry) {
         return Err(right());
     }
+    check_standing(state, at, submitter)?;
     let account = rules.account_of(submitter).ok_or_else(right)?;
     match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
@@ -64,12 +73,25 @@ pub fn execute(rules: &Rules, state: &State, submitter: &PartyId, entry: &Entry)
 pub fn apply(
     rules: &Rules,
     state: &mut State,
+    at: At,
     submitter: &PartyId,
     entry: &Entry,
 ) -> Result<Receipt, Refusal> {
-    let changes = execute(rules, state, submitter, entry)?;
+    let changes = execute(rules, state, at, submitter, entry)?;
     let payments = state.commit(changes)?;
     Ok(Receipt { submitter: submitter.clone(), kind: kind(entry), interval: interval(entry), payments })
+}
+
+/// Whether the submitter takes part at this time.
+fn check_standing(state: &State, at: At, submitter: &PartyId) -> Result<(), Refusal> {
+    let party = || submitter.clone();
+    let member = state.governed().members.get(submitter);
+    match member.ok_or_else(|| Refusal::NoParticipant { party: party() })?.standing(at.time_ms) {
+        Standing::Valid => Ok(()),
+        Standing::Upcoming(from_ms) => Err(Refusal::NotYetValid { party: party(), from_ms }),
+        Standing::Expired(to_ms) => Err(Refusal::Expired { party: party(), to_ms }),
+        Standing::Revoked(at_ms) => Err(Refusal::Revoked { party: party(), at_ms }),
+    }
 }
 
 fn interval(entry: &Entry) -> Option<Interval> {

@@ -66,6 +66,7 @@ pub(super) fn state(
     forgotten_to: Option<Interval>,
     day_ahead: &BTreeMap<Interval, Hash32>,
     voting: &Hash32,
+    governed: &Hash32,
 ) -> Hash32 {
     let mut account_bytes = Vec::with_capacity(accounts.len() * 48);
     for (name, account) in accounts {
@@ -76,7 +77,8 @@ pub(super) fn state(
     let interval_bytes = put_digests(intervals);
     let forgotten = forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
     let day_ahead_bytes = put_digests(day_ahead);
-    let parts: [&[u8]; 5] = [&account_bytes, &interval_bytes, &forgotten, &day_ahead_bytes, &voting.0];
+    let parts: [&[u8]; 6] =
+        [&governed.0, &voting.0, &account_bytes, &interval_bytes, &forgotten, &day_ahead_bytes];
     Hash32::of("gridpact state", &parts)
 }
 

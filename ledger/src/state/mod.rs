@@ -1,4 +1,4 @@
-//! The state everyone agrees on: accounts and market intervals. Contracts read it and say what
+//! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
 pub mod day_ahead;
@@ -9,6 +9,7 @@ pub mod voting;
 use crate::block::validators::ValidatorSet;
 use crate::block::vote::VoteCertificate;
 use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::governed::Governed;
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -108,9 +109,11 @@ pub struct Touched {
     pub intervals: BTreeSet<Interval>,
     /// Intervals with a day-ahead record, forgotten ones among them.
     pub day_ahead: BTreeSet<Interval>,
+    /// Whether what is governed did.
+    pub governed: bool,
 }
 
-/// Accounts, intervals, and what the chain says of its validators.
+/// Accounts, intervals, what is governed, and what the chain says of its validators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     accounts: BTreeMap<Id, Account>,
@@ -121,6 +124,7 @@ pub struct State {
     forgotten_to: Option<Interval>,
     day_ahead: DayAheadRecords,
     voting: Arc<Voting>,
+    governed: Arc<Governed>,
     touched: Touched,
 }
 
@@ -150,7 +154,9 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None, DayAheadRecords::default(), Voting::default()))
+        let governed = Arc::new(Governed::genesis(genesis));
+        let day_ahead = DayAheadRecords::default();
+        Ok(Self::from_parts(accounts, BTreeMap::new(), None, day_ahead, Voting::default(), governed))
     }
 
     /// A state from what was stored. Check its [`State::hash`] against a block.
@@ -160,10 +166,11 @@ impl State {
         forgotten_to: Option<Interval>,
         day_ahead: DayAheadRecords,
         voting: Voting,
+        governed: Arc<Governed>,
     ) -> Self {
         let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
         let (voting, touched) = (Arc::new(voting), Touched::default());
-        Self { accounts, intervals, digests, forgotten_to, day_ahead, voting, touched }
+        Self { accounts, intervals, digests, forgotten_to, day_ahead, voting, governed, touched }
     }
 
     /// Every account.
@@ -196,6 +203,11 @@ impl State {
         Arc::make_mut(&mut self.voting).begin_block(validators, votes);
     }
 
+    /// What is governed.
+    pub fn governed(&self) -> &Arc<Governed> {
+        &self.governed
+    }
+
     /// Sum of all balances. The same in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
@@ -203,8 +215,9 @@ impl State {
 
     /// Hash over everything that later entries can depend on.
     pub fn hash(&self) -> Hash32 {
-        let voting = self.voting.digest();
-        digest::state(&self.accounts, &self.digests, self.forgotten_to, self.day_ahead.digests(), &voting)
+        let (day_ahead, voting, governed) =
+            (self.day_ahead.digests(), self.voting.digest(), self.governed.hash());
+        digest::state(&self.accounts, &self.digests, self.forgotten_to, day_ahead, &voting, &governed)
     }
 
     /// What changed since the last call.

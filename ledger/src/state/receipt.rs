@@ -43,6 +43,44 @@ pub enum Refusal {
         /// Kind of entry.
         kind: &'static str,
     },
+    /// The submitter is no participant.
+    #[error("{party} is no participant")]
+    NoParticipant {
+        /// Who submitted it.
+        party: PartyId,
+    },
+    /// The submitter's registration begins later.
+    #[error("{party} takes part from {from_ms} ms since 1970 on, and not before")]
+    NotYetValid {
+        /// Who submitted it.
+        party: PartyId,
+        /// From when, by the blocks' time.
+        from_ms: u64,
+    },
+    /// The submitter's registration has ended.
+    #[error("{party} took part until {to_ms} ms since 1970")]
+    Expired {
+        /// Who submitted it.
+        party: PartyId,
+        /// Until when, by the blocks' time.
+        to_ms: u64,
+    },
+    /// The submitter's registration was taken back.
+    #[error("the registration of {party} was taken back at {at_ms} ms since 1970")]
+    Revoked {
+        /// Who submitted it.
+        party: PartyId,
+        /// When, by the blocks' time.
+        at_ms: u64,
+    },
+    /// The submitter's key was rotated away since it signed.
+    #[error("{party} signed with its key of epoch {epoch}, which it has rotated away")]
+    OldKey {
+        /// Who submitted it.
+        party: PartyId,
+        /// The epoch it signed in.
+        epoch: u32,
+    },
     /// An account it names does not exist.
     #[error("there is no account {account}")]
     NoAccount {
@@ -89,6 +127,11 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::Right { .. } => "right",
+            Refusal::NoParticipant { .. } => "no-participant",
+            Refusal::NotYetValid { .. } => "not-yet-valid",
+            Refusal::Expired { .. } => "expired",
+            Refusal::Revoked { .. } => "revoked",
+            Refusal::OldKey { .. } => "old-key",
             Refusal::NoAccount { .. } => "no-account",
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",

@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use crate::execute::Tip;
+use crate::governed::Governed;
 use crate::state::day_ahead::DayAheadRecord;
 use crate::state::{Account, IntervalRecord, State, Touched};
 use market::interval::{Interval, UnixSeconds};
@@ -20,6 +21,7 @@ const MAX_VALUE_BYTES: usize = 1 << 26;
 
 const TIP_KEY: &[u8] = b"tip";
 const VOTING_KEY: &[u8] = b"voting";
+const GOVERNED_KEY: &[u8] = b"governed";
 const ACCOUNT: u8 = b'a';
 const BLOCK: u8 = b'b';
 const DAY_AHEAD: u8 = b'd';
@@ -74,7 +76,9 @@ impl Index {
         let day_ahead: Vec<(Interval, DayAheadRecord)> = self.values(DAY_AHEAD, interval_of)?;
         let intervals = intervals.into_iter().map(|(at, record): (_, IntervalRecord)| (at, Arc::new(record)));
         let (accounts, day_ahead) = (accounts.into_iter().collect(), day_ahead.into_iter().collect());
-        let state = State::from_parts(accounts, intervals.collect(), tip.forgotten_to, day_ahead, voting);
+        let governed = Arc::new(self.value::<Governed>(GOVERNED_KEY)?);
+        let (intervals, forgotten_to) = (intervals.collect(), tip.forgotten_to);
+        let state = State::from_parts(accounts, intervals, forgotten_to, day_ahead, voting, governed);
         let TipValue { height, hash, time_ms, offset, end, .. } = tip;
         Some(Indexed { tip: Tip { height, hash, time_ms, votes: None }, offset, end, state })
     }
@@ -89,9 +93,10 @@ impl Index {
         Ok(value.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
     }
 
-    /// All accounts of a state that has no block yet.
+    /// All accounts of a state that has no block yet, and what is governed.
     pub fn put_state(&self, state: &State) -> Result<(), StoreError> {
         let mut batch = Batch::default();
+        batch.insert(GOVERNED_KEY, cbor::to_vec(state.governed().as_ref())?);
         for (name, account) in state.accounts() {
             batch.insert(key(ACCOUNT, name.as_str().as_bytes()), cbor::to_vec(account)?);
         }
@@ -100,8 +105,11 @@ impl Index {
 
     /// A block that stands in the log from `span.0` to `span.1`, with what it changed, in one step.
     pub fn put_block(&self, tip: &Tip, span: (u64, u64), state: &mut State) -> Result<(), StoreError> {
-        let Touched { accounts, intervals, day_ahead } = state.take_touched();
+        let Touched { accounts, intervals, day_ahead, governed } = state.take_touched();
         let mut batch = Batch::default();
+        if governed {
+            batch.insert(GOVERNED_KEY, cbor::to_vec(state.governed().as_ref())?);
+        }
         for name in accounts {
             let account: Option<&Account> = state.accounts().get(&name);
             put(&mut batch, key(ACCOUNT, name.as_str().as_bytes()), account)?;

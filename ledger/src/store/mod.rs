@@ -13,8 +13,8 @@ mod index;
 pub mod wal;
 
 use crate::block::{BlockCodecError, DecidedBlock, MAX_BLOCK_BYTES};
-use crate::contracts::rules::Rules;
-use crate::execute::{execute_block, ExecuteError, Tip};
+use crate::contracts::rules::{Rules, RulesError};
+use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::genesis::Genesis;
 use crate::state::{State, StateError};
 use frames::{Found, FrameError, FrameReader, FrameWriter};
@@ -22,6 +22,7 @@ use index::{Index, Indexed};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::SignedEnvelope;
 
@@ -48,6 +49,8 @@ pub struct Chain {
     pub tip: Tip,
     /// The state after it.
     pub state: State,
+    /// The rules after it: what the next block goes by.
+    pub rules: Arc<Rules>,
 }
 
 /// Why a data folder can't be used.
@@ -82,6 +85,9 @@ pub enum StoreError {
     /// The genesis gives no state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// What is governed makes no rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// A log is damaged or can't be written.
     #[error(transparent)]
     Frames(#[from] FrameError),
@@ -139,11 +145,11 @@ pub fn read_log(folder: &Path) -> Result<FrameReader, FrameError> {
 
 impl Store {
     /// Opens a data folder, made where it doesn't exist, and brings the index up to the log. A torn
-    /// tail of the log is cut away.
+    /// tail of the log is cut away. `rules` are those of the genesis.
     ///
     /// # Errors
     /// Where the folder belongs to another ledger, or is damaged anywhere but at the log's tail.
-    pub fn open(folder: &Path, genesis: &Genesis, rules: &Rules) -> Result<(Self, Chain), StoreError> {
+    pub fn open(folder: &Path, genesis: &Genesis, rules: &Arc<Rules>) -> Result<(Self, Chain), StoreError> {
         fs::create_dir_all(folder).map_err(io_error("making", folder))?;
         keep_genesis(folder, genesis)?;
         let log_path = folder.join(LOG_FILE);
@@ -152,7 +158,7 @@ impl Store {
         }
         let index = Index::open(&folder.join(INDEX_FOLDER))?;
         let start = match index.load() {
-            Some(indexed) => trusted(&log_path, indexed)?,
+            Some(indexed) => trusted(&log_path, rules, indexed)?,
             None => None,
         };
         let from_genesis = start.is_none();
@@ -161,13 +167,13 @@ impl Store {
             None => {
                 index.clear()?;
                 let tip = Tip::genesis(*rules.verifier.ledger());
-                (Chain { tip, state: State::genesis(genesis)? }, 0)
+                (Chain { tip, state: State::genesis(genesis)?, rules: rules.clone() }, 0)
             }
         };
         if from_genesis {
             index.put_state(&chain.state)?;
         }
-        let end = catch_up(&log_path, offset, rules, &index, &mut chain)?;
+        let end = catch_up(&log_path, offset, &index, &mut chain)?;
         let log = FrameWriter::open(&log_path, end, MAX_BLOCK_BYTES)?;
         Ok((Self { log_path, log, index }, chain))
     }
@@ -201,7 +207,11 @@ impl Store {
 
 /// The index's word, where the log bears it out: its tip stands in the log, and the state has the
 /// hash that block names. Otherwise none: the index is rebuilt.
-fn trusted(log_path: &Path, indexed: Indexed) -> Result<Option<(Chain, u64)>, StoreError> {
+fn trusted(
+    log_path: &Path,
+    rules: &Arc<Rules>,
+    indexed: Indexed,
+) -> Result<Option<(Chain, u64)>, StoreError> {
     let Indexed { tip, offset, end, state } = indexed;
     let mut reader = FrameReader::open(log_path, offset, MAX_BLOCK_BYTES)?;
     if reader.length() < end {
@@ -215,17 +225,12 @@ fn trusted(log_path: &Path, indexed: Indexed) -> Result<Option<(Chain, u64)>, St
         return Ok(None);
     }
     let tip = found;
-    Ok(Some((Chain { tip, state }, reader.offset())))
+    let rules = rules.after(state.governed(), tip.time_ms)?;
+    Ok(Some((Chain { tip, state, rules }, reader.offset())))
 }
 
 /// Executes and indexes what stands in the log from `offset` on. Returns where its sound part ends.
-fn catch_up(
-    log_path: &Path,
-    offset: u64,
-    rules: &Rules,
-    index: &Index,
-    chain: &mut Chain,
-) -> Result<u64, StoreError> {
+fn catch_up(log_path: &Path, offset: u64, index: &Index, chain: &mut Chain) -> Result<u64, StoreError> {
     let mut reader = FrameReader::open(log_path, offset, MAX_BLOCK_BYTES)?;
     loop {
         let frame = match reader.next_frame()? {
@@ -242,10 +247,11 @@ fn catch_up(
         };
         let offset = frame.offset;
         let decided = decode(chain.tip.height + 1, offset, &frame.payload)?;
-        let open = |envelope: &SignedEnvelope| rules.verifier.open_entry(envelope);
-        let executed = execute_block(rules, &chain.tip, &chain.state, &decided.block, &open)
+        let open = |envelope: &SignedEnvelope| chain.rules.verifier.open_entry(envelope);
+        let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open)
             .map_err(|source| StoreError::Block { offset, source })?;
-        *chain = Chain { tip: Tip::after(&decided), state: executed.state };
+        let Executed { state, rules, .. } = executed;
+        *chain = Chain { tip: Tip::after(&decided), state, rules };
         index.put_block(&chain.tip, (offset, reader.offset()), &mut chain.state)?;
     }
 }

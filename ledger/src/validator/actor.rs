@@ -124,7 +124,8 @@ impl ValidatorActor {
         let outgoing = to_all(Body::Submit(entry.clone()), CONSENSUS_VALID_MS);
         match self.parts.link.send_sealed(outgoing) {
             Ok(sealed) => {
-                let opened = OpenedEntry { envelope: sealed.raw, submitter: sealed.id.sender, entry };
+                let (submitter, epoch) = (sealed.id.sender, self.parts.signer.epoch());
+                let opened = OpenedEntry { envelope: sealed.raw, submitter, entry, epoch };
                 self.own.push_back(Event::Submit { id: None, opened: Box::new(opened) });
             }
             Err(error) => self.note("unsent", &error.to_string()),
@@ -162,7 +163,8 @@ impl ValidatorActor {
         let sender = message.topic.sender;
         let event = match message.body {
             Body::Submit(entry) => {
-                let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry };
+                let epoch = message.epoch;
+                let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry, epoch };
                 Event::Submit { id: Some(message.id), opened: Box::new(opened) }
             }
             Body::Consensus(bytes) => {

@@ -67,14 +67,8 @@ pub struct ValidatorCore {
 
 impl ValidatorCore {
     /// Validator `me`, on a chain as its store has it.
-    pub fn new(
-        rules: Arc<Rules>,
-        me: Me,
-        agreement: Box<dyn Agreement + Send>,
-        timeouts: Timeouts,
-        chain: Chain,
-    ) -> Self {
-        let Chain { tip, state } = chain;
+    pub fn new(me: Me, agreement: Box<dyn Agreement + Send>, timeouts: Timeouts, chain: Chain) -> Self {
+        let Chain { tip, state, rules } = chain;
         let committee = Arc::new(Committee::after(&state, &rules));
         let mut catch_up = CatchUp::new(timeouts.catch_up_ms);
         catch_up.set_peers(&me.name, &committee.validators);
@@ -117,6 +111,11 @@ impl ValidatorCore {
     fn place(&self) -> Option<ValidatorIndex> {
         let place = self.committee.validators.index_of(&self.me.name)?;
         (self.committee.validators.key_of(place) == Some(&self.me.key)).then_some(place)
+    }
+
+    /// The rules after it.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// When [`Event::Poll`] is due, in milliseconds of real time.
@@ -175,7 +174,8 @@ impl ValidatorCore {
             self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
             return Ok(());
         }
-        match self.pool.insert(&self.rules, &self.state, opened, now.real_ms) {
+        let at = self.tip.next(now.wall_ms);
+        match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
             Ok(()) => self.answer(id, Verdict::Accepted),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
@@ -448,9 +448,11 @@ impl ValidatorCore {
         }
         state.take_touched();
         self.state = state;
+        self.rules = executed.rules;
         self.committee = Arc::new(Committee::after(&self.state, &self.rules));
         self.catch_up.set_peers(&self.me.name, &self.committee.validators);
-        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state) {
+        let at = self.tip.next(now.wall_ms);
+        for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state, at) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
             self.note("refused", format!("an entry of {submitter}: {refusal}"));
         }

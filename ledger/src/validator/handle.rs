@@ -128,6 +128,8 @@ pub(super) struct Parts {
     pub store: Store,
     pub wal: Wal,
     pub link: Link,
+    /// The one the link signs with.
+    pub signer: Arc<Signer>,
     pub events: tokio::sync::mpsc::Receiver<LinkEvent>,
     pub metrics: ValidatorMetrics,
     pub records: Vec<Record>,
@@ -172,8 +174,9 @@ fn open(
     ended: oneshot::Sender<()>,
 ) -> Result<Parts, StartError> {
     let rules = Arc::new(Rules::new(&config.genesis)?);
-    let me = me(&rules, &config.signer)?;
     let (store, chain) = Store::open(&config.data_dir, &config.genesis, &rules)?;
+    let rules = chain.rules.clone();
+    let me = me(&rules, &config.signer)?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
     let records = records
         .iter()
@@ -188,18 +191,19 @@ fn open(
     let link = LinkConfig {
         addresses: config.broker_addresses.clone(),
         signer: config.signer.clone(),
-        registry: Arc::new(rules.verifier.registry().clone()),
+        registry: rules.verifier.registry().clone(),
         subscriptions: subscriptions(&rules),
         queue: LINK_QUEUE,
     };
     let (link, events) = Link::connect(link, config.link_metrics.clone())?;
     let agreement = Box::new(Tendermint::new(config.signer.clone()));
-    let core = ValidatorCore::new(rules, me, agreement, config.timeouts, chain);
+    let core = ValidatorCore::new(me, agreement, config.timeouts, chain);
     Ok(Parts {
         core,
         store,
         wal,
         link,
+        signer: config.signer.clone(),
         events,
         metrics,
         records,

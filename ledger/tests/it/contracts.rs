@@ -3,7 +3,7 @@
 use crate::day::{
     absurd_energy, bids_root, clearing, delivery, leaves, next_interval, with_grid_figures, Draft,
 };
-use crate::world::{id, party, transfer, World};
+use crate::world::{id, party, transfer, World, AT};
 use ledger::contracts::apply;
 use ledger::execute::OpenedEntry;
 use ledger::state::State;
@@ -22,7 +22,7 @@ pub fn run(
     opened: &OpenedEntry,
 ) -> Result<BTreeMap<Id, i64>, &'static str> {
     let before = state.clone();
-    match apply(&world.rules, state, &opened.submitter, &opened.entry) {
+    match apply(&world.rules, state, AT, &opened.submitter, &opened.entry) {
         Ok(receipt) => {
             assert_eq!(state.total_nano_eur(), before.total_nano_eur());
             assert_ne!(state.hash(), before.hash());
@@ -282,7 +282,7 @@ proptest! {
             let entry = TransferEntry { to: id(&format!("account-{to}")), amount: NanoEur(amount), nonce };
             let submitter = party(Role::Site, &from);
             let before = state.clone();
-            if apply(&world.rules, &mut state, &submitter, &Entry::Transfer(entry)).is_err() {
+            if apply(&world.rules, &mut state, AT, &submitter, &Entry::Transfer(entry)).is_err() {
                 prop_assert_eq!(&state, &before);
             }
             prop_assert_eq!(state.total_nano_eur(), total);

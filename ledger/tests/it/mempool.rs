@@ -1,6 +1,6 @@
 //! What waits for a block: each entry once, bounded, and asked again after every block.
 
-use crate::world::{party, transfer, World};
+use crate::world::{party, transfer, World, AT};
 use ledger::mempool::{Mempool, MempoolError, MAX_WAITING_PER_SUBMITTER};
 use wire::party::Role;
 
@@ -11,12 +11,12 @@ fn an_entry_waits_once_and_is_remembered_when_decided() {
     let mut pool = Mempool::default();
     let opened = world.opened(&party(Role::Site, "s1"), transfer(0, 5));
     for now_ms in [10, 20] {
-        pool.insert(&world.rules, &state, opened.clone(), now_ms).unwrap();
+        pool.insert(&world.rules, (&state, AT), opened.clone(), now_ms).unwrap();
     }
     assert_eq!(pool.ready().count(), 1);
     assert_eq!(pool.decided([&opened.envelope].into_iter()), [10]);
     assert!(!pool.has_ready());
-    pool.insert(&world.rules, &state, opened, 30).unwrap();
+    pool.insert(&world.rules, (&state, AT), opened, 30).unwrap();
     assert!(!pool.has_ready());
 }
 
@@ -27,14 +27,14 @@ fn an_entry_that_needs_another_first_waits_until_then() {
     let mut pool = Mempool::default();
     let payer = party(Role::Site, "s1");
     let [first, second] = [0, 1].map(|nonce| world.opened(&payer, transfer(nonce, 5)));
-    pool.insert(&world.rules, &chain.state, second.clone(), 0).unwrap();
+    pool.insert(&world.rules, (&chain.state, AT), second.clone(), 0).unwrap();
     assert!(!pool.has_ready());
     let (_, next) = world.decide(&chain, std::slice::from_ref(&first));
-    assert_eq!(pool.refresh(&world.rules, &next.state), []);
+    assert_eq!(pool.refresh(&world.rules, &next.state, AT), []);
     assert_eq!(pool.ready().collect::<Vec<_>>(), [&second]);
     // A different transfer with the same nonce was decided instead: this one never fits any more.
     let (_, other) = world.decide(&next, &[world.opened(&payer, transfer(1, 6))]);
-    let refused = pool.refresh(&world.rules, &other.state);
+    let refused = pool.refresh(&world.rules, &other.state, AT);
     assert_eq!(refused.len(), 1);
     assert_eq!((refused[0].1.reason(), pool.has_ready()), ("nonce-used", false));
 }
@@ -47,7 +47,7 @@ fn what_does_not_fit_or_is_too_much_is_refused() {
     let payer = party(Role::Site, "s1");
     let mut insert = |nonce, amount| {
         let opened = world.opened(&payer, transfer(nonce, amount));
-        pool.insert(&world.rules, &state, opened, 0).map_err(|error| error.reason())
+        pool.insert(&world.rules, (&state, AT), opened, 0).map_err(|error| error.reason())
     };
     assert_eq!(insert(0, -1), Err("transfer-of-nothing"));
     for nonce in 0..MAX_WAITING_PER_SUBMITTER as u64 {
@@ -56,5 +56,5 @@ fn what_does_not_fit_or_is_too_much_is_refused() {
     assert_eq!(insert(MAX_WAITING_PER_SUBMITTER as u64, 5), Err("full"));
     let other = party(Role::Site, "s3");
     let opened = world.opened(&other, transfer(0, 5));
-    assert_eq!(pool.insert(&world.rules, &state, opened, 0), Ok::<(), MempoolError>(()));
+    assert_eq!(pool.insert(&world.rules, (&state, AT), opened, 0), Ok::<(), MempoolError>(()));
 }

@@ -50,7 +50,7 @@ fn check(spoil: impl FnOnce(&mut Draft), expected: Outcome) {
     let signer = world.signers[&validator(1)].clone();
     let me = Me { name: id("v1"), key: signer.public_key() };
     let agreement = Box::new(Tendermint::new(signer));
-    let mut core = ValidatorCore::new(world.rules.clone(), me, agreement, Timeouts::default(), chain);
+    let mut core = ValidatorCore::new(me, agreement, Timeouts::default(), chain);
     let now = Now { real_ms: 0, wall_ms: NOW_MS };
     let effects = core.step(now, Event::Consensus { sender: id("v2"), bytes }).unwrap();
     assert_eq!(outcome(&effects), expected);

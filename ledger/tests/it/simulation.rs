@@ -7,7 +7,7 @@ use ledger::block::vote::VoteKind;
 use ledger::block::DecidedBlock;
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Record, Statement};
-use ledger::execute::{execute_block, OpenedEntry, Tip};
+use ledger::execute::{execute_block, Executed, OpenedEntry, Tip};
 use ledger::store::Chain;
 use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
 use ledger::validator::Timeouts;
@@ -155,24 +155,24 @@ impl Simulation {
 
     /// Starts a node from its disk.
     fn start(&mut self, place: usize) {
-        let rules = self.world.rules.clone();
         let node = &mut self.nodes[place];
-        let Chain { mut tip, mut state } = self.world.chain();
-        let open = |envelope: &_| rules.verifier.open_entry(envelope);
+        let mut chain = self.world.chain();
         for decided in &node.log {
-            state = execute_block(&rules, &tip, &state, &decided.block, &open).unwrap().state;
-            tip = Tip::after(decided);
+            let open = |envelope: &_| chain.rules.verifier.open_entry(envelope);
+            let executed =
+                execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open).unwrap();
+            let Executed { state, rules, .. } = executed;
+            chain = Chain { tip: Tip::after(decided), state, rules };
         }
-        let height = tip.height + 1;
+        let height = chain.tip.height + 1;
         let records = node.wal.iter().filter(|(at, _)| *at == height);
         let records = records.map(|(_, bytes)| Record::decode(bytes).unwrap()).collect();
         let decided = node.log.iter().flat_map(|decided| decided.block.entries.clone()).collect();
         let name = validator(node.validator + 1);
         let signer = self.world.signers[&name].clone();
         let me = Me { name: name.id, key: signer.public_key() };
-        let agreement = Tendermint::new(signer);
-        let chain = Chain { tip, state };
-        node.core = Some(ValidatorCore::new(rules, me, Box::new(agreement), Timeouts::default(), chain));
+        let agreement = Box::new(Tendermint::new(signer));
+        node.core = Some(ValidatorCore::new(me, agreement, Timeouts::default(), chain));
         self.step(place, Event::Started { records, decided });
     }
 

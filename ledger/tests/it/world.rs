@@ -3,9 +3,9 @@
 
 use ed25519_dalek::SigningKey;
 use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
-use ledger::block::{DecidedBlock, Header};
+use ledger::block::{At, DecidedBlock, Header};
 use ledger::contracts::rules::Rules;
-use ledger::execute::{build_block, OpenedEntry, Tip};
+use ledger::execute::{build_block, Executed, OpenedEntry, Tip};
 use ledger::genesis::Genesis;
 use ledger::state::State;
 use ledger::store::Chain;
@@ -28,6 +28,9 @@ use wire::topic::Network;
 pub const INTERVAL: Interval = Interval(UnixSeconds(1_700_000_100));
 /// Wall clock at which tests sign, in milliseconds since 1970.
 pub const NOW_MS: u64 = 1_700_000_000_000;
+
+/// Where the first block stands.
+pub const AT: At = At { height: 1, time_ms: NOW_MS };
 
 pub struct World {
     pub genesis: Genesis,
@@ -146,6 +149,7 @@ impl World {
                 bus: site.map(|(bus, _)| bus.to_owned()),
                 aggregator: site.map(|(_, aggregator)| id(aggregator)),
                 connection_milliwatt: site.map(|_| 10_000_000),
+                epoch: Default::default(),
                 party: party.clone(),
             });
             signers.insert(party.clone(), Arc::new(Signer::new(network.clone(), party, key, NOW_MS)));
@@ -176,7 +180,7 @@ impl World {
     /// A submitted entry, opened.
     pub fn opened(&self, by: &PartyId, entry: Entry) -> OpenedEntry {
         let envelope = self.submit(by, entry.clone());
-        OpenedEntry { envelope, submitter: by.clone(), entry }
+        OpenedEntry { envelope, submitter: by.clone(), entry, epoch: 0 }
     }
 }
 
@@ -184,7 +188,7 @@ impl World {
     /// The chain before its first block.
     pub fn chain(&self) -> Chain {
         let tip = Tip::genesis(*self.rules.verifier.ledger());
-        Chain { tip, state: State::genesis(&self.genesis).unwrap() }
+        Chain { tip, state: State::genesis(&self.genesis).unwrap(), rules: self.rules.clone() }
     }
 
     /// The block of these entries that follows on a chain, voted for by all validators, and the
@@ -192,18 +196,24 @@ impl World {
     pub fn decide(&self, chain: &Chain, entries: &[OpenedEntry]) -> (DecidedBlock, Chain) {
         let proposer = validator(1).id;
         let by = (&proposer, NOW_MS + chain.tip.height);
-        let built = build_block(&self.rules, &chain.tip, &chain.state, by, entries.iter());
+        let built = build_block(&chain.rules, &chain.tip, &chain.state, by, entries.iter());
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");
-        let certificate = self.votes(&block.header);
+        let certificate = self.votes_by(&chain.rules, &block.header);
         let decided = DecidedBlock { block, certificate };
         let tip = Tip::after(&decided);
-        (decided, Chain { tip, state: executed.state })
+        let Executed { state, rules, .. } = executed;
+        (decided, Chain { tip, state, rules })
     }
 
-    /// All validators' votes for a header.
+    /// The first validators' votes for a header.
     pub fn votes(&self, header: &Header) -> VoteCertificate {
-        let verifier = &self.rules.verifier;
+        self.votes_by(&self.rules, header)
+    }
+
+    /// The votes for a header of all who are validators by these rules.
+    pub fn votes_by(&self, rules: &Rules, header: &Header) -> VoteCertificate {
+        let verifier = &rules.verifier;
         let vote = |(index, (name, _)): (u16, &(Id, Hash32))| {
             let vote = Vote {
                 kind: VoteKind::Precommit,

@@ -16,7 +16,8 @@ mod open;
 mod signer;
 
 pub use open::{open, Opened};
-pub use signer::{verify_bytes, Sealed, Signer};
+pub(crate) use signer::sign_separated;
+pub use signer::{verify_bytes, KeyChange, Sealed, Signer};
 
 use crate::cbor::CborError;
 use crate::message::{BoundsError, MessageRef};
@@ -26,9 +27,6 @@ use crate::topic::{Network, Topic, TopicError};
 use market::interval::Interval;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-/// The key epoch of the keys that stand in the registry.
-pub const REGISTRY_EPOCH: u32 = 0;
 
 /// What is signed: who says what, when, about which interval.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -93,13 +91,15 @@ pub enum EnvelopeError {
         /// The key id, cut to 80 characters.
         kid: String,
     },
-    /// The sender signed with a key epoch that is not the registry's.
-    #[error("{sender} signed in key epoch {epoch}, and the registry holds epoch {REGISTRY_EPOCH}")]
+    /// The sender names another key epoch than that of the key it signed with.
+    #[error("{sender} says it signed in key epoch {epoch}, and its key is that of epoch {key}")]
     OtherEpoch {
         /// Who signed.
         sender: PartyId,
         /// The epoch named.
         epoch: u32,
+        /// The key's epoch by the registry.
+        key: u32,
     },
     /// No COSE_Sign1 structure.
     #[error("the envelope is no COSE_Sign1 structure: {reason}")]

@@ -1,6 +1,6 @@
 //! From bytes on a topic to a message that can be believed to be its sender's.
 
-use super::{cose, signer::check_right, EnvelopeError, Payload, REGISTRY_EPOCH};
+use super::{cose, signer::check_right, EnvelopeError, Payload};
 use crate::cbor;
 use crate::entry::SignedEnvelope;
 use crate::message::{Body, MessageRef, MAX_ENVELOPE_BYTES};
@@ -35,7 +35,8 @@ pub struct Opened {
 
 /// Opens one envelope: cheap checks first, then the signature, then what was signed.
 ///
-/// The key is decompressed each time, about a tenth of a verification's cost; a cache would be
+/// A key that its owner has rotated away is believed as long as the registry names it as retiring; which of the
+/// two signed is in [`Opened::epoch`]. The key is decompressed each time, about a tenth of a verification's cost; a cache would be
 /// state in code that has none.
 ///
 /// # Errors
@@ -53,19 +54,20 @@ pub fn open(
     if parsed.network != *network {
         return Err(EnvelopeError::OtherNetwork { topic: topic.to_owned() });
     }
-    let key = key_of(registry, &parsed.sender)?;
+    let keys = keys_of(registry, &parsed.sender)?;
     let sign1 = cose::decode(bytes, &parsed.sender.to_string())?;
-    if !holds(&sign1, &key, topic) {
-        return Err(why_not(&sign1, &key, network, topic, parsed.sender));
-    }
+    let Some((epoch, _)) = keys.iter().find(|(_, key)| holds(&sign1, key, topic)) else {
+        return Err(why_not(&sign1, &keys, network, topic, parsed.sender));
+    };
     let payload: Payload<Body> =
         cbor::from_slice(sign1.payload.as_deref().unwrap_or_default(), MAX_ENVELOPE_BYTES)?;
     let rightful = payload.topic(network, payload.body.kind())?;
     if rightful != topic {
         return Err(EnvelopeError::OtherTopic { actual: topic.to_owned(), rightful });
     }
-    if payload.epoch != REGISTRY_EPOCH {
-        return Err(EnvelopeError::OtherEpoch { sender: parsed.sender, epoch: payload.epoch });
+    if payload.epoch != *epoch {
+        let (epoch, key) = (payload.epoch, *epoch);
+        return Err(EnvelopeError::OtherEpoch { sender: parsed.sender, epoch, key });
     }
     check_right(&payload.body, &parsed.sender, parsed.recipient.is_some())?;
     payload.body.check_bounds()?;
@@ -81,11 +83,12 @@ pub fn open(
     })
 }
 
-fn key_of(registry: &Registry, sender: &PartyId) -> Result<VerifyingKey, EnvelopeError> {
-    registry
-        .get(sender)
-        .and_then(|participant| VerifyingKey::from_bytes(&participant.key.0).ok())
-        .ok_or_else(|| EnvelopeError::UnknownSender { sender: sender.clone() })
+/// The keys of a sender with their epochs, the current one first.
+fn keys_of(registry: &Registry, sender: &PartyId) -> Result<Vec<(u32, VerifyingKey)>, EnvelopeError> {
+    let unknown = || EnvelopeError::UnknownSender { sender: sender.clone() };
+    let keys = registry.get(sender).ok_or_else(unknown)?.keys();
+    let parsed = keys.map(|(epoch, key)| Some((epoch, VerifyingKey::from_bytes(&key.0).ok()?)));
+    parsed.collect::<Option<_>>().ok_or_else(unknown)
 }
 
 fn holds(sign1: &CoseSign1, key: &VerifyingKey, topic: &str) -> bool {
@@ -98,7 +101,7 @@ fn holds(sign1: &CoseSign1, key: &VerifyingKey, topic: &str) -> bool {
 /// operator sees which it is. Both are refused.
 fn why_not(
     sign1: &CoseSign1,
-    key: &VerifyingKey,
+    keys: &[(u32, VerifyingKey)],
     network: &Network,
     topic: &str,
     sender: PartyId,
@@ -106,7 +109,7 @@ fn why_not(
     let bytes = sign1.payload.as_deref().unwrap_or_default();
     let payload = cbor::decode::<Payload<Body>>(bytes, MAX_ENVELOPE_BYTES);
     match payload.map(|payload| payload.topic(network, payload.body.kind())) {
-        Ok(Ok(rightful)) if rightful != topic && holds(sign1, key, &rightful) => {
+        Ok(Ok(rightful)) if rightful != topic && keys.iter().any(|(_, key)| holds(sign1, key, &rightful)) => {
             EnvelopeError::OtherTopic { actual: topic.to_owned(), rightful }
         }
         _ => EnvelopeError::BadSignature { sender },

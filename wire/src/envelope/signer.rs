@@ -1,25 +1,44 @@
-//! A party's key and its counter: makes envelopes, and signatures over other bytes.
+//! A party's keys and its counter: makes envelopes, and signatures over other bytes.
 
-use super::{cose, EnvelopeError, Payload, REGISTRY_EPOCH};
+use super::{cose, EnvelopeError, Payload};
 use crate::cbor;
 use crate::entry::SignedEnvelope;
 use crate::hash::Hash32;
 use crate::message::{Addressing, Body, MessageRef, MAX_ENVELOPE_BYTES};
-use crate::party::PartyId;
+use crate::party::{Participant, PartyId};
 use crate::topic::Network;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use market::interval::Interval;
 use serde_bytes::ByteBuf;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// Signs for one party. Share it behind an `Arc`: the counter must be the only one of its boot.
 pub struct Signer {
     network: Network,
     party: PartyId,
-    key: SigningKey,
+    keys: RwLock<Keys>,
     boot: u64,
     next_sequence: AtomicU64,
+}
+
+/// The key in use with its epoch, and the one to be used once the registry has it.
+struct Keys {
+    current: SigningKey,
+    epoch: u32,
+    next: Option<SigningKey>,
+}
+
+/// What a signer made of its party's entry in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// It signs with the registry's key, as before.
+    None,
+    /// From now on it signs with the key that was to come, which the registry has now.
+    Rotated,
+    /// The registry has a key that it does not hold: what it signs is believed by nobody.
+    Foreign,
 }
 
 /// A signed message, ready to be published again and again.
@@ -35,7 +54,49 @@ impl Signer {
     /// A signer for `party`. `boot` must be higher at each start of the party than at the one
     /// before (milliseconds since 1970 will do): receivers drop what an earlier boot sent.
     pub fn new(network: Network, party: PartyId, key: SigningKey, boot: u64) -> Self {
-        Self { network, party, key, boot, next_sequence: AtomicU64::new(1) }
+        let keys = RwLock::new(Keys { current: key, epoch: 0, next: None });
+        Self { network, party, keys, boot, next_sequence: AtomicU64::new(1) }
+    }
+
+    /// Holds a key ready for the time when the registry has it as the party's.
+    pub fn set_next(&self, next: SigningKey) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).next = Some(next);
+    }
+
+    /// The key held ready.
+    pub fn next_key(&self) -> Option<Hash32> {
+        self.keys().next.as_ref().map(public)
+    }
+
+    /// Signs with the key that the registry has of the party, if it holds it.
+    pub fn follow(&self, participant: &Participant) -> KeyChange {
+        let (key, epoch) = (participant.key, participant.epoch.number);
+        {
+            let keys = self.keys();
+            if public(&keys.current) == key && keys.epoch == epoch {
+                return KeyChange::None;
+            }
+        }
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if public(&keys.current) == key {
+            keys.epoch = epoch;
+            return KeyChange::None;
+        }
+        match keys.next.take() {
+            Some(next) if public(&next) == key => {
+                keys.current = next;
+                keys.epoch = epoch;
+                KeyChange::Rotated
+            }
+            other => {
+                keys.next = other;
+                KeyChange::Foreign
+            }
+        }
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For whom it signs.
@@ -53,9 +114,14 @@ impl Signer {
         self.boot
     }
 
-    /// The public key, as it stands in the registry.
+    /// The public key it signs with.
     pub fn public_key(&self) -> Hash32 {
-        Hash32(self.key.verifying_key().to_bytes())
+        public(&self.keys().current)
+    }
+
+    /// Epoch of that key.
+    pub fn epoch(&self) -> u32 {
+        self.keys().epoch
     }
 
     /// Signs one message under the next sequence number. Times are in milliseconds since 1970 by
@@ -74,12 +140,13 @@ impl Signer {
     ) -> Result<Sealed, EnvelopeError> {
         body.check_bounds()?;
         check_right(body, &self.party, recipient.is_some())?;
+        let keys = self.keys();
         let payload = Payload {
             sender: self.party.clone(),
             recipient,
             boot: self.boot,
             sequence: self.next_sequence.fetch_add(1, Ordering::Relaxed),
-            epoch: REGISTRY_EPOCH,
+            epoch: keys.epoch,
             issued_ms,
             expires_ms,
             interval,
@@ -87,7 +154,7 @@ impl Signer {
         };
         let topic = payload.topic(&self.network, body.kind())?;
         let mut sign1 = cose::unsigned(&self.party.to_string(), cbor::to_vec(&payload)?);
-        sign1.signature = self.key.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
+        sign1.signature = keys.current.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
         let bytes = cose::encode(sign1)?;
         if bytes.len() > MAX_ENVELOPE_BYTES {
             return Err(EnvelopeError::Oversized { size: bytes.len(), limit: MAX_ENVELOPE_BYTES });
@@ -98,7 +165,7 @@ impl Signer {
     /// Signs bytes that are no envelope, such as a consensus vote. `domain` names what they are, and
     /// keeps the signature from being taken for one over anything else.
     pub fn sign_bytes(&self, domain: &str, bytes: &[u8]) -> [u8; 64] {
-        self.key.sign(&separated(domain, bytes)).to_bytes()
+        sign_separated(&self.keys().current, domain, bytes)
     }
 }
 
@@ -114,6 +181,16 @@ pub fn verify_bytes(key: &Hash32, domain: &str, bytes: &[u8], signature: &[u8; 6
     VerifyingKey::from_bytes(&key.0).is_ok_and(|key| {
         key.verify_strict(&separated(domain, bytes), &Signature::from_bytes(signature)).is_ok()
     })
+}
+
+/// A signature over bytes that are no envelope, as [`verify_bytes`] checks it.
+pub(crate) fn sign_separated(key: &SigningKey, domain: &str, bytes: &[u8]) -> [u8; 64] {
+    key.sign(&separated(domain, bytes)).to_bytes()
+}
+
+/// The public key, as it stands in the registry.
+fn public(key: &SigningKey) -> Hash32 {
+    Hash32(key.verifying_key().to_bytes())
 }
 
 /// Begins unlike any COSE Sig_structure (which begins with the byte 0x84), and no two domains or

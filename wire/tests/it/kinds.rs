@@ -159,7 +159,7 @@ fn ledger() -> Vec<(Role, Body)> {
         (Role::Dso, Body::Submit(Entry::Clearing(clearing))),
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
-        (Role::Validator, Body::Submit(Entry::Evidence(evidence))),
+        (Role::Validator, Body::Submit(Entry::Evidence(Box::new(evidence)))),
         (Role::Validator, Body::Consensus(ByteBuf::from([1, 2, 3]))),
         (Role::Validator, Body::Block(ByteBuf::new())),
     ]

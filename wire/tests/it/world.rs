@@ -36,6 +36,7 @@ pub fn registry() -> Registry {
         bus: None,
         aggregator: None,
         connection_milliwatt: None,
+        epoch: Default::default(),
     };
     Role::ALL.into_iter().map(|role| (party(role), participant(role))).collect()
 }

@@ -82,6 +82,7 @@ fn participant(party: PartyId) -> Participant {
         bus: is_site.then(|| "b".to_owned()),
         aggregator: is_site.then(|| id("a")),
         connection_milliwatt: is_site.then_some(9_000_000),
+        epoch: Default::default(),
         party,
     }
 }
@@ -276,6 +277,7 @@ impl World {
             entries_root: entries_root(&entries),
             state_hash: Hash32([2; 32]),
             previous_votes: Hash32::default(),
+            governed: *verifier.governed(),
             proposer: id("v1"),
         };
         let block = Some(header.hash());

@@ -44,7 +44,7 @@ impl ValidatorCore {
         self.note("equivocation", text);
         let known = self.state.voting().contradictions_of(&evidence.validator) > 0;
         if !known && self.accused.insert(evidence.validator.clone()) {
-            self.effects.push(Effect::Submit(Box::new(Entry::Evidence(evidence))));
+            self.effects.push(Effect::Submit(Box::new(Entry::Evidence(Box::new(evidence)))));
         }
     }
 }

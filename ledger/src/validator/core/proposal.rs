@@ -5,7 +5,7 @@ use crate::block::vote::{SignedProposal, ValidatorIndex};
 use crate::block::Block;
 use crate::consensus::committee::Committee;
 use crate::consensus::message::Record;
-use crate::execute::{execute_block, Executed};
+use crate::execute::{execute_block, Executed, OpenedEntry};
 use serde_bytes::ByteBuf;
 use wire::entry::SignedEnvelope;
 use wire::freshness::MAX_SKEW_MS;
@@ -70,9 +70,12 @@ impl ValidatorCore {
     }
 
     pub(super) fn execute(&self, block: &Block) -> Result<Executed, String> {
-        let open = |envelope: &SignedEnvelope| match self.pool.opened(envelope) {
+        let verifier = &self.rules.verifier;
+        // Checked by the link when it came, which counts while the key is still the submitter's.
+        let known = |opened: &&OpenedEntry| verifier.epoch_of(&opened.submitter) == Some(opened.epoch);
+        let open = |envelope: &SignedEnvelope| match self.pool.opened(envelope).filter(known) {
             Some(opened) => Ok((opened.submitter.clone(), opened.entry.clone())),
-            None => self.rules.verifier.open_entry(envelope),
+            None => verifier.open_entry(envelope),
         };
         execute_block(&self.rules, &self.tip, &self.state, block, &open).map_err(|error| error.to_string())
     }
