@@ -2,6 +2,7 @@
 
 use crate::roster::SiteEntry;
 use crate::site::day_ahead::Setting;
+use market::charges::Charges;
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Line};
@@ -21,6 +22,7 @@ pub fn parameters() -> MarketParameters {
         price_max: PicoEurPerWh(4_000_000_000),
         imbalance_spread: PicoEurPerWh(20_000_000),
         aggregator_fee: PicoEurPerWh(1_000_000),
+        charges: Charges::NONE,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
+use market::units::NanoEur;
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
@@ -104,6 +105,16 @@ pub enum ExecuteError {
         #[source]
         source: Refusal,
     },
+    /// Balances don't add up to what the genesis started with and entries minted and burned.
+    #[error("block {height}: balances add up to {total} nEUR, and must to {issued}")]
+    Supply {
+        /// The block's height.
+        height: u64,
+        /// What they add up to.
+        total: i128,
+        /// What they must.
+        issued: NanoEur,
+    },
     /// It was made under other rules than those after the block before it.
     #[error("block {height}: it was made under other rules than those after the block before it")]
     Governed {
@@ -174,6 +185,10 @@ pub fn execute_block(
         let receipt = apply(rules, &mut state, header.at(), &submitter, &entry)
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
+    }
+    let (total, issued) = (state.total_nano_eur(), state.issued());
+    if total != i128::from(issued.0) {
+        return Err(ExecuteError::Supply { height, total, issued });
     }
     if state.hash() != header.state_hash {
         return Err(ExecuteError::StateHash { height });

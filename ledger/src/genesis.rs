@@ -22,6 +22,24 @@ pub const ROUNDING_ACCOUNT: &str = "rounding";
 /// Account that receives what the carbon price adds to the import's, in a market that has one. Nobody owns it.
 pub const CARBON_ACCOUNT: &str = "carbon";
 
+/// Account that receives fees.
+pub const FEES_ACCOUNT: &str = "fees";
+
+/// Account that receives penalties.
+pub const PENALTIES_ACCOUNT: &str = "penalties";
+
+/// Account where tokens wait that a gateway was asked to pay out.
+pub const REDEMPTIONS_ACCOUNT: &str = "redemptions";
+
+/// Accounts that nobody owns.
+const NAMED_ACCOUNTS: [&str; 5] =
+    [ROUNDING_ACCOUNT, CARBON_ACCOUNT, FEES_ACCOUNT, PENALTIES_ACCOUNT, REDEMPTIONS_ACCOUNT];
+
+/// Whether an account is one of those that nobody owns, so that no participant may have it.
+pub fn is_named_account(account: &Id) -> bool {
+    NAMED_ACCOUNTS.contains(&account.as_str())
+}
+
 /// What a ledger starts from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

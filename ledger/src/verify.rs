@@ -42,11 +42,16 @@ pub struct VerifyReport {
     pub evidence: u64,
     /// Validators that did.
     pub liars: BTreeMap<Id, Liar>,
+    /// Tokens minted, in nano-euro, each backed by a booking of its own.
+    pub minted_nano_eur: i128,
+    /// Tokens burned, likewise.
+    pub burned_nano_eur: i128,
     /// Payments: changes of one account's balance by one entry.
     pub payments: u64,
     /// Accounts.
     pub accounts: u64,
-    /// Sum of all balances in nano-euro, the same at every height.
+    /// Sum of all balances in nano-euro. At every height it is what the genesis started with, and what was
+    /// minted since less what was burned.
     pub total_nano_eur: i128,
 }
 
@@ -108,14 +113,14 @@ pub enum VerifyError {
         #[source]
         source: Box<ExecuteError>,
     },
-    /// Balances add up to another total than at the start.
-    #[error("block {height}: balances add up to {total} nEUR, and did to {expected}")]
+    /// Balances add up to another total than at the start, with what was minted and burned since.
+    #[error("block {height}: balances add up to {total} nEUR, and must to {expected}")]
     Total {
         /// The block's height.
         height: u64,
         /// What they add up to.
         total: i128,
-        /// What they added up to in the genesis.
+        /// What they added up to in the genesis, with what was minted since less what was burned.
         expected: i128,
     },
 }
@@ -224,6 +229,7 @@ impl Replay {
         let Executed { state, rules, receipts } =
             execute_block(&self.rules, &self.tip, &self.state, &decided.block, &open)
                 .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;
+        self.total += receipts.iter().map(|(entry, receipt)| issued(entry, receipt)).sum::<i128>();
         let (total, expected) = (state.total_nano_eur(), self.total);
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
@@ -270,7 +276,21 @@ impl VerifyReport {
                 }
                 Entry::Transfer(_) => self.transfers += 1,
                 Entry::Evidence(_) => self.evidence += 1,
+                Entry::Mint(_) => self.minted_nano_eur += issued(entry, receipt),
+                Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),
+                Entry::Redeem(_) => {}
             }
         }
+    }
+}
+
+/// What an entry issued: what its payments add up to, where it is one that may issue or end tokens. Of any other
+/// nothing, so that money it made or lost is found.
+fn issued(entry: &Entry, receipt: &Receipt) -> i128 {
+    match entry {
+        Entry::Mint(_) | Entry::Burn(_) => {
+            receipt.payments.iter().map(|payment| i128::from(payment.amount.0)).sum()
+        }
+        _ => 0,
     }
 }

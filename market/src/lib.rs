@@ -7,6 +7,7 @@
 
 pub mod auction;
 pub mod certificate;
+pub mod charges;
 pub mod clearing;
 pub mod curve;
 pub mod curve_ops;

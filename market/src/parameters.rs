@@ -1,6 +1,7 @@
 //! Market parameters: what everyone must agree on before an interval can be cleared or settled.
 //! They stand in the ledger's genesis.
 
+use crate::charges::Charges;
 use crate::interval::{Interval, UnixSeconds};
 use crate::units::PicoEurPerWh;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct MarketParameters {
     pub imbalance_spread: PicoEurPerWh,
     /// What a site pays its aggregator for each watt-hour committed, imported or exported.
     pub aggregator_fee: PicoEurPerWh,
+    /// Fees and the deviation penalty.
+    #[serde(default, skip_serializing_if = "Charges::is_none")]
+    pub charges: Charges,
 }
 
 /// Why parameters make no market.
@@ -47,8 +51,9 @@ impl MarketParameters {
             (self.imbalance_spread >= PicoEurPerWh::ZERO, "imbalance_spread must not be negative"),
             (self.aggregator_fee >= PicoEurPerWh::ZERO, "aggregator_fee must not be negative"),
         ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, reason)) => Err(ParameterError { reason }),
+        let unsound = rules.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason);
+        match unsound.or_else(|| self.charges.unsound()) {
+            Some(reason) => Err(ParameterError { reason }),
             None => Ok(()),
         }
     }

@@ -174,6 +174,7 @@ pub fn settle_reactive(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charges::Charges;
     use proptest::prelude::*;
 
     /// A quarter of an hour, 20 EUR/MWh imbalance spread, 1 EUR/MWh fee.
@@ -186,6 +187,7 @@ mod tests {
             price_max: PicoEurPerWh(4_000_000_000),
             imbalance_spread: PicoEurPerWh(20_000_000),
             aggregator_fee: PicoEurPerWh(1_000_000),
+            charges: Charges::NONE,
         }
     }
 

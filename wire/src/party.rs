@@ -25,6 +25,8 @@ pub enum Role {
     Timekeeper,
     /// Publishes forecasts of price, load and sun; absent where nobody does.
     Forecaster,
+    /// A fiat gateway: holds money, mints tokens for what comes in and burns them for what it pays out.
+    Gateway,
 }
 
 /// Why a text is not a role or an identifier.
@@ -46,7 +48,7 @@ pub enum PartyError {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Site,
         Role::Aggregator,
         Role::Dso,
@@ -54,6 +56,7 @@ impl Role {
         Role::Validator,
         Role::Timekeeper,
         Role::Forecaster,
+        Role::Gateway,
     ];
 
     /// The role's word in topics, configuration and metrics.
@@ -66,6 +69,7 @@ impl Role {
             Role::Validator => "validator",
             Role::Timekeeper => "timekeeper",
             Role::Forecaster => "forecaster",
+            Role::Gateway => "gateway",
         }
     }
 }

@@ -285,7 +285,7 @@ impl AggregatorCore {
                     let desk = self.day_ahead.iter_mut();
                     effects.extend(desk.flat_map(|desk| desk.on_decided(&decided, index, session)));
                 }
-                Entry::Delivery(_) | Entry::Transfer(_) | Entry::Evidence(_) => {}
+                _ => {}
             }
         }
         effects

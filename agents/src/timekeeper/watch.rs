@@ -155,7 +155,7 @@ impl Watch {
                 Entry::Delivery(delivery) => {
                     self.of(delivery.interval).delivered.insert(by.clone());
                 }
-                Entry::Transfer(_) | Entry::Evidence(_) => {}
+                _ => {}
             }
         }
     }

@@ -295,6 +295,7 @@ impl RoleCore for TsoCore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use market::charges::Charges;
     use market::interval::UnixSeconds;
     use wire::party::Role;
 
@@ -307,6 +308,7 @@ mod tests {
             price_max: PicoEurPerWh(4_000_000_000),
             imbalance_spread: PicoEurPerWh(0),
             aggregator_fee: PicoEurPerWh(0),
+            charges: Charges::NONE,
         };
         let price = |(i, p): (usize, &i64)| ForecastPrice {
             interval: Interval(UnixSeconds(900 * (i as i64 + 1))),

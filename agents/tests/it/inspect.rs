@@ -40,8 +40,7 @@ pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
                 recorded.entry(delivery.interval).or_default().deliveries.insert(by, delivery);
             }
             Entry::DayAhead(_) => {}
-            Entry::Transfer(_) => panic!("nobody transferred anything"),
-            Entry::Evidence(_) => panic!("nobody contradicted itself"),
+            other => panic!("nobody asked for {other:?}"),
         }
     }
     recorded

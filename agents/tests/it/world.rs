@@ -2,6 +2,7 @@
 
 use ed25519_dalek::SigningKey;
 use ledger::genesis::Genesis;
+use market::charges::Charges;
 use market::feeder::{Feeder, Line};
 use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::{Interval, UnixSeconds};
@@ -46,6 +47,7 @@ pub fn parameters() -> MarketParameters {
         price_max: PicoEurPerWh(4_000_000_000),
         imbalance_spread: PicoEurPerWh(20_000_000),
         aggregator_fee: PicoEurPerWh(1_000_000),
+        charges: Charges::NONE,
     }
 }
 

@@ -95,7 +95,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),
         (report.evidence, "proofs that a validator contradicted itself, both signatures its own"),
-        (report.payments, "payments, each entry's summing to zero"),
+        (report.payments, "payments, each entry's summing to zero or to what it minted or burned"),
         (report.accounts, "accounts"),
     ];
     for (count, what) in rows {
@@ -106,7 +106,10 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         writeln!(out, "  validator {validator} contradicted itself {contradictions} times, at heights {first} to {last}")?;
     }
     let total_eur = report.total_nano_eur as f64 / 1e9;
-    writeln!(out, "  {total_eur:>9.2}  EUR in all balances, the same at every height")
+    let [minted_eur, burned_eur] =
+        [report.minted_nano_eur, report.burned_nano_eur].map(|nano_eur| nano_eur as f64 / 1e9);
+    writeln!(out, "  {minted_eur:>9.2}  EUR minted, {burned_eur:.2} EUR burned")?;
+    writeln!(out, "  {total_eur:>9.2}  EUR in all balances: at every height what it must be")
 }
 
 #[cfg(test)]

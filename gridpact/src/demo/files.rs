@@ -196,6 +196,8 @@ impl Plan<'_> {
                 party: keys,
                 process,
             }),
+            // A gateway is its operator's own program; this one plays none.
+            Role::Gateway => return None,
             Role::Forecaster => RoleFile::Forecaster(ForecasterFile {
                 role: RoleWord::Forecaster,
                 observations: "../observations.csv".into(),

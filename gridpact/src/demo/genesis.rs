@@ -5,6 +5,7 @@ use crate::neighbourhood::day::INTERVAL_S;
 use crate::neighbourhood::simbench::Grid;
 use crate::neighbourhood::Neighbourhood;
 use ledger::genesis::Genesis;
+use market::charges::Charges;
 use market::day_ahead::rules::DayAheadRules;
 use market::grid::rules::{GridRules, VoltageLimits};
 use market::interval::Interval;
@@ -31,6 +32,7 @@ pub const PARAMETERS: MarketParameters = MarketParameters {
     price_max: PicoEurPerWh(4_000 * EUR_PER_MWH),
     imbalance_spread: PicoEurPerWh(20 * EUR_PER_MWH),
     aggregator_fee: PicoEurPerWh(EUR_PER_MWH),
+    charges: Charges::NONE,
 };
 
 /// When a day-ahead session's bids open, in seconds before its first interval: late enough to know what devices

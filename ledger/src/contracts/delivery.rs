@@ -296,19 +296,22 @@ fn settle(
         let received = settle_reactive(&rules.parameters, reactive_price, owed.reactive).map_err(amount)?;
         let carbon = carbon_part(&rules.parameters, record.carbon_adder, owed.commitment, owed.energy)
             .map_err(amount)?;
+        let penalty = penalty_of(rules, &owed).map_err(amount)?;
         let carbon_account = rules.carbon.as_ref().map_or(&rules.tso_account, |(_, account)| account);
+        let penalties = [(account, NanoEur(penalty.0.saturating_neg())), (&rules.penalties_account, penalty)];
+        let penalties = penalties.into_iter().filter(|_| penalty != NanoEur::ZERO);
         let shares = [
             (&rules.tso_account, NanoEur(carbon.0.saturating_neg())),
             (carbon_account, carbon),
             (account, received),
-            (&rules.dso_account, -received),
+            (&rules.dso_account, NanoEur(received.0.saturating_neg())),
             (account, settled.site),
             (aggregator_account, settled.aggregator),
             (&rules.tso_account, settled.tso),
             (&rules.dso_account, settled.dso),
             (&rules.rounding_account, settled.rounding),
         ];
-        for (account, amount) in shares {
+        for (account, amount) in shares.into_iter().chain(penalties) {
             let sum = payments.entry(account.clone()).or_default();
             *sum = sum
                 .checked_add(amount)
@@ -316,4 +319,13 @@ fn settle(
         }
     }
     Ok(payments)
+}
+
+/// What a site pays for delivering something else than it was committed to, besides the imbalance price.
+fn penalty_of(rules: &Rules, owed: &Owed) -> Result<NanoEur, SettlementError> {
+    let Owed { commitment, energy, .. } = *owed;
+    let Some(delivered) = energy else { return Ok(NanoEur::ZERO) };
+    let committed = commitment.0.checked_mul(rules.parameters.interval_s).map(Millijoule);
+    let penalty = committed.and_then(|committed| rules.parameters.charges.penalty(committed, delivered));
+    penalty.ok_or(SettlementError { commitment, delivered: energy, part: "the penalty" })
 }

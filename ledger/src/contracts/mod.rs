@@ -5,10 +5,13 @@ pub mod clearing;
 pub mod day_ahead;
 pub mod delivery;
 pub mod evidence;
+pub mod fees;
+pub mod issuance;
 mod positions;
 mod reactive;
 pub mod rules;
 pub mod transfer;
+pub mod versions;
 
 use crate::block::At;
 use crate::governed::member::Standing;
@@ -27,6 +30,9 @@ pub fn kind(entry: &Entry) -> &'static str {
         Entry::Delivery(_) => "delivery",
         Entry::Transfer(_) => "transfer",
         Entry::Evidence(_) => "evidence",
+        Entry::Mint(_) => "mint",
+        Entry::Redeem(_) => "redeem",
+        Entry::Burn(_) => "burn",
     }
 }
 
@@ -35,7 +41,8 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
     match entry {
         Entry::Clearing(_) | Entry::DayAhead(_) => role == Role::Dso,
         Entry::Delivery(_) => role == Role::Aggregator,
-        Entry::Transfer(_) => role != Role::Timekeeper,
+        Entry::Transfer(_) | Entry::Redeem(_) => role != Role::Timekeeper,
+        Entry::Mint(_) | Entry::Burn(_) => role == Role::Gateway,
         Entry::Evidence(_) => role == Role::Validator,
     }
 }
@@ -55,15 +62,22 @@ pub fn execute(
     if !may_submit(submitter.role, entry) {
         return Err(right());
     }
+    versions::check(rules, entry)?;
     check_standing(state, at, submitter)?;
     let account = rules.account_of(submitter).ok_or_else(right)?;
-    match entry {
+    let mut changes = match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
         Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
         Entry::Delivery(delivery) => delivery::execute(rules, state, (&submitter.id, account), delivery),
         Entry::Transfer(transfer) => transfer::execute(state, account, transfer),
+        Entry::Mint(mint) => issuance::mint(rules, state, &submitter.id, mint),
+        Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
+        Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
         Entry::Evidence(evidence) => evidence::execute(rules.verifier.ledger(), state, evidence),
-    }
+    }?;
+    let fee = fees::fee_of(&rules.parameters.charges, entry);
+    fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
+    Ok(changes)
 }
 
 /// Executes an entry on the state, whole or not at all.
@@ -99,6 +113,6 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) | Entry::Evidence(_) => None,
+        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Evidence(_) => None,
     }
 }

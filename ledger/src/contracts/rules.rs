@@ -2,7 +2,10 @@
 //! rules that held after the block before it.
 
 use crate::block::verifier::Verifier;
-use crate::genesis::{Genesis, GenesisError, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::genesis::{
+    Genesis, GenesisError, CARBON_ACCOUNT, FEES_ACCOUNT, PENALTIES_ACCOUNT, REDEMPTIONS_ACCOUNT,
+    ROUNDING_ACCOUNT,
+};
 use crate::governed::member::{Member, Standing};
 use crate::governed::Governed;
 use market::day_ahead::rules::DayAheadRules;
@@ -66,6 +69,12 @@ pub struct Rules {
     pub tso_account: Id,
     /// Account that receives what rounding leaves.
     pub rounding_account: Id,
+    /// Account that receives fees.
+    pub fees_account: Id,
+    /// Account that receives penalties.
+    pub penalties_account: Id,
+    /// Account where tokens wait that a gateway was asked to pay out.
+    pub redemptions_account: Id,
     /// The carbon price with the account that receives it, in a market that has one.
     pub carbon: Option<(MicroEurPerTonne, Id)>,
 }
@@ -151,6 +160,9 @@ impl Rules {
             dso_account: account_of_only(&governed, Role::Dso)?,
             tso_account: account_of_only(&governed, Role::Tso)?,
             rounding_account: ROUNDING_ACCOUNT.parse()?,
+            fees_account: FEES_ACCOUNT.parse()?,
+            penalties_account: PENALTIES_ACCOUNT.parse()?,
+            redemptions_account: REDEMPTIONS_ACCOUNT.parse()?,
             carbon: match governed.grid.as_ref().and_then(|rules| rules.carbon_price) {
                 Some(price) => Some((price, CARBON_ACCOUNT.parse()?)),
                 None => None,

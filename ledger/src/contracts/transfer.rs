@@ -1,7 +1,8 @@
 //! A payment from one account to another.
 
+use crate::genesis::is_named_account;
 use crate::state::receipt::Refusal;
-use crate::state::{Changes, State};
+use crate::state::{Account, Changes, State};
 use market::units::NanoEur;
 use thiserror::Error;
 use wire::entry::TransferEntry;
@@ -15,6 +16,12 @@ pub enum TransferRefusal {
     Amount {
         /// The amount.
         amount: NanoEur,
+    },
+    /// To an account that nobody owns.
+    #[error("nobody owns the account {account}")]
+    NoOwner {
+        /// The account.
+        account: Id,
     },
     /// To itself.
     #[error("a transfer to the account it comes from moves nothing")]
@@ -50,6 +57,7 @@ impl TransferRefusal {
     pub fn reason(&self) -> &'static str {
         match self {
             TransferRefusal::Amount { .. } | TransferRefusal::ToItself => "transfer-of-nothing",
+            TransferRefusal::NoOwner { .. } => "no-owner",
             TransferRefusal::NonceUsed { .. } => "nonce-used",
             TransferRefusal::NonceAhead { .. } => "nonce-ahead",
             TransferRefusal::Overdraft { .. } => "overdraft",
@@ -61,22 +69,29 @@ impl TransferRefusal {
 pub(super) fn execute(state: &State, from: &Id, entry: &TransferEntry) -> Result<Changes, Refusal> {
     let account = state.accounts().get(from).ok_or_else(|| Refusal::NoAccount { account: from.clone() })?;
     let TransferEntry { to, amount, nonce } = entry;
-    let (amount, nonce, next) = (*amount, *nonce, account.nonce);
+    let amount = *amount;
     if amount <= NanoEur::ZERO {
         return Err(TransferRefusal::Amount { amount }.into());
     }
     if to == from {
         return Err(TransferRefusal::ToItself.into());
     }
-    if nonce < next {
-        return Err(TransferRefusal::NonceUsed { nonce, next }.into());
+    if is_named_account(to) {
+        return Err(TransferRefusal::NoOwner { account: to.clone() }.into());
     }
-    if nonce > next {
-        return Err(TransferRefusal::NonceAhead { nonce, next }.into());
-    }
+    check_nonce(account, *nonce)?;
     if account.balance < amount {
         return Err(TransferRefusal::Overdraft { balance: account.balance, amount }.into());
     }
     let payments = [(from.clone(), -amount), (to.clone(), amount)].into();
     Ok(Changes { payments, transfer_by: Some(from.clone()), ..Changes::default() })
+}
+
+/// Checks that a count of transfers is the account's next.
+pub(super) fn check_nonce(account: &Account, nonce: u64) -> Result<(), TransferRefusal> {
+    match account.nonce {
+        next if nonce < next => Err(TransferRefusal::NonceUsed { nonce, next }),
+        next if nonce > next => Err(TransferRefusal::NonceAhead { nonce, next }),
+        _ => Ok(()),
+    }
 }

@@ -1,13 +1,13 @@
 //! What must hold of whatever may change, at the start of a ledger and after every change.
 
-use crate::genesis::{GenesisError, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::genesis::{is_named_account, GenesisError};
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Tree};
 use market::grid::rules::GridRules;
 use market::parameters::MarketParameters;
 use std::collections::BTreeSet;
-use wire::party::{Id, Participant, PartyId, Role};
+use wire::party::{Participant, PartyId, Role};
 
 /// Checks that the figures make a market on this feeder.
 ///
@@ -38,7 +38,7 @@ pub fn unique<'a>(participants: impl Iterator<Item = &'a Participant>) -> Result
     for p in participants {
         let values =
             [("name", p.party.to_string()), ("key", p.key.to_string()), ("account", p.account.to_string())];
-        if is_reserved(&p.account) {
+        if is_named_account(&p.account) {
             return Err(GenesisError::Duplicate { what: "account", value: p.account.to_string() });
         }
         for (what, value) in values {
@@ -48,11 +48,6 @@ pub fn unique<'a>(participants: impl Iterator<Item = &'a Participant>) -> Result
         }
     }
     Ok(())
-}
-
-/// Whether an account of this name is the ledger's own.
-pub fn is_reserved(account: &Id) -> bool {
-    [ROUNDING_ACCOUNT, CARBON_ACCOUNT].contains(&account.as_str())
 }
 
 /// Checks that every role is there that must be.

@@ -33,7 +33,8 @@ pub struct Provisions {
     pub members: BTreeMap<PartyId, Arc<Member>>,
     /// Whose votes decide on blocks.
     pub validators: BTreeSet<Id>,
-    /// Versions of contracts that are not the first, by kind of entry.
+    /// Versions of contracts that are not the first, by contract as
+    /// [`crate::contracts::versions::Contract::word`].
     pub contracts: BTreeMap<String, u32>,
 }
 
@@ -92,9 +93,9 @@ impl Governed {
         boundaries.filter(|at| *at > time_ms).min()
     }
 
-    /// Version of the contract for a kind of entry; 0 where it is switched off.
-    pub fn contract_version(&self, kind: &str) -> u32 {
-        self.contracts.get(kind).copied().unwrap_or(1)
+    /// Version of a contract; 0 where it is switched off.
+    pub fn contract_version(&self, contract: &str) -> u32 {
+        self.contracts.get(contract).copied().unwrap_or(1)
     }
 }
 

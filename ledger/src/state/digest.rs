@@ -3,6 +3,7 @@
 use super::day_ahead::DayAheadRecord;
 use super::{Account, IntervalRecord};
 use market::interval::Interval;
+use market::units::NanoEur;
 use std::collections::BTreeMap;
 use wire::hash::Hash32;
 use wire::party::Id;
@@ -59,26 +60,36 @@ pub(super) fn day_ahead(record: &DayAheadRecord) -> Hash32 {
     Hash32::of("gridpact day-ahead interval", &[&prices, &positions])
 }
 
+/// What the state's hash is of, besides accounts.
+pub(super) struct Records<'a> {
+    pub intervals: &'a BTreeMap<Interval, Hash32>,
+    pub forgotten_to: Option<Interval>,
+    pub day_ahead: &'a BTreeMap<Interval, Hash32>,
+    pub voting: Hash32,
+    pub governed: Hash32,
+    pub contracts: Hash32,
+    pub issued: NanoEur,
+}
+
 /// Hash of the whole state.
-pub(super) fn state(
-    accounts: &BTreeMap<Id, Account>,
-    intervals: &BTreeMap<Interval, Hash32>,
-    forgotten_to: Option<Interval>,
-    day_ahead: &BTreeMap<Interval, Hash32>,
-    voting: &Hash32,
-    governed: &Hash32,
-) -> Hash32 {
+pub(super) fn state(accounts: &BTreeMap<Id, Account>, records: &Records<'_>) -> Hash32 {
     let mut account_bytes = Vec::with_capacity(accounts.len() * 48);
     for (name, account) in accounts {
         put_name(&mut account_bytes, name);
         account_bytes.extend(account.balance.0.to_be_bytes());
         account_bytes.extend(account.nonce.to_be_bytes());
     }
-    let interval_bytes = put_digests(intervals);
-    let forgotten = forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
-    let day_ahead_bytes = put_digests(day_ahead);
-    let parts: [&[u8]; 6] =
-        [&governed.0, &voting.0, &account_bytes, &interval_bytes, &forgotten, &day_ahead_bytes];
+    let forgotten = records.forgotten_to.map_or_else(Vec::new, |at| at.0 .0.to_be_bytes().to_vec());
+    let parts: [&[u8]; 8] = [
+        &records.governed.0,
+        &records.voting.0,
+        &account_bytes,
+        &put_digests(records.intervals),
+        &forgotten,
+        &put_digests(records.day_ahead),
+        &records.contracts.0,
+        &records.issued.0.to_be_bytes(),
+    ];
     Hash32::of("gridpact state", &parts)
 }
 

@@ -1,15 +1,19 @@
 //! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod contracts;
 pub mod day_ahead;
 mod digest;
+pub mod issuance;
 pub mod receipt;
+pub mod records;
 pub mod voting;
 
 use crate::block::validators::ValidatorSet;
 use crate::block::vote::VoteCertificate;
-use crate::genesis::{Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
+use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use crate::governed::Governed;
+use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, DayAheadRecords};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -90,6 +94,8 @@ pub struct ReactiveRecord {
 pub struct Changes {
     /// What accounts receive; negative: pay.
     pub payments: BTreeMap<Id, NanoEur>,
+    /// Tokens made; negative: ended. The payments add up to it.
+    pub issued: NanoEur,
     /// Account that made a transfer.
     pub transfer_by: Option<Id>,
     /// Record of an interval, new or changed.
@@ -98,6 +104,31 @@ pub struct Changes {
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
     /// A validator's contradiction that was proven.
     pub contradiction: Option<Contradiction>,
+    /// Records of contracts.
+    pub contracts: ContractEdits,
+}
+
+impl Changes {
+    /// Adds to what an account receives; negative: pays.
+    ///
+    /// # Errors
+    /// Where the sum leaves 64 bits.
+    pub fn pay(&mut self, account: &Id, amount: NanoEur) -> Result<(), Refusal> {
+        let sum = self.payments.entry(account.clone()).or_default();
+        let added = sum.checked_add(amount);
+        *sum = added.ok_or_else(|| Refusal::Overflow { account: account.clone() })?;
+        Ok(())
+    }
+
+    /// Moves an amount from one account to another.
+    ///
+    /// # Errors
+    /// Where a sum leaves 64 bits.
+    pub fn move_between(&mut self, from: &Id, to: &Id, amount: NanoEur) -> Result<(), Refusal> {
+        let paid = NanoEur::ZERO.checked_sub(amount);
+        self.pay(from, paid.ok_or_else(|| Refusal::Overflow { account: from.clone() })?)?;
+        self.pay(to, amount)
+    }
 }
 
 /// What changed since the state was last stored.
@@ -125,6 +156,9 @@ pub struct State {
     day_ahead: DayAheadRecords,
     voting: Arc<Voting>,
     governed: Arc<Governed>,
+    contracts: ContractRecords,
+    /// What all balances add up to: the genesis's, and what was minted since less what was burned.
+    issued: NanoEur,
     touched: Touched,
 }
 
@@ -155,8 +189,15 @@ impl State {
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
         let governed = Arc::new(Governed::genesis(genesis));
-        let day_ahead = DayAheadRecords::default();
-        Ok(Self::from_parts(accounts, BTreeMap::new(), None, day_ahead, Voting::default(), governed))
+        let (intervals, day_ahead) = (BTreeMap::new(), DayAheadRecords::default());
+        let mut state = Self::from_parts(accounts, intervals, None, day_ahead, Voting::default(), governed);
+        state.issued = total;
+        Ok(state)
+    }
+
+    /// The state with what was stored of contracts, and of what all balances add up to.
+    pub fn with_contracts(self, contracts: ContractRecords, issued: NanoEur) -> Self {
+        Self { contracts, issued, ..self }
     }
 
     /// A state from what was stored. Check its [`State::hash`] against a block.
@@ -169,8 +210,18 @@ impl State {
         governed: Arc<Governed>,
     ) -> Self {
         let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
-        let (voting, touched) = (Arc::new(voting), Touched::default());
-        Self { accounts, intervals, digests, forgotten_to, day_ahead, voting, governed, touched }
+        Self {
+            accounts,
+            intervals,
+            digests,
+            forgotten_to,
+            day_ahead,
+            voting: Arc::new(voting),
+            governed,
+            contracts: ContractRecords::default(),
+            issued: NanoEur::ZERO,
+            touched: Touched::default(),
+        }
     }
 
     /// Every account.
@@ -208,16 +259,42 @@ impl State {
         &self.governed
     }
 
-    /// Sum of all balances. The same in every state of a ledger.
+    /// What contracts keep.
+    pub fn contracts(&self) -> &ContractRecords {
+        &self.contracts
+    }
+
+    pub(crate) fn contracts_mut(&mut self) -> &mut ContractRecords {
+        &mut self.contracts
+    }
+
+    /// What all balances add up to, as the genesis and every mint and burn since make it.
+    pub fn issued(&self) -> NanoEur {
+        self.issued
+    }
+
+    /// What an account holds; nothing where it does not exist.
+    pub fn balance(&self, account: &Id) -> NanoEur {
+        self.accounts.get(account).map_or(NanoEur::ZERO, |account| account.balance)
+    }
+
+    /// Sum of all balances. Equal to [`State::issued`] in every state of a ledger.
     pub fn total_nano_eur(&self) -> i128 {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
     }
 
     /// Hash over everything that later entries can depend on.
     pub fn hash(&self) -> Hash32 {
-        let (day_ahead, voting, governed) =
-            (self.day_ahead.digests(), self.voting.digest(), self.governed.hash());
-        digest::state(&self.accounts, &self.digests, self.forgotten_to, day_ahead, &voting, &governed)
+        let records = digest::Records {
+            intervals: &self.digests,
+            forgotten_to: self.forgotten_to,
+            day_ahead: self.day_ahead.digests(),
+            voting: self.voting.digest(),
+            governed: self.governed.hash(),
+            contracts: self.contracts.digest(),
+            issued: self.issued,
+        };
+        digest::state(&self.accounts, &records)
     }
 
     /// What changed since the last call.
@@ -228,14 +305,14 @@ impl State {
     /// Makes an entry's changes, all or none, and returns the payments made.
     ///
     /// # Errors
-    /// Where payments don't sum to zero, an account doesn't exist or a balance overflows; the state
+    /// Where payments don't sum to what is issued, an account doesn't exist or a balance overflows; the state
     /// is then as it was.
     pub fn commit(&mut self, changes: Changes) -> Result<Vec<Payment>, Refusal> {
         let balances = self.balances_after(&changes)?;
+        let issued = self.issued.checked_add(changes.issued);
+        self.issued = issued.ok_or(Refusal::Supply { issued: changes.issued })?;
         for (name, balance) in balances {
-            if let Some(account) = self.accounts.get_mut(&name) {
-                account.balance = balance;
-            }
+            self.accounts.entry(name.clone()).or_default().balance = balance;
             self.touched.accounts.insert(name);
         }
         if let Some(account) = changes.transfer_by.and_then(|name| self.accounts.get_mut(&name)) {
@@ -251,19 +328,23 @@ impl State {
         if let Some(contradiction) = changes.contradiction {
             Arc::make_mut(&mut self.voting).record(contradiction);
         }
+        self.contracts.edit(changes.contracts);
+        self.contracts.age();
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {
         let sum: i128 = changes.payments.values().map(|amount| i128::from(amount.0)).sum();
-        if sum != 0 {
+        if sum != i128::from(changes.issued.0) {
             return Err(Refusal::Unbalanced { sum });
         }
         let after = changes.payments.iter().map(|(name, amount)| {
-            let account =
-                self.accounts.get(name).ok_or_else(|| Refusal::NoAccount { account: name.clone() })?;
-            let balance = account.balance.checked_add(*amount);
+            // Accounts that nobody owns begin with the first payment to them.
+            if !self.accounts.contains_key(name) && !is_named_account(name) {
+                return Err(Refusal::NoAccount { account: name.clone() });
+            }
+            let balance = self.balance(name).checked_add(*amount);
             balance
                 .map(|balance| (name.clone(), balance))
                 .ok_or_else(|| Refusal::Overflow { account: name.clone() })

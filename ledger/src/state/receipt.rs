@@ -4,10 +4,12 @@ use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
 use crate::contracts::evidence::EvidenceRefusal;
+use crate::contracts::issuance::IssuanceRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
 use market::units::NanoEur;
 use thiserror::Error;
+use wire::cbor::CborError;
 use wire::party::{Id, PartyId};
 
 /// What an accepted entry did.
@@ -19,7 +21,8 @@ pub struct Receipt {
     pub kind: &'static str,
     /// Interval it is about, where it is about one.
     pub interval: Option<Interval>,
-    /// What each account received (negative: paid), in order of account. The sum is zero.
+    /// What each account received (negative: paid), in order of account. The sum is zero, or what was
+    /// minted or burned.
     pub payments: Vec<Payment>,
 }
 
@@ -93,12 +96,37 @@ pub enum Refusal {
         /// The account.
         account: Id,
     },
-    /// Its payments do not sum to zero.
-    #[error("the payments sum to {sum} nEUR, not to zero")]
+    /// Its payments do not sum to zero, nor to what it mints or burns.
+    #[error("the payments sum to {sum} nEUR, and must to what is minted or burned")]
     Unbalanced {
         /// What they sum to.
         sum: i128,
     },
+    /// All balances together would leave 64 bits.
+    #[error("with {issued} more, all balances together would overflow")]
+    Supply {
+        /// What would be issued.
+        issued: NanoEur,
+    },
+    /// The submitter can't pay the entry's fee.
+    #[error("after the entry the account holds {balance} and can't pay the fee of {fee}")]
+    Fee {
+        /// What it would hold.
+        balance: NanoEur,
+        /// The fee.
+        fee: NanoEur,
+    },
+    /// The contract that holds now is another than this program knows.
+    #[error("version {version} of the contract {contract} is not known")]
+    Version {
+        /// The contract.
+        contract: &'static str,
+        /// Its version by governance.
+        version: u32,
+    },
+    /// What would be kept has no encoding.
+    #[error("keeping a record: {0}")]
+    Record(#[from] CborError),
     /// A clearing that does not hold.
     #[error(transparent)]
     Clearing(#[from] ClearingRefusal),
@@ -114,6 +142,9 @@ pub enum Refusal {
     /// Evidence that proves nothing new.
     #[error(transparent)]
     Evidence(#[from] EvidenceRefusal),
+    /// Tokens that can't be minted, redeemed or burned.
+    #[error(transparent)]
+    Issuance(#[from] IssuanceRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
@@ -135,11 +166,16 @@ impl Refusal {
             Refusal::NoAccount { .. } => "no-account",
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",
+            Refusal::Supply { .. } => "supply",
+            Refusal::Fee { .. } => "fee",
+            Refusal::Version { .. } => "version",
+            Refusal::Record(_) => "record",
             Refusal::Clearing(refusal) => refusal.reason(),
             Refusal::DayAhead(refusal) => refusal.reason(),
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
             Refusal::Evidence(refusal) => refusal.reason(),
+            Refusal::Issuance(refusal) => refusal.reason(),
         }
     }
 

@@ -4,9 +4,11 @@
 use super::StoreError;
 use crate::execute::Tip;
 use crate::governed::Governed;
+use crate::state::contracts::ContractRecords;
 use crate::state::day_ahead::DayAheadRecord;
 use crate::state::{Account, IntervalRecord, State, Touched};
 use market::interval::{Interval, UnixSeconds};
+use market::units::NanoEur;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
 use std::path::Path;
@@ -24,6 +26,7 @@ const VOTING_KEY: &[u8] = b"voting";
 const GOVERNED_KEY: &[u8] = b"governed";
 const ACCOUNT: u8 = b'a';
 const BLOCK: u8 = b'b';
+const CONTRACTS: u8 = b'c';
 const DAY_AHEAD: u8 = b'd';
 const INTERVAL: u8 = b'i';
 
@@ -47,6 +50,7 @@ struct TipValue {
     offset: u64,
     end: u64,
     forgotten_to: Option<Interval>,
+    issued: NanoEur,
 }
 
 pub(super) struct Index {
@@ -77,8 +81,10 @@ impl Index {
         let intervals = intervals.into_iter().map(|(at, record): (_, IntervalRecord)| (at, Arc::new(record)));
         let (accounts, day_ahead) = (accounts.into_iter().collect(), day_ahead.into_iter().collect());
         let governed = Arc::new(self.value::<Governed>(GOVERNED_KEY)?);
+        let contracts = ContractRecords::from_stored(|tag| self.stored(&[CONTRACTS, tag]))?;
         let (intervals, forgotten_to) = (intervals.collect(), tip.forgotten_to);
-        let state = State::from_parts(accounts, intervals, forgotten_to, day_ahead, voting, governed);
+        let state = State::from_parts(accounts, intervals, forgotten_to, day_ahead, voting, governed)
+            .with_contracts(contracts, tip.issued);
         let TipValue { height, hash, time_ms, offset, end, .. } = tip;
         Some(Indexed { tip: Tip { height, hash, time_ms, votes: None }, offset, end, state })
     }
@@ -122,16 +128,33 @@ impl Index {
             put(&mut batch, interval_key(DAY_AHEAD, at), state.day_ahead().get(at))?;
         }
         batch.insert(VOTING_KEY, cbor::to_vec(state.voting())?);
+        for (tag, (rest, value)) in state.contracts_mut().take_touched()? {
+            let key = [&[CONTRACTS, tag], &rest[..]].concat();
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
         batch.insert(block_key(tip.height), &span.0.to_be_bytes());
         let Tip { height, hash, time_ms, .. } = *tip;
         let forgotten_to = state.forgotten_to();
-        let value = TipValue { height, hash, time_ms, offset: span.0, end: span.1, forgotten_to };
+        let (offset, end, issued) = (span.0, span.1, state.issued());
+        let value = TipValue { height, hash, time_ms, offset, end, forgotten_to, issued };
         batch.insert(TIP_KEY, cbor::to_vec(&value)?);
         Ok(self.tree.apply_batch(batch)?)
     }
 
     fn value<T: Serialize + DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
         cbor::from_slice(&self.tree.get(key).ok()??, MAX_VALUE_BYTES).ok()
+    }
+
+    /// Everything under a prefix: what stands behind it in each key, and the value.
+    fn stored(&self, prefix: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let pairs = self.tree.scan_prefix(prefix).map(|pair| {
+            let (key, value) = pair.ok()?;
+            Some((key.get(prefix.len()..)?.to_vec(), value.to_vec()))
+        });
+        pairs.collect()
     }
 
     fn values<K, T: Serialize + DeserializeOwned>(

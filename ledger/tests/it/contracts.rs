@@ -24,9 +24,10 @@ pub fn run(
     let before = state.clone();
     match apply(&world.rules, state, AT, &opened.submitter, &opened.entry) {
         Ok(receipt) => {
-            assert_eq!(state.total_nano_eur(), before.total_nano_eur());
+            let issued = i128::from(state.issued().0) - i128::from(before.issued().0);
+            assert_eq!(state.total_nano_eur() - before.total_nano_eur(), issued);
             assert_ne!(state.hash(), before.hash());
-            assert_eq!(receipt.payments.iter().map(|p| p.amount.0).sum::<i64>(), 0);
+            assert_eq!(receipt.payments.iter().map(|p| i128::from(p.amount.0)).sum::<i128>(), issued);
             Ok(receipt.payments.into_iter().map(|p| (p.account, p.amount.0)).collect())
         }
         Err(refusal) => {

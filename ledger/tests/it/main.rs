@@ -6,6 +6,7 @@ mod carbon;
 mod contracts;
 mod day;
 mod day_ahead;
+mod issuance;
 mod mempool;
 mod network;
 mod proof;

@@ -54,6 +54,8 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         transfers: 1,
         evidence: 0,
         liars: BTreeMap::new(),
+        minted_nano_eur: 0,
+        burned_nano_eur: 0,
         payments: 14,
         accounts: 13,
         total_nano_eur: 12_000_000_000_000,

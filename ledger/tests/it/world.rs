@@ -9,6 +9,7 @@ use ledger::execute::{build_block, Executed, OpenedEntry, Tip};
 use ledger::genesis::Genesis;
 use ledger::state::State;
 use ledger::store::Chain;
+use market::charges::Charges;
 use market::day_ahead::rules::DayAheadRules;
 use market::feeder::{Feeder, Line};
 use market::grid::rules::{GridRules, VoltageLimits};
@@ -74,6 +75,7 @@ fn parameters() -> MarketParameters {
         price_max: price(4_000.0),
         imbalance_spread: price(20.0),
         aggregator_fee: price(2.0),
+        charges: Charges::NONE,
     }
 }
 

@@ -105,6 +105,7 @@ impl DayAheadRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charges::Charges;
     use crate::units::PicoEurPerWh;
 
     fn parameters() -> MarketParameters {
@@ -116,6 +117,7 @@ mod tests {
             price_max: PicoEurPerWh(4_000_000_000),
             imbalance_spread: PicoEurPerWh(20_000_000),
             aggregator_fee: PicoEurPerWh(1_000_000),
+            charges: Charges::NONE,
         }
     }
 

@@ -167,7 +167,9 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
             at_most("positions", delivery.positions.len(), MAX_SITES)
         }
         // Nothing in these grows.
-        Entry::Transfer(_) | Entry::Evidence(_) => Ok(()),
+        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Evidence(_) => {
+            Ok(())
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    ClearingEntry, DeliveryEntry, Entry, EvidenceEntry, Said, SignedEnvelope, SiteDelivery, SitePosition,
-    StatementKind, TransferEntry,
+    BurnEntry, ClearingEntry, DeliveryEntry, Entry, EvidenceEntry, MintEntry, RedeemEntry, Redeemed,
+    Reference, Said, SignedEnvelope, SiteDelivery, SitePosition, StatementKind, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -145,6 +145,10 @@ fn ledger() -> Vec<(Role, Body)> {
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
+    let reference = Reference { day: 20_000, hash: HASH };
+    let mint = MintEntry { to: account.clone(), amount: NanoEur(5), reference };
+    let redeem = RedeemEntry { gateway: account.clone(), amount: NanoEur(5), nonce: 1 };
+    let burn = |outcome| BurnEntry { account: account.clone(), nonce: 1, outcome };
     let transfer = TransferEntry { to: account.clone(), amount: NanoEur(5), nonce: 0 };
     let said = |block| Said { block, polka_round: None, signature: Signature([8; 64]) };
     let evidence = EvidenceEntry {
@@ -160,6 +164,10 @@ fn ledger() -> Vec<(Role, Body)> {
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
         (Role::Validator, Body::Submit(Entry::Evidence(Box::new(evidence)))),
+        (Role::Gateway, Body::Submit(Entry::Mint(mint))),
+        (Role::Site, Body::Submit(Entry::Redeem(redeem))),
+        (Role::Gateway, Body::Submit(Entry::Burn(burn(Redeemed::Paid(reference))))),
+        (Role::Gateway, Body::Submit(Entry::Burn(burn(Redeemed::Returned)))),
         (Role::Validator, Body::Consensus(ByteBuf::from([1, 2, 3]))),
         (Role::Validator, Body::Block(ByteBuf::new())),
     ]

@@ -8,6 +8,7 @@ use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
 use ledger::block::{entries_root, Block, DecidedBlock, Header};
 use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
+use market::charges::Charges;
 use market::dlmp::BusDlmp;
 use market::feeder::{Feeder, Line};
 use market::interval::{Interval, UnixSeconds};
@@ -114,6 +115,7 @@ impl World {
                 price_max: PicoEurPerWh(4_000_000_000),
                 imbalance_spread: PicoEurPerWh(20_000_000),
                 aggregator_fee: PicoEurPerWh(0),
+                charges: Charges::NONE,
             },
             grid: None,
             day_ahead: None,
