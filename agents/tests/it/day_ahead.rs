@@ -255,12 +255,11 @@ fn a_session_is_cleared_in_rounds_and_stands_before_the_contracts() {
     let mut state = State::genesis(&town.genesis).unwrap();
     let dso = party(Role::Dso, "d");
     apply(&rules, &mut state, At::default(), &dso, &Entry::DayAhead(entry.clone())).unwrap();
-    assert_eq!(state.day_ahead().intervals().count(), 4);
+    assert_eq!(state.day_ahead().len(), 4);
     // At 50 EUR/MWh b2's curves alone want 10 kW, and the line carries 8: the price there rises. At 200 storage
     // gives back what it can.
-    let price = |interval: usize, bus: usize| {
-        state.day_ahead().get(FIRST.later(interval as i64, 900)).unwrap().prices[bus].0
-    };
+    let price =
+        |interval: usize, bus: usize| state.day_ahead()[&FIRST.later(interval as i64, 900)].prices[bus].0;
     assert!(price(0, 2) > price(0, 0) + 1_000_000, "{} at {}", price(0, 2), price(0, 0));
     for (interval, import) in (0..).zip(PRICES) {
         assert!((price(interval, 3) - import * 1_000_000).abs() <= Tolerances::default().price.0);

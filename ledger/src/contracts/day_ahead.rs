@@ -139,7 +139,7 @@ fn check_session(
     if !starts || market.rules.session_of(&rules.parameters, session) != session {
         return Err(DayAheadRefusal::NotASession { session });
     }
-    if state.day_ahead().last() >= Some(session) {
+    if state.day_ahead().keys().next_back() >= Some(&session) {
         return Err(DayAheadRefusal::Decided { session });
     }
     let cleared = |interval: &Interval| {

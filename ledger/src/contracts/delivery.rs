@@ -154,7 +154,7 @@ pub(super) fn execute(
     check_commitments(rules, award, &entry.sites, &sites)?;
     let positions = Positions::check(rules, state, aggregator, entry)?;
     let payments = settle(rules, (record, award), account, (&entry.sites, &sites), &positions)?;
-    let mut settled: IntervalRecord = record.as_ref().clone();
+    let mut settled: IntervalRecord = record.clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
     }

@@ -30,7 +30,7 @@ impl<'a> Positions<'a> {
         entry: &'a DeliveryEntry,
     ) -> Result<Self, DeliveryRefusal> {
         let stated = &entry.positions;
-        let record = state.day_ahead().get(entry.interval);
+        let record = state.day_ahead().get(&entry.interval);
         let Some(signed) = record.and_then(|record| record.positions.get(aggregator)) else {
             return match stated.is_empty() {
                 true => Ok(Self { record, sites: Vec::new() }),

@@ -2,20 +2,15 @@
 //! hashed, stored, and part of a snapshot, so that none can be left out anywhere.
 
 use super::issuance::{RedemptionRecord, ReferencesRecord, KEPT_REFERENCE_DAYS};
-use super::records::{Edits, Records, Stored};
-use serde::{Deserialize, Serialize};
+use super::records::{Edits, Records};
+use super::table::{EncodedRow, Piece};
 use wire::cbor::CborError;
-use wire::hash::Hash32;
 use wire::party::Id;
 
-/// Largest record read back.
-const MAX_RECORD_BYTES: usize = 1 << 20;
-
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident: $key:ty => $record:ty, $tag:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $key:ty => $record:ty;)*) => {
         /// Records of every kind.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct ContractRecords {
             $($(#[$doc])* pub $name: Records<$key, $record>,)*
         }
@@ -31,28 +26,21 @@ macro_rules! kinds {
                 $(self.$name.edit(edits.$name);)*
             }
 
-            /// Hash over all of them, in this order of kinds.
-            pub(super) fn digest(&self) -> Hash32 {
-                let digests = [$(self.$name.digest()),*];
-                let parts: Vec<&[u8]> = digests.iter().map(|digest| &digest.0[..]).collect();
-                Hash32::of("gridpact contracts", &parts)
+            /// Each kind under its name.
+            pub(super) fn pieces(&self) -> Vec<(&'static str, &dyn Piece)> {
+                vec![$((stringify!($name), &self.$name)),*]
             }
 
-            /// What changed since the last call, each with its kind's tag.
-            ///
-            /// # Errors
-            /// Where a record has no encoding.
-            pub(crate) fn take_touched(&mut self) -> Result<Vec<(u8, Stored)>, CborError> {
-                let mut touched = Vec::new();
-                $(touched.extend(self.$name.take_touched()?.into_iter().map(|stored| ($tag, stored)));)*
-                Ok(touched)
+            /// The same, to be changed.
+            pub(super) fn pieces_mut(&mut self) -> Vec<(&'static str, &mut dyn Piece)> {
+                vec![$((stringify!($name), &mut self.$name)),*]
             }
 
-            /// All of them from what was stored under each tag; none where something can't be read.
-            pub(crate) fn from_stored(
-                mut stored: impl FnMut(u8) -> Option<Vec<(Vec<u8>, Vec<u8>)>>,
-            ) -> Option<Self> {
-                Some(Self { $($name: Records::from_stored(stored($tag)?, MAX_RECORD_BYTES)?,)* })
+            /// All of them from the rows under each name.
+            pub(super) fn from_rows(
+                mut rows_of: impl FnMut(&str) -> Vec<EncodedRow>,
+            ) -> Result<Self, CborError> {
+                Ok(Self { $($name: Piece::from_rows(rows_of(stringify!($name)))?,)* })
             }
         }
     };
@@ -60,9 +48,9 @@ macro_rules! kinds {
 
 kinds! {
     /// References that back minted and burned tokens, by booking day.
-    references: i64 => ReferencesRecord, b'f';
+    references: i64 => ReferencesRecord;
     /// Requests to be paid out that wait for their gateway, by account and number.
-    redemptions: (Id, u64) => RedemptionRecord, b'r';
+    redemptions: (Id, u64) => RedemptionRecord;
 }
 
 impl ContractRecords {

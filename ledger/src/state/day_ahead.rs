@@ -1,11 +1,8 @@
 //! What the state keeps of day-ahead sessions: one record for each interval, until its delivery has settled.
 
-use super::digest;
-use market::interval::Interval;
 use market::units::{Milliwatt, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use wire::hash::Hash32;
 use wire::party::Id;
 
@@ -36,56 +33,4 @@ pub struct PositionRecord {
     pub export: Milliwatt,
     /// Positions at each of its buses together, by the bus's place in the feeder.
     pub buses: BTreeMap<u32, Milliwatt>,
-}
-
-/// Records of the latest sessions' intervals.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DayAheadRecords {
-    records: BTreeMap<Interval, Arc<DayAheadRecord>>,
-    digests: BTreeMap<Interval, Hash32>,
-}
-
-impl DayAheadRecords {
-    /// The record of an interval; none where no session holds it, or it is forgotten.
-    pub fn get(&self, interval: Interval) -> Option<&DayAheadRecord> {
-        self.records.get(&interval).map(Arc::as_ref)
-    }
-
-    /// The last interval that a session was decided for. Sessions are decided in their order, so none is
-    /// decided twice, however little is kept of it.
-    pub fn last(&self) -> Option<Interval> {
-        self.records.keys().next_back().copied()
-    }
-
-    /// Every interval kept.
-    pub fn intervals(&self) -> impl Iterator<Item = Interval> + '_ {
-        self.records.keys().copied()
-    }
-
-    /// Takes a record in, and gives the intervals forgotten in its favour.
-    pub(super) fn put(&mut self, at: Interval, record: DayAheadRecord) -> Vec<Interval> {
-        self.digests.insert(at, digest::day_ahead(&record));
-        self.records.insert(at, Arc::new(record));
-        let mut forgotten = Vec::new();
-        while self.records.len() > KEPT_DAY_AHEAD {
-            let Some((oldest, _)) = self.records.pop_first() else { break };
-            self.digests.remove(&oldest);
-            forgotten.push(oldest);
-        }
-        forgotten
-    }
-
-    pub(super) fn digests(&self) -> &BTreeMap<Interval, Hash32> {
-        &self.digests
-    }
-}
-
-impl FromIterator<(Interval, DayAheadRecord)> for DayAheadRecords {
-    fn from_iter<T: IntoIterator<Item = (Interval, DayAheadRecord)>>(stored: T) -> Self {
-        let mut records = Self::default();
-        for (at, record) in stored {
-            records.put(at, record);
-        }
-        records
-    }
 }

@@ -3,10 +3,11 @@
 
 pub mod contracts;
 pub mod day_ahead;
-mod digest;
+pub mod encoding;
 pub mod issuance;
 pub mod receipt;
 pub mod records;
+pub mod table;
 pub mod voting;
 
 use crate::block::validators::ValidatorSet;
@@ -14,13 +15,14 @@ use crate::block::vote::VoteCertificate;
 use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use crate::governed::Governed;
 use contracts::{ContractEdits, ContractRecords};
-use day_ahead::{DayAheadRecord, DayAheadRecords};
+use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use receipt::{Payment, Refusal};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use table::{Single, Table};
 use thiserror::Error;
 use voting::{Contradiction, Voting};
 use wire::hash::Hash32;
@@ -131,35 +133,20 @@ impl Changes {
     }
 }
 
-/// What changed since the state was last stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Accounts.
-    pub accounts: BTreeSet<Id>,
-    /// Intervals, forgotten ones among them.
-    pub intervals: BTreeSet<Interval>,
-    /// Intervals with a day-ahead record, forgotten ones among them.
-    pub day_ahead: BTreeSet<Interval>,
-    /// Whether what is governed did.
-    pub governed: bool,
-}
-
-/// Accounts, intervals, what is governed, and what the chain says of its validators.
+/// What everyone agrees on after a block. Every field is a piece named in [`encoding`], by which it is
+/// hashed, stored and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    accounts: BTreeMap<Id, Account>,
-    intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
-    /// Each record's digest, so that a block's state hash costs no more than the accounts.
-    digests: BTreeMap<Interval, Hash32>,
+    accounts: Table<Id, Account>,
+    intervals: Table<Interval, IntervalRecord>,
+    day_ahead: Table<Interval, DayAheadRecord>,
     /// The latest interval forgotten; neither it nor any before it can be cleared.
-    forgotten_to: Option<Interval>,
-    day_ahead: DayAheadRecords,
-    voting: Arc<Voting>,
-    governed: Arc<Governed>,
+    forgotten_to: Single<Option<Interval>>,
+    voting: Single<Voting>,
+    governed: Single<Governed>,
     contracts: ContractRecords,
     /// What all balances add up to: the genesis's, and what was minted since less what was burned.
-    issued: NanoEur,
-    touched: Touched,
+    issued: Single<NanoEur>,
 }
 
 /// Why a state can't start.
@@ -188,75 +175,59 @@ impl State {
             total = total.checked_add(*balance).ok_or(StateError::TotalOverflow)?;
             accounts.insert(name.clone(), Account { balance: *balance, nonce: 0 });
         }
-        let governed = Arc::new(Governed::genesis(genesis));
-        let (intervals, day_ahead) = (BTreeMap::new(), DayAheadRecords::default());
-        let mut state = Self::from_parts(accounts, intervals, None, day_ahead, Voting::default(), governed);
-        state.issued = total;
-        Ok(state)
+        Ok(Self::of(accounts, total, Arc::new(Governed::genesis(genesis))))
     }
 
-    /// The state with what was stored of contracts, and of what all balances add up to.
-    pub fn with_contracts(self, contracts: ContractRecords, issued: NanoEur) -> Self {
-        Self { contracts, issued, ..self }
-    }
-
-    /// A state from what was stored. Check its [`State::hash`] against a block.
-    pub fn from_parts(
-        accounts: BTreeMap<Id, Account>,
-        intervals: BTreeMap<Interval, Arc<IntervalRecord>>,
-        forgotten_to: Option<Interval>,
-        day_ahead: DayAheadRecords,
-        voting: Voting,
-        governed: Arc<Governed>,
-    ) -> Self {
-        let digests = intervals.iter().map(|(at, record)| (*at, digest::interval(record))).collect();
+    /// A state of accounts and what is governed alone.
+    fn of(accounts: BTreeMap<Id, Account>, issued: NanoEur, governed: Arc<Governed>) -> Self {
         Self {
-            accounts,
-            intervals,
-            digests,
-            forgotten_to,
-            day_ahead,
-            voting: Arc::new(voting),
-            governed,
+            accounts: accounts.into_iter().collect(),
+            intervals: Table::default(),
+            day_ahead: Table::default(),
+            forgotten_to: Single::new(Arc::new(None)),
+            voting: Single::new(Arc::default()),
+            governed: Single::new(governed),
             contracts: ContractRecords::default(),
-            issued: NanoEur::ZERO,
-            touched: Touched::default(),
+            issued: Single::new(Arc::new(issued)),
         }
     }
 
     /// Every account.
-    pub fn accounts(&self) -> &BTreeMap<Id, Account> {
+    pub fn accounts(&self) -> &Table<Id, Account> {
         &self.accounts
     }
 
     /// Every interval kept.
-    pub fn intervals(&self) -> &BTreeMap<Interval, Arc<IntervalRecord>> {
+    pub fn intervals(&self) -> &Table<Interval, IntervalRecord> {
         &self.intervals
     }
 
     /// The latest interval forgotten.
     pub fn forgotten_to(&self) -> Option<Interval> {
-        self.forgotten_to
+        **self.forgotten_to.get()
     }
 
-    /// What is known of day-ahead sessions.
-    pub fn day_ahead(&self) -> &DayAheadRecords {
+    /// Every interval of a day-ahead session that is kept. Sessions are decided in their order, so by the
+    /// last one none is decided twice, however little is kept of it.
+    pub fn day_ahead(&self) -> &Table<Interval, DayAheadRecord> {
         &self.day_ahead
     }
 
     /// What the chain says of its validators.
     pub fn voting(&self) -> &Voting {
-        &self.voting
+        self.voting.get()
     }
 
     /// A block begins: see [`Voting`].
     pub(crate) fn begin_block(&mut self, validators: &ValidatorSet, votes: Option<&VoteCertificate>) {
-        Arc::make_mut(&mut self.voting).begin_block(validators, votes);
+        let mut voting = self.voting().clone();
+        voting.begin_block(validators, votes);
+        self.voting.put(Arc::new(voting));
     }
 
     /// What is governed.
     pub fn governed(&self) -> &Arc<Governed> {
-        &self.governed
+        self.governed.get()
     }
 
     /// What contracts keep.
@@ -264,13 +235,9 @@ impl State {
         &self.contracts
     }
 
-    pub(crate) fn contracts_mut(&mut self) -> &mut ContractRecords {
-        &mut self.contracts
-    }
-
     /// What all balances add up to, as the genesis and every mint and burn since make it.
     pub fn issued(&self) -> NanoEur {
-        self.issued
+        **self.issued.get()
     }
 
     /// What an account holds; nothing where it does not exist.
@@ -283,25 +250,6 @@ impl State {
         self.accounts.values().map(|account| i128::from(account.balance.0)).sum()
     }
 
-    /// Hash over everything that later entries can depend on.
-    pub fn hash(&self) -> Hash32 {
-        let records = digest::Records {
-            intervals: &self.digests,
-            forgotten_to: self.forgotten_to,
-            day_ahead: self.day_ahead.digests(),
-            voting: self.voting.digest(),
-            governed: self.governed.hash(),
-            contracts: self.contracts.digest(),
-            issued: self.issued,
-        };
-        digest::state(&self.accounts, &records)
-    }
-
-    /// What changed since the last call.
-    pub fn take_touched(&mut self) -> Touched {
-        std::mem::take(&mut self.touched)
-    }
-
     /// Makes an entry's changes, all or none, and returns the payments made.
     ///
     /// # Errors
@@ -309,24 +257,34 @@ impl State {
     /// is then as it was.
     pub fn commit(&mut self, changes: Changes) -> Result<Vec<Payment>, Refusal> {
         let balances = self.balances_after(&changes)?;
-        let issued = self.issued.checked_add(changes.issued);
-        self.issued = issued.ok_or(Refusal::Supply { issued: changes.issued })?;
-        for (name, balance) in balances {
-            self.accounts.entry(name.clone()).or_default().balance = balance;
-            self.touched.accounts.insert(name);
+        let issued = self.issued().checked_add(changes.issued);
+        let issued = issued.ok_or(Refusal::Supply { issued: changes.issued })?;
+        if issued != self.issued() {
+            self.issued.put(Arc::new(issued));
         }
-        if let Some(account) = changes.transfer_by.and_then(|name| self.accounts.get_mut(&name)) {
-            account.nonce += 1;
+        for (name, balance) in balances {
+            let account = self.accounts.get(&name).copied().unwrap_or_default();
+            self.accounts.put(name, Account { balance, ..account });
+        }
+        if let Some(name) = changes.transfer_by {
+            if let Some(account) = self.accounts.get(&name).copied() {
+                self.accounts.put(name, Account { nonce: account.nonce + 1, ..account });
+            }
         }
         if let Some((at, record)) = changes.interval {
-            self.put_interval(at, record);
+            self.intervals.put(at, record);
+            if let Some(oldest) = self.intervals.keep_last(KEPT_INTERVALS).pop() {
+                self.forgotten_to.put(Arc::new(Some(oldest)));
+            }
         }
         for (at, record) in changes.day_ahead {
-            let forgotten = self.day_ahead.put(at, record);
-            self.touched.day_ahead.extend(forgotten.into_iter().chain([at]));
+            self.day_ahead.put(at, record);
+            self.day_ahead.keep_last(KEPT_DAY_AHEAD);
         }
         if let Some(contradiction) = changes.contradiction {
-            Arc::make_mut(&mut self.voting).record(contradiction);
+            let mut voting = self.voting().clone();
+            voting.record(contradiction);
+            self.voting.put(Arc::new(voting));
         }
         self.contracts.edit(changes.contracts);
         self.contracts.age();
@@ -350,17 +308,5 @@ impl State {
                 .ok_or_else(|| Refusal::Overflow { account: name.clone() })
         });
         after.collect()
-    }
-
-    fn put_interval(&mut self, at: Interval, record: IntervalRecord) {
-        self.digests.insert(at, digest::interval(&record));
-        self.intervals.insert(at, Arc::new(record));
-        self.touched.intervals.insert(at);
-        while self.intervals.len() > KEPT_INTERVALS {
-            let Some((oldest, _)) = self.intervals.pop_first() else { return };
-            self.digests.remove(&oldest);
-            self.forgotten_to = Some(oldest);
-            self.touched.intervals.insert(oldest);
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! Records of one kind that contracts keep: each with its digest, so that a block's state hash costs no more
 //! than their number, and with a mark where it changed since it was last stored. Knows no kind.
 
+use super::table::{EncodedRow, Piece, RowChange};
 use market::interval::{Interval, UnixSeconds};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wire::cbor::{self, CborError};
@@ -64,8 +65,8 @@ impl<K: Ord, V> Default for Records<K, V> {
     }
 }
 
-/// A record's key and value as stored; no value where the record ended.
-pub type Stored = (Vec<u8>, Option<Vec<u8>>);
+/// Largest record read back, in bytes.
+const MAX_RECORD_BYTES: usize = 1 << 20;
 
 impl<K: RecordKey, V: Record> Records<K, V> {
     /// The record at a key.
@@ -110,9 +111,10 @@ impl<K: RecordKey, V: Record> Records<K, V> {
             self.iter().filter(|(key, value)| over(key, value)).map(|(key, _)| key.clone()).collect();
         self.edit(ended.into_iter().map(|key| (key, None)).collect());
     }
+}
 
-    /// Hash over all of them, in order of key.
-    pub(super) fn digest(&self) -> Hash32 {
+impl<K: RecordKey, V: Record> Piece for Records<K, V> {
+    fn digest(&self) -> Option<Hash32> {
         let mut bytes = Vec::with_capacity(self.records.len() * 80);
         for (key, kept) in &self.records {
             let key = key.to_bytes();
@@ -120,42 +122,35 @@ impl<K: RecordKey, V: Record> Records<K, V> {
             bytes.extend(key);
             bytes.extend(kept.digest.0);
         }
-        Hash32::of("gridpact records", &[&bytes])
+        (!bytes.is_empty()).then(|| Hash32::of("gridpact records", &[&bytes]))
     }
 
-    /// What changed since the last call.
-    pub(super) fn take_touched(&mut self) -> Result<Vec<Stored>, CborError> {
+    fn rows(&self) -> Result<Vec<EncodedRow>, CborError> {
+        let row =
+            |(key, value): (&K, &V)| Ok(EncodedRow { key: key.to_bytes(), value: cbor::to_vec(value)? });
+        self.iter().map(row).collect()
+    }
+
+    fn take_changes(&mut self) -> Result<Vec<RowChange>, CborError> {
         let touched = std::mem::take(&mut self.touched);
-        let stored = touched.into_iter().map(|key| {
+        let change = |key: K| {
             let value = self.get(&key).map(cbor::to_vec).transpose()?;
-            Ok((key.to_bytes(), value))
-        });
-        stored.collect()
+            Ok(RowChange { key: key.to_bytes(), value })
+        };
+        touched.into_iter().map(change).collect()
     }
 
-    /// Records from keys and values as stored; none where one can't be read.
-    pub(super) fn from_stored(stored: Vec<(Vec<u8>, Vec<u8>)>, limit: usize) -> Option<Self> {
-        let mut records = BTreeMap::new();
-        for (key, value) in stored {
-            let value: V = cbor::from_slice(&value, limit).ok()?;
-            records.insert(K::from_bytes(&key)?, Kept::new(value).ok()?);
-        }
-        Some(Self { records, touched: BTreeSet::new() })
+    fn forget_changes(&mut self) {
+        self.touched.clear();
     }
-}
 
-impl<K: RecordKey, V: Record> Serialize for Records<K, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
-    }
-}
-
-impl<'de, K: RecordKey, V: Record> Deserialize<'de> for Records<K, V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs: Vec<(K, V)> = Vec::deserialize(deserializer)?;
-        let kept = pairs.into_iter().map(|(key, value)| Ok((key, Kept::new(value)?)));
-        let records: Result<BTreeMap<K, Kept<V>>, CborError> = kept.collect();
-        let records = records.map_err(serde::de::Error::custom)?;
+    fn from_rows(rows: Vec<EncodedRow>) -> Result<Self, CborError> {
+        let row = |EncodedRow { key, value }: EncodedRow| {
+            let no_key = || CborError::Decode { reason: "no key of this kind of record".to_owned() };
+            let value: V = cbor::from_slice(&value, MAX_RECORD_BYTES)?;
+            Ok((K::from_bytes(&key).ok_or_else(no_key)?, Kept::new(value)?))
+        };
+        let records = rows.into_iter().map(row).collect::<Result<_, CborError>>()?;
         Ok(Self { records, touched: BTreeSet::new() })
     }
 }
@@ -219,6 +214,7 @@ impl<K: RecordKey> RecordKey for (Id, K) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
     struct Note(u64);
@@ -250,12 +246,11 @@ mod tests {
         let two = records.digest();
         records.edit([(2, Some(Kept::new(Note(3)).unwrap()))].into());
         assert!(two != empty && two != records.digest());
-        let stored = records.take_touched().unwrap();
-        let stored = stored.into_iter().map(|(key, value)| (key, value.unwrap())).collect();
-        let read = Records::<i64, Note>::from_stored(stored, 100).unwrap();
+        let read = Records::<i64, Note>::from_rows(records.rows().unwrap()).unwrap();
         assert_eq!(read.digest(), records.digest());
+        assert_eq!(records.take_changes().unwrap().len(), 2);
         records.end(|_, _| true);
         assert_eq!(records.digest(), empty);
-        assert_eq!(records.take_touched().unwrap().len(), 2);
+        assert_eq!(records.take_changes().unwrap().len(), 2);
     }
 }

@@ -7,7 +7,6 @@ use crate::block::vote::VoteCertificate;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::StatementKind;
-use wire::hash::Hash32;
 use wire::party::Id;
 
 /// Heights for which former validators' keys are kept, and evidence against them is taken.
@@ -139,49 +138,13 @@ impl Voting {
         liar.last = liar.last.max(height);
         self.contradictions.insert(contradiction);
     }
-
-    /// Its part of the state's hash.
-    pub(super) fn digest(&self) -> Hash32 {
-        let mut bytes = self.height.to_be_bytes().to_vec();
-        for Term { from, validators } in &self.terms {
-            bytes.extend(from.to_be_bytes());
-            bytes.extend((validators.members().len() as u64).to_be_bytes());
-            for (name, key) in validators.members() {
-                put_name(&mut bytes, name);
-                bytes.extend(key.0);
-            }
-        }
-        let mut marks = Vec::new();
-        for set in [&self.passed_over, &self.passed_over_last] {
-            marks.extend((set.len() as u64).to_be_bytes());
-            set.iter().for_each(|name| put_name(&mut marks, name));
-        }
-        let mut proven = Vec::new();
-        for Contradiction { height, validator, round, kind } in &self.contradictions {
-            proven.extend(height.to_be_bytes());
-            put_name(&mut proven, validator);
-            proven.extend(round.to_be_bytes());
-            proven.push(*kind as u8);
-        }
-        let mut liars = Vec::new();
-        for (name, liar) in &self.liars {
-            put_name(&mut liars, name);
-            [liar.contradictions, liar.first, liar.last].iter().for_each(|n| liars.extend(n.to_be_bytes()));
-        }
-        Hash32::of("gridpact voting", &[&bytes, &marks, &proven, &liars])
-    }
-}
-
-/// A name behind its length, which an identifier's 40 characters let stand in one byte.
-fn put_name(bytes: &mut Vec<u8>, name: &Id) {
-    bytes.push(name.as_str().len() as u8);
-    bytes.extend(name.as_str().as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::block::vote::Signature;
+    use wire::hash::Hash32;
 
     fn set(count: u16) -> ValidatorSet {
         ValidatorSet::new(

@@ -446,7 +446,7 @@ impl ValidatorCore {
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }
-        state.take_touched();
+        state.forget_changes();
         self.state = state;
         self.rules = executed.rules;
         self.committee = Arc::new(Committee::after(&self.state, &self.rules));

@@ -262,7 +262,7 @@ fn sessions_are_decided_once_in_order_and_before_real_time() {
     let session = session(&world, |_| {});
     run(&world, &mut state, &session).unwrap();
     assert_eq!(run(&world, &mut state, &session), Err("cleared-before"));
-    let kept: Vec<Interval> = state.day_ahead().intervals().collect();
+    let kept: Vec<Interval> = state.day_ahead().keys().copied().collect();
     assert_eq!(kept, [SESSION, SESSION.later(1, 900)]);
 
     let mut state = world.chain().state;
