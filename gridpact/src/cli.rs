@@ -6,6 +6,7 @@ use crate::forecast::ForecastArgs;
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
+use crate::torment::TormentArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use market::day_ahead::rules::MAX_SESSION_INTERVALS;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger verify`: the ledger is not what it should be; the output names the height
+  3  `ledger verify`, `ledger torment`: a ledger is not what it should be; the output says where
   4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
@@ -129,6 +130,9 @@ Examples:
 A variable GRIDPACT_SECTION__KEY overrides that key in every file given. All keys stand in
 docs/CONFIGURATION.md.")]
 pub struct RunArgs {
+    /// Stop when standard input ends, too: a program that starts this one takes it along
+    #[arg(long)]
+    pub until_stdin_ends: bool,
     /// Configuration files, one role each
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -148,6 +152,8 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
     },
+    /// Kill validators at random under load, and see that nothing decided is lost
+    Torment(TormentArgs),
 }
 
 #[cfg(test)]
@@ -179,9 +185,13 @@ mod tests {
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
         check("gridpact bench clearing --quick --json", true);
+        check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
+        check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger torment --kills 20 --seed 7", true);
+        check("gridpact ledger torment --kills 0", false);
     }
 }

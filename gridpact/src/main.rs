@@ -7,10 +7,11 @@ use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
 use gridpact::logging::{self, LogTarget};
+use gridpact::torment::{self, TormentArgs, TormentError};
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// `ledger verify`: something does not hold.
+/// `ledger verify`, `ledger torment`: something does not hold.
 const EXIT_WRONG: u8 = 3;
 /// `bench`: a target was missed.
 const EXIT_MISSED: u8 = 4;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(error),
         },
+        Command::Ledger(LedgerCommand::Torment(args)) => torment(&args),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -58,6 +60,20 @@ fn demo(args: DemoArgs, log_format: LogFormat) -> ExitCode {
         return failed(error);
     }
     done(actix::System::new().block_on(demo::run(args, directory)))
+}
+
+fn torment(args: &TormentArgs) -> ExitCode {
+    let tormented = std::env::current_exe()
+        .map_err(TormentError::Folder)
+        .and_then(|program| torment::run(args, &program, &mut std::io::stdout()));
+    match tormented {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) if error.is_wrong() => {
+            eprintln!("gridpact: {error}");
+            ExitCode::from(EXIT_WRONG)
+        }
+        Err(error) => failed(error),
+    }
 }
 
 fn done<E: Display>(result: Result<(), E>) -> ExitCode {

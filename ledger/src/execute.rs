@@ -3,7 +3,9 @@
 
 use crate::block::verifier::{BlockError, EntryError};
 use crate::block::vote::VoteCertificate;
-use crate::block::{entries_root, votes_hash, At, Block, DecidedBlock, Header};
+use crate::block::{
+    entries_root, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES,
+};
 use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
 use crate::state::receipt::{Receipt, Refusal};
@@ -14,6 +16,9 @@ use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::party::{Id, PartyId};
+
+/// What a block's header and certificate may need of its bytes.
+const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,8 +251,8 @@ pub struct OpenedEntry {
     pub epoch: u32,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order, with the
-/// tip's votes. None where none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order, until it is full,
+/// with the tip's votes. None where none fits.
 pub fn build_block<'a>(
     rules: &Arc<Rules>,
     tip: &Tip,
@@ -259,8 +264,15 @@ pub fn build_block<'a>(
     state.begin_block(rules.verifier.validator_set(), tip.votes.as_ref());
     let at = tip.next(time_ms);
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
+    let mut room = MAX_BLOCK_BYTES - OVERHEAD_BYTES;
     for opened in entries {
+        // Topic, and what CBOR puts around both.
+        let size = opened.envelope.bytes.len() + opened.envelope.topic.len() + 64;
+        if size > room || taken.len() == MAX_BLOCK_ENTRIES {
+            break;
+        }
         if let Ok(receipt) = apply(rules, &mut state, at, &opened.submitter, &opened.entry) {
+            room -= size;
             taken.push(opened.envelope.clone());
             receipts.push((opened.entry.clone(), receipt));
         }

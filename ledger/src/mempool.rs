@@ -1,7 +1,10 @@
 //! Entries waiting for a block. Bounded in number, bytes and by submitter; each is kept once.
-//! Whether an entry fits is the contracts' to say, when it comes and after every block.
+//! Whether an entry fits is the contracts' to say: when it comes, and again when a block is built.
+//!
+//! After a block only so many are asked again as it takes to find one that fits, so that a decided block
+//! costs what it decides, however much waits.
 
-use crate::block::{entry_leaf, At, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
+use crate::block::{entry_leaf, At};
 use crate::contracts::{execute, rules::Rules};
 use crate::execute::OpenedEntry;
 use crate::state::receipt::Refusal;
@@ -13,22 +16,23 @@ use wire::hash::Hash32;
 use wire::party::PartyId;
 
 /// Most entries waiting.
-pub const MAX_WAITING: usize = 4_096;
+pub const MAX_WAITING: usize = 16_384;
 /// Most bytes waiting.
 pub const MAX_WAITING_BYTES: usize = 16 << 20;
 /// Most entries of one submitter waiting.
-pub const MAX_WAITING_PER_SUBMITTER: usize = 64;
+pub const MAX_WAITING_PER_SUBMITTER: usize = 256;
 /// Decided entries remembered, so that a submitter that asks again hears that it was heard.
-const REMEMBERED: usize = 4_096;
-/// What a block's header and certificate may need of its bytes.
-const BLOCK_OVERHEAD_BYTES: usize = 64 * 1024;
+const REMEMBERED: usize = 16_384;
 
 /// Entries waiting, in order of arrival.
 #[derive(Debug, Default)]
 pub struct Mempool {
     waiting: BTreeMap<u64, Waiting>,
     places: HashMap<Hash32, u64>,
+    of_submitter: HashMap<PartyId, usize>,
     next_place: u64,
+    /// One that fits on the state as it is.
+    fitting: Option<u64>,
     bytes: usize,
     decided: HashSet<Hash32>,
     decided_order: VecDeque<Hash32>,
@@ -39,8 +43,6 @@ struct Waiting {
     opened: OpenedEntry,
     leaf: Hash32,
     since_ms: u64,
-    /// Whether it fits on the state as it is; if not, others must be decided first.
-    ready: bool,
 }
 
 /// Why an entry is not taken.
@@ -87,38 +89,35 @@ impl Mempool {
         if self.places.contains_key(&leaf) || self.decided.contains(&leaf) {
             return Ok(());
         }
-        let ready = fits(rules, state, at, &opened)?;
+        let fits_now = fits(rules, state, at, &opened)?;
         let size = opened.envelope.bytes.len();
         if self.waiting.len() >= MAX_WAITING || self.bytes + size > MAX_WAITING_BYTES {
             return Err(MempoolError::Full);
         }
-        let of_submitter = self.waiting.values().filter(|w| w.opened.submitter == opened.submitter);
-        if of_submitter.count() >= MAX_WAITING_PER_SUBMITTER {
+        let of_submitter = self.of_submitter.entry(opened.submitter.clone()).or_default();
+        if *of_submitter >= MAX_WAITING_PER_SUBMITTER {
             return Err(MempoolError::SubmitterFull { submitter: opened.submitter });
         }
+        *of_submitter += 1;
         self.bytes += size;
-        self.places.insert(leaf, self.next_place);
-        self.waiting.insert(self.next_place, Waiting { opened, leaf, since_ms: now_ms, ready });
+        let place = self.next_place;
+        if fits_now {
+            self.fitting.get_or_insert(place);
+        }
+        self.places.insert(leaf, place);
+        self.waiting.insert(place, Waiting { opened, leaf, since_ms: now_ms });
         self.next_place += 1;
         Ok(())
     }
 
     /// Whether anything could go into a block.
     pub fn has_ready(&self) -> bool {
-        self.waiting.values().any(|waiting| waiting.ready)
+        self.fitting.is_some()
     }
 
-    /// What could go into one block, in order of arrival.
-    pub fn ready(&self) -> impl Iterator<Item = &OpenedEntry> {
-        let mut room = MAX_BLOCK_BYTES - BLOCK_OVERHEAD_BYTES;
-        let ready = self.waiting.values().filter(|waiting| waiting.ready).map(|waiting| &waiting.opened);
-        ready.take(MAX_BLOCK_ENTRIES).take_while(move |opened| {
-            // Topic, and what CBOR puts around both.
-            let size = opened.envelope.bytes.len() + opened.envelope.topic.len() + 64;
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        })
+    /// All that waits, in order of arrival. What fits of it, building a block shows.
+    pub fn waiting(&self) -> impl Iterator<Item = &OpenedEntry> {
+        self.waiting.values().map(|waiting| &waiting.opened)
     }
 
     /// The entry in this envelope, where it waits here: its signature is known to hold.
@@ -144,13 +143,19 @@ impl Mempool {
         since
     }
 
-    /// Asks the contracts again, on a new state. Returns what will never fit any more, removed.
+    /// Asks the contracts again, on a new state, until one fits. Returns what was found never to fit any
+    /// more, removed.
     pub fn refresh(&mut self, rules: &Rules, state: &State, at: At) -> Vec<(PartyId, Refusal)> {
+        self.fitting = None;
         let mut refused = Vec::new();
         let mut gone = Vec::new();
-        for waiting in self.waiting.values_mut() {
+        for (place, waiting) in &self.waiting {
             match fits(rules, state, at, &waiting.opened) {
-                Ok(ready) => waiting.ready = ready,
+                Ok(true) => {
+                    self.fitting = Some(*place);
+                    break;
+                }
+                Ok(false) => {}
                 Err(refusal) => {
                     refused.push((waiting.opened.submitter.clone(), refusal));
                     gone.push(waiting.leaf);
@@ -164,8 +169,18 @@ impl Mempool {
     }
 
     fn remove(&mut self, leaf: &Hash32) -> Option<Waiting> {
-        let waiting = self.waiting.remove(&self.places.remove(leaf)?)?;
+        let place = self.places.remove(leaf)?;
+        let waiting = self.waiting.remove(&place)?;
         self.bytes -= waiting.opened.envelope.bytes.len();
+        if let Some(count) = self.of_submitter.get_mut(&waiting.opened.submitter) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_submitter.remove(&waiting.opened.submitter);
+            }
+        }
+        if self.fitting == Some(place) {
+            self.fitting = None;
+        }
         Some(waiting)
     }
 }

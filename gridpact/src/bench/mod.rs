@@ -9,14 +9,17 @@ mod checking;
 mod city;
 mod day_ahead;
 mod figure;
+mod ledger;
 mod nodes;
 mod stopwatch;
 mod town;
 mod voltage;
 
-pub use args::{BenchCommand, ClearingArgs};
+pub use args::{BenchCommand, ClearingArgs, LedgerArgs};
 
+use crate::cluster::ClusterError;
 use crate::simulate::SimulateError;
+use ::ledger::verify::VerifyError;
 use figure::Figure;
 use indicatif::{ProgressBar, ProgressStyle};
 use market::certificate::CertificateError;
@@ -76,6 +79,18 @@ pub enum BenchError {
     /// A day that can't be simulated.
     #[error("simulating a day: {0}")]
     Simulate(#[from] SimulateError),
+    /// No folder, or no file in it, for validators to be measured.
+    #[error("a temporary folder for validators: {0}")]
+    Folder(#[source] std::io::Error),
+    /// Validators that don't do what is measured.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A chain that does not hold.
+    #[error("verifying the measured chain: {0}")]
+    Verify(#[source] Box<VerifyError>),
+    /// A name that is none.
+    #[error(transparent)]
+    Party(#[from] wire::party::PartyError),
     /// The figures cannot be written as JSON.
     #[error("writing the figures: {0}")]
     Json(#[from] serde_json::Error),
@@ -88,6 +103,7 @@ pub enum BenchError {
 pub fn run(command: &BenchCommand) -> Result<bool, BenchError> {
     match command {
         BenchCommand::Clearing(args) => clearing(args),
+        BenchCommand::Ledger(args) => validators(args),
     }
 }
 
@@ -95,43 +111,70 @@ fn clearing(args: &ClearingArgs) -> Result<bool, BenchError> {
     let part = if args.quick { 10 } else { 1 };
     let sizes: Vec<usize> =
         [1_000, 10_000, 100_000, 1_000_000].into_iter().filter(|s| s * part <= 1_000_000).collect();
-    let mut figures = Vec::new();
-    measure(args, &mut figures, "clearing within capacity", || capacity::measure(1_000_000 / part))?;
-    measure(args, &mut figures, "clearing one changed bid", || changed::measure(1_000_000 / part))?;
-    measure(args, &mut figures, "checking certificates", || checking::measure(&sizes))?;
-    measure(args, &mut figures, "clearing with voltage", || Ok(vec![voltage::measure(100_000 / part)?]))?;
-    measure(args, &mut figures, "clearing a large feeder", || Ok(vec![nodes::measure(10_000 / part)?]))?;
-    measure(args, &mut figures, "clearing a day ahead", || day_ahead::measure(1_000 / part))?;
+    let mut figures = Figures::new(args.quick, args.json);
+    figures.measure("clearing within capacity", || capacity::measure(1_000_000 / part))?;
+    figures.measure("clearing one changed bid", || changed::measure(1_000_000 / part))?;
+    figures.measure("checking certificates", || checking::measure(&sizes))?;
+    figures.measure("clearing with voltage", || Ok(vec![voltage::measure(100_000 / part)?]))?;
+    figures.measure("clearing a large feeder", || Ok(vec![nodes::measure(10_000 / part)?]))?;
+    figures.measure("clearing a day ahead", || day_ahead::measure(1_000 / part))?;
     let cities: Vec<u32> =
         [1_000, 10_000, 100_000].into_iter().filter(|c| c * part as u32 <= 100_000).collect();
-    measure(args, &mut figures, "a day of many sites", || city::measure(&cities))?;
-    let met = figures.iter().all(Figure::holds);
-    if args.json {
-        let document = serde_json::json!({ "quick": args.quick, "met": met, "figures": figures });
-        println!("{}", serde_json::to_string_pretty(&document)?);
-    }
-    // Targets are stated for the full sizes.
-    Ok(met || args.quick)
+    figures.measure("a day of many sites", || city::measure(&cities))?;
+    figures.judge()
 }
 
-/// Measures with a sign of life on standard error, and prints what came of it.
-fn measure(
-    args: &ClearingArgs,
-    figures: &mut Vec<Figure>,
-    what: &'static str,
-    measured: impl FnOnce() -> Result<Vec<Figure>, BenchError>,
-) -> Result<(), BenchError> {
-    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
-    let sign = ProgressBar::new_spinner().with_message(what);
-    if let Ok(style) = style {
-        sign.set_style(style);
+fn validators(args: &LedgerArgs) -> Result<bool, BenchError> {
+    let mut figures = Figures::new(args.quick, args.json);
+    let mut bench = ledger::Bench::start(ledger::Size::of(args.quick))?;
+    figures.measure("idling", || bench.idle())?;
+    figures.measure("entries under load", || bench.load())?;
+    figures.measure("finality of single entries", || bench.finality())?;
+    figures.measure("commitments of one interval", || bench.commitments())?;
+    figures.judge()
+}
+
+/// What was measured so far, and how it is shown.
+struct Figures {
+    quick: bool,
+    json: bool,
+    figures: Vec<Figure>,
+}
+
+impl Figures {
+    fn new(quick: bool, json: bool) -> Self {
+        Self { quick, json, figures: Vec::new() }
     }
-    sign.enable_steady_tick(Duration::from_millis(500));
-    let new = measured()?;
-    sign.finish_and_clear();
-    if !args.json {
-        new.iter().for_each(|figure| println!("{}", figure.line(!args.quick)));
+
+    /// Measures with a sign of life on standard error, and prints what came of it.
+    fn measure(
+        &mut self,
+        what: &'static str,
+        measured: impl FnOnce() -> Result<Vec<Figure>, BenchError>,
+    ) -> Result<(), BenchError> {
+        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+        let sign = ProgressBar::new_spinner().with_message(what);
+        if let Ok(style) = style {
+            sign.set_style(style);
+        }
+        sign.enable_steady_tick(Duration::from_millis(500));
+        let new = measured()?;
+        sign.finish_and_clear();
+        if !self.json {
+            new.iter().for_each(|figure| println!("{}", figure.line(!self.quick)));
+        }
+        self.figures.extend(new);
+        Ok(())
     }
-    figures.extend(new);
-    Ok(())
+
+    /// Whether every target was met; targets are stated for the full sizes. Prints the document, where
+    /// one is wanted.
+    fn judge(self) -> Result<bool, BenchError> {
+        let met = self.figures.iter().all(Figure::holds);
+        if self.json {
+            let document = serde_json::json!({ "quick": self.quick, "met": met, "figures": self.figures });
+            println!("{}", serde_json::to_string_pretty(&document)?);
+        }
+        Ok(met || self.quick)
+    }
 }

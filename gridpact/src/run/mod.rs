@@ -13,17 +13,41 @@ use crate::cli::RunArgs;
 use running::{RunError, Running};
 use start::Hooks;
 
-/// Runs until Ctrl-C.
+/// Runs until Ctrl-C, until standard input ends where that is asked for, or until a validator stops by
+/// itself: whoever looks after the process must see that.
 ///
 /// # Errors
-/// The first file or role that can't be started.
+/// The first file or role that can't be started, or the validator that stopped.
 pub async fn run(args: &RunArgs) -> Result<(), RunError> {
     let mut running = Running::new()?;
     running.start(&args.files, &Hooks::default()).await?;
     tracing::info!(roles = running.len(), "running; Ctrl-C stops");
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "Ctrl-C can't be waited for; stopping");
-    }
+    let stopped = tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => {
+            if let Err(error) = interrupted {
+                tracing::warn!(%error, "Ctrl-C can't be waited for; stopping");
+            }
+            Ok(())
+        }
+        () = input_ended(), if args.until_stdin_ends => Ok(()),
+        failure = running.failure() => Err(failure),
+    };
     running.stop().await;
-    Ok(())
+    stopped
+}
+
+/// Waits for the end of standard input. Reading it blocks, so a thread of its own does.
+async fn input_ended() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let read = move || {
+        // Whatever ends reading ends the input; nobody waits only where we stop anyway.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    };
+    match std::thread::Builder::new().name("stdin".to_owned()).spawn(read) {
+        Ok(_) => {
+            let _ = end.await;
+        }
+        Err(error) => tracing::warn!(%error, "standard input can't be waited for; stopping"),
+    }
 }

@@ -17,6 +17,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use thiserror::Error;
+use tokio::sync::mpsc;
+use wire::party::PartyId;
+
+/// A validator that stopped by itself, and what it said.
+type Failure = (PartyId, String);
 
 /// What runs, and what stops it.
 pub struct Running {
@@ -26,6 +31,8 @@ pub struct Running {
     brokers: Vec<EmbeddedBroker>,
     servers: Vec<(SocketAddr, ServerHandle)>,
     arbiters: Vec<Arbiter>,
+    /// Validators that stopped by themselves, with what they said.
+    failures: (mpsc::UnboundedSender<Failure>, mpsc::UnboundedReceiver<Failure>),
     /// What the process shows of itself.
     pub metrics: ProcessMetrics,
 }
@@ -36,6 +43,14 @@ pub enum RunError {
     /// A file is no configuration.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
+    /// A validator stopped by itself: its disk failed, or going on could have meant voting twice.
+    #[error("{party} stopped by itself: {failure}")]
+    Stopped {
+        /// Which.
+        party: PartyId,
+        /// What it said.
+        failure: String,
+    },
     /// Metrics can't be registered.
     #[error("registering metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -114,6 +129,7 @@ impl Running {
             brokers: Vec::new(),
             servers: Vec::new(),
             arbiters: (0..threads).map(|_| Arbiter::new()).collect(),
+            failures: mpsc::unbounded_channel(),
             metrics: ProcessMetrics::new()?,
         })
     }
@@ -135,11 +151,34 @@ impl Running {
             let started = start::role(role, hooks, &self.metrics, arbiter).await;
             match started.map_err(|source| RunError::Role { file, source: Box::new(source) })? {
                 Started::Role(handle) => self.roles.push(handle),
-                Started::Validator(handle) => self.validators.push(handle),
+                Started::Validator(handle) => {
+                    self.watch(&handle);
+                    self.validators.push(handle);
+                }
                 Started::Broker(handle) => self.brokers.push(handle),
             }
         }
         Ok(())
+    }
+
+    fn watch(&self, validator: &ValidatorHandle) {
+        let (party, failed, failures) =
+            (validator.party().clone(), validator.failed(), self.failures.0.clone());
+        actix::spawn(async move {
+            if let Some(failure) = failed.await {
+                // Nobody listens any more where everything stops.
+                let _ = failures.send((party, failure));
+            }
+        });
+    }
+
+    /// Waits for the first validator that stops by itself, for ever where none does.
+    pub async fn failure(&mut self) -> RunError {
+        match self.failures.1.recv().await {
+            Some((party, failure)) => RunError::Stopped { party, failure },
+            // A sender is held here, so there is always one.
+            None => std::future::pending().await,
+        }
     }
 
     /// One server for each address any file names.

@@ -7,3 +7,4 @@ mod clear;
 mod configuration;
 mod demo;
 mod house;
+mod torment;

@@ -22,7 +22,7 @@ pub const MAX_BLOCK_BYTES: usize = MAX_ENVELOPE_BYTES - 64 * 1024;
 /// Largest signed envelope taken as an entry.
 pub const MAX_ENTRY_BYTES: usize = 512 * 1024;
 /// Most entries one block may hold.
-pub const MAX_BLOCK_ENTRIES: usize = 256;
+pub const MAX_BLOCK_ENTRIES: usize = 1_024;
 
 /// What a block's hash covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
 use crate::consensus::committee::Committee;
 use crate::consensus::message::{ConsensusMessage, Record, Statement};
-use crate::consensus::{Agreement, AgreementError, Input, Output, Timer};
+use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
 use crate::execute::{build_block, Executed, OpenedEntry, Tip};
 use crate::mempool::Mempool;
@@ -319,6 +319,7 @@ impl ValidatorCore {
     fn poll(&mut self, now: Now) -> Result<(), AgreementError> {
         let due: Vec<Timer> =
             self.timers.iter().filter(|(_, at)| **at <= now.real_ms).map(|(timer, _)| *timer).collect();
+        let stalled = due.iter().any(|timer| timer.kind == TimerKind::Rebroadcast);
         for timer in due {
             // An earlier one's consequences may have stopped this one.
             if self.timers.get(&timer).is_some_and(|at| *at <= now.real_ms) {
@@ -326,7 +327,9 @@ impl ValidatorCore {
                 self.run(now, Input::TimeUp(timer))?;
             }
         }
-        if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms) {
+        // Where nothing moves, the others may have decided, and nobody says it a second time.
+        let anyway = if stalled { self.catch_up.next_peer() } else { None };
+        if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms).or(anyway) {
             self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
         }
         Ok(())
@@ -404,7 +407,7 @@ impl ValidatorCore {
     fn build(&mut self, now: Now, round: u32) -> Option<Input> {
         self.wanted = Some(round);
         let by = (&self.me.name, now.wall_ms);
-        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.ready())?;
+        let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.waiting())?;
         let hash = block.header.hash();
         let bytes = match block.encode() {
             Ok(bytes) => ByteBuf::from(bytes),

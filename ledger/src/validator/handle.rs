@@ -15,6 +15,7 @@ use crate::store::{Chain, Store, StoreError};
 use actix::{Actor, Arbiter, Recipient};
 use broker::link::{Link, LinkConfig, LinkError, LinkEvent};
 use broker::metrics::LinkMetrics;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{mpsc, Arc, OnceLock};
 use thiserror::Error;
@@ -105,6 +106,16 @@ impl ValidatorHandle {
     /// Height of the last block it decided; changes can be waited for.
     pub fn height(&self) -> watch::Receiver<u64> {
         self.height.clone()
+    }
+
+    /// Waits until it has ended. Says why, where it stopped by itself.
+    pub fn failed(&self) -> impl Future<Output = Option<String>> + 'static {
+        let (mut height, failure) = (self.height.clone(), self.failure.clone());
+        async move {
+            // The actor holds the sender, and with it this ends.
+            while height.changed().await.is_ok() {}
+            failure.get().cloned()
+        }
     }
 
     /// Asks it to stop.

@@ -1,6 +1,7 @@
 //! What waits for a block: each entry once, bounded, and asked again after every block.
 
-use crate::world::{party, transfer, World, AT};
+use crate::world::{party, transfer, validator, World, AT, NOW_MS};
+use ledger::execute::build_block;
 use ledger::mempool::{Mempool, MempoolError, MAX_WAITING_PER_SUBMITTER};
 use wire::party::Role;
 
@@ -13,7 +14,7 @@ fn an_entry_waits_once_and_is_remembered_when_decided() {
     for now_ms in [10, 20] {
         pool.insert(&world.rules, (&state, AT), opened.clone(), now_ms).unwrap();
     }
-    assert_eq!(pool.ready().count(), 1);
+    assert_eq!(pool.waiting().count(), 1);
     assert_eq!(pool.decided([&opened.envelope].into_iter()), [10]);
     assert!(!pool.has_ready());
     pool.insert(&world.rules, (&state, AT), opened, 30).unwrap();
@@ -31,7 +32,8 @@ fn an_entry_that_needs_another_first_waits_until_then() {
     assert!(!pool.has_ready());
     let (_, next) = world.decide(&chain, std::slice::from_ref(&first));
     assert_eq!(pool.refresh(&world.rules, &next.state, AT), []);
-    assert_eq!(pool.ready().collect::<Vec<_>>(), [&second]);
+    assert!(pool.has_ready());
+    assert_eq!(pool.waiting().collect::<Vec<_>>(), [&second]);
     // A different transfer with the same nonce was decided instead: this one never fits any more.
     let (_, other) = world.decide(&next, &[world.opened(&payer, transfer(1, 6))]);
     let refused = pool.refresh(&world.rules, &other.state, AT);
@@ -57,4 +59,23 @@ fn what_does_not_fit_or_is_too_much_is_refused() {
     let other = party(Role::Site, "s3");
     let opened = world.opened(&other, transfer(0, 5));
     assert_eq!(pool.insert(&world.rules, (&state, AT), opened, 0), Ok::<(), MempoolError>(()));
+}
+
+#[test]
+fn one_block_takes_a_submitters_entries_that_follow_on_each_other() {
+    let world = World::new(1);
+    let chain = world.chain();
+    let mut pool = Mempool::default();
+    let payer = party(Role::Site, "s1");
+    for nonce in 0..20 {
+        pool.insert(&world.rules, (&chain.state, AT), world.opened(&payer, transfer(nonce, 5)), 0).unwrap();
+    }
+    let by = (&validator(1).id, NOW_MS);
+    let (block, executed) =
+        build_block(&world.rules, &chain.tip, &chain.state, by, pool.waiting().take(15)).unwrap();
+    assert_eq!(block.entries.len(), 15);
+    assert_eq!(pool.decided(block.entries.iter()).len(), 15);
+    assert_eq!(pool.refresh(&world.rules, &executed.state, AT), []);
+    assert!(pool.has_ready());
+    assert_eq!(pool.waiting().count(), 5);
 }
