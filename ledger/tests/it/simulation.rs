@@ -290,6 +290,8 @@ impl Simulation {
                     let (_, (place, delivery)) = self.agenda.pop_first().unwrap();
                     self.deliver(place, delivery);
                 }
+                // What all of them forgot, nobody proposes.
+                _ if self.forgets => return,
                 _ => panic!("nothing is to happen any more: {:?}", self.heights()),
             }
         }
