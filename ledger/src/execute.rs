@@ -4,10 +4,12 @@
 use crate::block::verifier::{BlockError, EntryError};
 use crate::block::vote::VoteCertificate;
 use crate::block::{
-    entries_root, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES,
+    entries_root, history_leaf, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES,
+    MAX_BLOCK_ENTRIES,
 };
 use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
+use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use market::units::NanoEur;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
+use wire::merkle::Frontier;
 use wire::party::{Id, PartyId};
 
 /// What a block's header and certificate may need of its bytes.
@@ -31,6 +34,8 @@ pub struct Tip {
     pub time_ms: u64,
     /// Votes that decided it, checked; others may have seen others. None before the first block.
     pub votes: Option<VoteCertificate>,
+    /// The tree over the blocks before it, whose root its header names.
+    pub before: Frontier,
 }
 
 /// What a block did.
@@ -87,6 +92,18 @@ pub enum ExecuteError {
         /// What is wrong with them.
         #[source]
         source: BlockError,
+    },
+    /// The blocks before it are not those under its root.
+    #[error("block {height}: the blocks before it are not those under its history root")]
+    HistoryRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Its entries did something else than lies under its root.
+    #[error("block {height}: what its entries did is not what lies under its receipts root")]
+    ReceiptsRoot {
+        /// The block's height.
+        height: u64,
     },
     /// An envelope is no entry.
     #[error("block {height}, entry {index}: {source}")]
@@ -146,14 +163,28 @@ pub enum ExecuteError {
 impl Tip {
     /// The tip of a chain without blocks.
     pub fn genesis(ledger: Hash32) -> Self {
-        Self { height: 0, hash: ledger, time_ms: 0, votes: None }
+        Self { height: 0, hash: ledger, time_ms: 0, votes: None, before: Frontier::default() }
     }
 
-    /// The tip once this block is decided. Its votes must have been checked.
-    pub fn after(decided: &DecidedBlock) -> Self {
+    /// The tip once this block, which follows on this tip, is decided. Its votes must have been checked.
+    pub fn after(&self, decided: &DecidedBlock) -> Self {
         let header = &decided.block.header;
-        let votes = Some(decided.certificate.clone());
-        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, votes }
+        Self {
+            height: header.height,
+            hash: header.hash(),
+            time_ms: header.time_ms,
+            votes: Some(decided.certificate.clone()),
+            before: self.history(),
+        }
+    }
+
+    /// The tree over all blocks up to this one: what the next block's history root is of.
+    pub fn history(&self) -> Frontier {
+        let mut history = self.before.clone();
+        if self.height > 0 {
+            history.push(history_leaf(&self.hash));
+        }
+        history
     }
 
     /// Where the next block stands if it is made at this time, in milliseconds since 1970: time never goes back.
@@ -191,6 +222,9 @@ pub fn execute_block(
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
+    if receipts_root(&block.entries, &receipts) != header.receipts_root {
+        return Err(ExecuteError::ReceiptsRoot { height });
+    }
     let (total, issued) = (state.total_nano_eur(), state.issued());
     if total != i128::from(issued.0) {
         return Err(ExecuteError::Supply { height, total, issued });
@@ -214,6 +248,9 @@ fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteErro
     }
     if header.time_ms < tip.time_ms {
         return Err(ExecuteError::Time { height });
+    }
+    if tip.history().root() != header.history_root {
+        return Err(ExecuteError::HistoryRoot { height });
     }
     if header.governed != *rules.verifier.governed() {
         return Err(ExecuteError::Governed { height });
@@ -285,6 +322,8 @@ pub fn build_block<'a>(
         previous: tip.hash,
         time_ms: at.time_ms,
         entries_root: entries_root(&taken),
+        receipts_root: receipts_root(&taken, &receipts),
+        history_root: tip.history().root(),
         state_hash: state.hash(),
         previous_votes: votes_hash(tip.votes.as_ref()),
         governed: *rules.verifier.governed(),

@@ -8,6 +8,7 @@ pub mod genesis;
 pub mod governed;
 pub mod mempool;
 pub mod proof;
+pub mod receipts;
 pub mod state;
 pub mod store;
 pub mod validator;

@@ -234,7 +234,7 @@ impl Replay {
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
         }
-        self.tip = Tip::after(&decided);
+        self.tip = self.tip.after(&decided);
         self.state = state;
         self.rules = rules;
         Ok(Some(Replayed { decided, receipts }))

@@ -14,6 +14,7 @@ pub mod message;
 pub mod party;
 pub mod possession;
 pub mod pseudonym;
+pub mod receipt;
 pub mod refusal;
 pub mod replay;
 pub mod signature;

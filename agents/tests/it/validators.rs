@@ -74,7 +74,7 @@ impl Assembly {
             self.state = executed.state;
             let decided = self.vote(block);
             self.rules.verifier.verify(&decided).unwrap();
-            self.tip = Tip::after(&decided);
+            self.tip = self.tip.after(&decided);
             self.rules = executed.rules;
             self.decided.push(decided);
         }
@@ -134,6 +134,8 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         previous: assembly.tip.hash,
         time_ms: 1,
         entries_root: entries_root(&entries),
+        receipts_root: Hash32([3; 32]),
+        history_root: assembly.tip.history().root(),
         state_hash: assembly.state.hash(),
         previous_votes: Hash32::default(),
         governed: *assembly.rules.verifier.governed(),

@@ -36,6 +36,10 @@ pub struct Header {
     pub time_ms: u64,
     /// Merkle root over the entries' [`entry_leaf`]s.
     pub entries_root: Hash32,
+    /// Merkle root over what the entries did: their [`crate::receipts`].
+    pub receipts_root: Hash32,
+    /// Merkle root over the hashes of all earlier blocks' headers, one fewer than the height.
+    pub history_root: Hash32,
     /// Hash of the state after this block.
     pub state_hash: Hash32,
     /// Hash of the votes that decided the block before; zeros in the first block.
@@ -101,28 +105,60 @@ pub enum BlockCodecError {
     },
 }
 
+/// What a header's fields are called in its tree, in their order there.
+const FIELDS: [&str; FIELD_COUNT] = [
+    "height",
+    "previous",
+    "time",
+    "entries-root",
+    "receipts-root",
+    "history-root",
+    "state-hash",
+    "previous-votes",
+    "governed",
+    "proposer",
+];
+/// How many fields a header has.
+pub const FIELD_COUNT: usize = 10;
+/// Place of [`Header::history_root`] among the fields.
+pub const HISTORY_ROOT: usize = 5;
+
 impl Header {
     /// Where the block stands on its chain.
     pub fn at(&self) -> At {
         At { height: self.height, time_ms: self.time_ms }
     }
 
-    /// The block's name: a hash over every field, each at its fixed place.
+    /// The block's name: the root of a Merkle tree with one leaf for each field, so that a field can be
+    /// proven by itself.
     pub fn hash(&self) -> Hash32 {
-        Hash32::of(
-            "gridpact block",
-            &[
-                &self.height.to_be_bytes(),
-                &self.previous.0,
-                &self.time_ms.to_be_bytes(),
-                &self.entries_root.0,
-                &self.state_hash.0,
-                &self.previous_votes.0,
-                &self.governed.0,
-                self.proposer.as_str().as_bytes(),
-            ],
-        )
+        merkle::root(&self.fields().map(|field| merkle::leaf_hash(&field)))
     }
+
+    /// The tree's leaves: each field's bytes after its name, so that none passes for another, or for
+    /// anything else that is hashed.
+    pub fn fields(&self) -> [Vec<u8>; FIELD_COUNT] {
+        let values: [&[u8]; FIELD_COUNT] = [
+            &self.height.to_be_bytes(),
+            &self.previous.0,
+            &self.time_ms.to_be_bytes(),
+            &self.entries_root.0,
+            &self.receipts_root.0,
+            &self.history_root.0,
+            &self.state_hash.0,
+            &self.previous_votes.0,
+            &self.governed.0,
+            self.proposer.as_str().as_bytes(),
+        ];
+        std::array::from_fn(|place| {
+            [b"gridpact block ", FIELDS[place].as_bytes(), &[0], values[place]].concat()
+        })
+    }
+}
+
+/// Leaf of a block in the tree over the history: its header's hash.
+pub fn history_leaf(block_hash: &Hash32) -> Hash32 {
+    merkle::leaf_hash(&block_hash.0)
 }
 
 /// What a header says of the votes for the block before.

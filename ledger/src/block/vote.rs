@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use wire::envelope::{verify_bytes, Signer};
 use wire::hash::Hash32;
+use wire::receipt::{verify_root, Purpose};
 
 pub use wire::signature::Signature;
 
@@ -89,8 +90,23 @@ pub struct VoteCertificate {
     pub signatures: Vec<(ValidatorIndex, Signature)>,
 }
 
+/// What a precommit for a block of one ledger, height and round is signed as: a COSE Receipt's
+/// signature over the block's hash, which is the root of its header's tree. So the votes that make a
+/// block final are receipts that any COSE library verifies. Ledger (32 bytes), height (8), round (4).
+pub fn precommit_purpose(ledger: &Hash32, height: u64, round: u32) -> Purpose {
+    let mut context = ledger.0.to_vec();
+    context.extend(height.to_be_bytes());
+    context.extend(round.to_be_bytes());
+    Purpose { name: "gridpact precommit", context }
+}
+
 impl Vote {
-    /// Ledger (32 bytes), kind (1), height (8), round (4), block or not (1), block (32).
+    /// The block, where this is a precommit for one.
+    fn commits_to(&self) -> Option<&Hash32> {
+        self.block.as_ref().filter(|_| self.kind == VoteKind::Precommit)
+    }
+
+    /// Every other vote. Ledger (32 bytes), kind (1), height (8), round (4), block or not (1), block (32).
     fn signed_bytes(&self, ledger: &Hash32) -> Vec<u8> {
         let mut bytes = ledger.0.to_vec();
         bytes.push(match self.kind {
@@ -106,12 +122,21 @@ impl Vote {
 
     /// Signs the vote for the ledger with this identity.
     pub fn sign(&self, ledger: &Hash32, signer: &Signer) -> Signature {
-        Signature(signer.sign_bytes(VOTE_DOMAIN, &self.signed_bytes(ledger)))
+        Signature(match self.commits_to() {
+            Some(block) => signer.sign_root(&precommit_purpose(ledger, self.height, self.round), block),
+            None => signer.sign_bytes(VOTE_DOMAIN, &self.signed_bytes(ledger)),
+        })
     }
 
     /// Whether `signature` is by `key` over this vote on the ledger with this identity.
     pub fn verify(&self, ledger: &Hash32, key: &Hash32, signature: &Signature) -> bool {
-        verify_bytes(key, VOTE_DOMAIN, &self.signed_bytes(ledger), &signature.0)
+        match self.commits_to() {
+            Some(block) => {
+                let purpose = precommit_purpose(ledger, self.height, self.round);
+                verify_root(key, &purpose, block, &signature.0)
+            }
+            None => verify_bytes(key, VOTE_DOMAIN, &self.signed_bytes(ledger), &signature.0),
+        }
     }
 }
 
@@ -159,6 +184,15 @@ impl Proposal {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use wire::receipt::signed_bytes;
+
+    /// What is signed, with what it can't be confused with.
+    fn signed(vote: &Vote, ledger: &Hash32) -> (&'static str, Vec<u8>) {
+        match vote.commits_to() {
+            Some(block) => ("root", signed_bytes(&precommit_purpose(ledger, vote.height, vote.round), block)),
+            None => ("bytes", vote.signed_bytes(ledger)),
+        }
+    }
 
     #[test]
     fn no_two_votes_sign_the_same_bytes() {
@@ -169,12 +203,13 @@ mod tests {
                 for round in [0, 1, u32::MAX] {
                     for block in [None, Some(Hash32([0; 32])), Some(Hash32([1; 32]))] {
                         let vote = Vote { kind, height, round, block, validator: 0 };
-                        assert!(seen.insert(vote.signed_bytes(&ledger)), "{vote:?}");
-                        assert!(seen.insert(vote.signed_bytes(&Hash32([8; 32]))), "{vote:?}");
+                        assert!(seen.insert(signed(&vote, &ledger)), "{vote:?}");
+                        assert!(seen.insert(signed(&vote, &Hash32([8; 32]))), "{vote:?}");
                     }
                 }
             }
         }
-        assert!(seen.iter().all(|bytes| bytes.len() == 78));
+        let lengths: BTreeSet<_> = seen.iter().map(|(how, bytes)| (*how, bytes.len())).collect();
+        assert_eq!(lengths.len(), 2, "fixed places: {lengths:?}");
     }
 }

@@ -5,7 +5,7 @@
 use super::positions::Positions;
 use super::reactive;
 use super::rules::{Rules, SiteRule};
-use crate::state::receipt::Refusal;
+use crate::state::receipt::{Refusal, SettledSite};
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
 use market::settlement::{
@@ -273,6 +273,22 @@ fn owed<'a>(
         (owed.commitment, owed.reactive, owed.energy) = (site.commitment, site.reactive, site.energy);
     }
     owed
+}
+
+/// What a delivery that fits settles each of its sites for.
+pub(super) fn settled(rules: &Rules, entry: &DeliveryEntry) -> BTreeMap<Id, SettledSite> {
+    let bus = |account: &Id| rules.sites.get(account).map_or(u32::MAX, |site| site.bus);
+    let mut settled: BTreeMap<Id, SettledSite> = BTreeMap::new();
+    for held in &entry.positions {
+        let at = SettledSite { bus: bus(&held.account), position: held.position, ..SettledSite::default() };
+        settled.insert(held.account.clone(), at);
+    }
+    for site in &entry.sites {
+        let at = settled.entry(site.account.clone()).or_default();
+        (at.bus, at.commitment, at.reactive, at.energy) =
+            (bus(&site.account), site.commitment, site.reactive, site.energy);
+    }
+    settled
 }
 
 fn settle(

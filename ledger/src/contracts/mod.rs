@@ -15,10 +15,11 @@ pub mod versions;
 
 use crate::block::At;
 use crate::governed::member::Standing;
-use crate::state::receipt::{Receipt, Refusal};
+use crate::state::receipt::{Cleared, Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
+use std::collections::BTreeMap;
 use wire::entry::Entry;
 use wire::party::{PartyId, Role};
 
@@ -92,8 +93,23 @@ pub fn apply(
     entry: &Entry,
 ) -> Result<Receipt, Refusal> {
     let changes = execute(rules, state, at, submitter, entry)?;
+    let cleared = cleared(entry, &changes);
+    let settled = match entry {
+        Entry::Delivery(delivery) => delivery::settled(rules, delivery),
+        _ => BTreeMap::new(),
+    };
     let payments = state.commit(changes)?;
-    Ok(Receipt { submitter: submitter.clone(), kind: kind(entry), interval: interval(entry), payments })
+    let (submitter, kind, interval) = (submitter.clone(), kind(entry), interval(entry));
+    Ok(Receipt { submitter, kind, interval, payments, cleared, settled })
+}
+
+/// What a clearing's changes record. A delivery changes an interval's record too, and clears nothing.
+fn cleared(entry: &Entry, changes: &Changes) -> Vec<Cleared> {
+    match entry {
+        Entry::Clearing(_) => changes.interval.iter().map(|(at, record)| record.cleared(*at)).collect(),
+        Entry::DayAhead(_) => changes.day_ahead.iter().map(|(at, record)| record.cleared(*at)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether the submitter takes part at this time.

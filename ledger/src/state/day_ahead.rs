@@ -1,5 +1,7 @@
 //! What the state keeps of day-ahead sessions: one record for each interval, until its delivery has settled.
 
+use super::receipt::{Allocated, Cleared};
+use market::interval::Interval;
 use market::units::{Milliwatt, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,4 +35,15 @@ pub struct PositionRecord {
     pub export: Milliwatt,
     /// Positions at each of its buses together, by the bus's place in the feeder.
     pub buses: BTreeMap<u32, Milliwatt>,
+}
+
+impl DayAheadRecord {
+    /// What its session recorded of it, being of this interval.
+    pub(crate) fn cleared(&self, interval: Interval) -> Cleared {
+        let award = |(aggregator, held): (&Id, &PositionRecord)| {
+            let PositionRecord { bids_root, allocations_root, import, export, .. } = *held;
+            Allocated { aggregator: aggregator.clone(), bids_root, allocations_root, import, export }
+        };
+        Cleared { interval, prices: self.prices.clone(), awards: self.positions.iter().map(award).collect() }
+    }
 }

@@ -18,7 +18,7 @@ use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
 use market::units::{Millivar, Milliwatt, NanoEur, PicoEurPerWh};
-use receipt::{Payment, Refusal};
+use receipt::{Allocated, Cleared, Payment, Refusal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +58,17 @@ pub struct IntervalRecord {
 
 fn is_none(adder: &PicoEurPerWh) -> bool {
     *adder == PicoEurPerWh::ZERO
+}
+
+impl IntervalRecord {
+    /// What its clearing recorded of it, being of this interval.
+    pub(crate) fn cleared(&self, interval: Interval) -> Cleared {
+        let award = |(aggregator, award): (&Id, &AwardRecord)| {
+            let AwardRecord { bids_root, allocations_root, import, export, .. } = *award;
+            Allocated { aggregator: aggregator.clone(), bids_root, allocations_root, import, export }
+        };
+        Cleared { interval, prices: self.prices.clone(), awards: self.awards.iter().map(award).collect() }
+    }
 }
 
 /// What the ledger keeps of one aggregator in one interval.

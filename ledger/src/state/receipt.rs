@@ -7,9 +7,12 @@ use crate::contracts::evidence::EvidenceRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
-use market::units::NanoEur;
+use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::cbor::CborError;
+use wire::hash::Hash32;
 use wire::party::{Id, PartyId};
 
 /// What an accepted entry did.
@@ -24,6 +27,53 @@ pub struct Receipt {
     /// What each account received (negative: paid), in order of account. The sum is zero, or what was
     /// minted or burned.
     pub payments: Vec<Payment>,
+    /// What it cleared, in order of interval.
+    pub cleared: Vec<Cleared>,
+    /// What sites' accounts are paid for, where it is a delivery.
+    pub settled: BTreeMap<Id, SettledSite>,
+}
+
+/// What a site was settled for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledSite {
+    /// Place of its bus in the feeder's buses, whose prices it was settled at.
+    pub bus: u32,
+    /// What it had bought (negative: sold) a day ahead.
+    pub position: Milliwatt,
+    /// What it was committed to in real time.
+    pub commitment: Milliwatt,
+    /// Reactive power it was committed to; absorbed positive.
+    pub reactive: Millivar,
+    /// What its meter read; none where it read nothing.
+    pub energy: Option<Millijoule>,
+}
+
+/// What a clearing recorded of one interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// The interval.
+    pub interval: Interval,
+    /// Price at each bus, in the order of the feeder's buses.
+    pub prices: Vec<PicoEurPerWh>,
+    /// What each aggregator was allocated, in order of aggregator.
+    pub awards: Vec<Allocated>,
+}
+
+/// What one aggregator signed for one interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allocated {
+    /// The aggregator.
+    pub aggregator: Id,
+    /// Root over its bids.
+    pub bids_root: Hash32,
+    /// Root of the Merkle-sum tree over its sites' allocations.
+    pub allocations_root: Hash32,
+    /// Sum of the allocations that import.
+    pub import: Milliwatt,
+    /// Sum of the allocations that export, as a positive power.
+    pub export: Milliwatt,
 }
 
 /// Change of one account's balance.

@@ -10,6 +10,7 @@ use sled::{Batch, Db};
 use std::path::Path;
 use wire::cbor;
 use wire::hash::Hash32;
+use wire::merkle::Frontier;
 
 /// Memory the database may use for its cache.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -38,6 +39,7 @@ struct TipValue {
     height: u64,
     hash: Hash32,
     time_ms: u64,
+    before: Frontier,
     offset: u64,
     end: u64,
 }
@@ -62,10 +64,10 @@ impl Index {
 
     /// What it holds; none where that is nothing, or can't be read.
     pub fn load(&self) -> Option<Indexed> {
-        let TipValue { height, hash, time_ms, offset, end } = self.value(TIP_KEY)?;
+        let TipValue { height, hash, time_ms, before, offset, end } = self.value(TIP_KEY)?;
         let rows: Option<Vec<_>> = self.tree.scan_prefix([STATE]).map(|pair| row(pair.ok()?)).collect();
         let state = State::from_rows(rows?).ok()?;
-        Some(Indexed { tip: Tip { height, hash, time_ms, votes: None }, offset, end, state })
+        Some(Indexed { tip: Tip { height, hash, time_ms, votes: None, before }, offset, end, state })
     }
 
     pub fn clear(&self) -> Result<(), StoreError> {
@@ -98,8 +100,8 @@ impl Index {
             }
         }
         batch.insert(block_key(tip.height), &span.0.to_be_bytes());
-        let Tip { height, hash, time_ms, .. } = *tip;
-        let value = TipValue { height, hash, time_ms, offset: span.0, end: span.1 };
+        let Tip { height, hash, time_ms, before, .. } = tip.clone();
+        let value = TipValue { height, hash, time_ms, before, offset: span.0, end: span.1 };
         batch.insert(TIP_KEY, cbor::to_vec(&value)?);
         Ok(self.tree.apply_batch(batch)?)
     }

@@ -40,6 +40,7 @@ pub struct Store {
     log_path: PathBuf,
     log: FrameWriter,
     index: Index,
+    tip: Tip,
 }
 
 /// A chain as far as it is decided.
@@ -175,7 +176,7 @@ impl Store {
         }
         let end = catch_up(&log_path, offset, &index, &mut chain)?;
         let log = FrameWriter::open(&log_path, end, MAX_BLOCK_BYTES)?;
-        Ok((Self { log_path, log, index }, chain))
+        Ok((Self { log_path, log, index, tip: chain.tip.clone() }, chain))
     }
 
     /// Makes a decided block durable, then indexes it with the state after it.
@@ -188,7 +189,8 @@ impl Store {
         let bytes = decided.encode().map_err(|source| StoreError::Codec { height, offset, source })?;
         self.log.append(height, &bytes)?;
         self.log.sync()?;
-        self.index.put_block(&Tip::after(decided), (offset, self.log.end()), state)
+        self.tip = self.tip.after(decided);
+        self.index.put_block(&self.tip, (offset, self.log.end()), state)
     }
 
     /// The decided block at a height, where there is one.
@@ -219,12 +221,14 @@ fn trusted(
     }
     let Ok(Found::Frame(frame)) = reader.next_frame() else { return Ok(None) };
     let Ok(decided) = decode(tip.height, offset, &frame.payload) else { return Ok(None) };
-    let found = Tip::after(&decided);
-    if (found.height, found.hash) != (tip.height, tip.hash) || decided.block.header.state_hash != state.hash()
-    {
+    let header = &decided.block.header;
+    let named = (header.height, header.hash(), header.time_ms) == (tip.height, tip.hash, tip.time_ms);
+    let history =
+        Some(tip.before.size()) == header.height.checked_sub(1) && tip.before.root() == header.history_root;
+    if !named || !history || header.state_hash != state.hash() {
         return Ok(None);
     }
-    let tip = found;
+    let tip = Tip { votes: Some(decided.certificate), ..tip };
     let rules = rules.after(state.governed(), tip.time_ms)?;
     Ok(Some((Chain { tip, state, rules }, reader.offset())))
 }
@@ -251,7 +255,7 @@ fn catch_up(log_path: &Path, offset: u64, index: &Index, chain: &mut Chain) -> R
         let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open)
             .map_err(|source| StoreError::Block { offset, source })?;
         let Executed { state, rules, .. } = executed;
-        *chain = Chain { tip: Tip::after(&decided), state, rules };
+        *chain = Chain { tip: chain.tip.after(&decided), state, rules };
         index.put_block(&chain.tip, (offset, reader.offset()), &mut chain.state)?;
     }
 }

@@ -442,7 +442,7 @@ impl ValidatorCore {
 
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
-        self.tip = Tip::after(&decided);
+        self.tip = self.tip.after(&decided);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });

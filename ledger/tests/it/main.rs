@@ -12,6 +12,7 @@ mod network;
 mod proof;
 mod proposals;
 mod reactive;
+mod receipts;
 mod simulation;
 mod store;
 mod tamper;

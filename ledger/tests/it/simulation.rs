@@ -7,7 +7,7 @@ use ledger::block::vote::VoteKind;
 use ledger::block::DecidedBlock;
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Record, Statement};
-use ledger::execute::{execute_block, Executed, OpenedEntry, Tip};
+use ledger::execute::{execute_block, Executed, OpenedEntry};
 use ledger::store::Chain;
 use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
 use ledger::validator::Timeouts;
@@ -162,7 +162,7 @@ impl Simulation {
             let executed =
                 execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open).unwrap();
             let Executed { state, rules, .. } = executed;
-            chain = Chain { tip: Tip::after(decided), state, rules };
+            chain = Chain { tip: chain.tip.after(decided), state, rules };
         }
         let height = chain.tip.height + 1;
         let records = node.wal.iter().filter(|(at, _)| *at == height);

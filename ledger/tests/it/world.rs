@@ -203,7 +203,7 @@ impl World {
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");
         let certificate = self.votes_by(&chain.rules, &block.header);
         let decided = DecidedBlock { block, certificate };
-        let tip = Tip::after(&decided);
+        let tip = chain.tip.after(&decided);
         let Executed { state, rules, .. } = executed;
         (decided, Chain { tip, state, rules })
     }

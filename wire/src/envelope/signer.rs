@@ -6,6 +6,7 @@ use crate::entry::SignedEnvelope;
 use crate::hash::Hash32;
 use crate::message::{Addressing, Body, MessageRef, MAX_ENVELOPE_BYTES};
 use crate::party::{Participant, PartyId};
+use crate::receipt::{self, Purpose};
 use crate::topic::Network;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use market::interval::Interval;
@@ -166,6 +167,12 @@ impl Signer {
     /// keeps the signature from being taken for one over anything else.
     pub fn sign_bytes(&self, domain: &str, bytes: &[u8]) -> [u8; 64] {
         sign_separated(&self.keys().current, domain, bytes)
+    }
+
+    /// Signs the root of a Merkle tree as a COSE Receipt's signature. No envelope has such a header, so
+    /// neither can be taken for the other.
+    pub fn sign_root(&self, purpose: &Purpose, root: &Hash32) -> [u8; 64] {
+        self.keys().current.sign(&receipt::signed_bytes(purpose, root)).to_bytes()
     }
 }
 

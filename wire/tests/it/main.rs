@@ -7,4 +7,5 @@ mod forgery;
 mod golden;
 mod kinds;
 mod merkle_vectors;
+mod receipt;
 mod world;

@@ -277,6 +277,8 @@ impl World {
             previous: Hash32([1; 32]),
             time_ms: 1_000,
             entries_root: entries_root(&entries),
+            receipts_root: Hash32([3; 32]),
+            history_root: Hash32([4; 32]),
             state_hash: Hash32([2; 32]),
             previous_votes: Hash32::default(),
             governed: *verifier.governed(),

@@ -1,8 +1,11 @@
-//! The Merkle tree of RFC 6962 and RFC 9162 section 2.1, over SHA-256.
-//!
-//! Own code, because it is three short functions: `ct-merkle` brings a second SHA-256 interface
-//! (`digest` 0.11), keeps every node in memory, takes a proof as joined bytes (so that an element of
-//! the wrong length cannot be told apart) and panics on an index out of range.
+//! The Merkle tree of RFC 6962 and RFC 9162 section 2.1, over SHA-256. Why this is not `ct-merkle`
+//! stands in `docs/adr/0023`.
+
+mod consistency;
+mod frontier;
+
+pub use consistency::{consistency_proof, verify_consistency};
+pub use frontier::{Frontier, FrontierError};
 
 use crate::hash::Hash32;
 use sha2::{Digest, Sha256};
