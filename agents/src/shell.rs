@@ -5,7 +5,7 @@ use crate::clock::{ClockSource, MarketClock};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
-use broker::link::{Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use futures::stream::{poll_fn, StreamExt};
 use ledger::genesis::Genesis;
@@ -36,8 +36,10 @@ pub struct Common {
     pub genesis: Arc<Genesis>,
     /// Who this role is, and its key.
     pub signer: Arc<Signer>,
-    /// Brokers to try, in order, as `host:port`.
+    /// The market's brokers as `host:port`, tried in order: one connection. There may be none.
     pub broker_addresses: Vec<String>,
+    /// Validators' own brokers: a connection to the first of each group that answers. There may be none.
+    pub validator_brokers: Vec<Vec<String>>,
     /// Where market time comes from.
     pub clock: ClockSource,
     /// Where the role may keep files.
@@ -168,11 +170,12 @@ pub fn start<C: RoleCore, P: Performer<C>>(
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Timekeeper, "tick"));
     }
     let config = LinkConfig {
-        addresses: common.broker_addresses.clone(),
+        connections: connections(common, subscriptions),
         signer: common.signer.clone(),
         registry: Arc::new(common.genesis.registry()),
-        subscriptions,
         queue: connection.queue,
+        rates: Vec::new(),
+        screen: None,
     };
     let (link, events) = Link::connect(config, common.link_metrics.clone())?;
     let (reports, reports_out) = mpsc::channel(REPORTS);
@@ -192,6 +195,24 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     };
     let stop = shell.start().recipient();
     Ok(RoleHandle { party, stop, ended })
+}
+
+/// Everything goes by the market's broker. What is for the ledger may go by validators' own brokers as well;
+/// where any are known, its blocks are heard there alone, so that no one broker can keep an entry from being
+/// made, or from being known.
+fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
+    let blocks = common.genesis.network.filter_broadcast(Role::Validator, "block");
+    let apart = |filter: &String| !common.validator_brokers.is_empty() && *filter == blocks;
+    let (heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);
+    let validators = (1..).zip(&common.validator_brokers).map(|(place, addresses)| ConnectionConfig {
+        name: format!("validators-{place}"),
+        addresses: addresses.clone(),
+        subscriptions: heard.clone(),
+        carries: Carries::Only(vec!["submit"]),
+    });
+    let market = ConnectionConfig::market(common.broker_addresses.clone(), others);
+    let market = (!common.broker_addresses.is_empty()).then_some(market);
+    market.into_iter().chain(validators).collect()
 }
 
 /// What the actor takes in besides its mailbox.

@@ -66,13 +66,13 @@ impl Ground {
         let blocks = (party.role != Role::Site).then_some((Role::Validator, "block"));
         let votes = (party.role == Role::Validator).then_some((Role::Validator, "consensus"));
         let filters = everyone.into_iter().chain(blocks).chain(votes);
-        let config = LinkConfig {
-            addresses: vec![self.address.clone()],
-            signer: Arc::new(Signer::new(self.network.clone(), party.clone(), key_of(party), 1)),
-            registry: self.registry.clone(),
-            subscriptions: filters.map(|(role, kind)| self.network.filter_broadcast(role, kind)).collect(),
-            queue: if party.role == Role::Aggregator { 1_024 } else { 64 },
-        };
+        let config = LinkConfig::with_one_connection(
+            vec![self.address.clone()],
+            filters.map(|(role, kind)| self.network.filter_broadcast(role, kind)).collect(),
+            Arc::new(Signer::new(self.network.clone(), party.clone(), key_of(party), 1)),
+            self.registry.clone(),
+            if party.role == Role::Aggregator { 1_024 } else { 64 },
+        );
         let (link, events) = Link::connect(config, self.metrics.clone())?;
         tokio::spawn(accept_all(link.clone(), events, done));
         Ok(link)

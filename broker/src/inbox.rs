@@ -18,6 +18,8 @@ pub struct Arrival {
     pub expires_ms: u64,
     /// Whether it may ever be answered; clock ticks and answers themselves are not.
     pub answerable: bool,
+    /// Which of the link's connections brought it.
+    pub via: usize,
 }
 
 /// What to do with a message that came in.
@@ -44,6 +46,8 @@ pub struct Answer {
     pub expires_ms: u64,
     /// What became of it.
     pub verdict: Verdict,
+    /// Which connection brought the message: who asked there listens there.
+    pub via: usize,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,7 @@ struct Remembered {
     interval: Interval,
     expires_ms: u64,
     verdict: Option<Verdict>,
+    via: usize,
 }
 
 /// What was seen of every sender, and the answers to the last messages.
@@ -71,18 +76,24 @@ impl Inbox {
 
     /// Takes in one message. Its sender must be a verified one: memory is kept for each.
     pub fn arrive(&mut self, arrival: Arrival) -> Reception {
-        let Arrival { id, interval, expires_ms, answerable } = arrival;
+        let Arrival { id, interval, expires_ms, answerable, via } = arrival;
         let window = self.seen.entry(id.sender.clone()).or_default();
         match window.observe(id.boot, id.sequence) {
             Seen::New => {
                 if answerable {
-                    self.remember(id, Remembered { interval, expires_ms, verdict: None });
+                    self.remember(id, Remembered { interval, expires_ms, verdict: None, via });
                 }
                 Reception::Deliver
             }
-            Seen::Duplicate => self.answer_of(&id).map_or(Reception::Known, Reception::AnswerAgain),
+            Seen::Duplicate => self.again(&id, via),
             Seen::Replayed => Reception::Replayed,
         }
+    }
+
+    /// Takes in a message that is known to have been taken in before.
+    pub fn again(&self, id: &MessageRef, via: usize) -> Reception {
+        let answer = self.answer_of(id).map(|answer| Answer { via, ..answer });
+        answer.map_or(Reception::Known, Reception::AnswerAgain)
     }
 
     /// Takes the verdict on a message delivered. Only the first one counts; none comes back for a
@@ -97,9 +108,9 @@ impl Inbox {
     }
 
     fn answer_of(&self, of: &MessageRef) -> Option<Answer> {
-        let Remembered { interval, expires_ms, verdict } = self.remembered.get(of)?;
+        let Remembered { interval, expires_ms, verdict, via } = self.remembered.get(of)?;
         let verdict = verdict.clone()?;
-        Some(Answer { of: of.clone(), interval: *interval, expires_ms: *expires_ms, verdict })
+        Some(Answer { of: of.clone(), interval: *interval, expires_ms: *expires_ms, verdict, via: *via })
     }
 
     fn remember(&mut self, id: MessageRef, remembered: Remembered) {
@@ -123,11 +134,12 @@ mod tests {
     }
 
     fn arrival(boot: u64, sequence: u64) -> Arrival {
-        Arrival { id: id(boot, sequence), interval: Interval::default(), expires_ms: 9, answerable: true }
+        let (interval, expires_ms) = (Interval::default(), 9);
+        Arrival { id: id(boot, sequence), interval, expires_ms, answerable: true, via: 0 }
     }
 
     fn answer(boot: u64, sequence: u64, verdict: Verdict) -> Answer {
-        Answer { of: id(boot, sequence), interval: Interval::default(), expires_ms: 9, verdict }
+        Answer { of: id(boot, sequence), interval: Interval::default(), expires_ms: 9, verdict, via: 0 }
     }
 
     fn refused() -> Verdict {
@@ -142,6 +154,17 @@ mod tests {
         assert_eq!(inbox.answer(&id(1, 5), refused()), Some(answer(1, 5, refused())));
         assert_eq!(inbox.answer(&id(1, 5), Verdict::Accepted), None);
         assert_eq!(inbox.arrive(arrival(1, 5)), Reception::AnswerAgain(answer(1, 5, refused())));
+    }
+
+    #[test]
+    fn an_answer_goes_where_the_copy_it_answers_came_from() {
+        let mut inbox = Inbox::new(10);
+        assert_eq!(inbox.arrive(Arrival { via: 2, ..arrival(1, 5) }), Reception::Deliver);
+        assert_eq!(inbox.arrive(Arrival { via: 3, ..arrival(1, 5) }), Reception::Known);
+        let given = |via| Answer { via, ..answer(1, 5, Verdict::Accepted) };
+        assert_eq!(inbox.answer(&id(1, 5), Verdict::Accepted), Some(given(2)));
+        assert_eq!(inbox.again(&id(1, 5), 4), Reception::AnswerAgain(given(4)));
+        assert_eq!(inbox.again(&id(1, 6), 4), Reception::Known);
     }
 
     #[test]

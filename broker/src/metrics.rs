@@ -1,12 +1,14 @@
-//! What links count. One set for all links of a process; every label set is small and fixed.
+//! What links count. One set for all links of a process; every label set is small and fixed by the
+//! configuration.
 
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use wire::message::Body;
+use wire::party::PartyId;
 use wire::refusal::Refusal;
 
 /// Label of a message dropped because the receiving role has too many undelivered ones. The sender
 /// repeats it.
-const RECEIVER_FULL: &str = "receiver-full";
+pub(crate) const RECEIVER_FULL: &str = "receiver-full";
 
 /// Counters of links.
 #[derive(Clone, Debug)]
@@ -19,12 +21,13 @@ pub struct LinkMetrics {
     pub(crate) acknowledged: IntCounter,
     pub(crate) refused: IntCounter,
     pub(crate) expired: IntCounter,
-    pub(crate) deferred: IntCounter,
+    pub(crate) deferred: IntCounterVec,
     pub(crate) connected: IntCounter,
+    pub(crate) standing: IntGaugeVec,
 }
 
 impl LinkMetrics {
-    /// Creates the counters in `registry`, every reason for dropping a message at zero.
+    /// Creates the counters in `registry`.
     ///
     /// # Errors
     /// Where `registry` has counters of these names already.
@@ -34,37 +37,47 @@ impl LinkMetrics {
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
-        let by_label = |name: &str, help: &str, label: &str| {
-            let counter = IntCounterVec::new(Opts::new(name, help), &[label])?;
+        let by_label = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
-        let dropped =
-            by_label("gridpact_messages_dropped_total", "Messages from outside that were dropped", "reason")?;
-        for refusal in Refusal::ALL {
-            dropped.with_label_values(&[refusal.word()]);
-        }
-        dropped.with_label_values(&[RECEIVER_FULL]);
+        let standing = Opts::new("gridpact_link_standing", "Whether a link's connection to a broker stands");
+        let standing = IntGaugeVec::new(standing, &["party", "connection"])?;
+        registry.register(Box::new(standing.clone()))?;
+        let dropped = ("gridpact_messages_dropped_total", "Messages from outside that were dropped");
+        let deferred = ("gridpact_messages_deferred_total", "Publications put off, connection full or gone");
         Ok(Self {
-            dropped,
-            sent: by_label("gridpact_messages_sent_total", "Messages published for the first time", "kind")?,
-            received: by_label("gridpact_messages_received_total", "Messages delivered to a role", "kind")?,
+            dropped: by_label(dropped.0, dropped.1, &["reason", "connection"])?,
+            sent: by_label(
+                "gridpact_messages_sent_total",
+                "Messages published for the first time",
+                &["kind"],
+            )?,
+            received: by_label(
+                "gridpact_messages_received_total",
+                "Messages delivered to a role",
+                &["kind"],
+            )?,
+            deferred: by_label(deferred.0, deferred.1, &["connection"])?,
+            standing,
             resent: counter("gridpact_messages_resent_total", "Messages published again, unanswered")?,
             repeated: counter("gridpact_messages_repeated_total", "Repetitions received, not delivered")?,
             acknowledged: counter("gridpact_messages_acknowledged_total", "Answers received that accept")?,
             refused: counter("gridpact_messages_refused_total", "Answers received that refuse")?,
             expired: counter("gridpact_messages_expired_total", "Messages that expired unanswered")?,
-            deferred: counter("gridpact_messages_deferred_total", "Publications put off, client full")?,
             connected: counter("gridpact_links_connected_total", "Connections to a broker that stood")?,
         })
     }
 
-    pub(crate) fn dropped(&self, refusal: Refusal) {
-        self.dropped.with_label_values(&[refusal.word()]).inc();
-    }
-
-    pub(crate) fn dropped_receiver_full(&self) {
-        self.dropped.with_label_values(&[RECEIVER_FULL]).inc();
+    /// Shows a link's connection before anything happens on it: not standing, every reason for dropping a
+    /// message at zero.
+    pub(crate) fn prepare(&self, party: &PartyId, connection: &str) {
+        self.standing.with_label_values(&[&party.to_string(), connection]).set(0);
+        self.deferred.with_label_values(&[connection]);
+        for reason in Refusal::ALL.map(Refusal::word).into_iter().chain([RECEIVER_FULL]) {
+            self.dropped.with_label_values(&[reason, connection]);
+        }
     }
 
     pub(crate) fn received(&self, body: &Body) {

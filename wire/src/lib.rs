@@ -12,6 +12,7 @@ pub mod merkle;
 pub mod merkle_sum;
 pub mod message;
 pub mod party;
+pub mod peek;
 pub mod possession;
 pub mod pseudonym;
 pub mod receipt;

@@ -9,6 +9,7 @@ use agents::timekeeper::watch::OVERHEARD;
 use agents::timekeeper::Progress;
 use broker::inbox::{Answer, Arrival, Inbox, Reception};
 use broker::outbox::{Effect as Outgoing, Input as Order, Outbox, Sending};
+use broker::routes::Routes;
 use market::interval::UnixSeconds;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -98,8 +99,8 @@ impl Network {
     }
 
     pub fn add(&mut self, party: PartyId, listens: Vec<(Role, &'static str)>, play: Box<dyn Play>) {
-        let mut outbox = Outbox::new();
-        outbox.step(0, Order::Connected);
+        let mut outbox = Outbox::new(0);
+        outbox.step(0, Order::Connected { at: 0 });
         let (signer, inbox) = (world::signer(&party), Inbox::new(4_096));
         self.nodes.insert(party.clone(), Node { play, signer, outbox, inbox, market: None, listens });
         self.schedule(0, Event::Poll(party));
@@ -184,6 +185,7 @@ impl Network {
                         raw: sealed.raw,
                         tag,
                         acknowledged_by: acknowledged_by.into_iter().collect(),
+                        routes: Routes::only(0),
                         expires_ms: now_ms + VALID_MS,
                     };
                     let effects = node.outbox.step(now_ms, Order::Send(sending));
@@ -270,7 +272,7 @@ impl Network {
         let Some(node) = self.nodes.get_mut(party) else { return };
         let answerable = !matches!(opened.body, Body::Ack(_) | Body::Tick(_));
         let (id, interval, expires_ms) = (opened.id.clone(), opened.interval, opened.expires_ms);
-        match node.inbox.arrive(Arrival { id, interval, expires_ms, answerable }) {
+        match node.inbox.arrive(Arrival { id, interval, expires_ms, answerable, via: 0 }) {
             Reception::AnswerAgain(answer) => self.answer(party, answer),
             Reception::Known | Reception::Replayed => {}
             Reception::Deliver => match opened.body {

@@ -88,6 +88,7 @@ impl Market {
             genesis: self.genesis.clone(),
             signer: Arc::new(world::signer(party)),
             broker_addresses: vec![self.address.clone()],
+            validator_brokers: Vec::new(),
             clock: ClockSource::Simulated,
             data_dir: self.directory.path().join(party.id.as_str()),
             registry: self.registry.clone(),
@@ -100,13 +101,13 @@ impl Market {
     fn script(&self, party: &PartyId, listens: &[(Role, &str)], script: Box<dyn Play>) {
         let filter = |(role, kind): &(Role, &str)| self.genesis.network.filter_broadcast(*role, kind);
         let ticks = [(Role::Timekeeper, "tick")];
-        let config = LinkConfig {
-            addresses: vec![self.address.clone()],
-            signer: Arc::new(world::signer(party)),
-            registry: Arc::new(self.genesis.registry()),
-            subscriptions: listens.iter().chain(&ticks).map(filter).collect(),
-            queue: 256,
-        };
+        let config = LinkConfig::with_one_connection(
+            vec![self.address.clone()],
+            listens.iter().chain(&ticks).map(filter).collect(),
+            Arc::new(world::signer(party)),
+            Arc::new(self.genesis.registry()),
+            256,
+        );
         let (link, events) = Link::connect(config, self.link_metrics.clone()).unwrap();
         actix::spawn(play(link, events, script));
     }

@@ -1,38 +1,178 @@
 //! What a message from outside must be before a role sees it: cheap checks first, the signature
 //! after them. The caller gives the time.
 
+use super::config::{LinkConfig, RATE_UNIT_BYTES};
+use super::known::Known;
+use crate::rate::{Bucket, Rate};
+use std::collections::BTreeMap;
+use std::fmt;
 use wire::envelope::{open, Opened};
 use wire::freshness;
-use wire::message::MAX_ENVELOPE_BYTES;
-use wire::party::{PartyId, Registry};
+use wire::message::{MessageRef, MAX_ENVELOPE_BYTES};
+use wire::party::{PartyId, Role};
 use wire::refusal::Refusal;
-use wire::topic::{Network, Topic};
+use wire::topic::Topic;
 
-/// For whom messages are admitted, and whose.
-pub(super) struct Admission<'a> {
-    pub registry: &'a Registry,
-    pub network: &'a Network,
-    pub me: &'a PartyId,
+/// Bad messages on one sender's topics that one connection may bring before the rest there is dropped
+/// unread: a broker, or whoever uses it, that brings nothing else costs so many signature checks a second.
+const BAD: Rate = Rate { per_second: 500, burst: 1_000 };
+
+/// A role's own cheap look at a message before anything costly is done with it.
+pub trait Screen: Send + Sync + fmt::Debug {
+    /// Whether an envelope on this topic is worth opening. Nothing in it is anyone's word yet: its signature
+    /// was not checked. `now_ms` is real time since an arbitrary start.
+    ///
+    /// # Errors
+    /// A word for metrics, of few, where it is not.
+    fn look(&self, topic: &Topic, envelope: &[u8], now_ms: u64) -> Result<(), &'static str>;
 }
 
-impl Admission<'_> {
-    /// The message, or none where it is our own or addressed to somebody else: wildcards bring such.
-    pub fn admit(&self, topic: &str, bytes: &[u8], now_ms: u64) -> Result<Option<Opened>, Refusal> {
+/// Why a message is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dropped {
+    /// It is wrong.
+    Refused(Refusal),
+    /// Its sender says too much here, or too much on its topics was wrong.
+    TooMany,
+    /// The role has no use for it, and says why.
+    Screened(&'static str),
+}
+
+impl Dropped {
+    /// The reason's word in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Dropped::Refused(refusal) => refusal.word(),
+            Dropped::TooMany => "too-many",
+            Dropped::Screened(word) => word,
+        }
+    }
+}
+
+impl From<Refusal> for Dropped {
+    fn from(refusal: Refusal) -> Self {
+        Dropped::Refused(refusal)
+    }
+}
+
+/// What came of a message that is not dropped.
+#[derive(Debug)]
+pub(super) enum Admitted {
+    /// It is our own or addressed to somebody else: wildcards bring such.
+    NotForUs,
+    /// It was admitted before, under this name.
+    Known(MessageRef),
+    /// It is rightly signed and fresh.
+    Opened(Box<Opened>),
+}
+
+/// What one connection took on one sender's topics.
+#[derive(Debug, Default)]
+struct Taken {
+    units: Bucket,
+    bad: Bucket,
+}
+
+/// For whom messages are admitted, whose, and how many.
+#[derive(Debug)]
+pub(super) struct Admission {
+    /// By connection. Senders are participants, so there are not more than the registry has.
+    taken: Vec<BTreeMap<PartyId, Taken>>,
+    known: Known,
+}
+
+impl Admission {
+    /// Nothing taken yet; the last `known` messages will be remembered.
+    pub fn new(connections: usize, known: usize) -> Self {
+        Self { taken: (0..connections).map(|_| BTreeMap::new()).collect(), known: Known::new(known) }
+    }
+
+    /// Looks at a message that connection `at` brought. Time is in milliseconds: `wall_ms` since 1970,
+    /// `now_ms` since an arbitrary start.
+    pub fn admit(
+        &mut self,
+        config: &LinkConfig,
+        at: usize,
+        (topic, bytes): (&str, &[u8]),
+        (now_ms, wall_ms): (u64, u64),
+    ) -> Result<Admitted, Dropped> {
         if bytes.len() > MAX_ENVELOPE_BYTES {
-            return Err(Refusal::Oversized);
+            return Err(Refusal::Oversized.into());
         }
         let parsed: Topic = topic.parse().map_err(|_| Refusal::Misplaced)?;
-        if parsed.sender == *self.me || parsed.recipient.is_some_and(|recipient| recipient != *self.me) {
-            return Ok(None);
+        let me = config.signer.party();
+        if parsed.sender == *me || parsed.recipient.as_ref().is_some_and(|recipient| recipient != me) {
+            return Ok(Admitted::NotForUs);
         }
-        let opened = open(self.registry, self.network, topic, bytes).map_err(|e| {
-            tracing::debug!(topic, error = %e, "message dropped");
-            e.refusal()
-        })?;
-        freshness::check(now_ms, opened.issued_ms, opened.expires_ms).map_err(|e| {
-            tracing::debug!(topic, error = %e, "message dropped");
-            e.refusal()
-        })?;
-        Ok(Some(opened))
+        if parsed.recipient.is_none() && !is_subscribed(config, at, topic) {
+            return Err(Refusal::Misplaced.into());
+        }
+        if !config.registry.contains_key(&parsed.sender) {
+            return Err(Refusal::UnknownSender.into());
+        }
+        self.allow(config, at, &parsed.sender, bytes.len(), now_ms)?;
+        if let Some(screen) = &config.screen {
+            screen.look(&parsed, bytes, now_ms).map_err(Dropped::Screened)?;
+        }
+        if let Some(name) = self.known.name(bytes).filter(|name| name.sender == parsed.sender) {
+            return Ok(Admitted::Known(name.clone()));
+        }
+        let opened = open_fresh(config, topic, bytes, wall_ms)
+            .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))?;
+        Ok(Admitted::Opened(Box::new(opened)))
     }
+
+    /// The role has, or will get, this message: its bytes need not be opened again.
+    pub fn took(&mut self, message: &Opened) {
+        self.known.remember(&message.raw.bytes, message.id.clone());
+    }
+
+    /// Counts what the sender says, where its role is bounded, and looks whether too much of it was bad.
+    fn allow(
+        &mut self,
+        config: &LinkConfig,
+        at: usize,
+        sender: &PartyId,
+        bytes: usize,
+        now_ms: u64,
+    ) -> Result<(), Dropped> {
+        let Some(senders) = self.taken.get_mut(at) else { return Ok(()) };
+        if senders.get(sender).is_some_and(|taken| !taken.bad.has_any(BAD, now_ms)) {
+            return Err(Dropped::TooMany);
+        }
+        let Some(rate) = rate_of(config, sender.role) else { return Ok(()) };
+        if !senders.contains_key(sender) {
+            senders.insert(sender.clone(), Taken::default());
+        }
+        let units = 1 + u32::try_from(bytes / RATE_UNIT_BYTES).unwrap_or(u32::MAX);
+        let allowed = senders.get_mut(sender).is_some_and(|taken| taken.units.take(rate, units, now_ms));
+        allowed.then_some(()).ok_or(Dropped::TooMany)
+    }
+
+    fn bad(&mut self, at: usize, sender: &PartyId, now_ms: u64) {
+        if let Some(senders) = self.taken.get_mut(at) {
+            senders.entry(sender.clone()).or_default().bad.take(BAD, 1, now_ms);
+        }
+    }
+}
+
+fn rate_of(config: &LinkConfig, role: Role) -> Option<Rate> {
+    config.rates.iter().find(|(of, _)| *of == role).map(|(_, rate)| *rate)
+}
+
+fn is_subscribed(config: &LinkConfig, at: usize, topic: &str) -> bool {
+    let filters = config.connections.get(at).map(|connection| &connection.subscriptions);
+    filters.into_iter().flatten().any(|filter| rumqttc::matches(topic, filter))
+}
+
+fn open_fresh(config: &LinkConfig, topic: &str, bytes: &[u8], wall_ms: u64) -> Result<Opened, Refusal> {
+    let opened = open(&config.registry, config.signer.network(), topic, bytes).map_err(|e| {
+        tracing::debug!(topic, error = %e, "message dropped");
+        e.refusal()
+    })?;
+    freshness::check(wall_ms, opened.issued_ms, opened.expires_ms).map_err(|e| {
+        tracing::debug!(topic, error = %e, "message dropped");
+        e.refusal()
+    })?;
+    Ok(opened)
 }

@@ -1,8 +1,11 @@
 //! One MQTT session, from connecting to its end: options set on purpose, and the pump that polls
 //! the client.
 
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
+use super::ahead::Ahead;
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS};
 use rumqttc::{SubscribeFilter, SubscribeReasonCode};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,6 +15,8 @@ use wire::topic::MAX_TOPIC_BYTES;
 
 /// How often the client pings an idle broker. A dead connection shows after twice this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Events of one session that wait for the link; then its broker does.
+const EVENTS: usize = 32;
 /// Publications on their way to the broker without its PUBACK; what rumqttd allows as well.
 const INFLIGHT: u16 = 100;
 /// Largest MQTT packet: an envelope, its topic, and headers. A little above what an envelope may
@@ -35,6 +40,7 @@ pub(super) enum SessionEvent {
 /// A session, connecting or standing.
 pub(super) struct Session {
     client: AsyncClient,
+    ahead: Arc<Ahead>,
     events: mpsc::Receiver<SessionEvent>,
     pump: JoinHandle<()>,
 }
@@ -54,20 +60,25 @@ impl Session {
         let (client, mut eventloop) = AsyncClient::new(options, queue);
         // Without this every small message waits for the one before it to be acknowledged by TCP.
         eventloop.network_options.set_tcp_nodelay(true);
-        let (tx, events) = mpsc::channel(100);
-        let pump = tokio::spawn(pump(eventloop, client.clone(), filters, tx));
-        Some(Session { client, events, pump })
+        let (tx, events) = mpsc::channel(EVENTS);
+        let ahead = Arc::new(Ahead::default());
+        let pump = Pump { client: client.clone(), ahead: ahead.clone(), filters, tx };
+        let pump = tokio::spawn(pump.run(eventloop));
+        Some(Session { client, ahead, events, pump })
     }
 
-    /// What happens next. Cancel-safe.
-    pub async fn next(&mut self) -> SessionEvent {
+    /// What happens next.
+    pub fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<SessionEvent> {
         let ended = || SessionEvent::Ended { reason: "the client has stopped".to_owned() };
-        self.events.recv().await.unwrap_or_else(ended)
+        self.events.poll_recv(task).map(|event| event.unwrap_or_else(ended))
     }
 
     /// Hands one message to the client; whether it had room.
     pub fn publish(&self, raw: &SignedEnvelope) -> bool {
-        self.client.try_publish(&raw.topic, QoS::AtLeastOnce, false, raw.bytes.to_vec()).is_ok()
+        let bytes = raw.topic.len() + raw.bytes.len();
+        let give =
+            || self.client.try_publish(&raw.topic, QoS::AtLeastOnce, false, raw.bytes.to_vec()).is_ok();
+        self.ahead.hand(bytes, give)
     }
 
     /// Says goodbye to the broker, so that what was handed to the client before goes out.
@@ -93,37 +104,52 @@ pub(super) fn split_address(address: &str) -> Option<(&str, u16)> {
 }
 
 /// Polls the client in a task of its own: a poll that connects must not be cancelled halfway.
-async fn pump(
-    mut eventloop: EventLoop,
+struct Pump {
     client: AsyncClient,
+    ahead: Arc<Ahead>,
     filters: Vec<String>,
     tx: mpsc::Sender<SessionEvent>,
-) {
-    loop {
-        let event = match eventloop.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let filters = filters.iter().map(|f| SubscribeFilter::new(f.clone(), QoS::AtLeastOnce));
-                match client.try_subscribe_many(filters) {
-                    Ok(()) => continue,
-                    Err(e) => SessionEvent::Ended { reason: format!("subscribing: {e}") },
-                }
+}
+
+impl Pump {
+    async fn run(self, mut eventloop: EventLoop) {
+        loop {
+            let event = match eventloop.poll().await {
+                Ok(event) => self.event(event),
+                Err(e) => Some(SessionEvent::Ended { reason: e.to_string() }),
+            };
+            let Some(event) = event else { continue };
+            let over = matches!(event, SessionEvent::Ended { .. });
+            if self.tx.send(event).await.is_err() || over {
+                return;
             }
-            Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                match ack.return_codes.iter().position(|code| *code == SubscribeReasonCode::Failure) {
-                    None => SessionEvent::Subscribed,
-                    Some(n) => {
-                        let filter = filters.get(n).map_or("", String::as_str);
-                        SessionEvent::Ended { reason: format!("the broker refuses the filter {filter:?}") }
-                    }
-                }
+        }
+    }
+
+    fn event(&self, event: Event) -> Option<SessionEvent> {
+        match event {
+            Event::Incoming(Packet::ConnAck(_)) => {
+                let filters = self.filters.iter().map(|f| SubscribeFilter::new(f.clone(), QoS::AtLeastOnce));
+                let subscribed = self.client.try_subscribe_many(filters);
+                subscribed.err().map(|e| SessionEvent::Ended { reason: format!("subscribing: {e}") })
             }
-            Ok(Event::Incoming(Packet::Publish(publish))) => SessionEvent::Publish(publish),
-            Ok(_) => continue,
-            Err(e) => SessionEvent::Ended { reason: e.to_string() },
-        };
-        let over = matches!(event, SessionEvent::Ended { .. });
-        if tx.send(event).await.is_err() || over {
-            return;
+            Event::Incoming(Packet::SubAck(ack)) => {
+                let refused = ack.return_codes.iter().position(|c| *c == SubscribeReasonCode::Failure);
+                Some(refused.map_or(SessionEvent::Subscribed, |n| {
+                    let filter = self.filters.get(n).map_or("", String::as_str);
+                    SessionEvent::Ended { reason: format!("the broker refuses the filter {filter:?}") }
+                }))
+            }
+            Event::Incoming(Packet::Publish(publish)) => Some(SessionEvent::Publish(publish)),
+            Event::Incoming(Packet::PubAck(ack)) => {
+                self.ahead.confirmed(ack.pkid);
+                None
+            }
+            Event::Outgoing(Outgoing::Publish(packet)) => {
+                self.ahead.sends(packet);
+                None
+            }
+            _ => None,
         }
     }
 }

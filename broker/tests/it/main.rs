@@ -4,5 +4,6 @@
 mod bad_input;
 mod delivery;
 mod proxy;
+mod several;
 mod simulation;
 mod world;

@@ -1,9 +1,11 @@
-//! Outbox and inbox over a simulated network that loses, repeats and reorders, and a connection that
-//! comes and goes: no clock, no socket, and the failing seed is printed.
+//! Outbox and inbox over a simulated network that loses, repeats and reorders, and two connections that
+//! come and go, one of them to a broker that withholds everything: no clock, no socket, and the failing
+//! seed is printed.
 
 use crate::world::{aggregator, site};
 use broker::inbox::{Answer, Arrival, Inbox, Reception};
 use broker::outbox::{Effect, Input, Outbox, Sending};
+use broker::routes::Routes;
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -18,6 +20,9 @@ const STEP_MS: u64 = 50;
 /// Losing is over by then, so that everything must arrive in the end.
 const CALM_FROM_MS: u64 = 60_000;
 const END_MS: u64 = 120_000;
+
+/// What is published on the other connection never comes out.
+const HONEST: usize = 0;
 
 enum Packet {
     Message(u64),
@@ -56,7 +61,7 @@ impl World {
             random: SmallRng::seed_from_u64(seed),
             now_ms: 0,
             loss,
-            outbox: Outbox::new(),
+            outbox: Outbox::new(seed as usize % 2),
             inbox: Inbox::new(MESSAGES as usize),
             flying: BTreeMap::new(),
             sent: 0,
@@ -79,10 +84,11 @@ impl World {
     fn tell_outbox(&mut self, input: Input) {
         for effect in self.outbox.step(self.now_ms, input) {
             match effect {
-                Effect::Publish { raw, .. } => {
+                Effect::Publish { raw, over, .. } if over.contains(HONEST) => {
                     let sequence = raw.topic.parse().unwrap();
                     self.fly(|| Packet::Message(sequence));
                 }
+                Effect::Publish { .. } => {}
                 Effect::Answered { tag, verdict, .. } => {
                     assert_eq!(self.answered.insert(tag, verdict), None, "{tag} was answered twice");
                 }
@@ -98,7 +104,8 @@ impl World {
             }
             Packet::Message(sequence) => {
                 let (interval, expires_ms) = (Interval::default(), END_MS);
-                let arrival = Arrival { id: id(sequence), interval, expires_ms, answerable: true };
+                let arrival =
+                    Arrival { id: id(sequence), interval, expires_ms, answerable: true, via: HONEST };
                 let answer = match self.inbox.arrive(arrival) {
                     Reception::Deliver => {
                         self.delivered.push(sequence);
@@ -122,14 +129,16 @@ impl World {
                 raw: SignedEnvelope { topic: sequence.to_string(), bytes: ByteBuf::new() },
                 tag: sequence,
                 acknowledged_by: BTreeSet::from([aggregator()]),
+                routes: Routes::only(HONEST).with(1),
                 expires_ms: END_MS,
             }));
         }
         while self.now_ms < END_MS && self.answered.len() < MESSAGES as usize {
             let calm = self.now_ms >= CALM_FROM_MS;
+            let at = self.random.random_range(0..2);
             match self.random.random_range(0..20) {
-                0 if !calm => self.tell_outbox(Input::Disconnected),
-                1..=4 => self.tell_outbox(Input::Connected),
+                0 if !calm => self.tell_outbox(Input::Disconnected { at }),
+                1..=4 => self.tell_outbox(Input::Connected { at }),
                 _ => self.tell_outbox(Input::Poll),
             }
             while let Some(next) = self.flying.first_entry().filter(|e| e.key().0 <= self.now_ms) {

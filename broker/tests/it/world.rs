@@ -1,7 +1,7 @@
 //! A broker, a registry of one aggregator and its sites, and what tests say to each other.
 
 use broker::embedded::EmbeddedBroker;
-use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
+use broker::link::{ConnectionConfig, Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use ed25519_dalek::SigningKey;
 use prometheus::Registry as Metrics;
@@ -66,18 +66,40 @@ pub struct Node {
 impl Node {
     /// A connected link of `party`.
     pub async fn connect(party: &PartyId, address: &str, registry: &Arc<Registry>, queue: usize) -> Node {
-        let metrics = Metrics::new();
+        Node::connect_to_each(party, &[address], registry, queue).await
+    }
+
+    /// A link of `party` with a connection to each of these brokers, all of them standing.
+    pub async fn connect_to_each(
+        party: &PartyId,
+        addresses: &[&str],
+        registry: &Arc<Registry>,
+        queue: usize,
+    ) -> Node {
+        let one = |address: &&str| ConnectionConfig {
+            name: format!("to-{address}"),
+            ..ConnectionConfig::market(vec![(*address).to_owned()], Vec::new())
+        };
         let config = LinkConfig {
-            addresses: vec![address.to_owned()],
+            connections: addresses.iter().map(one).collect(),
             signer: signer(party, 1_000),
             registry: registry.clone(),
-            subscriptions: Vec::new(),
             queue,
+            rates: Vec::new(),
+            screen: None,
         };
-        let (link, events) = Link::connect(config, LinkMetrics::register(&metrics).unwrap()).unwrap();
-        let mut node = Node { link, events, metrics };
+        let mut node = Node::start(config);
+        let mut standing = node.link.standing();
+        let all = standing.wait_for(|standing| standing.len() == addresses.len());
+        tokio::time::timeout(PATIENCE, all).await.expect("connections in time").unwrap();
         node.expect(LinkEvent::Connected).await;
         node
+    }
+
+    pub fn start(config: LinkConfig) -> Node {
+        let metrics = Metrics::new();
+        let (link, events) = Link::connect(config, LinkMetrics::register(&metrics).unwrap()).unwrap();
+        Node { link, events, metrics }
     }
 
     pub async fn next(&mut self) -> LinkEvent {

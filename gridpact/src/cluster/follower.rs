@@ -67,13 +67,13 @@ impl Follower {
         for number in validators {
             subscriptions.push(genesis.network.broadcast_by(&layout::validator(*number)?, "block"));
         }
-        let config = LinkConfig {
-            addresses: layout.addresses.clone(),
-            signer: Arc::new(Signer::new(genesis.network.clone(), party, key, boot)),
-            registry: Arc::new(genesis.registry()),
+        let config = LinkConfig::with_one_connection(
+            layout.addresses.clone(),
             subscriptions,
-            queue: 1_024,
-        };
+            Arc::new(Signer::new(genesis.network.clone(), party, key, boot)),
+            Arc::new(genesis.registry()),
+            1_024,
+        );
         let metrics = LinkMetrics::register(&prometheus::Registry::new())?;
         let (link, mut events) = Link::connect(config, metrics)?;
         let limit = Duration::from_secs(10);

@@ -97,7 +97,8 @@ impl Layout {
             let (party, metrics) = (validator(number)?, take()?);
             key_file::write(&folder.join(key_path(&party)), &key_of(&party))?;
             let process = ProcessKeys { metrics_listen: Some(metrics) };
-            let file = ValidatorFile { role: RoleWord::Validator, party: keys(&party, &addresses), process };
+            let keys = keys(&party, &addresses);
+            let file = ValidatorFile { role: RoleWord::Validator, party: keys, process, mesh: None };
             let file = role(folder, &party.id.to_string(), &RoleFile::Validator(file))?;
             validators.push(ProcessFile { file, metrics });
         }
@@ -116,6 +117,8 @@ fn keys(party: &PartyId, addresses: &[String]) -> PartyKeys {
         key: Path::new("..").join(key_path(party)),
         genesis: "../genesis.json".into(),
         brokers: addresses.to_vec(),
+        validator_brokers: Vec::new(),
+        validator_connections: None,
         clock: ClockKind::System,
         data_dir: Path::new("..").join(format!("validator-{}", party.id)),
     }

@@ -1,6 +1,7 @@
 //! Configuration files: TOML, one role a file, overridden by GRIDPACT_* variables, unknown keys refused.
 
 pub mod key_file;
+pub mod mesh;
 pub mod page;
 pub mod party;
 pub mod roles;
@@ -68,7 +69,8 @@ fn load_with(file: &Path, environment: Environment) -> Result<RoleFile, Configur
         .separator("__")
         .try_parsing(true)
         .list_separator(",")
-        .with_list_parse_key("party.brokers");
+        .with_list_parse_key("party.brokers")
+        .with_list_parse_key("party.validator_brokers");
     let read = Config::builder()
         .add_source(File::from(file).format(FileFormat::Toml))
         .add_source(environment)
@@ -186,12 +188,25 @@ data_dir = 'd1'
     }
 
     #[test]
+    fn a_validator_knows_its_place_in_the_mesh() {
+        let mesh = "[mesh]\nlisten = '127.0.0.1:1884'\n[mesh.peers]\nv2 = ['two:1884', 'two:1885']\n";
+        let text =
+            format!("{}{mesh}", DSO.replace("'dso'", "'validator'").replace("brokers = ['one:1883']\n", ""));
+        let RoleFile::Validator(read) = load_text(&text, &[]).1.unwrap() else { panic!("a validator") };
+        let mesh = read.mesh.unwrap();
+        assert_eq!(mesh.listen, Some(([127, 0, 0, 1], 1884).into()));
+        assert_eq!(mesh.peers["v2"], ["two:1884", "two:1885"]);
+        assert!(read.party.brokers.is_empty());
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused_naming_key_and_file() {
         check_refused(&DSO.replace("data_dir", "dada_dir"), "dada_dir");
         check_refused(&format!("colour = 'red'\n{DSO}"), "colour");
         check_refused(&DSO.replace("'dso'", "'king'"), "king");
         check_refused(&DSO.replace("id = 'd1'\n", ""), "id");
         check_refused(&DSO.replace("['one:1883']", "7"), "brokers");
+        check_refused(&format!("{DSO}validator_connections = 0\n"), "validator_connections");
         check_refused("role = ", "role.toml");
     }
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// Who a role is, whom it trusts, how it is connected. Paths are relative to the configuration file.
@@ -15,8 +16,17 @@ pub struct PartyKeys {
     pub key: PathBuf,
     /// The genesis: feeder, rules, participants. The same file for everyone in a market.
     pub genesis: PathBuf,
-    /// MQTT brokers as host:port, tried in order until one answers.
+    /// The market's MQTT brokers as host:port, tried in order until one answers.
+    #[serde(default)]
     pub brokers: Vec<String>,
+    /// Validators' own brokers as host:port. What is for the ledger goes there as well, and its blocks are
+    /// heard there, whatever the market's broker does. Not for validators, which have a mesh.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validator_brokers: Vec<String>,
+    /// How many of these are connected to at the same time, the others being tried where one doesn't answer;
+    /// with more than a third of them, one is honest. None for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validator_connections: Option<NonZeroUsize>,
     /// Where market time comes from: the system's clock, or the timekeeper's ticks.
     #[serde(default)]
     pub clock: ClockKind,

@@ -1,5 +1,6 @@
 //! What each role's file may hold: one structure a role, its unknown keys refused.
 
+use super::mesh::MeshKeys;
 use super::party::{PartyKeys, ProcessKeys};
 use agents::site::options::SiteOptions;
 use schemars::JsonSchema;
@@ -136,6 +137,9 @@ pub struct ValidatorFile {
     /// What its process shows.
     #[serde(default)]
     pub process: ProcessKeys,
+    /// Its broker, and the other validators'. None where one broker carries all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesh: Option<MeshKeys>,
 }
 
 /// An MQTT broker inside this process, for one machine. Streets and cities run an external one.

@@ -3,6 +3,7 @@
 
 use super::roster::Member;
 use crate::configuration::key_file::{self, KeyError};
+use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
     AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
@@ -80,6 +81,8 @@ pub struct Plan<'a> {
     pub members: &'a [Member],
     /// Where the market's broker listens.
     pub broker: SocketAddr,
+    /// Where each validator's own broker listens.
+    pub mesh: &'a BTreeMap<PartyId, SocketAddr>,
     /// Where /metrics is served.
     pub metrics_listen: SocketAddr,
     /// How many intervals are traded; none for no end.
@@ -184,9 +187,12 @@ impl Plan<'_> {
                 process,
             }),
             Role::Tso => RoleFile::Tso(self.tso(keys, neighbourhood.transformer_rating_millivoltampere())),
-            Role::Validator => {
-                RoleFile::Validator(ValidatorFile { role: RoleWord::Validator, party: keys, process })
-            }
+            Role::Validator => RoleFile::Validator(ValidatorFile {
+                role: RoleWord::Validator,
+                mesh: self.mesh(party),
+                party: keys,
+                process,
+            }),
             Role::Timekeeper => RoleFile::Timekeeper(TimekeeperFile {
                 role: RoleWord::Timekeeper,
                 first_interval: rfc3339(neighbourhood.first.start()),
@@ -224,12 +230,29 @@ impl Plan<'_> {
         }
     }
 
+    fn mesh(&self, validator: &PartyId) -> Option<MeshKeys> {
+        let listen = *self.mesh.get(validator)?;
+        let peer =
+            |(party, address): (&PartyId, &SocketAddr)| (party.id.to_string(), vec![address.to_string()]);
+        let peers = self.mesh.iter().filter(|(party, _)| *party != validator).map(peer).collect();
+        Some(MeshKeys { listen: Some(listen), broker: Vec::new(), peers })
+    }
+
     fn keys(&self, party: &PartyId) -> PartyKeys {
+        // Sites and forecasters have nothing to do with the ledger that others can't tell them.
+        let validator_brokers = match party.role {
+            Role::Dso | Role::Aggregator | Role::Tso => {
+                self.mesh.values().map(SocketAddr::to_string).collect()
+            }
+            _ => Vec::new(),
+        };
         PartyKeys {
             id: party.id.to_string(),
             key: Path::new("..").join(key_path(party)),
             genesis: "../genesis.json".into(),
             brokers: vec![self.broker.to_string()],
+            validator_brokers,
+            validator_connections: None,
             clock: ClockKind::Simulated,
             data_dir: Path::new("..").join(name(party)),
         }
@@ -296,10 +319,14 @@ mod tests {
         let genesis = genesis::build(Grid::Rural1, &here, &members, None).unwrap();
         let sites = members.iter().map(|member| (member.participant.party.clone(), site())).collect();
         let broker: SocketAddr = "127.0.0.1:1883".parse().unwrap();
+        let validators = members.iter().filter(|member| member.participant.party.role == Role::Validator);
+        let ports = (2_000u16..).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let mesh = validators.map(|member| member.participant.party.clone()).zip(ports).collect();
         let plan = Plan {
             directory: directory.path(),
             members: &members,
             broker,
+            mesh: &mesh,
             metrics_listen: "127.0.0.1:0".parse().unwrap(),
             intervals: Some(8),
             speed: 720,
@@ -311,6 +338,12 @@ mod tests {
         let roles: Vec<RoleFile> = files.iter().map(|file| configuration::load(file).unwrap()).collect();
         assert!(matches!(&roles[0], RoleFile::Broker(file) if file.listen == broker));
         assert!(matches!(roles.last(), Some(RoleFile::Timekeeper(file)) if file.intervals == Some(8)));
+        let known = roles.iter().filter_map(|role| match role {
+            RoleFile::Validator(file) => Some(file.mesh.as_ref().unwrap().peers.len()),
+            RoleFile::Dso(file) => Some(file.party.validator_brokers.len()),
+            _ => None,
+        });
+        assert_eq!(known.collect::<Vec<_>>(), [4, 3, 3, 3, 3]);
         let RoleFile::Site(first) = &roles[1] else { panic!("a site") };
         assert_eq!(first.site, site());
         assert!(first.party.key.exists() && first.party.genesis.exists());

@@ -27,13 +27,14 @@ use market::feeder::FeederError;
 use market::interval::UnixSeconds;
 use sim_devices::site::SiteServers;
 use sim_devices::world::{lock, SharedWorld, SpecError, World};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
-use wire::party::{PartyError, PartyId};
+use wire::party::{PartyError, PartyId, Role};
 
 /// Days of cars and prices where a demo goes on after its day.
 const DAYS_SERVED: u32 = 366;
@@ -118,6 +119,11 @@ impl Demo {
         let device_broker = EmbeddedBroker::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let mut ports = FreePorts::new().map_err(DemoError::Ports)?;
         let broker = ports.take().map_err(DemoError::Ports)?;
+        let validators = members.iter().map(|member| &member.participant.party);
+        let validators = validators.filter(|party| party.role == Role::Validator);
+        let mesh = validators
+            .map(|party| Ok((party.clone(), ports.take().map_err(DemoError::Ports)?)))
+            .collect::<Result<BTreeMap<_, _>, DemoError>>()?;
         let started = devices::start(&neighbourhood, &world, device_broker.address(), &mut ports).await?;
         let (devices, options): (Vec<_>, Vec<_>) = started.into_iter().unzip();
         // The first members are the sites, in the customers' order.
@@ -127,6 +133,7 @@ impl Demo {
             directory: &directory,
             members: &members,
             broker,
+            mesh: &mesh,
             metrics_listen: args.metrics_listen,
             intervals: (!args.serve).then_some(args.intervals),
             speed: args.speed,
@@ -259,7 +266,7 @@ impl Demo {
     }
 
     fn first_validator(&self) -> Result<PartyId, PartyError> {
-        Ok(PartyId::new(wire::party::Role::Validator, "v1".parse()?))
+        Ok(PartyId::new(Role::Validator, "v1".parse()?))
     }
 
     /// The same day in the same world, where nobody ever tells a device anything.

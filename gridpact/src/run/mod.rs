@@ -1,5 +1,6 @@
 //! `gridpact run`: starts the roles that configuration files name, and keeps them until told to stop.
 
+mod brokers;
 pub mod metrics_server;
 pub mod observation_file;
 pub mod party;

@@ -1,6 +1,7 @@
 //! From a file's `[party]` to a party that can sign: genesis and key are read and held against each
 //! other before anything starts.
 
+use super::brokers;
 use super::process::ProcessMetrics;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys};
@@ -101,6 +102,7 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
         signer: Arc::new(Signer::new(genesis.network.clone(), party, key, boot())),
         genesis: Arc::new(genesis),
         broker_addresses: keys.brokers.clone(),
+        validator_brokers: brokers::dealt(keys),
         clock: match keys.clock {
             ClockKind::System => ClockSource::System,
             ClockKind::Simulated => ClockSource::Simulated,

@@ -3,7 +3,7 @@
 use super::party;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
-use super::{observation_file, price_file, wholesale_file};
+use super::{brokers, observation_file, price_file, wholesale_file};
 use crate::configuration::roles::{ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
 use crate::configuration::RoleFile;
 use actix::Arbiter;
@@ -108,7 +108,7 @@ fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, 
     let config = ValidatorConfig {
         genesis: common.genesis,
         signer: common.signer,
-        broker_addresses: common.broker_addresses,
+        brokers: brokers::of_validator(file.mesh.as_ref(), common.broker_addresses)?,
         data_dir: common.data_dir,
         registry: common.registry,
         link_metrics: common.link_metrics,

@@ -4,6 +4,7 @@
 
 mod certificates;
 pub mod committee;
+pub mod concern;
 mod context;
 pub mod core;
 pub mod equivocation;

@@ -3,7 +3,9 @@
 
 use super::actor::{Stop, ValidatorActor};
 use super::core::{Me, ValidatorCore};
+use super::mesh::Brokers;
 use super::metrics::ValidatorMetrics;
+use super::window::HeightWindow;
 use super::Timeouts;
 use crate::consensus::core::Tendermint;
 use crate::consensus::message::Record;
@@ -15,6 +17,7 @@ use crate::store::{Chain, Store, StoreError};
 use actix::{Actor, Arbiter, Recipient};
 use broker::link::{Link, LinkConfig, LinkError, LinkEvent};
 use broker::metrics::LinkMetrics;
+use broker::rate::Rate;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{mpsc, Arc, OnceLock};
@@ -23,10 +26,12 @@ use tokio::sync::{oneshot, watch};
 use wire::cbor::CborError;
 use wire::entry::SignedEnvelope;
 use wire::envelope::Signer;
-use wire::party::{PartyId, Role};
+use wire::party::{Id, PartyId, Role};
 
-/// Messages that may wait for the network, and for the validator.
+/// Messages that may wait for the network, and of each connection for the validator.
 const LINK_QUEUE: usize = 4_096;
+/// What another validator may say by each connection: some hundred heights a second, or thirty megabytes.
+const VALIDATOR_RATE: Rate = Rate { per_second: 2_000, burst: 4_000 };
 /// Blocks whose entries are remembered as decided after a restart.
 const REMEMBERED_BLOCKS: u64 = 64;
 
@@ -37,8 +42,8 @@ pub struct ValidatorConfig {
     pub genesis: Arc<Genesis>,
     /// Which validator this is, and its key.
     pub signer: Arc<Signer>,
-    /// Brokers to try, in order, as `host:port`.
-    pub broker_addresses: Vec<String>,
+    /// Brokers it speaks on and listens to.
+    pub brokers: Brokers,
     /// Folder of its data; made where it doesn't exist.
     pub data_dir: PathBuf,
     /// Where its metrics are registered.
@@ -79,6 +84,12 @@ pub enum StartError {
     /// Its metrics can't be registered.
     #[error("starting a validator: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// Nothing says where another validator's broker is.
+    #[error("starting a validator: the mesh has no broker of validator {validator}")]
+    Mesh {
+        /// Which validator.
+        validator: Id,
+    },
     /// Its link can't be made.
     #[error("starting a validator: {0}")]
     Link(#[from] LinkError),
@@ -199,14 +210,7 @@ fn open(
     let metrics = ValidatorMetrics::register(&config.registry, &party.id)?;
     metrics.height.set(chain.tip.height as i64);
     height.send_replace(chain.tip.height);
-    let link = LinkConfig {
-        addresses: config.broker_addresses.clone(),
-        signer: config.signer.clone(),
-        registry: rules.verifier.registry().clone(),
-        subscriptions: subscriptions(&rules),
-        queue: LINK_QUEUE,
-    };
-    let (link, events) = Link::connect(link, config.link_metrics.clone())?;
+    let (link, events) = connect(config, &rules, height.subscribe())?;
     let agreement = Box::new(Tendermint::new(config.signer.clone()));
     let core = ValidatorCore::new(me, agreement, config.timeouts, chain);
     Ok(Parts {
@@ -245,11 +249,23 @@ fn decided_lately(store: &Store, chain: &Chain) -> Result<Vec<SignedEnvelope>, S
     Ok(decided)
 }
 
-/// Entries of everyone who may submit any, and what validators say.
-fn subscriptions(rules: &Rules) -> Vec<String> {
-    let network = rules.verifier.network();
-    let submitters = Role::ALL.into_iter().filter(|role| *role != Role::Timekeeper);
-    let mut filters: Vec<String> = submitters.map(|role| network.filter_broadcast(role, "submit")).collect();
-    filters.extend(["consensus", "block"].map(|kind| network.filter_broadcast(Role::Validator, kind)));
-    filters
+/// Connects to the brokers, minding the last height decided.
+fn connect(
+    config: &ValidatorConfig,
+    rules: &Rules,
+    tip: watch::Receiver<u64>,
+) -> Result<(Link, tokio::sync::mpsc::Receiver<LinkEvent>), StartError> {
+    let (me, verifier) = (&config.signer.party().id, &rules.verifier);
+    if let Some(unknown) = config.brokers.unknown(me, verifier.validators().iter().map(|(id, _)| id)) {
+        return Err(StartError::Mesh { validator: unknown.clone() });
+    }
+    let link = LinkConfig {
+        connections: config.brokers.connections(verifier.network(), me),
+        signer: config.signer.clone(),
+        registry: verifier.registry().clone(),
+        queue: LINK_QUEUE,
+        rates: vec![(Role::Validator, VALIDATOR_RATE)],
+        screen: Some(Arc::new(HeightWindow::new(tip))),
+    };
+    Ok(Link::connect(link, config.link_metrics.clone())?)
 }

@@ -5,7 +5,9 @@ mod candidates;
 mod catch_up;
 pub mod core;
 mod handle;
+pub mod mesh;
 mod metrics;
+mod window;
 
 pub use handle::{start, StartError, ValidatorConfig, ValidatorHandle};
 

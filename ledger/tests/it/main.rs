@@ -3,14 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
 mod carbon;
+mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
 mod issuance;
 mod mempool;
+mod mesh;
 mod network;
 mod proof;
 mod proposals;
+#[path = "../../../broker/tests/it/proxy.rs"]
+mod proxy;
 mod reactive;
 mod receipts;
 mod simulation;

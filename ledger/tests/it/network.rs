@@ -5,6 +5,7 @@ use broker::embedded::EmbeddedBroker;
 use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use ledger::block::DecidedBlock;
+use ledger::validator::mesh::Brokers;
 use ledger::validator::{start, Timeouts, ValidatorConfig, ValidatorHandle};
 use ledger::verify::verify_dir;
 use std::path::Path;
@@ -16,7 +17,7 @@ use wire::message::{Body, Verdict};
 use wire::party::{PartyId, Role};
 
 /// Only against hanging for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Net {
     world: World,
@@ -37,7 +38,7 @@ impl Net {
         let config = ValidatorConfig {
             genesis: Arc::new(self.world.genesis.clone()),
             signer: self.world.signers[&validator(index)].clone(),
-            broker_addresses: vec![self.address.clone()],
+            brokers: Brokers::Shared(vec![self.address.clone()]),
             data_dir: folder.join(format!("v{index}")),
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
@@ -48,24 +49,24 @@ impl Net {
 
     /// A party that submits and follows blocks.
     async fn client(&self, who: &PartyId) -> (Link, Receiver<LinkEvent>) {
-        let config = LinkConfig {
-            addresses: vec![self.address.clone()],
-            signer: self.world.signers[who].clone(),
-            registry: Arc::new(self.world.genesis.registry()),
-            subscriptions: vec![self.world.genesis.network.filter_broadcast(Role::Validator, "block")],
-            queue: 64,
-        };
+        let config = LinkConfig::with_one_connection(
+            vec![self.address.clone()],
+            vec![self.world.genesis.network.filter_broadcast(Role::Validator, "block")],
+            self.world.signers[who].clone(),
+            Arc::new(self.world.genesis.registry()),
+            64,
+        );
         let (link, mut events) = Link::connect(config, self.metrics.clone()).unwrap();
         while next(&mut events).await != LinkEvent::Connected {}
         (link, events)
     }
 }
 
-async fn next(events: &mut Receiver<LinkEvent>) -> LinkEvent {
+pub async fn next(events: &mut Receiver<LinkEvent>) -> LinkEvent {
     tokio::time::timeout(PATIENCE, events.recv()).await.expect("an event in time").unwrap()
 }
 
-fn submission(entry: Entry) -> Outgoing {
+pub fn submission(entry: Entry) -> Outgoing {
     Outgoing {
         body: Body::Submit(entry),
         interval: crate::world::INTERVAL,
@@ -76,7 +77,7 @@ fn submission(entry: Entry) -> Outgoing {
     }
 }
 
-async fn height_reached(handle: &ValidatorHandle, height: u64) {
+pub async fn height_reached(handle: &ValidatorHandle, height: u64) {
     let mut heights = handle.height();
     let reached = heights.wait_for(|at| *at >= height);
     tokio::time::timeout(PATIENCE, reached).await.expect("the height in time").unwrap();
