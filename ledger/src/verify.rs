@@ -42,6 +42,12 @@ pub struct VerifyReport {
     pub evidence: u64,
     /// Validators that did.
     pub liars: BTreeMap<Id, Liar>,
+    /// Steps of bilateral contracts.
+    pub bilateral_steps: u64,
+    /// Steps of reserve.
+    pub reserve_steps: u64,
+    /// Steps of demand response.
+    pub response_steps: u64,
     /// Tokens minted, in nano-euro, each backed by a booking of its own.
     pub minted_nano_eur: i128,
     /// Tokens burned, likewise.
@@ -279,6 +285,9 @@ impl VerifyReport {
                 Entry::Mint(_) => self.minted_nano_eur += issued(entry, receipt),
                 Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),
                 Entry::Redeem(_) => {}
+                Entry::Bilateral(_) => self.bilateral_steps += 1,
+                Entry::Reserve(_) => self.reserve_steps += 1,
+                Entry::Response(_) => self.response_steps += 1,
             }
         }
     }

@@ -23,7 +23,7 @@ pub struct Interval(pub UnixSeconds);
 impl Interval {
     /// The interval of `length_s` seconds that contains `now`.
     pub fn containing(now: UnixSeconds, length_s: i64) -> Self {
-        Self(UnixSeconds(now.0 - now.0.rem_euclid(length_s)))
+        Self(now.plus(-now.0.rem_euclid(length_s)))
     }
     /// Its first second.
     pub fn start(self) -> UnixSeconds {

@@ -6,6 +6,7 @@
 //! integers and checked before anyone owes anything by them.
 
 pub mod auction;
+pub mod baseline;
 pub mod certificate;
 pub mod charges;
 pub mod clearing;
@@ -17,9 +18,11 @@ pub mod feeder;
 pub mod grid;
 pub mod horizon;
 pub mod interval;
+pub mod merit;
 pub mod parameters;
 pub mod powerflow;
 pub mod settlement;
 pub mod share;
 pub mod supply;
+pub mod transit;
 pub mod units;

@@ -69,6 +69,10 @@ impl MarketParameters {
     pub fn interval_at(&self, now: UnixSeconds) -> Interval {
         Interval::containing(now, self.interval_s)
     }
+    /// Whether an interval starts where the market's intervals do.
+    pub fn is_interval(&self, interval: Interval) -> bool {
+        interval.start().0.rem_euclid(self.interval_s) == 0
+    }
     /// The interval after `interval`.
     pub fn next(&self, interval: Interval) -> Interval {
         interval.later(1, self.interval_s)

@@ -95,6 +95,9 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),
         (report.evidence, "proofs that a validator contradicted itself, both signatures its own"),
+        (report.bilateral_steps, "steps of bilateral contracts"),
+        (report.reserve_steps, "steps of reserve: awards in order of merit"),
+        (report.response_steps, "steps of demand response: baselines drawn again"),
         (report.payments, "payments, each entry's summing to zero or to what it minted or burned"),
         (report.accounts, "accounts"),
     ];

@@ -191,7 +191,7 @@ fn check_figures(rules: &Rules, entry: &ClearingEntry, grid: &GridClearing) -> R
 }
 
 fn check_interval(rules: &Rules, state: &State, interval: Interval) -> Result<(), ClearingRefusal> {
-    if rules.parameters.interval_at(interval.start()) != interval {
+    if !rules.parameters.is_interval(interval) {
         return Err(ClearingRefusal::NotAnInterval { interval });
     }
     if state.intervals().contains_key(&interval) || state.forgotten_to() >= Some(interval) {

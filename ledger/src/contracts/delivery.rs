@@ -2,9 +2,12 @@
 //! the root it signed before the interval, and settled to a sum of zero. What they hold day-ahead is
 //! settled with it.
 
+use super::bilateral;
+use super::delivered::Delivered;
 use super::positions::Positions;
 use super::reactive;
 use super::rules::{Rules, SiteRule};
+use super::{reserve, response};
 use crate::state::receipt::{Refusal, SettledSite};
 use crate::state::{AwardRecord, Changes, IntervalRecord, State};
 use market::interval::Interval;
@@ -153,12 +156,39 @@ pub(super) fn execute(
     let sites = check_sites(rules, aggregator, &entry.sites)?;
     check_commitments(rules, award, &entry.sites, &sites)?;
     let positions = Positions::check(rules, state, aggregator, entry)?;
-    let payments = settle(rules, (record, award), account, (&entry.sites, &sites), &positions)?;
+    let mut owed = owed(&entry.sites, &sites, &positions);
+    let delivered = delivered(rules, &owed)?;
     let mut settled: IntervalRecord = record.clone();
     if let Some(award) = settled.awards.get_mut(aggregator) {
         award.settled = true;
     }
-    Ok(Changes { payments, interval: Some((interval, settled)), ..Changes::default() })
+    let mut changes = Changes { interval: Some((interval, settled)), ..Changes::default() };
+    bilateral::settle(rules, state, (interval, record), &delivered, &mut changes)?;
+    response::meter(rules, state, interval, &delivered, &mut changes)?;
+    // The market settles a site as if it had not been called.
+    for (site, called) in reserve::settle(rules, state, interval, &delivered, &mut changes)? {
+        let owed = owed.get_mut(site).and_then(|owed| owed.energy.as_mut());
+        let Some(energy) = owed else { continue };
+        let uncalled = energy.checked_sub(called);
+        *energy = uncalled.ok_or_else(|| DeliveryRefusal::Payments { account: site.clone() })?;
+    }
+    settle(rules, (record, award), account, &owed, &positions, &mut changes.payments)?;
+    Ok(changes)
+}
+
+/// What contracts beside the market's own see of each site.
+fn delivered<'a>(
+    rules: &Rules,
+    owed: &BTreeMap<&'a Id, Owed>,
+) -> Result<BTreeMap<&'a Id, Delivered>, DeliveryRefusal> {
+    let seen = owed.iter().map(|(account, owed)| {
+        let energy = owed.commitment.0.checked_mul(rules.parameters.interval_s).map(Millijoule);
+        let (commitment, part) = (owed.commitment, "the energy committed");
+        let source = SettlementError { commitment, delivered: owed.energy, part };
+        let amount = || DeliveryRefusal::Amount { account: (*account).clone(), source };
+        Ok((*account, Delivered { committed: energy.ok_or_else(amount)?, metered: owed.energy }))
+    });
+    seen.collect()
 }
 
 /// Each site's rule, in order, every one of them being this aggregator's.
@@ -295,13 +325,14 @@ fn settle(
     rules: &Rules,
     (record, award): (&IntervalRecord, &AwardRecord),
     aggregator_account: &Id,
-    (sites, found): (&[SiteDelivery], &[&SiteRule]),
+    owed: &BTreeMap<&Id, Owed>,
     positions: &Positions<'_>,
-) -> Result<BTreeMap<Id, NanoEur>, DeliveryRefusal> {
+    payments: &mut BTreeMap<Id, NanoEur>,
+) -> Result<(), DeliveryRefusal> {
     let price_at = |bus: usize| record.prices.get(bus).copied().unwrap_or_default();
     let root = rules.tree.order[0];
-    let mut payments: BTreeMap<Id, NanoEur> = BTreeMap::new();
-    for (account, owed) in owed(sites, found, positions) {
+    for (account, owed) in owed {
+        let account = *account;
         let bus = owed.bus as usize;
         let prices = SitePrices { bus: price_at(bus), root: price_at(root) };
         let held = Position { power: owed.position, prices: positions.prices_at(bus, root) };
@@ -312,7 +343,7 @@ fn settle(
         let received = settle_reactive(&rules.parameters, reactive_price, owed.reactive).map_err(amount)?;
         let carbon = carbon_part(&rules.parameters, record.carbon_adder, owed.commitment, owed.energy)
             .map_err(amount)?;
-        let penalty = penalty_of(rules, &owed).map_err(amount)?;
+        let penalty = penalty_of(rules, owed).map_err(amount)?;
         let carbon_account = rules.carbon.as_ref().map_or(&rules.tso_account, |(_, account)| account);
         let penalties = [(account, NanoEur(penalty.0.saturating_neg())), (&rules.penalties_account, penalty)];
         let penalties = penalties.into_iter().filter(|_| penalty != NanoEur::ZERO);
@@ -334,7 +365,7 @@ fn settle(
                 .ok_or_else(|| DeliveryRefusal::Payments { account: account.clone() })?;
         }
     }
-    Ok(payments)
+    Ok(())
 }
 
 /// What a site pays for delivering something else than it was committed to, besides the imbalance price.

@@ -4,19 +4,21 @@ use crate::state::receipt::Refusal;
 use crate::state::{Changes, State};
 use market::charges::Charges;
 use market::units::NanoEur;
-use wire::entry::Entry;
+use wire::entry::{BilateralEntry, Entry, ReserveEntry, ResponseEntry};
 use wire::party::Id;
 
 /// What an entry costs its submitter.
 pub fn fee_of(charges: &Charges, entry: &Entry) -> NanoEur {
     match entry {
         Entry::Transfer(_) | Entry::Redeem(_) => charges.transfer_fee,
-        Entry::Clearing(_)
-        | Entry::DayAhead(_)
-        | Entry::Delivery(_)
-        | Entry::Mint(_)
-        | Entry::Burn(_)
-        | Entry::Evidence(_) => NanoEur::ZERO,
+        Entry::Bilateral(BilateralEntry::Approve(_))
+        | Entry::Reserve(ReserveEntry::Tender(_) | ReserveEntry::Award(_) | ReserveEntry::Activate(_))
+        | Entry::Response(ResponseEntry::Call(_) | ResponseEntry::Settle(_)) => NanoEur::ZERO,
+        Entry::Bilateral(_) | Entry::Reserve(_) | Entry::Response(_) => charges.entry_fee,
+        Entry::Clearing(_) | Entry::DayAhead(_) | Entry::Delivery(_) | Entry::Mint(_) | Entry::Burn(_) => {
+            NanoEur::ZERO
+        }
+        Entry::Evidence(_) => NanoEur::ZERO,
     }
 }
 

@@ -218,5 +218,7 @@ fn use_reference(
         return Err(IssuanceRefusal::Used { day, hash }.into());
     }
     changes.contracts.references.insert(day, Some(Kept::new(record)?));
+    let ended = kept.iter().map(|(kept, _)| *kept).filter(|kept| *kept <= day - KEPT_REFERENCE_DAYS);
+    changes.contracts.references.extend(ended.map(|day| (day, None)));
     Ok(())
 }

@@ -1,15 +1,20 @@
 //! Contracts: what each kind of entry does to the state. A contract reads the state and answers
 //! with changes or a refusal; it changes nothing itself, so a refused entry leaves no trace.
 
+pub mod bilateral;
 pub mod clearing;
 pub mod day_ahead;
+mod delivered;
 pub mod delivery;
 pub mod evidence;
 pub mod fees;
 pub mod issuance;
 mod positions;
 mod reactive;
+pub mod reserve;
+pub mod response;
 pub mod rules;
+pub mod span;
 pub mod transfer;
 pub mod versions;
 
@@ -20,7 +25,7 @@ use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
 use std::collections::BTreeMap;
-use wire::entry::Entry;
+use wire::entry::{BilateralEntry, Entry, ReserveEntry, ResponseEntry};
 use wire::party::{PartyId, Role};
 
 /// The word for an entry's kind, in receipts and metrics.
@@ -34,6 +39,18 @@ pub fn kind(entry: &Entry) -> &'static str {
         Entry::Mint(_) => "mint",
         Entry::Redeem(_) => "redeem",
         Entry::Burn(_) => "burn",
+        Entry::Bilateral(BilateralEntry::Offer(_)) => "bilateral-offer",
+        Entry::Bilateral(BilateralEntry::Accept(_)) => "bilateral-accept",
+        Entry::Bilateral(BilateralEntry::Approve(_)) => "bilateral-approve",
+        Entry::Bilateral(BilateralEntry::Cancel(_)) => "bilateral-cancel",
+        Entry::Reserve(ReserveEntry::Tender(_)) => "reserve-tender",
+        Entry::Reserve(ReserveEntry::Offer(_)) => "reserve-offer",
+        Entry::Reserve(ReserveEntry::Award(_)) => "reserve-award",
+        Entry::Reserve(ReserveEntry::Activate(_)) => "reserve-activate",
+        Entry::Response(ResponseEntry::Enrol(_)) => "response-enrol",
+        Entry::Response(ResponseEntry::Leave(_)) => "response-leave",
+        Entry::Response(ResponseEntry::Call(_)) => "response-call",
+        Entry::Response(ResponseEntry::Settle(_)) => "response-settle",
     }
 }
 
@@ -45,6 +62,16 @@ pub fn may_submit(role: Role, entry: &Entry) -> bool {
         Entry::Transfer(_) | Entry::Redeem(_) => role != Role::Timekeeper,
         Entry::Mint(_) | Entry::Burn(_) => role == Role::Gateway,
         Entry::Evidence(_) => role == Role::Validator,
+        Entry::Bilateral(BilateralEntry::Offer(_) | BilateralEntry::Accept(_)) => role == Role::Site,
+        Entry::Bilateral(BilateralEntry::Approve(_)) => role == Role::Dso,
+        Entry::Bilateral(BilateralEntry::Cancel(_)) => [Role::Site, Role::Dso].contains(&role),
+        Entry::Reserve(ReserveEntry::Offer(_)) => role == Role::Site,
+        Entry::Reserve(_) => [Role::Dso, Role::Tso].contains(&role),
+        Entry::Response(ResponseEntry::Enrol(_) | ResponseEntry::Leave(_)) => role == Role::Site,
+        Entry::Response(ResponseEntry::Call(_)) => [Role::Dso, Role::Aggregator].contains(&role),
+        Entry::Response(ResponseEntry::Settle(_)) => {
+            [Role::Dso, Role::Aggregator, Role::Site].contains(&role)
+        }
     }
 }
 
@@ -75,6 +102,9 @@ pub fn execute(
         Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
         Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
         Entry::Evidence(evidence) => evidence::execute(rules.verifier.ledger(), state, evidence),
+        Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
+        Entry::Reserve(step) => reserve::execute(rules, state, account, step),
+        Entry::Response(step) => response::execute(rules, state, (submitter, account), step),
     }?;
     let fee = fees::fee_of(&rules.parameters.charges, entry);
     fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
@@ -129,6 +159,10 @@ fn interval(entry: &Entry) -> Option<Interval> {
         Entry::Clearing(clearing) => Some(clearing.interval),
         Entry::DayAhead(entry) => Some(entry.session),
         Entry::Delivery(delivery) => Some(delivery.interval),
-        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Evidence(_) => None,
+        Entry::Bilateral(BilateralEntry::Offer(offer)) => Some(offer.first),
+        Entry::Reserve(ReserveEntry::Tender(terms)) => Some(terms.first),
+        Entry::Reserve(ReserveEntry::Activate(call)) => Some(call.interval),
+        Entry::Response(ResponseEntry::Call(event)) => Some(event.first),
+        _ => None,
     }
 }

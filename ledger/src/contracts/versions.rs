@@ -18,6 +18,12 @@ pub enum Contract {
     Issuance,
     /// Proofs of validators' contradictions.
     Evidence,
+    /// Energy from site to site.
+    Bilateral,
+    /// Power held ready.
+    Reserve,
+    /// Load that is not taken.
+    Response,
 }
 
 /// The version that every contract begins with.
@@ -25,8 +31,16 @@ const FIRST: u32 = 1;
 
 impl Contract {
     /// Every contract.
-    pub const ALL: [Contract; 5] =
-        [Contract::Interval, Contract::DayAhead, Contract::Transfer, Contract::Issuance, Contract::Evidence];
+    pub const ALL: [Contract; 8] = [
+        Contract::Interval,
+        Contract::DayAhead,
+        Contract::Transfer,
+        Contract::Issuance,
+        Contract::Evidence,
+        Contract::Bilateral,
+        Contract::Reserve,
+        Contract::Response,
+    ];
 
     /// The word for it, in refusals and in the documents.
     pub fn word(self) -> &'static str {
@@ -36,6 +50,9 @@ impl Contract {
             Contract::Transfer => "transfer",
             Contract::Issuance => "issuance",
             Contract::Evidence => "evidence",
+            Contract::Bilateral => "bilateral",
+            Contract::Reserve => "reserve",
+            Contract::Response => "response",
         }
     }
 
@@ -47,6 +64,9 @@ impl Contract {
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
             Entry::Evidence(_) => Contract::Evidence,
+            Entry::Bilateral(_) => Contract::Bilateral,
+            Entry::Reserve(_) => Contract::Reserve,
+            Entry::Response(_) => Contract::Response,
         }
     }
 

@@ -1,12 +1,15 @@
 //! The state everyone agrees on: accounts, market intervals and what is governed. Contracts read it and say what
 //! should change; only here does it change, all of an entry's changes or none.
 
+pub mod bilateral;
 pub mod contracts;
 pub mod day_ahead;
 pub mod encoding;
 pub mod issuance;
 pub mod receipt;
 pub mod records;
+pub mod reserve;
+pub mod response;
 pub mod table;
 pub mod voting;
 
@@ -286,6 +289,7 @@ impl State {
             self.intervals.put(at, record);
             if let Some(oldest) = self.intervals.keep_last(KEPT_INTERVALS).pop() {
                 self.forgotten_to.put(Arc::new(Some(oldest)));
+                self.contracts.age(oldest);
             }
         }
         for (at, record) in changes.day_ahead {
@@ -298,7 +302,6 @@ impl State {
             self.voting.put(Arc::new(voting));
         }
         self.contracts.edit(changes.contracts);
-        self.contracts.age();
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
     }

@@ -1,10 +1,14 @@
 //! What an entry did, and why one was refused.
 
+use crate::contracts::bilateral::BilateralRefusal;
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
 use crate::contracts::evidence::EvidenceRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
+use crate::contracts::reserve::ReserveRefusal;
+use crate::contracts::response::ResponseRefusal;
+use crate::contracts::span::SpanRefusal;
 use crate::contracts::transfer::TransferRefusal;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
@@ -195,6 +199,18 @@ pub enum Refusal {
     /// Tokens that can't be minted, redeemed or burned.
     #[error(transparent)]
     Issuance(#[from] IssuanceRefusal),
+    /// A span of intervals that can't be dealt in.
+    #[error(transparent)]
+    Span(#[from] SpanRefusal),
+    /// A step of a bilateral contract that can't be made.
+    #[error(transparent)]
+    Bilateral(#[from] BilateralRefusal),
+    /// A step of reserve that can't be made.
+    #[error(transparent)]
+    Reserve(#[from] ReserveRefusal),
+    /// A step of demand response that can't be made.
+    #[error(transparent)]
+    Response(#[from] ResponseRefusal),
 }
 
 impl From<DayAheadRefusal> for Refusal {
@@ -226,6 +242,10 @@ impl Refusal {
             Refusal::Transfer(refusal) => refusal.reason(),
             Refusal::Evidence(refusal) => refusal.reason(),
             Refusal::Issuance(refusal) => refusal.reason(),
+            Refusal::Span(refusal) => refusal.reason(),
+            Refusal::Bilateral(refusal) => refusal.reason(),
+            Refusal::Reserve(refusal) => refusal.reason(),
+            Refusal::Response(refusal) => refusal.reason(),
         }
     }
 
@@ -236,6 +256,7 @@ impl Refusal {
             Refusal::Delivery(DeliveryRefusal::NotCleared { .. })
                 | Refusal::Transfer(TransferRefusal::NonceAhead { .. })
                 | Refusal::Evidence(EvidenceRefusal::Ahead { .. })
+                | Refusal::Span(SpanRefusal::NothingCleared)
         )
     }
 }

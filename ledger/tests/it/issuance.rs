@@ -3,45 +3,21 @@
 
 use crate::contracts::run;
 use crate::day::{clearing, delivery};
-use crate::world::{id, party, transfer, World, NOW_MS};
-use ed25519_dalek::SigningKey;
-use ledger::contracts::rules::Rules;
+use crate::play::{town, Play};
+use crate::world::{id, party, transfer, NOW_MS};
 use ledger::governed::Governed;
-use ledger::state::State;
 use ledger::store::Store;
 use ledger::verify::{verify_dir, VerifyReport};
 use market::charges::Charges;
 use market::units::{NanoEur, PicoEurPerWh};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{BurnEntry, Entry, MintEntry, RedeemEntry, Redeemed, Reference};
-use wire::envelope::Signer;
 use wire::hash::Hash32;
-use wire::party::{Id, Participant, PartyId, Role};
+use wire::party::{PartyId, Role};
 
 const EUR: i64 = 1_000_000_000;
 /// The day of the test interval.
 const TODAY: i64 = 1_700_000_100 / 86_400;
-
-/// The test market with two gateways, and with these charges.
-pub fn town(charges: Charges) -> World {
-    let mut world = World::new(1);
-    for (seed, name) in [(101, "bank"), (102, "other-bank")] {
-        let key = SigningKey::from_bytes(&[seed; 32]);
-        let party = party(Role::Gateway, name);
-        world.genesis.participants.push(Participant {
-            party: party.clone(),
-            key: Hash32(key.verifying_key().to_bytes()),
-            account: id(&format!("account-{name}")),
-            ..world.genesis.participants[0].clone()
-        });
-        let network = world.genesis.network.clone();
-        world.signers.insert(party.clone(), Arc::new(Signer::new(network, party, key, NOW_MS)));
-    }
-    world.genesis.parameters.charges = charges;
-    world.rules = Arc::new(Rules::new(&world.genesis).unwrap());
-    world
-}
 
 fn reference(day: i64, booking: u8) -> Reference {
     Reference { day, hash: Hash32([booking; 32]) }
@@ -59,40 +35,11 @@ fn burn(nonce: u64, outcome: Redeemed) -> Entry {
     Entry::Burn(BurnEntry { account: id("account-s1"), nonce, outcome })
 }
 
-/// A town, its state, and what entries do to it.
-struct Play {
-    world: World,
-    state: State,
-}
-
-impl Play {
-    fn new(charges: Charges) -> Self {
-        let world = town(charges);
-        let state = world.chain().state;
-        Self { world, state }
-    }
-
-    fn pays(&mut self, by: &PartyId, entry: Entry) -> Result<BTreeMap<Id, i64>, &'static str> {
-        let opened = self.world.opened(by, entry);
-        run(&self.world, &mut self.state, &opened)
-    }
-
-    #[track_caller]
-    fn check(&mut self, by: &PartyId, entry: Entry, expected: Result<(), &'static str>) {
-        assert_eq!(self.pays(by, entry).map(|_| ()), expected);
-        assert_eq!(self.state.total_nano_eur(), i128::from(self.state.issued().0));
-    }
-
-    fn eur(&self, account: &str) -> i64 {
-        self.state.balance(&id(account)).0 / EUR
-    }
-}
-
 fn bank() -> PartyId {
     party(Role::Gateway, "bank")
 }
 
-fn site() -> PartyId {
+fn payer() -> PartyId {
     party(Role::Site, "s1")
 }
 
@@ -151,18 +98,18 @@ fn what_is_too_old_to_be_remembered_backs_nothing() {
 #[test]
 fn who_asks_is_paid_out_or_gets_the_tokens_back() {
     let mut play = Play::new(Charges::NONE);
-    play.check(&site(), redeem("bank", 0, 0), Err("no-amount"));
-    play.check(&site(), redeem("dso", EUR, 0), Err("no-gateway"));
-    play.check(&site(), redeem("bank", 1_001 * EUR, 0), Err("overdraft"));
-    play.check(&site(), redeem("bank", EUR, 1), Err("nonce-ahead"));
-    play.check(&site(), redeem("bank", 600 * EUR, 0), Ok(()));
-    play.check(&site(), redeem("bank", EUR, 0), Err("nonce-used"));
-    play.check(&site(), transfer(1, 401 * EUR), Err("overdraft"));
-    play.check(&site(), redeem("bank", 300 * EUR, 1), Ok(()));
+    play.check(&payer(), redeem("bank", 0, 0), Err("no-amount"));
+    play.check(&payer(), redeem("dso", EUR, 0), Err("no-gateway"));
+    play.check(&payer(), redeem("bank", 1_001 * EUR, 0), Err("overdraft"));
+    play.check(&payer(), redeem("bank", EUR, 1), Err("nonce-ahead"));
+    play.check(&payer(), redeem("bank", 600 * EUR, 0), Ok(()));
+    play.check(&payer(), redeem("bank", EUR, 0), Err("nonce-used"));
+    play.check(&payer(), transfer(1, 401 * EUR), Err("overdraft"));
+    play.check(&payer(), redeem("bank", 300 * EUR, 1), Ok(()));
     assert_eq!((play.eur("account-s1"), play.eur("redemptions")), (100, 900));
 
     play.check(&party(Role::Gateway, "other-bank"), burn(0, Redeemed::Returned), Err("other-gateway"));
-    play.check(&site(), burn(0, Redeemed::Returned), Err("right"));
+    play.check(&payer(), burn(0, Redeemed::Returned), Err("right"));
     play.check(&bank(), burn(2, Redeemed::Returned), Err("no-request"));
     play.check(&bank(), mint("account-s1", EUR, reference(TODAY, 1)), Ok(()));
     play.check(&bank(), burn(0, Redeemed::Paid(reference(TODAY, 1))), Err("reference-used"));
@@ -172,9 +119,9 @@ fn who_asks_is_paid_out_or_gets_the_tokens_back() {
     play.check(&bank(), burn(1, Redeemed::Returned), Ok(()));
     assert_eq!((play.eur("account-s1"), play.eur("redemptions")), (401, 0));
     for nonce in 2..18 {
-        play.check(&site(), redeem("bank", EUR, nonce), Ok(()));
+        play.check(&payer(), redeem("bank", EUR, nonce), Ok(()));
     }
-    play.check(&site(), redeem("bank", EUR, 18), Err("redemptions-full"));
+    play.check(&payer(), redeem("bank", EUR, 18), Err("redemptions-full"));
 }
 
 #[test]
@@ -182,7 +129,7 @@ fn nobody_pays_into_an_account_without_an_owner() {
     let mut play = Play::new(Charges::NONE);
     for account in ["fees", "penalties", "redemptions", "rounding", "carbon"] {
         let to = wire::entry::TransferEntry { to: id(account), amount: NanoEur(EUR), nonce: 0 };
-        play.check(&site(), Entry::Transfer(to), Err("no-owner"));
+        play.check(&payer(), Entry::Transfer(to), Err("no-owner"));
         let mut genesis = play.world.genesis.clone();
         genesis.participants[0].account = id(account);
         assert!(genesis.validate().is_err());
@@ -193,10 +140,10 @@ fn nobody_pays_into_an_account_without_an_owner() {
 fn an_entry_whose_fee_cannot_be_paid_is_refused() {
     let charges = Charges { transfer_fee: NanoEur(10 * EUR), entry_fee: NanoEur(EUR), ..Charges::NONE };
     let mut play = Play::new(charges);
-    play.check(&site(), transfer(0, 991 * EUR), Err("fee"));
-    play.check(&site(), transfer(0, 500 * EUR), Ok(()));
-    play.check(&site(), redeem("bank", 481 * EUR, 1), Err("fee"));
-    play.check(&site(), redeem("bank", 480 * EUR, 1), Ok(()));
+    play.check(&payer(), transfer(0, 991 * EUR), Err("fee"));
+    play.check(&payer(), transfer(0, 500 * EUR), Ok(()));
+    play.check(&payer(), redeem("bank", 481 * EUR, 1), Err("fee"));
+    play.check(&payer(), redeem("bank", 480 * EUR, 1), Ok(()));
     assert_eq!((play.eur("account-s1"), play.eur("fees")), (0, 20));
     // A mint is the gateway's duty, and free.
     play.check(&bank(), mint("account-s1", EUR, reference(TODAY, 1)), Ok(()));
@@ -231,7 +178,7 @@ fn a_version_that_this_program_does_not_know_is_not_guessed() {
         play.world.rules = play.world.rules.after(&Arc::new(governed), NOW_MS).unwrap();
         play.check(&bank(), mint("account-s1", EUR, reference(TODAY, 1)), Err("version"));
     }
-    play.check(&site(), transfer(0, EUR), Ok(()));
+    play.check(&payer(), transfer(0, EUR), Ok(()));
 }
 
 #[test]
@@ -242,8 +189,8 @@ fn a_chain_with_mints_and_burns_verifies_and_survives_its_index() {
     let blocks = [
         vec![world.opened(&bank(), mint("account-s1", 5 * EUR, reference(TODAY, 1)))],
         vec![
-            world.opened(&site(), redeem("bank", 2 * EUR, 0)),
-            world.opened(&site(), redeem("bank", EUR, 1)),
+            world.opened(&payer(), redeem("bank", 2 * EUR, 0)),
+            world.opened(&payer(), redeem("bank", EUR, 1)),
         ],
         vec![world.opened(&bank(), burn(0, Redeemed::Paid(reference(TODAY, 2))))],
     ];

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod bilateral;
 mod carbon;
 mod concern;
 mod contracts;
@@ -11,12 +12,15 @@ mod issuance;
 mod mempool;
 mod mesh;
 mod network;
+mod play;
 mod proof;
 mod proposals;
 #[path = "../../../broker/tests/it/proxy.rs"]
 mod proxy;
 mod reactive;
 mod receipts;
+mod reserve;
+mod response;
 mod simulation;
 mod store;
 mod tamper;

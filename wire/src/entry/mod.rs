@@ -1,10 +1,20 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
+mod bilateral;
 mod evidence;
 mod issuance;
+mod reserve;
+mod response;
 
+pub use bilateral::{BilateralEntry, BilateralOffer, BilateralStep};
 pub use evidence::{EvidenceEntry, Said, StatementKind};
 pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
+pub use reserve::{
+    Direction, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer, ReserveTender, MAX_RESERVE_OFFERS,
+};
+pub use response::{
+    ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle, MAX_RESPONDING,
+};
 
 use crate::hash::Hash32;
 use crate::party::Id;
@@ -44,6 +54,12 @@ pub enum Entry {
     Redeem(RedeemEntry),
     /// By the gateway that was asked: tokens that were paid out end, or go back.
     Burn(BurnEntry),
+    /// By sites and the DSO: a step of a bilateral contract.
+    Bilateral(BilateralEntry),
+    /// By the DSO, the TSO interface and sites: a step of reserve.
+    Reserve(ReserveEntry),
+    /// By the DSO, aggregators and sites: a step of demand response.
+    Response(ResponseEntry),
 }
 
 /// A clearing with the evidence that makes it checkable by anyone.

@@ -4,7 +4,7 @@ use super::{
     day_ahead, Body, Demand, PriceQuestion, ReactiveAward, Verdict, MAX_CORNERS, MAX_FORECAST,
     MAX_TICKS_PER_QUESTION,
 };
-use crate::entry::Entry;
+use crate::entry::{Entry, ReserveEntry, ResponseEntry, MAX_RESERVE_OFFERS, MAX_RESPONDING};
 use market::grid::certificate::GridClearing;
 use market::units::MicrogramPerWh;
 use thiserror::Error;
@@ -166,10 +166,13 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
             at_most("sites", delivery.sites.len(), MAX_SITES)?;
             at_most("positions", delivery.positions.len(), MAX_SITES)
         }
-        // Nothing in these grows.
-        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Evidence(_) => {
-            Ok(())
+        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Ok(()),
+        Entry::Bilateral(_) | Entry::Evidence(_) => Ok(()),
+        Entry::Reserve(ReserveEntry::Award(award)) => {
+            at_most("offers", award.powers.len(), MAX_RESERVE_OFFERS)
         }
+        Entry::Response(ResponseEntry::Call(call)) => at_most("sites", call.sites.len(), MAX_RESPONDING),
+        Entry::Reserve(_) | Entry::Response(_) => Ok(()),
     }
 }
 

@@ -14,8 +14,10 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    BurnEntry, ClearingEntry, DeliveryEntry, Entry, EvidenceEntry, MintEntry, RedeemEntry, Redeemed,
-    Reference, Said, SignedEnvelope, SiteDelivery, SitePosition, StatementKind, TransferEntry,
+    BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry, Direction, Entry,
+    EvidenceEntry, MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward, ReserveEntry,
+    ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle,
+    Said, SignedEnvelope, SiteDelivery, SitePosition, StatementKind, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -145,6 +147,32 @@ fn ledger() -> Vec<(Role, Body)> {
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
+    let tender = ReserveTender {
+        direction: Direction::Down,
+        first: INTERVAL,
+        intervals: 3,
+        power: Milliwatt(4),
+        price_max: PicoEurPerWh(5),
+        activation_price: PicoEurPerWh(6),
+        penalty_price: PicoEurPerWh(7),
+        number: 8,
+    };
+    let reserve = ReserveOffer { tender: HASH, power: Milliwatt(3), price: PicoEurPerWh(2) };
+    let award = ReserveAward { tender: HASH, price: PicoEurPerWh(2), powers: vec![Milliwatt(3)] };
+    let activate = ReserveActivate { tender: HASH, interval: INTERVAL, permille: 500 };
+    let enrol = ResponseEnrol { operator: party(Role::Dso), nonce: 1 };
+    let call = ResponseCall {
+        first: INTERVAL,
+        intervals: 2,
+        price: PicoEurPerWh(9),
+        ahead_of_utc_s: -3_600,
+        sites: vec![account.clone()],
+        number: 0,
+    };
+    let step = BilateralStep { contract: HASH };
+    let (power, price) = (Milliwatt(5), PicoEurPerWh(-6));
+    let buyer = account.clone();
+    let offer = BilateralOffer { buyer, first: INTERVAL, intervals: 4, power, price, number: 7 };
     let reference = Reference { day: 20_000, hash: HASH };
     let mint = MintEntry { to: account.clone(), amount: NanoEur(5), reference };
     let redeem = RedeemEntry { gateway: account.clone(), amount: NanoEur(5), nonce: 1 };
@@ -164,6 +192,18 @@ fn ledger() -> Vec<(Role, Body)> {
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
         (Role::Validator, Body::Submit(Entry::Evidence(Box::new(evidence)))),
+        (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Offer(offer)))),
+        (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Accept(step)))),
+        (Role::Dso, Body::Submit(Entry::Bilateral(BilateralEntry::Approve(step)))),
+        (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Cancel(step)))),
+        (Role::Tso, Body::Submit(Entry::Reserve(ReserveEntry::Tender(tender)))),
+        (Role::Site, Body::Submit(Entry::Reserve(ReserveEntry::Offer(reserve)))),
+        (Role::Tso, Body::Submit(Entry::Reserve(ReserveEntry::Award(award)))),
+        (Role::Tso, Body::Submit(Entry::Reserve(ReserveEntry::Activate(activate)))),
+        (Role::Site, Body::Submit(Entry::Response(ResponseEntry::Enrol(enrol)))),
+        (Role::Site, Body::Submit(Entry::Response(ResponseEntry::Leave(ResponseLeave { nonce: 2 })))),
+        (Role::Dso, Body::Submit(Entry::Response(ResponseEntry::Call(call)))),
+        (Role::Dso, Body::Submit(Entry::Response(ResponseEntry::Settle(ResponseSettle { event: HASH })))),
         (Role::Gateway, Body::Submit(Entry::Mint(mint))),
         (Role::Site, Body::Submit(Entry::Redeem(redeem))),
         (Role::Gateway, Body::Submit(Entry::Burn(burn(Redeemed::Paid(reference))))),
