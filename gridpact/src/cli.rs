@@ -9,15 +9,20 @@ use crate::simulate::SimulateArgs;
 use crate::torment::TormentArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use market::day_ahead::rules::MAX_SESSION_INTERVALS;
+use market::interval::{Interval, UnixSeconds};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use time::format_description::well_known::Rfc3339;
+use time::OffsetDateTime;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and what was checked is right
   1  it could not be done; standard error says what and why
-  2  `clear`: the case is infeasible; the result names the limit that can't be met
-  3  `ledger verify`, `ledger torment`: a ledger is not what it should be; the output says where
+  2  `clear`: the case is infeasible; the result names the limit that can't be met.
+     `ledger check`: a file is of no use
+  3  `ledger verify`, `ledger torment`: a ledger is not what it should be; the output says where.
+     `ledger check`: the proof proves nothing
   4  `bench`: a target was missed; the output says which";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
@@ -138,6 +143,35 @@ pub struct RunArgs {
     pub files: Vec<PathBuf>,
 }
 
+/// Arguments of `gridpact ledger prove`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gridpact ledger prove gridpact-demo-1 --party s1 --interval 2020-01-15T12:00:00Z -o s1.proof
+
+The file shows the site's own figures and its bus's price. It holds no other account's, but for the
+allocation of one neighbour, without a name, and sums of several.")]
+pub struct ProveArgs {
+    /// A validator's data directory, or a demo's with several in it
+    pub dir: PathBuf,
+    /// The site, or its account
+    #[arg(long)]
+    pub party: String,
+    /// When the interval starts: a time as RFC 3339 has it, or seconds since 1970
+    #[arg(long, value_parser = interval)]
+    pub interval: Interval,
+    /// Where the proof goes
+    #[arg(long, short)]
+    pub output: PathBuf,
+}
+
+fn interval(text: &str) -> Result<Interval, String> {
+    let time = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+    let seconds = text.parse().ok().or_else(time);
+    let seconds = seconds.ok_or("it must be a time like 2020-01-15T12:00:00Z, or seconds since 1970")?;
+    Ok(Interval(UnixSeconds(seconds)))
+}
+
 /// Commands about a ledger.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
@@ -151,6 +185,28 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
     Verify {
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
+        /// Print one JSON document instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the proof that one site's commitment, price and payment in one interval are final
+    Prove(ProveArgs),
+    /// Check such a proof, from nothing but the genesis
+    #[command(after_help = "\
+Examples:
+  gridpact ledger check s1.proof --genesis genesis.json
+  gridpact ledger check s1.proof --genesis genesis.json --json
+
+Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 when a file is of no use.")]
+    Check {
+        /// The proof's file
+        proof: PathBuf,
+        /// The genesis of the ledger it must be of
+        #[arg(long)]
+        genesis: PathBuf,
+        /// Print one JSON document instead of lines
+        #[arg(long)]
+        json: bool,
     },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
@@ -191,6 +247,12 @@ mod tests {
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger verify demo --json", true);
+        check("gridpact ledger prove demo --party s1 --interval 2020-01-15T12:00:00Z -o s1.proof", true);
+        check("gridpact ledger prove demo --party s1 --interval 1579089600 -o s1.proof", true);
+        check("gridpact ledger prove demo --party s1 --interval noon -o s1.proof", false);
+        check("gridpact ledger check s1.proof --genesis genesis.json --json", true);
+        check("gridpact ledger check s1.proof", false);
         check("gridpact ledger torment --kills 20 --seed 7", true);
         check("gridpact ledger torment --kills 0", false);
     }

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod forecast;
 pub mod logging;
 pub mod neighbourhood;
+pub mod proof;
 pub mod run;
 pub mod simulate;
 pub mod torment;

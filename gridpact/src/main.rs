@@ -7,11 +7,15 @@ use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
 use gridpact::logging::{self, LogTarget};
+use gridpact::proof::check::{self, CheckError};
+use gridpact::proof::prove;
 use gridpact::torment::{self, TormentArgs, TormentError};
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// `ledger verify`, `ledger torment`: something does not hold.
+/// `ledger check`: a file is of no use.
+const EXIT_UNUSABLE: u8 = 2;
+/// `ledger verify`, `ledger torment`, `ledger check`: something does not hold.
 const EXIT_WRONG: u8 = 3;
 /// `bench`: a target was missed.
 const EXIT_MISSED: u8 = 4;
@@ -27,15 +31,7 @@ fn main() -> ExitCode {
             }
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
-        Command::Ledger(LedgerCommand::Verify { dir }) => match audit::run(&dir, &mut std::io::stdout()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error @ AuditError::Wrong { .. }) => {
-                eprintln!("gridpact: {error}");
-                ExitCode::from(EXIT_WRONG)
-            }
-            Err(error) => failed(error),
-        },
-        Command::Ledger(LedgerCommand::Torment(args)) => torment(&args),
+        Command::Ledger(command) => ledger(command),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -47,6 +43,25 @@ fn main() -> ExitCode {
             print!("{}", page::render());
             ExitCode::SUCCESS
         }
+    }
+}
+
+fn ledger(command: LedgerCommand) -> ExitCode {
+    let out = &mut std::io::stdout();
+    match command {
+        LedgerCommand::Verify { dir, json } => match audit::run(&dir, json, out) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error @ AuditError::Wrong { .. }) => failed_with(EXIT_WRONG, error),
+            Err(error) => failed(error),
+        },
+        LedgerCommand::Prove(args) => done(prove::run(&args, out)),
+        LedgerCommand::Check { proof, genesis, json } => match check::run(&proof, &genesis, json, out) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
+            Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
+            Err(error) => failed_with(EXIT_UNUSABLE, error),
+        },
+        LedgerCommand::Torment(args) => torment(&args),
     }
 }
 
@@ -86,4 +101,9 @@ fn done<E: Display>(result: Result<(), E>) -> ExitCode {
 fn failed(error: impl Display) -> ExitCode {
     eprintln!("gridpact: {error}");
     ExitCode::FAILURE
+}
+
+fn failed_with(code: u8, error: impl Display) -> ExitCode {
+    eprintln!("gridpact: {error}");
+    ExitCode::from(code)
 }

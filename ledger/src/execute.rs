@@ -1,6 +1,7 @@
 //! Executes blocks on states. Validators, the auditor and a store that rebuilds its index all come
 //! through here, so they can't disagree on what a block does.
 
+use crate::block::validators::check_votes;
 use crate::block::verifier::{BlockError, EntryError};
 use crate::block::vote::VoteCertificate;
 use crate::block::{
@@ -96,6 +97,12 @@ pub enum ExecuteError {
     /// The blocks before it are not those under its root.
     #[error("block {height}: the blocks before it are not those under its history root")]
     HistoryRoot {
+        /// The block's height.
+        height: u64,
+    },
+    /// Others decide on the next block than it names.
+    #[error("block {height}: the validators after it are not those it names")]
+    NextValidators {
         /// The block's height.
         height: u64,
     },
@@ -234,6 +241,9 @@ pub fn execute_block(
     }
     let rules = rules.after(state.governed(), header.time_ms);
     let rules = rules.map_err(|source| ExecuteError::Rules { height, source })?;
+    if header.next_validators != rules.verifier.roster().hash() {
+        return Err(ExecuteError::NextValidators { height });
+    }
     Ok(Executed { state, rules, receipts })
 }
 
@@ -270,8 +280,8 @@ fn check_previous_votes(rules: &Rules, tip: &Tip, state: &State, block: &Block) 
         return Err(ExecuteError::PreviousVotes { height });
     }
     let Some((votes, validators)) = votes.zip(validators) else { return Ok(()) };
-    validators
-        .check_votes(rules.verifier.ledger(), (tip.height, tip.hash), votes, tip.votes.as_ref())
+    let (validators, known) = (validators.members(), tip.votes.as_ref());
+    check_votes(rules.verifier.ledger(), validators, (tip.height, tip.hash), votes, known)
         .map_err(|source| ExecuteError::PreviousUndecided { height, source })
 }
 
@@ -317,6 +327,7 @@ pub fn build_block<'a>(
     if taken.is_empty() {
         return None;
     }
+    let after = rules.after(state.governed(), at.time_ms).ok()?;
     let header = Header {
         height: at.height,
         previous: tip.hash,
@@ -327,9 +338,9 @@ pub fn build_block<'a>(
         state_hash: state.hash(),
         previous_votes: votes_hash(tip.votes.as_ref()),
         governed: *rules.verifier.governed(),
+        next_validators: after.verifier.roster().hash(),
         proposer: proposer.clone(),
     };
-    let rules = rules.after(state.governed(), at.time_ms).ok()?;
     let block = Block { header, previous_votes: tip.votes.clone(), entries: taken };
-    Some((block, Executed { state, rules, receipts }))
+    Some((block, Executed { state, rules: after, receipts }))
 }

@@ -1,5 +1,8 @@
 //! The auditor: reads a data folder and recomputes everything in it from the genesis: every hash,
-//! signature, vote, certificate, state and balance. Trusts no index and changes nothing.
+//! signature, vote, certificate, state and balance. Trusts no index and changes nothing. Signatures are checked
+//! ahead on all cores, blocks executed in their order.
+
+mod ahead;
 
 use crate::block::verifier::BlockError;
 use crate::block::{BlockCodecError, DecidedBlock};
@@ -11,7 +14,9 @@ use crate::state::voting::Liar;
 use crate::state::{State, StateError};
 use crate::store::frames::{Found, Frame, FrameError, FrameReader};
 use crate::store::{read_genesis, read_log, StoreError};
+use ahead::{Ahead, Checked, Prepared};
 use serde::Serialize;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,6 +81,9 @@ pub enum VerifyError {
     /// The log can't be read.
     #[error(transparent)]
     Read(FrameError),
+    /// The operating system gives no threads.
+    #[error("starting threads: {0}")]
+    Threads(rayon::ThreadPoolBuildError),
     /// A record of the log is damaged.
     #[error("block {height}: the log is damaged at offset {offset}")]
     Damaged {
@@ -141,9 +149,11 @@ impl VerifyError {
             | VerifyError::Votes { height, .. }
             | VerifyError::Execute { height, .. }
             | VerifyError::Total { height, .. } => Some(*height),
-            VerifyError::Folder(_) | VerifyError::Rules(_) | VerifyError::State(_) | VerifyError::Read(_) => {
-                None
-            }
+            VerifyError::Folder(_)
+            | VerifyError::Rules(_)
+            | VerifyError::State(_)
+            | VerifyError::Read(_)
+            | VerifyError::Threads(_) => None,
         }
     }
 }
@@ -161,6 +171,9 @@ pub struct Replayed {
 pub struct Replay {
     rules: Arc<Rules>,
     log: FrameReader,
+    ahead: Ahead,
+    /// What ended the log, once it has been read so far.
+    end: Option<Result<(), VerifyError>>,
     tip: Tip,
     state: State,
     total: i128,
@@ -178,7 +191,9 @@ pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
     let state = State::genesis(&genesis)?;
     let log = read_log(folder).map_err(VerifyError::Read)?;
     let tip = Tip::genesis(*rules.verifier.ledger());
-    Ok(Replay { rules, log, tip, total: state.total_nano_eur(), state, failed: false })
+    let ahead = Ahead::new().map_err(VerifyError::Threads)?;
+    let (total, end) = (state.total_nano_eur(), None);
+    Ok(Replay { rules, log, ahead, end, tip, total, state, failed: false })
 }
 
 /// Checks a data folder. `progress` hears the height checked last, and the last there is.
@@ -215,23 +230,53 @@ impl Replay {
         &self.state
     }
 
+    /// The rules of the block that follows.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The last block that was walked through.
+    pub fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
+    /// Reads on while there is room ahead, until the log ends or is damaged.
+    fn read_ahead(&mut self) {
+        while self.end.is_none() && self.ahead.has_room() {
+            let height = self.log.last_number() + 1;
+            match self.log.next_frame() {
+                Ok(Found::Frame(Frame { number, payload, .. })) => {
+                    self.ahead.push(number, payload, self.rules.clone());
+                }
+                Ok(Found::End) => self.end = Some(Ok(())),
+                Ok(Found::Torn { offset }) | Err(FrameError::Damaged { offset, .. }) => {
+                    self.end = Some(Err(VerifyError::Damaged { height, offset }));
+                }
+                Err(other) => self.end = Some(Err(VerifyError::Read(other))),
+            }
+        }
+    }
+
     fn check(&mut self) -> Result<Option<Replayed>, VerifyError> {
         let height = self.tip.height + 1;
-        let Frame { number, payload, .. } = match self.log.next_frame() {
-            Ok(Found::Frame(frame)) => frame,
-            Ok(Found::End) => return Ok(None),
-            Ok(Found::Torn { offset }) => return Err(VerifyError::Damaged { height, offset }),
-            Err(FrameError::Damaged { offset, .. }) => return Err(VerifyError::Damaged { height, offset }),
-            Err(other) => return Err(VerifyError::Read(other)),
+        self.read_ahead();
+        let Some(Prepared { number, decided, checked, rules }) = self.ahead.pop() else {
+            return self.end.take().unwrap_or(Ok(())).map(|()| None);
         };
         if number != height {
             return Err(VerifyError::Number { height, number });
         }
-        let decided =
-            DecidedBlock::decode(&payload).map_err(|source| VerifyError::Codec { height, source })?;
+        let decided = decided.map_err(|source| VerifyError::Codec { height, source })?;
+        // Signatures were checked under what held when the block was read, which may have changed since.
+        let known = Arc::ptr_eq(&rules, &self.rules);
+        let Checked { votes, entries } = if known { checked } else { ahead::check(&self.rules, &decided) };
+        votes.map_err(|source| VerifyError::Votes { height, source })?;
+        let entries = RefCell::new(entries.into_iter());
         let verifier = &self.rules.verifier;
-        verifier.verify(&decided).map_err(|source| VerifyError::Votes { height, source })?;
-        let open = |envelope: &SignedEnvelope| verifier.open_entry(envelope);
+        let open = |envelope: &SignedEnvelope| {
+            let next = entries.borrow_mut().next();
+            next.unwrap_or_else(|| verifier.open_entry(envelope))
+        };
         let Executed { state, rules, receipts } =
             execute_block(&self.rules, &self.tip, &self.state, &decided.block, &open)
                 .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;

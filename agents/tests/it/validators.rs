@@ -139,6 +139,7 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         state_hash: assembly.state.hash(),
         previous_votes: Hash32::default(),
         governed: *assembly.rules.verifier.governed(),
+        next_validators: assembly.rules.verifier.roster().hash(),
         proposer: assembly.signers[0].party().id.clone(),
     };
     assembly.vote(Block { header, previous_votes: None, entries })

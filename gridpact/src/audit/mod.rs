@@ -4,6 +4,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::state::voting::Liar;
 use ledger::verify::{verify_dir, VerifyError, VerifyReport};
+use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -27,6 +28,9 @@ pub enum AuditError {
     /// What was checked can't be printed.
     #[error("printing: {0}")]
     Print(#[from] io::Error),
+    /// What was checked has no JSON.
+    #[error("printing: {0}")]
+    Json(#[from] serde_json::Error),
     /// Something does not hold.
     #[error("{path}: {source}")]
     Wrong {
@@ -37,23 +41,38 @@ pub enum AuditError {
     },
 }
 
+/// One ledger that holds.
+#[derive(Serialize)]
+struct Checked<'a> {
+    directory: &'a Path,
+    report: VerifyReport,
+}
+
 /// Checks `directory`, one validator's or one with several validators' in it, and prints what was
-/// checked.
+/// checked, for people or as JSON.
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub fn run(directory: &Path, out: &mut dyn Write) -> Result<(), AuditError> {
+pub fn run(directory: &Path, json: bool, out: &mut dyn Write) -> Result<(), AuditError> {
     let folders = folders(directory)?;
+    let mut checked = Vec::new();
     for folder in &folders {
         let report = check(folder)?;
-        print(folder, &report, out)?;
+        if !json {
+            print(folder, &report, out)?;
+        }
+        checked.push(Checked { directory: folder, report });
+    }
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&checked)?)?;
+        return Ok(());
     }
     writeln!(out, "Everything holds in {} of {} ledgers.", folders.len(), folders.len())?;
     Ok(())
 }
 
 /// The validators' folders in a demo's directory, or the directory itself.
-fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
+pub(crate) fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
     let read = |source| AuditError::Read { path: directory.to_owned(), source };
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(read)? {
@@ -122,9 +141,9 @@ mod tests {
     #[test]
     fn a_directory_without_a_ledger_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let error = run(directory.path(), &mut Vec::new()).unwrap_err();
+        let error = run(directory.path(), false, &mut Vec::new()).unwrap_err();
         assert!(matches!(error, AuditError::Wrong { .. }), "{error}");
-        let error = run(&directory.path().join("nowhere"), &mut Vec::new()).unwrap_err();
+        let error = run(&directory.path().join("nowhere"), false, &mut Vec::new()).unwrap_err();
         assert!(matches!(error, AuditError::Read { .. }), "{error}");
     }
 }

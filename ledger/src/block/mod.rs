@@ -47,6 +47,9 @@ pub struct Header {
     /// Hash of what governance and the registry may change, as it stood before this block: the block's rules and
     /// whose votes decide on it follow from it.
     pub governed: Hash32,
+    /// [`Roster::hash`](crate::governed::roster::Roster::hash) of the validators that decide on the next block: how
+    /// whoever knows the validators of one block learns of the next ones.
+    pub next_validators: Hash32,
     /// The validator that built the block.
     pub proposer: Id,
 }
@@ -116,6 +119,7 @@ const FIELDS: [&str; FIELD_COUNT] = [
     "state-hash",
     "previous-votes",
     "governed",
+    "next-validators",
     "proposer",
 ];
 /// How many fields a header has.
@@ -132,10 +136,15 @@ impl Header {
     /// The block's name: the root of a Merkle tree with one leaf for each field, so that a field can be
     /// proven by itself.
     pub fn hash(&self) -> Hash32 {
-        merkle::root(&self.fields().map(|field| merkle::leaf_hash(&field)))
+        merkle::root(&self.leaves())
     }
 
-    /// The tree's leaves: each field's bytes after its name, so that none passes for another, or for
+    /// The tree's leaves, hashed.
+    pub fn leaves(&self) -> [Hash32; FIELD_COUNT] {
+        self.fields().map(|field| merkle::leaf_hash(&field))
+    }
+
+    /// What the leaves are over: each field's bytes after its name, so that none passes for another, or for
     /// anything else that is hashed.
     pub fn fields(&self) -> [Vec<u8>; FIELD_COUNT] {
         let values: [&[u8]; FIELD_COUNT] = [
@@ -148,6 +157,7 @@ impl Header {
             &self.state_hash.0,
             &self.previous_votes.0,
             &self.governed.0,
+            &self.next_validators.0,
             self.proposer.as_str().as_bytes(),
         ];
         std::array::from_fn(|place| {

@@ -40,11 +40,6 @@ impl ValidatorSet {
         self.0.get(usize::from(validator)).map(|(_, key)| key)
     }
 
-    /// Whether this many validators are more than two thirds of all.
-    pub fn is_quorum(&self, votes: usize) -> bool {
-        3 * votes > 2 * self.0.len()
-    }
-
     /// In which order they propose at a height, round after round: one after the other, a height's
     /// first being the next after that of the height before. Those passed over come last, so that
     /// everyone has a turn in as many rounds as there are validators, and none of them costs a
@@ -59,41 +54,42 @@ impl ValidatorSet {
         }
         turns
     }
+}
 
-    /// Checks the votes for the block with this height and hash on the ledger with this identity.
-    /// Signatures that stand in `known` were checked before and are believed.
-    ///
-    /// # Errors
-    /// Names the first vote that does not hold, or that there are too few.
-    pub fn check_votes(
-        &self,
-        ledger: &Hash32,
-        (height, block): (u64, Hash32),
-        certificate: &VoteCertificate,
-        known: Option<&VoteCertificate>,
-    ) -> Result<(), BlockError> {
-        let round = certificate.round;
-        let known = known.filter(|known| known.round == round);
-        let mut last = None;
-        for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
-            let voter = self.0.get(usize::from(*validator));
-            let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
-                return Err(BlockError::Voter { height, index });
-            };
-            last = Some(*validator);
-            let kind = VoteKind::Precommit;
-            let vote = Vote { kind, height, round, block: Some(block), validator: *validator };
-            let believed = known.is_some_and(|known| known.holds(*validator, signature));
-            if !believed && !vote.verify(ledger, key, signature) {
-                return Err(BlockError::Signature { height, validator: id.clone() });
-            }
+/// Checks the votes of these validators, in order of identifier, for the block with this height and hash
+/// on the ledger with this identity: more than two thirds, each once, rightly signed. Signatures that
+/// stand in `known` were checked before and are believed.
+///
+/// # Errors
+/// Names the first vote that does not hold, or that there are too few.
+pub fn check_votes(
+    ledger: &Hash32,
+    validators: &[(Id, Hash32)],
+    (height, block): (u64, Hash32),
+    certificate: &VoteCertificate,
+    known: Option<&VoteCertificate>,
+) -> Result<(), BlockError> {
+    let round = certificate.round;
+    let known = known.filter(|known| known.round == round);
+    let mut last = None;
+    for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
+        let voter = validators.get(usize::from(*validator));
+        let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
+            return Err(BlockError::Voter { height, index });
+        };
+        last = Some(*validator);
+        let kind = VoteKind::Precommit;
+        let vote = Vote { kind, height, round, block: Some(block), validator: *validator };
+        let believed = known.is_some_and(|known| known.holds(*validator, signature));
+        if !believed && !vote.verify(ledger, key, signature) {
+            return Err(BlockError::Signature { height, validator: id.clone() });
         }
-        let (votes, validators) = (certificate.signatures.len(), self.0.len());
-        if !self.is_quorum(votes) {
-            return Err(BlockError::Quorum { height, votes, validators });
-        }
-        Ok(())
     }
+    let (votes, validators) = (certificate.signatures.len(), validators.len());
+    if 3 * votes <= 2 * validators {
+        return Err(BlockError::Quorum { height, votes, validators });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

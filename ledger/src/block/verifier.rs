@@ -1,16 +1,18 @@
 //! Whether a block is final: its validators' keys and their votes. Whose votes count is governed, so that there
 //! is a verifier for the blocks after each change; the first follows from the genesis alone.
 
-use super::validators::ValidatorSet;
+use super::validators::{check_votes, ValidatorSet};
 use super::vote::{ValidatorIndex, VoteCertificate};
-use super::{entries_root, DecidedBlock, Header};
+use super::{entries_root, entry_leaf, DecidedBlock, Header};
 use crate::genesis::Genesis;
+use crate::governed::roster::Roster;
 use crate::governed::Governed;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use wire::cbor::CborError;
 use wire::entry::{Entry, SignedEnvelope};
-use wire::envelope::{open, EnvelopeError};
+use wire::envelope::{open, EnvelopeError, Opened};
 use wire::hash::Hash32;
 use wire::message::Body;
 use wire::party::{Id, PartyId, Registry, Role};
@@ -24,7 +26,13 @@ pub struct Verifier {
     governed: Hash32,
     registry: Arc<Registry>,
     validators: ValidatorSet,
+    roster: Arc<Roster>,
+    /// Evidence opened ahead of its use, by its leaf.
+    opened: Arc<Mutex<HashMap<Hash32, Opened>>>,
 }
+
+/// Most envelopes of evidence kept opened ahead of their use.
+const MOST_AHEAD: usize = 4_096;
 
 /// Why a block is not final, or not what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -121,7 +129,9 @@ impl Verifier {
             Some((id.clone(), validator.key))
         };
         let validators = ValidatorSet::new(governed.validators.iter().filter_map(key).collect());
-        Self { ledger, network, governed: governed.hash(), registry: Arc::new(registry), validators }
+        let roster = Arc::new(Roster(validators.members().to_vec()));
+        let (governed, registry) = (governed.hash(), Arc::new(registry));
+        Self { ledger, network, governed, registry, validators, roster, opened: Arc::default() }
     }
 
     /// Hash of what is governed at the blocks it verifies.
@@ -147,6 +157,11 @@ impl Verifier {
     /// Validators with their keys, in order of identifier.
     pub fn validators(&self) -> &[(Id, Hash32)] {
         self.validators.members()
+    }
+
+    /// The same, as a header names them and a proof shows them.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// The validators, as a set that votes.
@@ -186,10 +201,7 @@ impl Verifier {
         if header.governed != self.governed {
             return Err(BlockError::Governed { height });
         }
-        if self.index_of(&header.proposer).is_none() {
-            return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
-        }
-        self.validators.check_votes(&self.ledger, (height, header.hash()), certificate, None)
+        verify_votes(&self.ledger, self.validators(), header, certificate)
     }
 
     /// Epoch of the party's key.
@@ -197,12 +209,35 @@ impl Verifier {
         self.registry.get(party).map(|participant| participant.epoch.number)
     }
 
+    /// Opens an envelope that an entry carries as evidence, unless it was opened before.
+    ///
+    /// # Errors
+    /// Names why it does not open.
+    pub fn open_evidence(&self, envelope: &SignedEnvelope) -> Result<Opened, EnvelopeError> {
+        let known = self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&entry_leaf(envelope));
+        known.map_or_else(|| self.open(envelope), Ok)
+    }
+
+    /// Opens such an envelope for later, where somebody has the time. One that does not open is tried again.
+    pub fn open_ahead(&self, envelope: &SignedEnvelope) {
+        if let Ok(opened) = self.open(envelope) {
+            let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < MOST_AHEAD {
+                known.insert(entry_leaf(envelope), opened);
+            }
+        }
+    }
+
+    fn open(&self, envelope: &SignedEnvelope) -> Result<Opened, EnvelopeError> {
+        open(&self.registry, &self.network, &envelope.topic, &envelope.bytes)
+    }
+
     /// Opens an entry's envelope: who submitted what, the signature checked.
     ///
     /// # Errors
     /// Names why the envelope is no entry.
     pub fn open_entry(&self, envelope: &SignedEnvelope) -> Result<(PartyId, Entry), EntryError> {
-        let opened = open(&self.registry, &self.network, &envelope.topic, &envelope.bytes)?;
+        let opened = self.open(envelope)?;
         let (sender, epoch) = (&opened.topic.sender, opened.epoch);
         if let Some(current) = self.epoch_of(sender).filter(|current| *current != epoch) {
             return Err(EntryError::OldKey { sender: sender.clone(), epoch, current });
@@ -212,4 +247,22 @@ impl Verifier {
             other => Err(EntryError::NotSubmit { kind: other.kind() }),
         }
     }
+}
+
+/// Checks that more than two thirds of these validators, in order of identifier, voted for a header of the
+/// ledger with this identity.
+///
+/// # Errors
+/// Names the first vote that does not hold, or that there are too few.
+pub fn verify_votes(
+    ledger: &Hash32,
+    validators: &[(Id, Hash32)],
+    header: &Header,
+    certificate: &VoteCertificate,
+) -> Result<(), BlockError> {
+    let height = header.height;
+    if !validators.iter().any(|(id, _)| *id == header.proposer) {
+        return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
+    }
+    check_votes(ledger, validators, (height, header.hash()), certificate, None)
 }

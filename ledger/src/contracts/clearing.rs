@@ -18,7 +18,7 @@ use market::units::{Milliwatt, PicoEurPerWh, POWER_BOUND};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{ClearingEntry, SignedEnvelope};
-use wire::envelope::{open, EnvelopeError, Opened};
+use wire::envelope::{EnvelopeError, Opened};
 use wire::message::{Body, FinalDemand};
 use wire::party::{Id, PartyId, Role};
 
@@ -201,9 +201,9 @@ fn check_interval(rules: &Rules, state: &State, interval: Interval) -> Result<()
 }
 
 pub(super) fn open_evidence(rules: &Rules, envelope: &SignedEnvelope) -> Result<Opened, ClearingRefusal> {
-    let verifier = &rules.verifier;
-    open(verifier.registry(), verifier.network(), &envelope.topic, &envelope.bytes).map_err(|source| {
-        ClearingRefusal::Evidence { topic: envelope.topic.chars().take(120).collect(), source }
+    rules.verifier.open_evidence(envelope).map_err(|source| ClearingRefusal::Evidence {
+        topic: envelope.topic.chars().take(120).collect(),
+        source,
     })
 }
 

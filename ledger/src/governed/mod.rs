@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod member;
+pub mod roster;
 
 use crate::genesis::Genesis;
 use market::day_ahead::rules::DayAheadRules;

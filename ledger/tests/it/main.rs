@@ -21,6 +21,7 @@ mod reactive;
 mod receipts;
 mod reserve;
 mod response;
+mod settlement;
 mod simulation;
 mod store;
 mod tamper;

@@ -66,6 +66,19 @@ impl Frontier {
         self.size += 1;
     }
 
+    /// Root of the full subtree of `count` leaves from `low` on; none where that is none of its parts.
+    pub(super) fn subtree(&self, low: u64, count: u64) -> Option<Hash32> {
+        let mut start = 0;
+        let sizes = (0..u64::BITS).rev().map(|bit| 1u64 << bit).filter(|part| self.size & part != 0);
+        for (size, peak) in sizes.zip(&self.peaks) {
+            if (start, size) == (low, count) {
+                return Some(*peak);
+            }
+            start += size;
+        }
+        None
+    }
+
     /// As [`super::root`] over all leaves.
     pub fn root(&self) -> Hash32 {
         let folded = self.peaks.iter().rev().copied().reduce(|right, left| node_hash(&left, &right));

@@ -3,9 +3,11 @@
 
 mod consistency;
 mod frontier;
+mod grown;
 
 pub use consistency::{consistency_proof, verify_consistency};
 pub use frontier::{Frontier, FrontierError};
+pub use grown::Grown;
 
 use crate::hash::Hash32;
 use sha2::{Digest, Sha256};

@@ -66,3 +66,33 @@ proptest! {
         prop_assert!(Receipt::decode(&bytes, &purpose(1)).is_err());
     }
 }
+
+/// A receipt with the purpose that a precommit's has, over a tree of ten leaves.
+fn golden_receipt() -> (Purpose, Vec<Vec<u8>>, Receipt) {
+    let purpose = Purpose { name: "gridpact precommit", context: (0..44).collect() };
+    let leaves: Vec<Vec<u8>> = (0..10u8).map(|n| format!("leaf {n}").into_bytes()).collect();
+    let hashes: Vec<Hash32> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let signature = signer(Role::Validator).sign_root(&purpose, &root(&hashes));
+    let kid = party(Role::Validator).to_string();
+    let receipt = Receipt { kid, inclusion: Inclusion::of(&hashes, 5).unwrap(), signature };
+    (purpose, leaves, receipt)
+}
+
+/// `tests/golden/check_receipt.py` takes the same bytes apart and verifies them with other people's libraries.
+#[test]
+fn a_fixed_receipt_has_the_fixed_bytes() {
+    let (purpose, leaves, receipt) = golden_receipt();
+    let hashes: Vec<Hash32> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let golden: serde_json::Value = serde_json::from_str(include_str!("../golden/receipt.json")).unwrap();
+    let expected = serde_json::json!({
+        "public_key_hex": signer(Role::Validator).public_key().to_string(),
+        "kid": receipt.kid,
+        "purpose": purpose.name,
+        "context_hex": hex::encode(&purpose.context),
+        "leaves_hex": leaves.iter().map(hex::encode).collect::<Vec<_>>(),
+        "index": receipt.inclusion.index,
+        "root_hex": root(&hashes).to_string(),
+        "receipt_hex": hex::encode(receipt.encode(&purpose).unwrap()),
+    });
+    assert_eq!(golden, expected, "{expected:#}");
+}

@@ -282,6 +282,7 @@ impl World {
             state_hash: Hash32([2; 32]),
             previous_votes: Hash32::default(),
             governed: *verifier.governed(),
+            next_validators: verifier.roster().hash(),
             proposer: id("v1"),
         };
         let block = Some(header.hash());

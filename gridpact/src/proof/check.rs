@@ -1,0 +1,81 @@
+//! `gridpact ledger check`: whether a proof's file proves what it says, offline.
+
+use super::words;
+use ledger::genesis::Genesis;
+use ledger::proof::settlement::{SettlementProof, SettlementProofError, MAX_PROOF_BYTES};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a proof can't be said to hold.
+#[derive(Debug, Error)]
+pub enum CheckError {
+    /// A file can't be read.
+    #[error("reading {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The genesis file is no genesis.
+    #[error("{path} is no genesis: {reason}")]
+    Genesis {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is no proof.
+    #[error("{path}: {source}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SettlementProofError,
+    },
+    /// The proof proves nothing.
+    #[error("not proven: {0}")]
+    NotProven(SettlementProofError),
+    /// What was found can't be printed.
+    #[error("printing: {0}")]
+    Print(#[from] io::Error),
+    /// What was found has no JSON.
+    #[error("printing: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Checks a proof, and prints what it proves.
+///
+/// # Errors
+/// Names why it proves nothing.
+pub fn run(proof: &Path, genesis: &Path, json: bool, out: &mut dyn Write) -> Result<(), CheckError> {
+    let genesis = read_genesis(genesis)?;
+    let unusable = |source| CheckError::Unusable { path: proof.to_owned(), source };
+    let proof = SettlementProof::decode(&read(proof, MAX_PROOF_BYTES)?).map_err(unusable)?;
+    let proven = proof.check(&genesis).map_err(CheckError::NotProven)?;
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&proven)?)?;
+        return Ok(());
+    }
+    words::print(&proven, genesis.parameters.interval_s, out)?;
+    Ok(())
+}
+
+fn read_genesis(path: &Path) -> Result<Genesis, CheckError> {
+    let wrong = |reason: String| CheckError::Genesis { path: path.to_owned(), reason };
+    let genesis: Genesis =
+        serde_json::from_slice(&read(path, usize::MAX)?).map_err(|error| wrong(error.to_string()))?;
+    genesis.validate().map_err(|error| wrong(error.to_string()))?;
+    Ok(genesis)
+}
+
+/// A file's bytes; of a larger one, one more than are of use.
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, CheckError> {
+    let wrong = |source| CheckError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(wrong)?;
+    file.take((limit as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(wrong)?;
+    Ok(bytes)
+}
