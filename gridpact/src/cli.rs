@@ -1,5 +1,6 @@
 //! The command line: what can be said to the program, and the help that teaches it.
 
+use crate::audit::simulate::SimulateArgs as LedgerSimulateArgs;
 use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
@@ -152,6 +153,8 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
         /// A validator's data directory, or a demo's with several in it
         dir: PathBuf,
     },
+    /// Run whole validators under a virtual clock with seeded faults, and check what must hold
+    Simulate(LedgerSimulateArgs),
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
 }

@@ -35,6 +35,9 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(error),
         },
+        Command::Ledger(LedgerCommand::Simulate(args)) => {
+            done(audit::simulate::run(&args, &mut std::io::stdout()))
+        }
         Command::Ledger(LedgerCommand::Torment(args)) => torment(&args),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
