@@ -61,6 +61,7 @@ fn ledger(command: LedgerCommand) -> ExitCode {
             Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
             Err(error) => failed_with(EXIT_UNUSABLE, error),
         },
+        LedgerCommand::Simulate(args) => done(audit::simulate::run(&args, out)),
         LedgerCommand::Torment(args) => torment(&args),
     }
 }

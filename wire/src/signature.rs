@@ -1,5 +1,7 @@
 //! An Ed25519 signature as a type, for what is signed outside an envelope.
 
+use crate::hash::Hash32;
+use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -25,4 +27,11 @@ impl<'de> Deserialize<'de> for Signature {
         let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?.into_vec();
         bytes.try_into().map(Self).map_err(|_| D::Error::custom("an Ed25519 signature has 64 bytes"))
     }
+}
+
+/// Whether `signature` is by this public key over these bytes, by the strict rules (no point of low
+/// order, one encoding of each), under which every machine gives the same verdict.
+pub fn verify(key: &Hash32, message: &[u8], signature: &Signature) -> bool {
+    let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+    VerifyingKey::from_bytes(&key.0).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }

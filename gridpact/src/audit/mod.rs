@@ -1,6 +1,8 @@
 //! `gridpact ledger verify`: has the ledger crate's auditor check every ledger in a directory, and says
 //! what it checked.
 
+pub mod simulate;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::state::voting::Liar;
 use ledger::verify::{verify_dir, VerifyError, VerifyReport};

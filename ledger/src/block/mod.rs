@@ -123,7 +123,7 @@ const FIELDS: [&str; FIELD_COUNT] = [
     "proposer",
 ];
 /// How many fields a header has.
-pub const FIELD_COUNT: usize = 10;
+pub const FIELD_COUNT: usize = 11;
 /// Place of [`Header::history_root`] among the fields.
 pub const HISTORY_ROOT: usize = 5;
 

@@ -10,8 +10,8 @@ use super::{translate, Agreement, AgreementError, Input, Output};
 use crate::block::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
 use arc_malachitebft_core_consensus as malachite;
 use arc_malachitebft_core_types::{
-    CertificateError, CommitCertificate, Round, SignedMessage, ThresholdParams, Validity, ValueOrigin,
-    ValuePayload, VoteExtensionPolicy,
+    CertificateError, CommitCertificate, Round, SignedMessage, ThresholdParam, ThresholdParams, Validity,
+    ValueOrigin, ValuePayload, VoteExtensionPolicy,
 };
 use malachite::{
     process, ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, MisbehaviorEvidence, Params,
@@ -54,6 +54,13 @@ impl Tendermint {
     /// Agreement in which we sign with `signer`.
     pub fn new(signer: Arc<Signer>) -> Self {
         Self { signer, thresholds: ThresholdParams::default(), running: None }
+    }
+
+    /// The same with another idea of how many votes are enough: more than `over` in `of`. Not safe for
+    /// any but two thirds, which is what simulations show by it.
+    pub(crate) fn with_quorum(signer: Arc<Signer>, over: u64, of: u64) -> Self {
+        let quorum = ThresholdParam::new(over, of);
+        Self { thresholds: ThresholdParams { quorum, ..ThresholdParams::default() }, ..Self::new(signer) }
     }
 }
 

@@ -3,8 +3,10 @@
 
 use super::core::{Effect, Event, Now};
 use super::handle::Parts;
-use crate::consensus::message::ConsensusMessage;
+use super::hands::{self, Hands};
+use crate::block::DecidedBlock;
 use crate::execute::OpenedEntry;
+use crate::state::State;
 use actix::{
     Actor, ActorContext, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
 };
@@ -69,46 +71,10 @@ impl ValidatorActor {
         }
     }
 
-    /// Performs one effect. An error means that what was promised to be durable may not be.
+    /// Performs one effect; what the core is to be told in turn waits its turn.
     fn perform(&mut self, effect: Effect) -> Result<(), String> {
-        let parts = &mut self.parts;
-        match effect {
-            Effect::Record { height, bytes } => {
-                parts.wal.append(height, &bytes).map_err(|e| e.to_string())?
-            }
-            Effect::Publish(bytes) => {
-                parts.wal.sync().map_err(|e| e.to_string())?;
-                parts.metrics.sent.inc();
-                self.send(Body::Consensus(bytes.into()), CONSENSUS_VALID_MS);
-            }
-            Effect::Commit { decided, mut state } => {
-                let height = decided.height();
-                parts.store.append(&decided, &mut state).map_err(|e| e.to_string())?;
-                parts.wal.clear().map_err(|e| e.to_string())?;
-                parts.metrics.height.set(height as i64);
-                parts.height.send_replace(height);
-            }
-            Effect::Announce(bytes) => self.send(Body::Block(bytes.into()), BLOCK_VALID_MS),
-            Effect::SendDecided { height } => self.send_decided(height)?,
-            Effect::Submit(entry) => self.submit(*entry),
-            Effect::Acknowledge { of, verdict } => {
-                if let Err(error) = parts.link.acknowledge(of, verdict) {
-                    self.note("unsent", &error.to_string());
-                }
-            }
-            Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
-            Effect::Final { after_ms } => parts.metrics.finality_ms.observe(after_ms as f64),
-            Effect::Note { event, text } => self.note(event, &text),
-        }
-        Ok(())
-    }
-
-    fn send_decided(&mut self, height: u64) -> Result<(), String> {
-        let decided = self.parts.store.block(height).map_err(|e| e.to_string())?;
-        let Some(decided) = decided else { return Ok(()) };
-        let bytes = decided.encode().map_err(|e| e.to_string())?;
-        let message = ConsensusMessage::Decided(bytes.into()).encode().map_err(|e| e.to_string())?;
-        self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
+        let own = hands::perform(self, effect)?;
+        self.own.extend(own);
         Ok(())
     }
 
@@ -116,19 +82,6 @@ impl ValidatorActor {
     fn send(&mut self, body: Body, valid_for_ms: u64) {
         if let Err(error) = self.parts.link.send(to_all(body, valid_for_ms)) {
             self.note("unsent", &error.to_string());
-        }
-    }
-
-    /// Submits an entry of this validator's own. What the others miss of it, this one still proposes.
-    fn submit(&mut self, entry: Entry) {
-        let outgoing = to_all(Body::Submit(entry.clone()), CONSENSUS_VALID_MS);
-        match self.parts.link.send_sealed(outgoing) {
-            Ok(sealed) => {
-                let (submitter, epoch) = (sealed.id.sender, self.parts.signer.epoch());
-                let opened = OpenedEntry { envelope: sealed.raw, submitter, entry, epoch };
-                self.own.push_back(Event::Submit { id: None, opened: Box::new(opened) });
-            }
-            Err(error) => self.note("unsent", &error.to_string()),
         }
     }
 
@@ -175,6 +128,72 @@ impl ValidatorActor {
             _ => return,
         };
         self.step(event, ctx);
+    }
+}
+
+impl Hands for ValidatorActor {
+    fn record(&mut self, height: u64, record: &[u8]) -> Result<(), String> {
+        self.parts.wal.append(height, record).map_err(|e| e.to_string())
+    }
+
+    fn sync_records(&mut self) -> Result<(), String> {
+        self.parts.wal.sync().map_err(|e| e.to_string())
+    }
+
+    fn commit(&mut self, decided: &DecidedBlock, state: &mut State) -> Result<(), String> {
+        self.parts.store.append(decided, state).map_err(|e| e.to_string())?;
+        self.parts.metrics.height.set(decided.height() as i64);
+        self.parts.height.send_replace(decided.height());
+        Ok(())
+    }
+
+    fn clear_records(&mut self) -> Result<(), String> {
+        self.parts.wal.clear().map_err(|e| e.to_string())
+    }
+
+    fn decided(&mut self, height: u64) -> Result<Option<DecidedBlock>, String> {
+        self.parts.store.block(height).map_err(|e| e.to_string())
+    }
+
+    fn publish(&mut self, message: Vec<u8>) {
+        self.parts.metrics.sent.inc();
+        self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
+    }
+
+    fn announce(&mut self, decided: Vec<u8>) {
+        self.send(Body::Block(decided.into()), BLOCK_VALID_MS);
+    }
+
+    /// What the others miss of an entry of ours, we still propose.
+    fn submit(&mut self, entry: Entry) -> Option<Event> {
+        let outgoing = to_all(Body::Submit(entry.clone()), CONSENSUS_VALID_MS);
+        match self.parts.link.send_sealed(outgoing) {
+            Ok(sealed) => {
+                let (submitter, epoch) = (sealed.id.sender, self.parts.signer.epoch());
+                let opened = OpenedEntry { envelope: sealed.raw, submitter, entry, epoch };
+                Some(Event::Submit { id: None, opened: Box::new(opened) })
+            }
+            Err(error) => {
+                self.note("unsent", &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, effect: Effect) {
+        let parts = &mut self.parts;
+        match effect {
+            Effect::Acknowledge { of, verdict } => {
+                if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
+            Effect::Final { after_ms } => parts.metrics.finality_ms.observe(after_ms as f64),
+            Effect::Note { event, text } => self.note(event, &text),
+            // The others are performed in their order, and not reported.
+            _ => {}
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod candidates;
 mod catch_up;
 pub mod core;
 mod handle;
+pub mod hands;
 pub mod mesh;
 mod metrics;
 mod window;

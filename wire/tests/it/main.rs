@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
 
+mod cbor_vectors;
 mod day_ahead;
 mod forgery;
 mod golden;
 mod kinds;
 mod merkle_vectors;
 mod receipt;
+mod signatures;
 mod world;
