@@ -70,6 +70,9 @@ pub enum Command {
     /// Print docs/CONFIGURATION.md
     #[command(hide = true)]
     ConfigDoc,
+    /// Print docs/RIGHTS.md
+    #[command(hide = true)]
+    RightsDoc,
 }
 
 /// Arguments of `gridpact demo`.

@@ -43,6 +43,10 @@ fn main() -> ExitCode {
             print!("{}", page::render());
             ExitCode::SUCCESS
         }
+        Command::RightsDoc => {
+            print!("{}", ledger::rights::page::render());
+            ExitCode::SUCCESS
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::block::{
     entries_root, history_leaf, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES,
     MAX_BLOCK_ENTRIES,
 };
-use crate::contracts::apply;
 use crate::contracts::rules::{Rules, RulesError};
+use crate::contracts::{apply, end_block};
 use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
@@ -229,6 +229,7 @@ pub fn execute_block(
             .map_err(|source| ExecuteError::Refused { height, index, source })?;
         receipts.push((entry, receipt));
     }
+    end_block(rules, &mut state, header.at());
     if receipts_root(&block.entries, &receipts) != header.receipts_root {
         return Err(ExecuteError::ReceiptsRoot { height });
     }
@@ -318,6 +319,10 @@ pub fn build_block<'a>(
         if size > room || taken.len() == MAX_BLOCK_ENTRIES {
             break;
         }
+        // Rotated in a block that is still to come: nobody else could open it yet.
+        if rules.verifier.epoch_of(&opened.submitter) != Some(opened.epoch) {
+            continue;
+        }
         if let Ok(receipt) = apply(rules, &mut state, at, &opened.submitter, &opened.entry) {
             room -= size;
             taken.push(opened.envelope.clone());
@@ -327,6 +332,7 @@ pub fn build_block<'a>(
     if taken.is_empty() {
         return None;
     }
+    end_block(rules, &mut state, at);
     let after = rules.after(state.governed(), at.time_ms).ok()?;
     let header = Header {
         height: at.height,

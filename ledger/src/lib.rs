@@ -9,6 +9,7 @@ pub mod governed;
 pub mod mempool;
 pub mod proof;
 pub mod receipts;
+pub mod rights;
 pub mod simulation;
 pub mod state;
 pub mod store;

@@ -53,6 +53,8 @@ pub struct VerifyReport {
     pub reserve_steps: u64,
     /// Steps of demand response.
     pub response_steps: u64,
+    /// Changes of the registry, proposals and ballots.
+    pub governance: u64,
     /// Tokens minted, in nano-euro, each backed by a booking of its own.
     pub minted_nano_eur: i128,
     /// Tokens burned, likewise.
@@ -327,6 +329,7 @@ impl VerifyReport {
                 }
                 Entry::Transfer(_) => self.transfers += 1,
                 Entry::Evidence(_) => self.evidence += 1,
+                Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => self.governance += 1,
                 Entry::Mint(_) => self.minted_nano_eur += issued(entry, receipt),
                 Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),
                 Entry::Redeem(_) => {}

@@ -25,6 +25,16 @@ pub enum Role {
     Timekeeper,
     /// Publishes forecasts of price, load and sun; absent where nobody does.
     Forecaster,
+    /// A meter, or whoever reads several: vouches for readings.
+    Meter,
+    /// Checks the books: reads everything and changes nothing.
+    Auditor,
+    /// The authority: reads everything, and proposes changes of the rules.
+    Regulator,
+    /// Trades tokens and contracts without a connection of its own.
+    Trader,
+    /// A third party that reads aggregates.
+    DataService,
     /// A fiat gateway: holds money, mints tokens for what comes in and burns them for what it pays out.
     Gateway,
 }
@@ -48,7 +58,7 @@ pub enum PartyError {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 8] = [
+    pub const ALL: [Role; 13] = [
         Role::Site,
         Role::Aggregator,
         Role::Dso,
@@ -56,6 +66,11 @@ impl Role {
         Role::Validator,
         Role::Timekeeper,
         Role::Forecaster,
+        Role::Meter,
+        Role::Auditor,
+        Role::Regulator,
+        Role::Trader,
+        Role::DataService,
         Role::Gateway,
     ];
 
@@ -69,6 +84,11 @@ impl Role {
             Role::Validator => "validator",
             Role::Timekeeper => "timekeeper",
             Role::Forecaster => "forecaster",
+            Role::Meter => "meter",
+            Role::Auditor => "auditor",
+            Role::Regulator => "regulator",
+            Role::Trader => "trader",
+            Role::DataService => "data-service",
             Role::Gateway => "gateway",
         }
     }

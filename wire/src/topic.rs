@@ -102,8 +102,12 @@ fn parse(text: &str) -> Option<Topic> {
 }
 
 fn parse_recipient(level: &str) -> Option<PartyId> {
-    let (role, id) = level.split_once('-')?;
-    Some(PartyId::new(role.parse().ok()?, id.parse().ok()?))
+    // Some roles' words hold a hyphen themselves, and none is the beginning of another's.
+    let party = |role: Role| {
+        let id = level.strip_prefix(role.word())?.strip_prefix('-')?;
+        Some(PartyId::new(role, id.parse().ok()?))
+    };
+    Role::ALL.into_iter().find_map(party)
 }
 
 #[cfg(test)]
@@ -125,6 +129,9 @@ mod tests {
         check("gridpact/v1/net/rural1/site/h07/bid", true);
         check("gridpact/v1/net/rural1/aggregator/a-1/ack/site-h07", true);
         check("gridpact/v1/net/rural1/aggregator/a-1/ack/site-", false);
+        check("gridpact/v1/net/rural1/data-service/d-1/submit", true);
+        check("gridpact/v1/net/rural1/validator/v1/ack/data-service-d-1", true);
+        check("gridpact/v1/net/rural1/validator/v1/ack/data-d-1", false);
         check("gridpact/v1/net/rural1/king/h07/bid", false);
         check("gridpact/v2/net/rural1/site/h07/bid", false);
         check("gridpact/v1/net/rural1/site/H07/bid", false);

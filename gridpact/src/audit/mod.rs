@@ -119,6 +119,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.bilateral_steps, "steps of bilateral contracts"),
         (report.reserve_steps, "steps of reserve: awards in order of merit"),
         (report.response_steps, "steps of demand response: baselines drawn again"),
+        (report.governance, "changes of the registry, proposals and ballots"),
         (report.payments, "payments, each entry's summing to zero or to what it minted or burned"),
         (report.accounts, "accounts"),
     ];

@@ -203,7 +203,12 @@ impl Plan<'_> {
                 process,
             }),
             // A gateway is its operator's own program; this one plays none.
-            Role::Gateway => return None,
+            Role::Meter
+            | Role::Auditor
+            | Role::Regulator
+            | Role::Trader
+            | Role::DataService
+            | Role::Gateway => return None,
             Role::Forecaster => RoleFile::Forecaster(ForecasterFile {
                 role: RoleWord::Forecaster,
                 observations: "../observations.csv".into(),

@@ -19,6 +19,8 @@ pub fn fee_of(charges: &Charges, entry: &Entry) -> NanoEur {
             NanoEur::ZERO
         }
         Entry::Evidence(_) => NanoEur::ZERO,
+        // Those return before fees are asked for: the registry must stay open to whoever has nothing.
+        Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => NanoEur::ZERO,
     }
 }
 

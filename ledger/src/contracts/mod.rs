@@ -8,7 +8,9 @@ mod delivered;
 pub mod delivery;
 pub mod evidence;
 pub mod fees;
+pub mod governance;
 pub mod issuance;
+pub mod participant;
 mod positions;
 mod reactive;
 pub mod reserve;
@@ -20,59 +22,20 @@ pub mod versions;
 
 use crate::block::At;
 use crate::governed::member::Standing;
+use crate::governed::registry::RegistryRefusal;
+use crate::governed::{Edit, Governed};
+use crate::rights::{may_write, EntryKind};
 use crate::state::receipt::{Cleared, Receipt, Refusal};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
 use std::collections::BTreeMap;
 use wire::entry::{BilateralEntry, Entry, ReserveEntry, ResponseEntry};
-use wire::party::{PartyId, Role};
+use wire::party::PartyId;
 
 /// The word for an entry's kind, in receipts and metrics.
 pub fn kind(entry: &Entry) -> &'static str {
-    match entry {
-        Entry::Clearing(_) => "clearing",
-        Entry::DayAhead(_) => "day-ahead",
-        Entry::Delivery(_) => "delivery",
-        Entry::Transfer(_) => "transfer",
-        Entry::Evidence(_) => "evidence",
-        Entry::Mint(_) => "mint",
-        Entry::Redeem(_) => "redeem",
-        Entry::Burn(_) => "burn",
-        Entry::Bilateral(BilateralEntry::Offer(_)) => "bilateral-offer",
-        Entry::Bilateral(BilateralEntry::Accept(_)) => "bilateral-accept",
-        Entry::Bilateral(BilateralEntry::Approve(_)) => "bilateral-approve",
-        Entry::Bilateral(BilateralEntry::Cancel(_)) => "bilateral-cancel",
-        Entry::Reserve(ReserveEntry::Tender(_)) => "reserve-tender",
-        Entry::Reserve(ReserveEntry::Offer(_)) => "reserve-offer",
-        Entry::Reserve(ReserveEntry::Award(_)) => "reserve-award",
-        Entry::Reserve(ReserveEntry::Activate(_)) => "reserve-activate",
-        Entry::Response(ResponseEntry::Enrol(_)) => "response-enrol",
-        Entry::Response(ResponseEntry::Leave(_)) => "response-leave",
-        Entry::Response(ResponseEntry::Call(_)) => "response-call",
-        Entry::Response(ResponseEntry::Settle(_)) => "response-settle",
-    }
-}
-
-/// Whether a role may submit this kind of entry.
-pub fn may_submit(role: Role, entry: &Entry) -> bool {
-    match entry {
-        Entry::Clearing(_) | Entry::DayAhead(_) => role == Role::Dso,
-        Entry::Delivery(_) => role == Role::Aggregator,
-        Entry::Transfer(_) | Entry::Redeem(_) => role != Role::Timekeeper,
-        Entry::Mint(_) | Entry::Burn(_) => role == Role::Gateway,
-        Entry::Evidence(_) => role == Role::Validator,
-        Entry::Bilateral(BilateralEntry::Offer(_) | BilateralEntry::Accept(_)) => role == Role::Site,
-        Entry::Bilateral(BilateralEntry::Approve(_)) => role == Role::Dso,
-        Entry::Bilateral(BilateralEntry::Cancel(_)) => [Role::Site, Role::Dso].contains(&role),
-        Entry::Reserve(ReserveEntry::Offer(_)) => role == Role::Site,
-        Entry::Reserve(_) => [Role::Dso, Role::Tso].contains(&role),
-        Entry::Response(ResponseEntry::Enrol(_) | ResponseEntry::Leave(_)) => role == Role::Site,
-        Entry::Response(ResponseEntry::Call(_)) => [Role::Dso, Role::Aggregator].contains(&role),
-        Entry::Response(ResponseEntry::Settle(_)) => {
-            [Role::Dso, Role::Aggregator, Role::Site].contains(&role)
-        }
-    }
+    EntryKind::of(entry).word()
 }
 
 /// What an entry would change in the block that stands `at` there, without changing it.
@@ -86,13 +49,16 @@ pub fn execute(
     submitter: &PartyId,
     entry: &Entry,
 ) -> Result<Changes, Refusal> {
-    let right = || Refusal::Right { submitter: submitter.clone(), kind: kind(entry) };
-    if !may_submit(submitter.role, entry) {
-        return Err(right());
-    }
+    let governed = state.governed();
+    check_right(governed, at, submitter, entry)?;
     versions::check(rules, entry)?;
-    check_standing(state, at, submitter)?;
-    let account = rules.account_of(submitter).ok_or_else(right)?;
+    if let Some(edit) = edit(rules, governed, at, submitter, entry)? {
+        check_account(state, &edit)?;
+        return Ok(Changes { governed: Some(edit), ..Changes::default() });
+    }
+    // Who registered in this block has its account from the next one on.
+    let account = rules.account_of(submitter);
+    let account = account.ok_or_else(|| Refusal::NoParticipant { party: submitter.clone() })?;
     let mut changes = match entry {
         Entry::Clearing(clearing) => clearing::execute(rules, state, clearing),
         Entry::DayAhead(session) => day_ahead::execute(rules, state, session),
@@ -105,10 +71,31 @@ pub fn execute(
         Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
         Entry::Reserve(step) => reserve::execute(rules, state, account, step),
         Entry::Response(step) => response::execute(rules, state, (submitter, account), step),
+        Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => Ok(Changes::default()),
     }?;
     let fee = fees::fee_of(&rules.parameters.charges, entry);
     fees::charge(state, (account, &rules.fees_account), fee, &mut changes)?;
     Ok(changes)
+}
+
+/// What an entry would change of what is governed; none where it is about something else. Needs nothing else of
+/// the state, so that those who don't keep one can follow the registry by it.
+///
+/// # Errors
+/// Names why the entry does not fit.
+pub fn edit(
+    rules: &Rules,
+    governed: &Governed,
+    at: At,
+    submitter: &PartyId,
+    entry: &Entry,
+) -> Result<Option<Edit>, Refusal> {
+    match entry {
+        Entry::Participant(entry) => participant::execute(rules, governed, at, submitter, entry).map(Some),
+        Entry::Proposal(entry) => governance::propose(rules, governed, at, submitter, entry).map(Some),
+        Entry::Ballot(entry) => governance::vote(governed, submitter, entry).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Executes an entry on the state, whole or not at all.
@@ -142,10 +129,31 @@ fn cleared(entry: &Entry, changes: &Changes) -> Vec<Cleared> {
     }
 }
 
-/// Whether the submitter takes part at this time.
-fn check_standing(state: &State, at: At, submitter: &PartyId) -> Result<(), Refusal> {
+/// Ends a block: proposals that name the next height are decided.
+pub fn end_block(rules: &Rules, state: &mut State, at: At) {
+    if state.governed().is_due(at) {
+        state.govern(|governed| governed.decide(rules.ground(), at));
+    }
+}
+
+/// Somebody new begins with an account that nobody has, the ledger's own contracts among them.
+fn check_account(state: &State, edit: &Edit) -> Result<(), Refusal> {
+    let Edit::Member(member) = edit else { return Ok(()) };
+    let account = &member.participant.account;
+    if !state.governed().members.contains_key(member.party()) && state.accounts().contains_key(account) {
+        return Err(RegistryRefusal::Taken { what: "account", value: account.to_string() }.into());
+    }
+    Ok(())
+}
+
+/// Whether the submitter's role has the right to such an entry, and the submitter takes part at this time.
+fn check_right(governed: &Governed, at: At, submitter: &PartyId, entry: &Entry) -> Result<(), Refusal> {
+    let kind = EntryKind::of(entry);
     let party = || submitter.clone();
-    let member = state.governed().members.get(submitter);
+    if !may_write(submitter.role, kind) {
+        return Err(Refusal::Right { submitter: party(), kind: kind.word() });
+    }
+    let member = governed.members.get(submitter);
     match member.ok_or_else(|| Refusal::NoParticipant { party: party() })?.standing(at.time_ms) {
         Standing::Valid => Ok(()),
         Standing::Upcoming(from_ms) => Err(Refusal::NotYetValid { party: party(), from_ms }),

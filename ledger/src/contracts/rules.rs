@@ -7,7 +7,7 @@ use crate::genesis::{
     ROUNDING_ACCOUNT,
 };
 use crate::governed::member::{Member, Standing};
-use crate::governed::Governed;
+use crate::governed::{registry, Governed};
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::feeder::{Feeder, Tree};
@@ -175,6 +175,11 @@ impl Rules {
             aggregators,
             governed,
         })
+    }
+
+    /// What never changes and the registry depends on.
+    pub fn ground(&self) -> registry::Ground<'_> {
+        registry::Ground { network: self.verifier.network(), feeder: &self.feeder, tree: &self.tree }
     }
 
     /// The party's account.

@@ -56,9 +56,10 @@ impl Contract {
         }
     }
 
-    /// The contract that an entry is of.
-    pub fn of(entry: &Entry) -> Self {
-        match entry {
+    /// The contract that an entry is of; none for those about the registry and the rules, without which no
+    /// version could be voted on.
+    pub fn of(entry: &Entry) -> Option<Self> {
+        Some(match entry {
             Entry::Clearing(_) | Entry::Delivery(_) => Contract::Interval,
             Entry::DayAhead(_) => Contract::DayAhead,
             Entry::Transfer(_) => Contract::Transfer,
@@ -67,7 +68,8 @@ impl Contract {
             Entry::Bilateral(_) => Contract::Bilateral,
             Entry::Reserve(_) => Contract::Reserve,
             Entry::Response(_) => Contract::Response,
-        }
+            Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => return None,
+        })
     }
 
     /// Whether this program knows a version of it.
@@ -78,7 +80,7 @@ impl Contract {
 
 /// Checks that the entry's contract is in a version that this program knows how to execute.
 pub(super) fn check(rules: &Rules, entry: &Entry) -> Result<(), Refusal> {
-    let contract = Contract::of(entry);
+    let Some(contract) = Contract::of(entry) else { return Ok(()) };
     let version = rules.governed.contract_version(contract.word());
     match contract.knows(version) {
         true => Ok(()),

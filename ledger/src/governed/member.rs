@@ -1,6 +1,7 @@
 //! One participant with all the registry knows of it: since when, until when, by whom, and what it operates.
 
 use serde::{Deserialize, Serialize};
+use wire::entry::registry::EquipmentList;
 use wire::party::{KeyEpoch, Participant, PartyId};
 use wire::pseudonym::Pseudonym;
 use wire::topic::Network;
@@ -23,6 +24,8 @@ pub struct Member {
     pub revoked: Option<Revocation>,
     /// Until which block time what its key before this one signed is believed.
     pub retiring_until_ms: Option<u64>,
+    /// What it says it operates.
+    pub equipment: Option<EquipmentList>,
 }
 
 /// That a registration was taken back.
@@ -59,6 +62,7 @@ impl Member {
             registrar: None,
             revoked: None,
             retiring_until_ms: None,
+            equipment: None,
         }
     }
 

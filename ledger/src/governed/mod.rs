@@ -4,6 +4,8 @@
 
 pub mod check;
 pub mod member;
+pub mod proposal;
+pub mod registry;
 pub mod roster;
 
 use crate::genesis::Genesis;
@@ -11,6 +13,7 @@ use market::day_ahead::rules::DayAheadRules;
 use market::grid::rules::GridRules;
 use market::parameters::MarketParameters;
 use member::Member;
+use proposal::{Outcome, Pending};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -37,6 +40,28 @@ pub struct Provisions {
     /// Versions of contracts that are not the first, by contract as
     /// [`crate::contracts::versions::Contract::word`].
     pub contracts: BTreeMap<String, u32>,
+    /// Proposals that wait for their height, in the order they were made.
+    pub proposals: Vec<Pending>,
+    /// What became of the last ones.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// One entry's change of what is governed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// A member, new or changed.
+    Member(Box<Member>),
+    /// A proposal to wait for votes.
+    Proposal(Box<Pending>),
+    /// A vote.
+    Ballot {
+        /// On which proposal.
+        proposal: Hash32,
+        /// By whom.
+        validator: Id,
+        /// For or against it.
+        approve: bool,
+    },
 }
 
 /// [`Provisions`] with their hash, made once.
@@ -61,6 +86,8 @@ impl Governed {
             validators: validators.map(|party| party.id.clone()).collect(),
             members,
             contracts: BTreeMap::new(),
+            proposals: Vec::new(),
+            outcomes: Vec::new(),
         }
         .into()
     }
@@ -74,7 +101,23 @@ impl Governed {
         })
     }
 
-    /// Lets `change` change it.
+    /// Makes one entry's change.
+    pub fn make(&mut self, edit: Edit) {
+        self.edit(|provisions| match edit {
+            Edit::Member(member) => {
+                provisions.members.insert(member.party().clone(), Arc::from(member));
+            }
+            Edit::Proposal(pending) => provisions.proposals.push(*pending),
+            Edit::Ballot { proposal, validator, approve } => {
+                let named = provisions.proposals.iter_mut().find(|pending| pending.id == proposal);
+                if let Some(pending) = named {
+                    pending.ballots.insert(validator, approve);
+                }
+            }
+        });
+    }
+
+    /// Lets `change` change it, whatever the contracts would say.
     pub fn edit(&mut self, change: impl FnOnce(&mut Provisions)) {
         self.hash = OnceLock::new();
         change(&mut self.provisions);

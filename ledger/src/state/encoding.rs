@@ -217,6 +217,8 @@ mod tests {
             members: BTreeMap::new(),
             validators: BTreeSet::new(),
             contracts: BTreeMap::new(),
+            proposals: Vec::new(),
+            outcomes: Vec::new(),
         }
         .into();
         State::of(BTreeMap::new(), NanoEur(0), Arc::new(governed))

@@ -16,7 +16,7 @@ pub mod voting;
 use crate::block::validators::ValidatorSet;
 use crate::block::vote::VoteCertificate;
 use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
-use crate::governed::Governed;
+use crate::governed::{Edit, Governed};
 use contracts::{ContractEdits, ContractRecords};
 use day_ahead::{DayAheadRecord, KEPT_DAY_AHEAD};
 use market::interval::Interval;
@@ -120,6 +120,8 @@ pub struct Changes {
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
     /// A validator's contradiction that was proven.
     pub contradiction: Option<Contradiction>,
+    /// Change of what is governed.
+    pub governed: Option<Edit>,
     /// Records of contracts.
     pub contracts: ContractEdits,
 }
@@ -301,9 +303,27 @@ impl State {
             voting.record(contradiction);
             self.voting.put(Arc::new(voting));
         }
+        if let Some(edit) = changes.governed {
+            self.govern(|governed| governed.make(edit));
+        }
         self.contracts.edit(changes.contracts);
         let payments = changes.payments.into_iter();
         Ok(payments.map(|(account, amount)| Payment { account, amount }).collect())
+    }
+
+    /// Changes what is governed, and opens new members' accounts.
+    pub fn govern(&mut self, change: impl FnOnce(&mut Governed)) {
+        let mut governed = Governed::clone(self.governed());
+        let members = governed.members.len();
+        change(&mut governed);
+        if governed.members.len() != members {
+            for account in governed.members.values().map(|member| &member.participant.account) {
+                if !self.accounts.contains_key(account) {
+                    self.accounts.put(account.clone(), Account::default());
+                }
+            }
+        }
+        self.governed.put(Arc::new(governed));
     }
 
     fn balances_after(&self, changes: &Changes) -> Result<Vec<(Id, NanoEur)>, Refusal> {

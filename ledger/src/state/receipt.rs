@@ -5,11 +5,13 @@ use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
 use crate::contracts::evidence::EvidenceRefusal;
+use crate::contracts::governance::GovernanceRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
 use crate::contracts::reserve::ReserveRefusal;
 use crate::contracts::response::ResponseRefusal;
 use crate::contracts::span::SpanRefusal;
 use crate::contracts::transfer::TransferRefusal;
+use crate::governed::registry::RegistryRefusal;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
 use serde::{Deserialize, Serialize};
@@ -138,6 +140,12 @@ pub enum Refusal {
         /// The epoch it signed in.
         epoch: u32,
     },
+    /// A change of the registry that may not be. In a box: it says much.
+    #[error(transparent)]
+    Registry(Box<RegistryRefusal>),
+    /// A proposal or ballot that may not be. In a box: it says much.
+    #[error(transparent)]
+    Governance(Box<GovernanceRefusal>),
     /// An account it names does not exist.
     #[error("there is no account {account}")]
     NoAccount {
@@ -219,6 +227,18 @@ impl From<DayAheadRefusal> for Refusal {
     }
 }
 
+impl From<RegistryRefusal> for Refusal {
+    fn from(refusal: RegistryRefusal) -> Self {
+        Self::Registry(Box::new(refusal))
+    }
+}
+
+impl From<GovernanceRefusal> for Refusal {
+    fn from(refusal: GovernanceRefusal) -> Self {
+        Self::Governance(Box::new(refusal))
+    }
+}
+
 impl Refusal {
     /// A word for metrics.
     pub fn reason(&self) -> &'static str {
@@ -229,6 +249,8 @@ impl Refusal {
             Refusal::Expired { .. } => "expired",
             Refusal::Revoked { .. } => "revoked",
             Refusal::OldKey { .. } => "old-key",
+            Refusal::Registry(refusal) => refusal.reason(),
+            Refusal::Governance(refusal) => refusal.reason(),
             Refusal::NoAccount { .. } => "no-account",
             Refusal::Overflow { .. } => "overflow",
             Refusal::Unbalanced { .. } => "unbalanced",

@@ -57,6 +57,7 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         bilateral_steps: 0,
         reserve_steps: 0,
         response_steps: 0,
+        governance: 0,
         minted_nano_eur: 0,
         burned_nano_eur: 0,
         payments: 14,

@@ -94,7 +94,10 @@ fn grid_rules() -> GridRules {
     }
 }
 
-fn parties(validators: usize) -> Vec<(PartyId, Option<(&'static str, &'static str)>)> {
+/// A party, and a site's bus and aggregator.
+type Placed = (PartyId, Option<(&'static str, &'static str)>);
+
+fn parties(validators: usize) -> Vec<Placed> {
     let mut parties = vec![
         (party(Role::Dso, "dso"), None),
         (party(Role::Tso, "tso"), None),
@@ -139,11 +142,24 @@ impl World {
         World::with(1, Some(rules), None)
     }
 
+    /// A market of four validators with a party of every role.
+    pub fn with_every_role() -> World {
+        let mut everyone = parties(4);
+        let here: Vec<Role> = everyone.iter().map(|(party, _)| party.role).collect();
+        let missing = Role::ALL.into_iter().filter(|role| !here.contains(role));
+        everyone.extend(missing.map(|role| (party(role, &format!("{}-1", role.word())), None)));
+        World::of(everyone, None, None)
+    }
+
     fn with(validators: usize, grid: Option<GridRules>, day_ahead: Option<DayAheadRules>) -> World {
+        World::of(parties(validators), grid, day_ahead)
+    }
+
+    fn of(parties: Vec<Placed>, grid: Option<GridRules>, day_ahead: Option<DayAheadRules>) -> World {
         let network = Network { network: id("test"), feeder: id("three-bus") };
         let mut participants = Vec::new();
         let mut signers = BTreeMap::new();
-        for (seed, (party, site)) in (1u8..).zip(parties(validators)) {
+        for (seed, (party, site)) in (1u8..).zip(parties) {
             let key = SigningKey::from_bytes(&[seed; 32]);
             participants.push(Participant {
                 key: Hash32(key.verifying_key().to_bytes()),
@@ -196,8 +212,12 @@ impl World {
     /// The block of these entries that follows on a chain, voted for by all validators, and the
     /// chain with it.
     pub fn decide(&self, chain: &Chain, entries: &[OpenedEntry]) -> (DecidedBlock, Chain) {
-        let proposer = validator(1).id;
-        let by = (&proposer, NOW_MS + chain.tip.height);
+        self.decide_by(&validator(1).id, chain, entries)
+    }
+
+    /// The same, built by this validator.
+    pub fn decide_by(&self, by: &Id, chain: &Chain, entries: &[OpenedEntry]) -> (DecidedBlock, Chain) {
+        let by = (by, NOW_MS + chain.tip.height);
         let built = build_block(&chain.rules, &chain.tip, &chain.state, by, entries.iter());
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");

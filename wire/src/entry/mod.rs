@@ -2,7 +2,9 @@
 
 mod bilateral;
 mod evidence;
+pub mod governance;
 mod issuance;
+pub mod registry;
 mod reserve;
 mod response;
 
@@ -18,10 +20,12 @@ pub use response::{
 
 use crate::hash::Hash32;
 use crate::party::Id;
+use governance::{BallotEntry, ProposalEntry};
 use market::day_ahead::clearing::DayAheadClearing;
 use market::grid::certificate::GridClearing;
 use market::interval::Interval;
 use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use registry::ParticipantEntry;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -48,6 +52,12 @@ pub enum Entry {
     Transfer(TransferEntry),
     /// By a validator: proof that a validator contradicted itself.
     Evidence(Box<EvidenceEntry>),
+    /// By a participant or whose role registers it: a change of the registry.
+    Participant(Box<ParticipantEntry>),
+    /// By a validator, the DSO or a regulator: a change of the rules, to be voted on.
+    Proposal(Box<ProposalEntry>),
+    /// By a validator: a vote on a proposal.
+    Ballot(BallotEntry),
     /// By a gateway: tokens for money that came in.
     Mint(MintEntry),
     /// By any account's owner: a request to be paid out.

@@ -1,7 +1,7 @@
 //! Bounds on what a message may hold, checked right after decoding and before sending.
 
 use super::{
-    day_ahead, Body, Demand, PriceQuestion, ReactiveAward, Verdict, MAX_CORNERS, MAX_FORECAST,
+    day_ahead, registry, Body, Demand, PriceQuestion, ReactiveAward, Verdict, MAX_CORNERS, MAX_FORECAST,
     MAX_TICKS_PER_QUESTION,
 };
 use crate::entry::{Entry, ReserveEntry, ResponseEntry, MAX_RESERVE_OFFERS, MAX_RESPONDING};
@@ -48,7 +48,7 @@ pub(super) fn emission(of: MicrogramPerWh) -> Result<(), BoundsError> {
     at_most("micrograms emitted by a watt-hour", usize::try_from(of.0).unwrap_or(usize::MAX), MAX_EMISSION)
 }
 
-fn text(what: &'static str, text: &str) -> Result<(), BoundsError> {
+pub(super) fn text(what: &'static str, text: &str) -> Result<(), BoundsError> {
     // A text of n characters has at least n bytes, so most never need counting.
     if text.len() <= MAX_TEXT_CHARS {
         return Ok(());
@@ -166,7 +166,9 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
             at_most("sites", delivery.sites.len(), MAX_SITES)?;
             at_most("positions", delivery.positions.len(), MAX_SITES)
         }
-        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Ok(()),
+        Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Ballot(_) => Ok(()),
+        Entry::Participant(entry) => registry::check_participant(entry),
+        Entry::Proposal(entry) => registry::check_proposal(entry),
         Entry::Bilateral(_) | Entry::Evidence(_) => Ok(()),
         Entry::Reserve(ReserveEntry::Award(award)) => {
             at_most("offers", award.powers.len(), MAX_RESERVE_OFFERS)

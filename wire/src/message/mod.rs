@@ -10,6 +10,7 @@ mod firm;
 mod forecast;
 mod metering;
 pub(crate) mod reactive;
+mod registry;
 mod right;
 mod rounds;
 pub mod series;
