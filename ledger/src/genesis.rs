@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use thiserror::Error;
 use wire::cbor::{self, CborError};
+use wire::envelope::is_sound_key;
 use wire::hash::Hash32;
-use wire::party::{Id, Participant, Registry};
+use wire::party::{Id, Participant, PartyId, Registry};
 use wire::topic::Network;
 
 /// Account that receives what rounding leaves.
@@ -80,6 +81,12 @@ pub enum GenesisError {
     /// The parameters make no market.
     #[error("the genesis's {0}")]
     Parameters(#[from] ParameterError),
+    /// A key that is no point of the curve, or one of the few for which anyone can sign.
+    #[error("the key of {party} is none, or of small order: anyone could sign for it")]
+    Key {
+        /// Whose.
+        party: PartyId,
+    },
     /// Two participants share a name, a key or an account.
     #[error("two participants share the {what} {value:?}")]
     Duplicate {
@@ -154,6 +161,9 @@ impl Genesis {
         check::roles(self.participants.iter())?;
         let registry = self.registry();
         for participant in &self.participants {
+            if !is_sound_key(&participant.key) {
+                return Err(GenesisError::Key { party: participant.party.clone() });
+            }
             check::place(participant, &self.feeder, |party| registry.contains_key(party))?;
         }
         self.validate_balances()

@@ -6,7 +6,7 @@ use super::known::Known;
 use crate::rate::{Bucket, Rate};
 use std::collections::BTreeMap;
 use std::fmt;
-use wire::envelope::{open, Opened};
+use wire::envelope::{open, EnvelopeError, Opened, Unchecked};
 use wire::freshness;
 use wire::message::{MessageRef, MAX_ENVELOPE_BYTES};
 use wire::party::{PartyId, Role};
@@ -64,6 +64,8 @@ pub(super) enum Admitted {
     Known(MessageRef),
     /// It is rightly signed and fresh.
     Opened(Box<Opened>),
+    /// It is an entry in whose signature nobody looked yet.
+    Unchecked(Box<Unchecked>),
 }
 
 /// What one connection took on one sender's topics.
@@ -117,9 +119,30 @@ impl Admission {
         if let Some(name) = self.known.name(bytes).filter(|name| name.sender == parsed.sender) {
             return Ok(Admitted::Known(name.clone()));
         }
+        if parsed.kind.as_str() == Unchecked::KIND {
+            let taken = Unchecked::take(&config.registry, config.signer.network(), topic, bytes);
+            let taken = taken.map_err(|error| refused(topic, &error));
+            return taken
+                .map(|unchecked| Admitted::Unchecked(Box::new(unchecked)))
+                .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))
+                .map_err(Dropped::from);
+        }
         let opened = open_fresh(config, topic, bytes, wall_ms)
             .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))?;
         Ok(Admitted::Opened(Box::new(opened)))
+    }
+
+    /// Looks at an entry that connection `at` brought, and whose signature was looked at meanwhile.
+    pub fn checked(
+        &mut self,
+        at: usize,
+        sender: &PartyId,
+        checked: Result<Opened, EnvelopeError>,
+        (now_ms, wall_ms): (u64, u64),
+    ) -> Result<Opened, Refusal> {
+        let topic = || sender.to_string();
+        let opened = checked.map_err(|error| refused(&topic(), &error));
+        opened.and_then(|opened| fresh(opened, wall_ms)).inspect_err(|_| self.bad(at, sender, now_ms))
     }
 
     /// The role has, or will get, this message: its bytes need not be opened again.
@@ -166,13 +189,19 @@ fn is_subscribed(config: &LinkConfig, at: usize, topic: &str) -> bool {
 }
 
 fn open_fresh(config: &LinkConfig, topic: &str, bytes: &[u8], wall_ms: u64) -> Result<Opened, Refusal> {
-    let opened = open(&config.registry, config.signer.network(), topic, bytes).map_err(|e| {
-        tracing::debug!(topic, error = %e, "message dropped");
-        e.refusal()
-    })?;
-    freshness::check(wall_ms, opened.issued_ms, opened.expires_ms).map_err(|e| {
-        tracing::debug!(topic, error = %e, "message dropped");
-        e.refusal()
+    let opened = open(&config.registry, config.signer.network(), topic, bytes);
+    fresh(opened.map_err(|error| refused(topic, &error))?, wall_ms)
+}
+
+fn fresh(opened: Opened, wall_ms: u64) -> Result<Opened, Refusal> {
+    freshness::check(wall_ms, opened.issued_ms, opened.expires_ms).map_err(|error| {
+        tracing::debug!(topic = opened.raw.topic, %error, "message dropped");
+        error.refusal()
     })?;
     Ok(opened)
+}
+
+fn refused(topic: &str, error: &EnvelopeError) -> Refusal {
+    tracing::debug!(topic, %error, "message dropped");
+    error.refusal()
 }

@@ -5,6 +5,7 @@ use super::admission::{Admission, Admitted};
 use super::backlog::Backlog;
 use super::connection::Connection;
 use super::session::SessionEvent;
+use super::together::Together;
 use super::{wall_clock_ms, LinkConfig, LinkEvent};
 use crate::inbox::{Answer, Arrival, Inbox, Reception};
 use crate::metrics::{LinkMetrics, RECEIVER_FULL};
@@ -14,12 +15,12 @@ use rumqttc::Publish;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, Instant};
 use wire::entry::SignedEnvelope;
-use wire::envelope::{Opened, Sealed};
+use wire::envelope::{Opened, Sealed, Unchecked};
 use wire::freshness::MAX_VALIDITY_MS;
 use wire::message::{Ack, Body, MessageRef, Verdict};
 use wire::party::PartyId;
@@ -29,6 +30,8 @@ use wire::refusal::Refusal;
 const ANSWER_VALID_MS: u64 = 10_000;
 /// Fewest answers remembered, however short the queue.
 const FEWEST_ANSWERS: usize = 256;
+/// Most events taken in a row, and so most signatures checked together.
+const MOST_TOGETHER: usize = 256;
 
 /// What a handle asks of its driver.
 #[derive(Debug)]
@@ -36,7 +39,16 @@ pub(super) enum Command {
     /// Send this, and repeat it for so long.
     Send { sealed: Sealed, tag: u64, acknowledged_by: Vec<PartyId>, valid_for_ms: u64, routes: Routes },
     /// Answer a message delivered.
-    Answer { of: MessageRef, verdict: Verdict },
+    Answer { of: MessageRef, verdict: Verdict, when: When },
+}
+
+/// When an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// At once, and whenever the message is repeated.
+    Now,
+    /// Not before the message is repeated.
+    Asked,
 }
 
 /// How a driver is reached.
@@ -63,6 +75,8 @@ pub(super) struct Driver {
     connections: Vec<Connection>,
     /// Which connection is listened to first.
     turn: usize,
+    /// Entries that came in together.
+    together: Together,
 }
 
 impl Driver {
@@ -84,6 +98,7 @@ impl Driver {
             admission: Admission::new(connections.len(), remembered),
             connections,
             turn: 0,
+            together: Together::default(),
             config,
         }
     }
@@ -105,7 +120,7 @@ impl Driver {
                     }
                 }
                 (at, event) = next_event(&mut self.connections, &mut self.turn) => {
-                    self.session_event(at, event);
+                    self.session_events(at, event);
                 }
                 permit = events.reserve(), if !idle => match permit {
                     Ok(permit) => {
@@ -152,10 +167,37 @@ impl Driver {
                 let expires_ms = self.now_ms().saturating_add(valid_for_ms);
                 self.step(Input::Send(Sending { id, raw, tag, acknowledged_by, routes, expires_ms }));
             }
-            Command::Answer { of, verdict } => {
-                if let Some(answer) = self.inbox.answer(&of, verdict) {
+            Command::Answer { of, verdict, when } => {
+                let answer = self.inbox.answer(&of, verdict);
+                if let Some(answer) = answer.filter(|_| when == When::Now) {
                     self.send_answer(answer);
                 }
+            }
+        }
+    }
+
+    /// Takes an event and what else has come in meanwhile: the signatures of entries are checked together.
+    fn session_events(&mut self, at: usize, event: SessionEvent) {
+        self.session_event(at, event);
+        let mut task = Context::from_waker(Waker::noop());
+        for _ in 1..MOST_TOGETHER {
+            match poll_next(&mut self.connections, &mut self.turn, &mut task) {
+                Poll::Ready((at, event)) => self.session_event(at, event),
+                Poll::Pending => break,
+            }
+        }
+        self.check_entries();
+    }
+
+    fn check_entries(&mut self) {
+        let (places, unchecked): (Vec<usize>, Vec<Unchecked>) = self.together.take().into_iter().unzip();
+        let senders: Vec<PartyId> = unchecked.iter().map(|one| one.claimed().topic.sender.clone()).collect();
+        let checked = Unchecked::check_all(unchecked);
+        let now = (self.now_ms(), wall_clock_ms());
+        for ((at, sender), checked) in places.into_iter().zip(senders).zip(checked) {
+            match self.admission.checked(at, &sender, checked, now) {
+                Ok(opened) => self.admitted(at, opened),
+                Err(refusal) => self.dropped(at, refusal.word()),
             }
         }
     }
@@ -194,11 +236,15 @@ impl Driver {
     }
 
     fn receive(&mut self, at: usize, publish: &Publish) {
+        if self.together.has(&publish.payload) {
+            return self.metrics.repeated.inc();
+        }
         let message = (publish.topic.as_str(), &publish.payload[..]);
         let now = (self.now_ms(), wall_clock_ms());
         match self.admission.admit(&self.config, at, message, now) {
             Ok(Admitted::NotForUs) => {}
             Ok(Admitted::Opened(opened)) => self.admitted(at, *opened),
+            Ok(Admitted::Unchecked(unchecked)) => self.together.push(at, *unchecked),
             Ok(Admitted::Known(name)) => {
                 let reception = self.inbox.again(&name, at);
                 self.repeated(at, reception);
@@ -305,15 +351,20 @@ impl Driver {
 
 /// What happens next on any connection, and on which. Each has its turn.
 async fn next_event(connections: &mut [Connection], turn: &mut usize) -> (usize, SessionEvent) {
-    poll_fn(|task| {
-        let count = connections.len();
-        for at in (*turn..*turn + count).map(|place| place % count) {
-            if let Poll::Ready(event) = connections[at].poll_next(task) {
-                *turn = at + 1;
-                return Poll::Ready((at, event));
-            }
+    poll_fn(|task| poll_next(connections, turn, task)).await
+}
+
+fn poll_next(
+    connections: &mut [Connection],
+    turn: &mut usize,
+    task: &mut Context<'_>,
+) -> Poll<(usize, SessionEvent)> {
+    let count = connections.len();
+    for at in (*turn..*turn + count).map(|place| place % count) {
+        if let Poll::Ready(event) = connections[at].poll_next(task) {
+            *turn = at + 1;
+            return Poll::Ready((at, event));
         }
-        Poll::Pending
-    })
-    .await
+    }
+    Poll::Pending
 }

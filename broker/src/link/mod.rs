@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod known;
 mod session;
+mod together;
 
 pub use admission::Screen;
 pub use config::{Carries, ConnectionConfig, LinkConfig, RATE_UNIT_BYTES};
@@ -21,7 +22,7 @@ pub(crate) use session::MAX_PACKET_BYTES;
 
 use crate::metrics::LinkMetrics;
 use crate::routes::Routes;
-use driver::{Command, Driver, Ends};
+use driver::{Command, Driver, Ends, When};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -168,7 +169,16 @@ impl Link {
     /// # Errors
     /// [`LinkError::Full`] or [`LinkError::Ended`].
     pub fn acknowledge(&self, of: MessageRef, verdict: Verdict) -> Result<(), LinkError> {
-        self.command("ack", Command::Answer { of, verdict })
+        self.command("ack", Command::Answer { of, verdict, when: When::Now })
+    }
+
+    /// As [`Link::acknowledge`], but says nothing until the message is repeated: for who answers so many
+    /// that signing the answers would be most of the work, and shows in another way what became of them.
+    ///
+    /// # Errors
+    /// As [`Link::acknowledge`].
+    pub fn acknowledge_when_asked(&self, of: MessageRef, verdict: Verdict) -> Result<(), LinkError> {
+        self.command("ack", Command::Answer { of, verdict, when: When::Asked })
     }
 
     fn command(&self, what: &'static str, command: Command) -> Result<(), LinkError> {

@@ -166,3 +166,15 @@ fn the_embedded_broker_says_when_its_port_is_taken() {
     let error = EmbeddedBroker::start(taken.local_addr().unwrap()).unwrap_err();
     assert!(matches!(error, BrokerError::Bind { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn what_is_answered_only_when_asked_is_answered_to_who_repeats() {
+    let (address, registry) = (start_broker(), registry(1));
+    let mut receiver = Node::connect(&aggregator(), &address, &registry, 8).await;
+    let mut sender = Node::connect(&site(0), &address, &registry, 8).await;
+    sender.link.send(to_aggregator(1)).unwrap();
+    let message = receiver.message().await;
+    receiver.link.acknowledge_when_asked(message.id, Verdict::Accepted).unwrap();
+    sender.expect(answered(1, &Verdict::Accepted)).await;
+    assert!(sender.count("gridpact_messages_resent_total", None) >= 1);
+}

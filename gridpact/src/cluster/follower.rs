@@ -1,13 +1,14 @@
-//! What a client of the validators sees: an MQTT connection on which entries go out, and decided blocks
-//! come in.
+//! What a client of the validators sees: connections to their brokers, on which entries go out and decided
+//! blocks come in.
 
 use super::layout::{self, Layout};
 use super::ClusterError;
-use broker::link::{Link, LinkConfig, LinkEvent};
+use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkEvent};
 use broker::metrics::LinkMetrics;
 use ledger::block::DecidedBlock;
 use rumqttc::{AsyncClient, EventLoop, MqttOptions, QoS};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
@@ -63,24 +64,38 @@ impl Follower {
         let genesis = &layout.genesis;
         let party = PartyId::new(Role::Dso, Role::Dso.word().parse()?);
         let key = layout::key_of(&party);
-        let mut subscriptions = Vec::with_capacity(validators.len());
+        let mut connections = Vec::with_capacity(validators.len());
         for number in validators {
-            subscriptions.push(genesis.network.broadcast_by(&layout::validator(*number)?, "block"));
+            let validator = layout::validator(*number)?;
+            connections.push(ConnectionConfig {
+                name: validator.id.to_string(),
+                addresses: vec![layout.brokers[*number].to_string()],
+                subscriptions: vec![genesis.network.broadcast_by(&validator, "block")],
+                carries: Carries::Only(Vec::new()),
+            });
         }
-        let config = LinkConfig::with_one_connection(
-            layout.addresses.clone(),
-            subscriptions,
-            Arc::new(Signer::new(genesis.network.clone(), party, key, boot)),
-            Arc::new(genesis.registry()),
-            1_024,
-        );
+        let config = LinkConfig {
+            connections,
+            signer: Arc::new(Signer::new(genesis.network.clone(), party, key, boot)),
+            registry: Arc::new(genesis.registry()),
+            queue: 1_024,
+            rates: Vec::new(),
+            screen: None,
+        };
         let metrics = LinkMetrics::register(&prometheus::Registry::new())?;
-        let (link, mut events) = Link::connect(config, metrics)?;
-        let limit = Duration::from_secs(10);
-        match tokio::time::timeout(limit, events.recv()).await {
-            Ok(Some(LinkEvent::Connected)) => Ok(Follower { _link: link, events, heights: HashMap::new() }),
-            _ => Err(ClusterError::Late { what: "a connection to the broker".to_owned(), limit }),
+        let (link, events) = Link::connect(config, metrics)?;
+        let (limit, mut standing) = (Duration::from_secs(10), link.standing());
+        let all = standing.wait_for(|standing| standing.len() == validators.len());
+        match tokio::time::timeout(limit, all).await {
+            Ok(Ok(_)) => {}
+            _ => return Err(ClusterError::Late { what: "connections to the brokers".to_owned(), limit }),
         }
+        Ok(Follower { _link: link, events, heights: HashMap::new() })
+    }
+
+    /// How many blocks were seen.
+    pub fn blocks(&self) -> u64 {
+        self.heights.len() as u64
     }
 
     /// The next block not seen before, were it at a height that has one already; none after `limit`.
@@ -102,44 +117,52 @@ impl Follower {
     }
 }
 
-/// A bare MQTT client that sends what was signed before.
+/// Bare MQTT clients of every validator's broker, that send what was signed before.
 pub struct Publisher {
-    client: AsyncClient,
-    pump: JoinHandle<()>,
+    clients: Vec<AsyncClient>,
+    pumps: Vec<JoinHandle<()>>,
 }
 
 impl Publisher {
-    /// Connects to the broker at `address`. Needs a tokio runtime.
-    pub fn connect(address: &str, client_id: &str) -> Publisher {
-        let (client, mut events) = client(address, client_id);
-        let pump = tokio::spawn(async move {
-            loop {
-                if let Err(error) = events.poll().await {
-                    tracing::debug!(%error, "the publisher's connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+    /// Connects to these validators' brokers, and again whenever one was gone. Needs a tokio runtime.
+    pub fn connect(layout: &Layout, validators: &[usize], client_id: &str) -> Publisher {
+        let (mut clients, mut pumps) = (Vec::new(), Vec::new());
+        for number in validators {
+            let (client, mut events) = client(layout.brokers[*number], &format!("{client_id}-{number}"));
+            clients.push(client);
+            pumps.push(tokio::spawn(async move {
+                loop {
+                    if let Err(error) = events.poll().await {
+                        tracing::debug!(%error, "a publisher's connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
                 }
-            }
-        });
-        Publisher { client, pump }
+            }));
+        }
+        Publisher { clients, pumps }
     }
 
-    /// Sends one envelope; waits where the client is full.
-    pub async fn publish(&self, envelope: &SignedEnvelope) {
-        // Fails only when the pump has ended, which only dropping does.
-        let _ = self.client.publish(&envelope.topic, QoS::AtLeastOnce, false, envelope.bytes.to_vec()).await;
+    /// Sends one envelope to one of the brokers, chosen by `turn`. What finds it gone or full is lost, as it
+    /// would be on its way.
+    pub fn publish(&self, turn: usize, envelope: &SignedEnvelope) {
+        let client = &self.clients[turn % self.clients.len()];
+        if let Err(error) =
+            client.try_publish(&envelope.topic, QoS::AtLeastOnce, false, envelope.bytes.to_vec())
+        {
+            tracing::debug!(%error, "an entry was not sent");
+        }
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        self.pump.abort();
+        self.pumps.iter().for_each(JoinHandle::abort);
     }
 }
 
-/// A bare client of the broker at `address`, as `host:port`.
-pub fn client(address: &str, client_id: &str) -> (AsyncClient, EventLoop) {
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, "1883"));
-    let mut options = MqttOptions::new(client_id, host, port.parse().unwrap_or(1883));
+/// A bare client of a broker.
+pub fn client(address: SocketAddr, client_id: &str) -> (AsyncClient, EventLoop) {
+    let mut options = MqttOptions::new(client_id, address.ip().to_string(), address.port());
     options.set_max_packet_size(PACKET_BYTES, PACKET_BYTES);
     options.set_inflight(INFLIGHT);
     options.set_clean_session(true);

@@ -3,8 +3,9 @@
 
 use super::ClusterError;
 use crate::configuration::key_file;
+use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
-use crate::configuration::roles::{BrokerFile, RoleWord, ValidatorFile};
+use crate::configuration::roles::{RoleWord, ValidatorFile};
 use crate::configuration::RoleFile;
 use crate::demo::genesis::PARAMETERS;
 use crate::demo::ports::FreePorts;
@@ -42,10 +43,8 @@ pub struct Layout {
     pub folder: PathBuf,
     /// What the ledger starts from.
     pub genesis: Arc<Genesis>,
-    /// Brokers' addresses that submitters may use.
-    pub addresses: Vec<String>,
-    /// The broker's process.
-    pub broker: ProcessFile,
+    /// Each validator's broker, which is a part of it.
+    pub brokers: Vec<SocketAddr>,
     /// The validators' processes.
     pub validators: Vec<ProcessFile>,
 }
@@ -84,25 +83,18 @@ impl Layout {
         }
         put(&folder.join("genesis.json"), &serde_json::to_string(&genesis)?)?;
         let mut take = || ports.take().map_err(ClusterError::Ports);
-        let (listen, shown) = (take()?, take()?);
-        let broker = BrokerFile {
-            role: RoleWord::Broker,
-            listen,
-            process: ProcessKeys { metrics_listen: Some(shown) },
-        };
-        let broker = ProcessFile { file: role(folder, "broker", &RoleFile::Broker(broker))?, metrics: shown };
-        let addresses = vec![listen.to_string()];
+        let brokers = (0..VALIDATORS).map(|_| take()).collect::<Result<Vec<_>, _>>()?;
         let mut validators = Vec::with_capacity(VALIDATORS);
         for number in 0..VALIDATORS {
             let (party, metrics) = (validator(number)?, take()?);
             key_file::write(&folder.join(key_path(&party)), &key_of(&party))?;
             let process = ProcessKeys { metrics_listen: Some(metrics) };
-            let keys = keys(&party, &addresses);
-            let file = ValidatorFile { role: RoleWord::Validator, party: keys, process, mesh: None };
+            let (party_keys, mesh) = (keys(&party), Some(mesh(number, &brokers)?));
+            let file = ValidatorFile { role: RoleWord::Validator, party: party_keys, process, mesh };
             let file = role(folder, &party.id.to_string(), &RoleFile::Validator(file))?;
             validators.push(ProcessFile { file, metrics });
         }
-        Ok(Layout { folder: folder.to_owned(), genesis: Arc::new(genesis), addresses, broker, validators })
+        Ok(Layout { folder: folder.to_owned(), genesis: Arc::new(genesis), brokers, validators })
     }
 
     /// A validator's data.
@@ -111,12 +103,22 @@ impl Layout {
     }
 }
 
-fn keys(party: &PartyId, addresses: &[String]) -> PartyKeys {
+/// A validator's place in the mesh: its own broker, and where the others' are.
+fn mesh(own: usize, brokers: &[SocketAddr]) -> Result<MeshKeys, PartyError> {
+    let others = brokers.iter().enumerate().filter(|(number, _)| *number != own);
+    let peer = |(number, address): (usize, &SocketAddr)| {
+        Ok((validator(number)?.id.to_string(), vec![address.to_string()]))
+    };
+    let peers = others.map(peer).collect::<Result<_, PartyError>>()?;
+    Ok(MeshKeys { listen: brokers.get(own).copied(), broker: Vec::new(), peers })
+}
+
+fn keys(party: &PartyId) -> PartyKeys {
     PartyKeys {
         id: party.id.to_string(),
         key: Path::new("..").join(key_path(party)),
         genesis: "../genesis.json".into(),
-        brokers: addresses.to_vec(),
+        brokers: Vec::new(),
         validator_brokers: Vec::new(),
         validator_connections: None,
         clock: ClockKind::System,
@@ -223,10 +225,9 @@ mod tests {
             };
             assert!(read.party.key.exists() && read.party.genesis.exists());
             assert_eq!(read.process.metrics_listen, Some(validator.metrics));
+            let mesh = read.mesh.unwrap();
+            assert!(mesh.listen.is_some_and(|own| layout.brokers.contains(&own)));
+            assert_eq!(mesh.peers.len(), VALIDATORS - 1);
         }
-        let RoleFile::Broker(read) = configuration::load(&layout.broker.file).unwrap() else {
-            panic!("a broker")
-        };
-        assert_eq!(layout.addresses, [read.listen.to_string()]);
     }
 }

@@ -30,7 +30,6 @@ pub struct Cluster {
     program: PathBuf,
     /// Where everything is.
     pub layout: Layout,
-    broker: Node,
     validators: Vec<Option<Node>>,
 }
 
@@ -43,14 +42,8 @@ impl Cluster {
     pub fn start(program: &Path, folder: &Path, sites: usize) -> Result<Cluster, ClusterError> {
         let mut ports = FreePorts::new().map_err(ClusterError::Ports)?;
         let layout = Layout::write(folder, sites, &mut ports)?;
-        let broker = Node::start(program, &layout.broker, &layout.folder, Limits::default())?;
-        let mut cluster = Cluster {
-            program: program.to_owned(),
-            layout,
-            broker,
-            validators: (0..VALIDATORS).map(|_| None).collect(),
-        };
-        cluster.wait("the broker", |cluster| Ok(cluster.broker.answers()))?;
+        let validators = (0..VALIDATORS).map(|_| None).collect();
+        let mut cluster = Cluster { program: program.to_owned(), layout, validators };
         for index in 0..VALIDATORS {
             cluster.launch(index, Limits::default())?;
         }
@@ -101,14 +94,11 @@ impl Cluster {
         }
     }
 
-    /// Waits until a validator has a connection to a broker.
-    ///
-    /// # Errors
-    /// Where it does not come to that in time, or ends.
-    pub fn wait_connected(&mut self, index: usize) -> Result<(), ClusterError> {
-        self.wait(&format!("validator {}", index + 1), |cluster| {
+    /// Waits until a validator is connected to all validators' brokers.
+    fn wait_connected(&mut self, index: usize) -> Result<(), ClusterError> {
+        self.wait(&format!("validator {}'s place in the mesh", index + 1), |cluster| {
             let node = cluster.validators[index].as_mut();
-            Ok(node.is_none_or(|node| node.metric(CONNECTED).is_some_and(|count| count >= 1.0)))
+            Ok(node.is_none_or(|node| node.metric(CONNECTED).is_some_and(|count| count >= VALIDATORS as f64)))
         })
     }
 
@@ -120,25 +110,16 @@ impl Cluster {
     fn wait(
         &mut self,
         what: &str,
-        done: impl FnMut(&mut Self) -> Result<bool, ClusterError>,
-    ) -> Result<(), ClusterError> {
-        self.wait_for(what, START_LIMIT, done)
-    }
-
-    fn wait_for(
-        &mut self,
-        what: &str,
-        limit: Duration,
         mut done: impl FnMut(&mut Self) -> Result<bool, ClusterError>,
     ) -> Result<(), ClusterError> {
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + START_LIMIT;
         loop {
             if done(self)? {
                 return Ok(());
             }
             self.check_alive()?;
             if Instant::now() >= deadline {
-                return Err(ClusterError::Late { what: what.to_owned(), limit });
+                return Err(ClusterError::Late { what: what.to_owned(), limit: START_LIMIT });
             }
             std::thread::sleep(LOOK);
         }
@@ -149,7 +130,6 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::Ended`].
     pub fn check_alive(&mut self) -> Result<(), ClusterError> {
-        self.broker.check_alive()?;
         self.validators.iter_mut().flatten().try_for_each(Node::check_alive)
     }
 }

@@ -118,11 +118,6 @@ impl Node {
         String::from_utf8_lossy(&text[text.len().saturating_sub(WORDS_BYTES)..]).into_owned()
     }
 
-    /// Whether it serves its counters.
-    pub fn answers(&self) -> bool {
-        self.counters().is_some()
-    }
-
     /// The sum of all its counters of this name; for a histogram's parts, their full name.
     pub fn metric(&self, name: &str) -> Option<f64> {
         sum_of(&self.counters()?, name)

@@ -16,6 +16,8 @@ const PAUSE: Duration = Duration::from_millis(8);
 const MOST_OUT: usize = 200;
 /// An entry that is out for so long is sent again: whoever was killed has forgotten it.
 const AGAIN_AFTER: Duration = Duration::from_millis(1_500);
+/// What has been sent again several times in so long on level validators would be decided, were it not already.
+const UNTOLD_AFTER: Duration = Duration::from_secs(6);
 /// Time between two looks at the validators' heights.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -28,13 +30,15 @@ pub struct Load {
     out: BTreeMap<usize, (SignedEnvelope, Instant)>,
     places: HashMap<Name, usize>,
     made: usize,
+    /// Whose broker is next.
+    turn: usize,
     decided: HashMap<Name, u64>,
     height: u64,
     fork: Option<u64>,
 }
 
 impl Load {
-    /// Connects to the validators' broker.
+    /// Connects to the validators' brokers.
     ///
     /// # Errors
     /// Where there is no connection.
@@ -43,11 +47,12 @@ impl Load {
         let everyone: Vec<usize> = (0..VALIDATORS).collect();
         Ok(Load {
             submitters: Submitters::new(layout, boot)?,
-            publisher: Publisher::connect(&layout.addresses[0], &format!("torment-{boot}")),
+            publisher: Publisher::connect(layout, &everyone, &format!("torment-{boot}")),
             follower: Follower::connect(layout, &everyone, boot).await?,
             out: BTreeMap::new(),
             places: HashMap::new(),
             made: 0,
+            turn: 0,
             decided: HashMap::new(),
             height: 0,
             fork: None,
@@ -70,16 +75,17 @@ impl Load {
         while Instant::now() < end {
             // Signing our own transfers does not fail; if it did, none would go out and `quiet` say so.
             if self.out.len() < MOST_OUT {
-                let _ = self.submit_one().await;
+                let _ = self.submit_one();
             }
-            self.send_again().await;
+            self.send_again();
             self.listen(PAUSE).await;
         }
     }
 
-    async fn submit_one(&mut self) -> Result<(), ClusterError> {
+    fn submit_one(&mut self) -> Result<(), ClusterError> {
         for entry in self.submitters.sign(1, wall_ms())? {
-            self.publisher.publish(&entry).await;
+            self.publisher.publish(self.turn, &entry);
+            self.turn += 1;
             self.places.insert(name(&entry), self.made);
             self.out.insert(self.made, (entry, Instant::now()));
             self.made += 1;
@@ -87,11 +93,12 @@ impl Load {
         Ok(())
     }
 
-    async fn send_again(&mut self) {
+    fn send_again(&mut self) {
         let now = Instant::now();
         for (entry, sent) in self.out.values_mut() {
             if now - *sent > AGAIN_AFTER {
-                self.publisher.publish(entry).await;
+                self.publisher.publish(self.turn, entry);
+                self.turn += 1;
                 *sent = now;
             }
         }
@@ -125,16 +132,20 @@ impl Load {
     /// Where that does not come in time, a process ended by itself, or two blocks of one height were seen.
     pub async fn quiet(&mut self, cluster: &mut Cluster, limit: Duration) -> Result<(), TormentError> {
         let deadline = Instant::now() + limit;
-        self.submit_one().await?;
+        let (mut level, mut since) = (None, Instant::now());
+        self.submit_one()?;
         loop {
-            self.send_again().await;
+            self.send_again();
             self.listen(LOOK).await;
             if let Some(height) = self.fork {
                 return Err(TormentError::Fork { height });
             }
             cluster.check_alive()?;
-            if self.out.is_empty() && (0..VALIDATORS).all(|index| cluster.height(index) == Some(self.height))
-            {
+            let now = level_height(cluster);
+            if now != level {
+                (level, since) = (now, Instant::now());
+            }
+            if self.is_done(level, since) {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -144,6 +155,19 @@ impl Load {
                 return Err(ClusterError::Late { what, limit }.into());
             }
         }
+    }
+
+    /// Whether all is decided on validators that have been level since then. A block whose validators all died
+    /// before they told of it is never told of: what is out may stand there.
+    fn is_done(&mut self, level: Option<u64>, since: Instant) -> bool {
+        let Some(height) = level else { return false };
+        let untold = self.follower.blocks() < height && since.elapsed() > UNTOLD_AFTER;
+        if untold {
+            self.height = height;
+            self.out.clear();
+            self.places.clear();
+        }
+        self.out.is_empty() && height == self.height
     }
 
     /// Every entry seen decided, with its height.
@@ -156,6 +180,12 @@ impl Load {
             None => Ok(self.decided),
         }
     }
+}
+
+/// The height of all validators, where they have the same.
+fn level_height(cluster: &Cluster) -> Option<u64> {
+    let first = cluster.height(0)?;
+    (1..VALIDATORS).all(|index| cluster.height(index) == Some(first)).then_some(first)
 }
 
 fn wall_ms() -> u64 {

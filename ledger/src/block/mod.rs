@@ -1,6 +1,7 @@
 //! Blocks: what they hold, how they are named by hash, and their bounded encoding. Whether a block
 //! is decided is [`verifier`]'s to say; what its entries do is [`crate::state`]'s.
 
+pub mod openings;
 pub mod validators;
 pub mod verifier;
 pub mod vote;

@@ -237,7 +237,11 @@ impl Verifier {
     /// # Errors
     /// Names why the envelope is no entry.
     pub fn open_entry(&self, envelope: &SignedEnvelope) -> Result<(PartyId, Entry), EntryError> {
-        let opened = self.open(envelope)?;
+        self.entry_of(self.open(envelope)?)
+    }
+
+    /// Who submitted what in an envelope whose signature was checked.
+    pub(super) fn entry_of(&self, opened: Opened) -> Result<(PartyId, Entry), EntryError> {
         let (sender, epoch) = (&opened.topic.sender, opened.epoch);
         if let Some(current) = self.epoch_of(sender).filter(|current| *current != epoch) {
             return Err(EntryError::OldKey { sender: sender.clone(), epoch, current });

@@ -251,7 +251,8 @@ fn catch_up(log_path: &Path, offset: u64, index: &Index, chain: &mut Chain) -> R
         };
         let offset = frame.offset;
         let decided = decode(chain.tip.height + 1, offset, &frame.payload)?;
-        let open = |envelope: &SignedEnvelope| chain.rules.verifier.open_entry(envelope);
+        let openings = chain.rules.verifier.open_entries(decided.block.entries.iter());
+        let open = |envelope: &SignedEnvelope| openings.open(envelope);
         let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open)
             .map_err(|source| StoreError::Block { offset, source })?;
         let Executed { state, rules, .. } = executed;

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::entry::Entry;
 use wire::envelope::Opened;
-use wire::message::Body;
+use wire::message::{Body, Verdict};
 
 /// How long a consensus message is worth delivering. Later ones say more.
 const CONSENSUS_VALID_MS: u64 = 10_000;
@@ -185,6 +185,11 @@ impl Hands for ValidatorActor {
         match effect {
             Effect::Acknowledge { of, verdict } => {
                 if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::AcceptWhenAsked { of } => {
+                if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {
                     self.note("unsent", &error.to_string());
                 }
             }

@@ -20,6 +20,7 @@ use crate::execute::{build_block, Executed, OpenedEntry, Tip};
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
+use broker::rate::{Bucket, Rate};
 use serde_bytes::ByteBuf;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -40,6 +41,9 @@ pub struct Me {
     /// does not vote.
     pub key: Hash32,
 }
+/// Entries accepted with an answer at once. Under more, signing answers would cost more than all the rest: who submits
+/// sees the entry decided before it would ask again, or is answered then.
+const ANSWERS: Rate = Rate { per_second: 200, burst: 200 };
 
 /// A validator.
 pub struct ValidatorCore {
@@ -62,6 +66,7 @@ pub struct ValidatorCore {
     catch_up: CatchUp,
     /// Validators we accused of contradicting themselves, and the ledger does not know yet.
     accused: BTreeSet<Id>,
+    answered: Bucket,
     effects: Vec<Effect>,
 }
 
@@ -88,6 +93,7 @@ impl ValidatorCore {
             early: VecDeque::new(),
             catch_up,
             accused: BTreeSet::new(),
+            answered: Bucket::default(),
             effects: Vec::new(),
         }
     }
@@ -176,7 +182,8 @@ impl ValidatorCore {
         }
         let at = self.tip.next(now.wall_ms);
         match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
-            Ok(()) => self.answer(id, Verdict::Accepted),
+            Ok(()) if self.answered.take(ANSWERS, 1, now.real_ms) => self.answer(id, Verdict::Accepted),
+            Ok(()) => self.effects.extend(id.cloned().map(|of| Effect::AcceptWhenAsked { of })),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
                 return Ok(());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod answers;
 mod bilateral;
 mod carbon;
 mod concern;
@@ -15,6 +16,7 @@ mod late;
 mod mempool;
 mod mesh;
 mod network;
+mod openings;
 mod play;
 mod proof;
 mod proposals;

@@ -2,11 +2,14 @@
 
 use super::EnvelopeError;
 use crate::cbor::{self, CborError};
+use crate::party::PartyId;
 use ciborium::value::Value;
 use coset::{iana, AsCborValue, CoseSign1, CoseSign1Builder, HeaderBuilder, TaggedCborSerializable};
 
 /// Longest protected header accepted, in bytes: algorithm and key id need at most 62.
 const MAX_PROTECTED_BYTES: usize = 128;
+/// An Ed25519 signature.
+pub(super) const SIGNATURE_BYTES: usize = 64;
 
 /// A COSE_Sign1 with our headers, not signed yet.
 pub(super) fn unsigned(kid: &str, payload: Vec<u8>) -> CoseSign1 {
@@ -20,8 +23,99 @@ pub(super) fn encode(sign1: CoseSign1) -> Result<Vec<u8>, EnvelopeError> {
     sign1.to_tagged_vec().map_err(|e| CborError::Encode { reason: e.to_string() }.into())
 }
 
+/// A signed structure of our form, taken apart.
+pub(super) struct Sign1<'a> {
+    protected: Vec<u8>,
+    /// What was signed.
+    pub payload: &'a [u8],
+    /// By whom the protected header says.
+    pub signature: &'a [u8; SIGNATURE_BYTES],
+}
+
+impl Sign1<'_> {
+    /// The bytes the signature is over: Sig_structure (RFC 9052 section 4.4) with the topic as external
+    /// data.
+    pub fn signed_bytes(&self, topic: &str) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.payload.len() + self.protected.len() + topic.len() + 32);
+        bytes.extend(b"\x84\x6aSignature1");
+        for part in [&self.protected, topic.as_bytes(), self.payload] {
+            put_bytes(&mut bytes, part);
+        }
+        bytes
+    }
+}
+
 /// Takes bytes apart and refuses every form but ours. Says nothing yet about the signature.
-pub(super) fn decode(bytes: &[u8], kid: &str) -> Result<CoseSign1, EnvelopeError> {
+pub(super) fn decode<'a>(bytes: &'a [u8], sender: &PartyId) -> Result<Sign1<'a>, EnvelopeError> {
+    let kid = sender.to_string();
+    match parts(bytes, &kid) {
+        Some(sign1) => Ok(sign1),
+        None => Err(why_not(bytes, &kid, sender)),
+    }
+}
+
+/// The parts of the one form there is: whatever its bytes are, they are those of the header we would write,
+/// and lengths in the shortest way around payload and signature.
+fn parts<'a>(bytes: &'a [u8], kid: &str) -> Option<Sign1<'a>> {
+    // {1: -8, 4: kid}: the algorithm EdDSA and the key id.
+    let mut protected = b"\xa2\x01\x27\x04".to_vec();
+    put_bytes(&mut protected, kid.as_bytes());
+    // Tag 18 around an array of four, the unprotected header being empty.
+    let mut before = b"\xd2\x84".to_vec();
+    put_bytes(&mut before, &protected);
+    before.push(0xa0);
+    let (payload, rest) = take_bytes(bytes.strip_prefix(before.as_slice())?)?;
+    let (signature, rest) = take_bytes(rest)?;
+    let signature = signature.try_into().ok().filter(|_| rest.is_empty())?;
+    Some(Sign1 { protected, payload, signature })
+}
+
+/// A byte string behind its length in the shortest way (RFC 8949 section 4.2.1).
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = bytes.len();
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short), _) if short < 24 => out.push(0x40 | short),
+        (Ok(byte), _) => out.extend([0x58, byte]),
+        (_, Ok(two)) => {
+            out.push(0x59);
+            out.extend(two.to_be_bytes());
+        }
+        // Nothing of ours is longer than an envelope.
+        _ => {
+            out.push(0x5a);
+            out.extend((length as u32).to_be_bytes());
+        }
+    }
+    out.extend(bytes);
+}
+
+/// A byte string whose length is given in the shortest way, and what stands behind it.
+fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = bytes.split_first()?;
+    let (least, length, rest) = match head {
+        0x40..=0x57 => (0, usize::from(head & 0x1f), rest),
+        0x58 => rest.split_first().map(|(byte, rest)| (24, usize::from(*byte), rest))?,
+        0x59 => rest.split_first_chunk().map(|(two, rest)| (0x100, u16::from_be_bytes(*two).into(), rest))?,
+        0x5a => {
+            let (four, rest) = rest.split_first_chunk()?;
+            (0x1_0000, u32::from_be_bytes(*four) as usize, rest)
+        }
+        _ => return None,
+    };
+    (length >= least).then_some(())?;
+    rest.split_at_checked(length)
+}
+
+/// What is wrong with bytes that are not of our form.
+fn why_not(bytes: &[u8], kid: &str, sender: &PartyId) -> EnvelopeError {
+    match check_form(bytes, kid) {
+        Err(error) => error,
+        // All is as it should be but the signature's length.
+        Ok(()) => EnvelopeError::BadSignature { sender: sender.clone() },
+    }
+}
+
+fn check_form(bytes: &[u8], kid: &str) -> Result<(), EnvelopeError> {
     let value: Value = cbor::decode(bytes, bytes.len()).map_err(not_cose)?;
     let Value::Tag(tag, inner) = value else {
         return Err(EnvelopeError::Unsigned { reason: "it is CBOR without the tag of COSE_Sign1" });
@@ -42,7 +136,7 @@ pub(super) fn decode(bytes: &[u8], kid: &str) -> Result<CoseSign1, EnvelopeError
     if encode(rebuilt)? != bytes {
         return Err(EnvelopeError::NotDeterministic);
     }
-    Ok(sign1)
+    Ok(())
 }
 
 fn not_cose(reason: impl ToString) -> EnvelopeError {
@@ -75,4 +169,42 @@ fn check_headers(sign1: &CoseSign1, kid: &str) -> Result<(), EnvelopeError> {
         return Err(EnvelopeError::OtherKey { sender: kid.to_owned(), kid: text });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::party::Role;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is taken apart by hand is what the library builds, and signed bytes are the library's.
+        #[test]
+        fn taking_apart_undoes_building(
+            payload in prop::collection::vec(any::<u8>(), 0..70_000), id in "[a-z0-9-]{1,40}", topic in "[a-z/]{0,300}",
+        ) {
+            let sender = PartyId::new(Role::Site, id.parse().unwrap());
+            let mut built = unsigned(&sender.to_string(), payload.clone());
+            built.signature = vec![7; SIGNATURE_BYTES];
+            let signed = built.tbs_data(topic.as_bytes());
+            let bytes = encode(built).unwrap();
+            let taken = decode(&bytes, &sender).unwrap();
+            prop_assert_eq!(taken.payload, &payload[..]);
+            prop_assert_eq!(taken.signed_bytes(&topic), signed);
+        }
+
+        /// Where there is another way to write it, it is refused.
+        #[test]
+        fn what_is_not_the_one_form_is_refused(
+            at in 0usize..200, byte in any::<u8>(), payload in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let sender = PartyId::new(Role::Site, "s1".parse().unwrap());
+            let mut built = unsigned(&sender.to_string(), payload);
+            built.signature = vec![7; SIGNATURE_BYTES];
+            let mut bytes = encode(built).unwrap();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            prop_assert_eq!(parts(&bytes, &sender.to_string()).is_some(), check_form(&bytes, &sender.to_string()).is_ok());
+        }
+    }
 }

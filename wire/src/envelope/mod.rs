@@ -14,10 +14,12 @@
 mod cose;
 mod open;
 mod signer;
+mod submitted;
 
 pub use open::{open, Opened};
 pub(crate) use signer::sign_separated;
 pub use signer::{verify_bytes, KeyChange, Sealed, Signer};
+pub use submitted::{is_sound_key, Unchecked};
 
 use crate::cbor::CborError;
 use crate::message::{BoundsError, MessageRef};
@@ -122,6 +124,12 @@ pub enum EnvelopeError {
     /// The envelope is not in deterministic CBOR.
     #[error("the envelope is not deterministic CBOR")]
     NotDeterministic,
+    /// The topic is not one of entries.
+    #[error("there are no entries on the topic {topic:?}")]
+    NotSubmitted {
+        /// The topic.
+        topic: String,
+    },
     /// The signature does not hold for these bytes on this topic.
     #[error("the signature does not hold for {sender} on this topic")]
     BadSignature {
@@ -173,6 +181,7 @@ impl EnvelopeError {
             Topic(_)
             | OtherNetwork { .. }
             | OtherKey { .. }
+            | NotSubmitted { .. }
             | OtherTopic { .. }
             | Kind(_)
             | NoRight { .. }

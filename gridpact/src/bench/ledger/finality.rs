@@ -43,12 +43,12 @@ pub async fn measure(
     let alive: Vec<usize> = cluster.running().map(|(index, _)| index).collect();
     let boot = wall_ms();
     let mut follower = Follower::connect(&cluster.layout, &alive, boot).await?;
-    let publisher = Publisher::connect(&cluster.layout.addresses[0], &format!("bench-single-{boot}"));
+    let publisher = Publisher::connect(&cluster.layout, &alive, &format!("bench-single-{boot}"));
     let mut times = Vec::with_capacity(count);
-    for entry in submitters.sign(count, boot)? {
+    for (turn, entry) in submitters.sign(count, boot)?.into_iter().enumerate() {
         tokio::time::sleep(PAUSE).await;
         let (start, wanted) = (Instant::now(), name(&entry));
-        publisher.publish(&entry).await;
+        publisher.publish(turn, &entry);
         loop {
             match follower.next(LIMIT).await {
                 Some(seen) if seen.entries.contains(&wanted) => {

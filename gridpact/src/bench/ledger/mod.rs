@@ -95,7 +95,7 @@ impl Bench {
     /// As [`BenchError`] says.
     pub fn finality(&mut self) -> Result<Vec<Figure>, BenchError> {
         let (size, folder) = (self.size.single, self.scratch());
-        let floor = self.runtime.block_on(raw::floor(&self.cluster.layout.addresses[0], &folder))?;
+        let floor = self.runtime.block_on(raw::floor(self.cluster.layout.brokers[0], &folder))?;
         let (cluster, submitters) = (&mut self.cluster, &mut self.submitters);
         let healthy = self.runtime.block_on(finality::measure(cluster, submitters, size))?;
         cluster.kill(DYING)?;

@@ -13,6 +13,7 @@ use rand_core::{CryptoRng, RngCore};
 use rumqttc::{Event, Packet, QoS};
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -106,15 +107,15 @@ impl RngCore for Coefficients {
     }
 }
 
-/// Measures hops through the broker at `address`, and writes to a file at `scratch`.
+/// Measures hops through a validator's broker, and writes to a file at `scratch`.
 ///
 /// # Errors
 /// Where the broker does not answer, or the file can't be written.
-pub async fn floor(address: &str, scratch: &Path) -> Result<Floor, BenchError> {
+pub async fn floor(address: SocketAddr, scratch: &Path) -> Result<Floor, BenchError> {
     Ok(Floor { hop: hop(address).await?, sync: sync(scratch).map_err(BenchError::Folder)? })
 }
 
-async fn hop(address: &str) -> Result<Duration, BenchError> {
+async fn hop(address: SocketAddr) -> Result<Duration, BenchError> {
     const TOPIC: &str = "gridpact/bench/hop";
     let (sender, mut sent) = client(address, "bench-hop-out");
     let (receiver, mut received) = client(address, "bench-hop-in");

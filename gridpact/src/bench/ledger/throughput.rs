@@ -15,7 +15,7 @@ use wire::entry::SignedEnvelope;
 /// Most entries sent and not seen decided.
 const WINDOW: usize = 6_000;
 /// Without any entry decided for so long, all that are out are sent again.
-const SILENCE: Duration = Duration::from_millis(1_500);
+const SILENCE: Duration = Duration::from_secs(3);
 /// Silences after which it is given up.
 const MOST_SILENCES: usize = 20;
 
@@ -45,7 +45,8 @@ pub async fn measure(
     let boot = wall_ms();
     let entries = submitters.sign(count, boot)?;
     let mut follower = Follower::connect(&cluster.layout, &[0], boot).await?;
-    let publisher = Publisher::connect(&cluster.layout.addresses[0], &format!("bench-load-{boot}"));
+    let everyone: Vec<usize> = (0..VALIDATORS).collect();
+    let publisher = Publisher::connect(&cluster.layout, &everyone, &format!("bench-load-{boot}"));
     let mut out = Outstanding::new(&entries);
     let used = |cluster: &Cluster| {
         let validators: Option<f64> = cluster.running().map(|(_, node)| node.cpu_seconds()).sum();
@@ -53,10 +54,10 @@ pub async fn measure(
     };
     let (start, before) = (Instant::now(), used(cluster));
     let mut load = Load { entries: count, lasted: Duration::ZERO, blocks: 0, again: 0, cpu: None };
-    let mut silences = 0;
+    let mut silences = 0usize;
     while out.seen < count {
         while out.sent < count && out.sent - out.seen < WINDOW {
-            publisher.publish(&entries[out.sent]).await;
+            publisher.publish(out.sent, &entries[out.sent]);
             out.sent += 1;
         }
         match follower.next(SILENCE).await {
@@ -75,7 +76,7 @@ pub async fn measure(
                     return Err(ClusterError::Late { what, limit: SILENCE * MOST_SILENCES as u32 }.into());
                 }
                 for place in out.missing() {
-                    publisher.publish(&entries[place]).await;
+                    publisher.publish(place + silences, &entries[place]);
                     load.again += 1;
                 }
             }

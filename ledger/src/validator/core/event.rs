@@ -88,6 +88,11 @@ pub enum Effect {
     /// Sign an entry as this validator's own, submit it to all, and hand it back as
     /// [`Event::Submit`].
     Submit(Box<Entry>),
+    /// A submission was taken, one of so many that the answer is given only to who asks again.
+    AcceptWhenAsked {
+        /// Which.
+        of: MessageRef,
+    },
     /// An entry was refused: count it.
     Refused {
         /// A word for metrics.

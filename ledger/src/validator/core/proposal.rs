@@ -73,9 +73,11 @@ impl ValidatorCore {
         let verifier = &self.rules.verifier;
         // Checked by the link when it came, which counts while the key is still the submitter's.
         let known = |opened: &&OpenedEntry| verifier.epoch_of(&opened.submitter) == Some(opened.epoch);
-        let open = |envelope: &SignedEnvelope| match self.pool.opened(envelope).filter(known) {
+        let ours = |envelope: &SignedEnvelope| self.pool.opened(envelope).filter(known);
+        let others = verifier.open_entries(block.entries.iter().filter(|entry| ours(entry).is_none()));
+        let open = |envelope: &SignedEnvelope| match ours(envelope) {
             Some(opened) => Ok((opened.submitter.clone(), opened.entry.clone())),
-            None => verifier.open_entry(envelope),
+            None => others.open(envelope),
         };
         execute_block(&self.rules, &self.tip, &self.state, block, &open).map_err(|error| error.to_string())
     }
