@@ -1,9 +1,12 @@
 //! What everyone agrees on: blocks, accounts, contracts, consensus, store, proofs.
 
+pub mod aggregates;
+pub mod archive;
 pub mod block;
 pub mod consensus;
 pub mod contracts;
 pub mod execute;
+pub mod follower;
 pub mod genesis;
 pub mod governed;
 pub mod mempool;
@@ -12,6 +15,7 @@ pub mod receipts;
 pub mod rights;
 pub mod simulation;
 pub mod state;
+pub mod statement;
 pub mod store;
 pub mod validator;
 pub mod verify;

@@ -233,7 +233,7 @@ impl Replay {
     }
 
     /// The rules of the block that follows.
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
     }
 

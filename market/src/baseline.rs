@@ -2,7 +2,7 @@
 //! on the day itself before it was asked to take less.
 //!
 //! After the "Average Day" customer baseline load of the New York ISO (Emergency Demand Response Program Manual,
-//! Manual 7, section 5.2): of the last ten like weekdays, from two days before on, the five with the most energy in
+//! Manual 7): of the last ten like weekdays, from two days before on, the five with the most energy in
 //! the event's hours; of the last three like Saturdays or Sundays, the two; the mean of these, interval by interval;
 //! and its in-day adjustment by the two hours that begin four hours before the event, within 80 to 120 percent. Days
 //! with an event, with readings missing, or with less than a quarter of what is usual don't count. What is usual is

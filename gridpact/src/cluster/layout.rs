@@ -121,6 +121,8 @@ fn keys(party: &PartyId) -> PartyKeys {
         brokers: Vec::new(),
         validator_brokers: Vec::new(),
         validator_connections: None,
+        key_epoch: 0,
+        next_key: None,
         clock: ClockKind::System,
         data_dir: Path::new("..").join(format!("validator-{}", party.id)),
     }

@@ -60,6 +60,31 @@ pub struct AggregatorFile {
     /// What its process shows.
     #[serde(default)]
     pub process: ProcessKeys,
+    /// Where its batches of readings and bids go.
+    #[serde(default, skip_serializing_if = "ArchiveKeys::is_default")]
+    pub archive: ArchiveKeys,
+}
+
+/// Where batches of readings and bids go: Parquet files, whose SHA-256 is on the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveKeys {
+    /// `file:///folder`, or `s3://bucket/prefix` for any S3-compatible store, whose credentials come from the
+    /// environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY); none for the folder archive in the data_dir.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Address of the S3-compatible store, as `https://host:port`; none for Amazon's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Region of the store; none for the environment's AWS_REGION.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl ArchiveKeys {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn readings_grace_ms() -> u64 {

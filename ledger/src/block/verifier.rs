@@ -169,6 +169,11 @@ impl Verifier {
         &self.validators
     }
 
+    /// Whether this many validators are more than one third of all: one of them is honest.
+    pub fn has_honest(&self, votes: usize) -> bool {
+        3 * votes > self.validators().len()
+    }
+
     /// The validator's place, where it is one.
     pub fn index_of(&self, validator: &Id) -> Option<ValidatorIndex> {
         self.validators.index_of(validator)

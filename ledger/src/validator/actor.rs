@@ -14,10 +14,12 @@ use broker::link::{LinkEvent, Outgoing};
 use futures::stream::poll_fn;
 use market::interval::Interval;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::entry::Entry;
 use wire::envelope::Opened;
 use wire::message::{Body, Verdict};
+use wire::party::Registry;
 
 /// How long a consensus message is worth delivering. Later ones say more.
 const CONSENSUS_VALID_MS: u64 = 10_000;
@@ -38,11 +40,14 @@ pub(super) struct ValidatorActor {
     timer: Option<(u64, SpawnHandle)>,
     /// What the core is to be told next: what it submits itself comes back to it.
     own: VecDeque<Event>,
+    /// Whom the link believes.
+    registry: Arc<Registry>,
 }
 
 impl ValidatorActor {
     pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
-        Self { parts, thread, start: Instant::now(), timer: None, own: VecDeque::new() }
+        let registry = parts.core.rules().verifier.registry().clone();
+        Self { parts, thread, start: Instant::now(), timer: None, own: VecDeque::new(), registry }
     }
 
     fn now(&self) -> Now {
@@ -61,13 +66,25 @@ impl ValidatorActor {
             };
         }
         match done {
-            Ok(()) => self.set_timer(ctx),
+            Ok(()) => {
+                self.go_by_registry();
+                self.set_timer(ctx);
+            }
             Err(failure) => {
                 tracing::error!(validator = %self.party(), failure, "the validator stops: it could vote twice");
                 // Only the first failure stops it.
                 let _ = self.parts.failure.set(failure);
                 ctx.stop();
             }
+        }
+    }
+
+    /// Believes whom the rules after the last block name.
+    fn go_by_registry(&mut self) {
+        let registry = self.parts.core.rules().verifier.registry();
+        if !Arc::ptr_eq(registry, &self.registry) {
+            self.registry = registry.clone();
+            self.parts.link.update_registry(registry.clone());
         }
     }
 
@@ -125,6 +142,7 @@ impl ValidatorActor {
                 Event::Consensus { sender: sender.id, bytes: bytes.into_vec() }
             }
             Body::Block(bytes) => Event::Block { bytes: bytes.into_vec() },
+            Body::RegistryQuestion(question) => Event::Question { by: sender, known: question.known },
             _ => return,
         };
         self.step(event, ctx);
@@ -185,6 +203,13 @@ impl Hands for ValidatorActor {
         match effect {
             Effect::Acknowledge { of, verdict } => {
                 if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::Summarise { to, bytes } => {
+                let body = Body::RegistrySummary(bytes.into());
+                let outgoing = Outgoing { recipient: Some(to), ..to_all(body, CONSENSUS_VALID_MS) };
+                if let Err(error) = parts.link.send(outgoing) {
                     self.note("unsent", &error.to_string());
                 }
             }

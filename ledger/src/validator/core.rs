@@ -4,6 +4,7 @@
 mod event;
 mod late;
 mod proposal;
+mod summary;
 
 pub use event::{Effect, Event, Now};
 
@@ -17,6 +18,7 @@ use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
 use crate::execute::{build_block, Executed, OpenedEntry, Tip};
+use crate::follower::Summary;
 use crate::mempool::Mempool;
 use crate::state::State;
 use crate::store::Chain;
@@ -66,6 +68,8 @@ pub struct ValidatorCore {
     catch_up: CatchUp,
     /// Validators we accused of contradicting themselves, and the ledger does not know yet.
     accused: BTreeSet<Id>,
+    /// What is told to those who ask what is governed.
+    summary: Option<Arc<Summary>>,
     answered: Bucket,
     effects: Vec<Effect>,
 }
@@ -93,6 +97,7 @@ impl ValidatorCore {
             early: VecDeque::new(),
             catch_up,
             accused: BTreeSet::new(),
+            summary: None,
             answered: Bucket::default(),
             effects: Vec::new(),
         }
@@ -139,6 +144,7 @@ impl ValidatorCore {
             Event::Submit { id, opened } => self.submitted(now, id.as_ref(), *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
             Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
+            Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
         }
         Ok(std::mem::take(&mut self.effects))
@@ -450,6 +456,8 @@ impl ValidatorCore {
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
         self.tip = self.tip.after(&decided);
+        let governed = self.rules.governed.clone();
+        self.remember(&decided, &governed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit { decided: Box::new(decided), state: Box::new(state.clone()) });

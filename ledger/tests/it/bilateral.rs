@@ -129,7 +129,7 @@ fn an_offer_that_nobody_could_keep_is_refused() {
     check_offer(|terms| terms.first = at(32 * 96), Err("too-far"));
     check_offer(|terms| terms.power = Milliwatt(0), Err("terms"));
     check_offer(|terms| terms.power = Milliwatt(i64::MIN), Err("terms"));
-    check_offer(|terms| terms.power = Milliwatt(i64::MAX), Err("connection"));
+    check_offer(|terms| terms.power = Milliwatt(i64::MAX), Err("terms"));
     check_offer(|terms| terms.power = Milliwatt(10_000_001), Err("connection"));
     check_offer(|terms| terms.price = PicoEurPerWh(i64::MAX), Err("terms"));
     check_offer(|terms| terms.price = PicoEurPerWh(-500_000_001), Err("terms"));

@@ -29,7 +29,7 @@ const A: u32 = 1;
 const B: u32 = 2;
 
 /// A session before anything of it is signed, so that tests can spoil it.
-struct Draft {
+pub struct Draft {
     entry: DayAheadEntry,
     supply: DayAheadSupply,
     demands: [DayAheadFinalDemand; 2],
@@ -148,7 +148,7 @@ fn draft() -> Draft {
 }
 
 /// The session, signed by everyone who has to, after `spoil` had its way.
-fn session(world: &World, spoil: impl FnOnce(&mut Draft)) -> OpenedEntry {
+pub fn session(world: &World, spoil: impl FnOnce(&mut Draft)) -> OpenedEntry {
     let mut draft = draft();
     spoil(&mut draft);
     let Draft { mut entry, supply, demands } = draft;

@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod aggregates;
 mod answers;
+mod archive;
+mod archive_peer;
+#[cfg(feature = "s3")]
+mod archive_s3;
 mod bilateral;
 mod carbon;
 mod concern;
@@ -10,13 +15,16 @@ mod contracts;
 mod day;
 mod day_ahead;
 mod evidence;
+mod follower;
 mod governance;
+mod hostile;
 mod issuance;
 mod late;
 mod mempool;
 mod mesh;
 mod network;
 mod openings;
+mod page;
 mod play;
 mod proof;
 mod proposals;
@@ -28,8 +36,11 @@ mod registry;
 mod reserve;
 mod response;
 mod rights;
+mod roster;
+mod sequences;
 mod settlement;
 mod simulation;
+mod statement;
 mod store;
 mod tamper;
 mod votes;

@@ -9,5 +9,6 @@ mod golden;
 mod kinds;
 mod merkle_vectors;
 mod receipt;
+mod registry;
 mod signatures;
 mod world;

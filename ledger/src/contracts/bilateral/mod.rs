@@ -16,7 +16,7 @@ use crate::state::records::Kept;
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use market::transit::overloaded;
-use market::units::Milliwatt;
+use market::units::{Milliwatt, POWER_BOUND};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::{BilateralEntry, BilateralOffer};
 use wire::hash::Hash32;
@@ -42,7 +42,7 @@ fn offer(rules: &Rules, state: &State, seller: &Id, offer: &BilateralOffer) -> R
     if *seller == offer.buyer {
         return Err(BilateralRefusal::WithItself.into());
     }
-    if offer.power <= Milliwatt::ZERO {
+    if !(Milliwatt(1)..=POWER_BOUND).contains(&offer.power) {
         return Err(BilateralRefusal::Power { power: offer.power }.into());
     }
     let limits = rules.parameters.price_min..=rules.parameters.price_max;

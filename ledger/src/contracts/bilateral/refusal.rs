@@ -18,7 +18,7 @@ pub enum BilateralRefusal {
     /// Seller and buyer are one.
     #[error("a site has no contract with itself")]
     WithItself,
-    /// Zero or less.
+    /// Zero or less, or more than any market knows.
     #[error("{power} is no power to sell")]
     Power {
         /// The power.

@@ -5,8 +5,9 @@ use crate::consensus::message::Record;
 use crate::execute::OpenedEntry;
 use crate::state::State;
 use wire::entry::{Entry, SignedEnvelope};
+use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
-use wire::party::Id;
+use wire::party::{Id, PartyId};
 
 /// The time, as the shell reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,13 @@ pub enum Event {
         /// Its encoding.
         bytes: Vec<u8>,
     },
+    /// Somebody asks what is governed.
+    Question {
+        /// Who.
+        by: PartyId,
+        /// Hash of what it knows.
+        known: Hash32,
+    },
     /// Time has passed: see [`ValidatorCore::next_deadline`].
     Poll,
 }
@@ -77,6 +85,13 @@ pub enum Effect {
     SendDecided {
         /// Which.
         height: u64,
+    },
+    /// Tell somebody what is governed, as [`wire::message::Body::RegistrySummary`].
+    Summarise {
+        /// Whom.
+        to: PartyId,
+        /// A [`crate::follower::Summary`]'s encoding.
+        bytes: Vec<u8>,
     },
     /// Answer a submission.
     Acknowledge {
