@@ -14,6 +14,7 @@ use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use market::units::NanoEur;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
@@ -25,7 +26,8 @@ use wire::party::{Id, PartyId};
 const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tip {
     /// Its height; 0 before the first block.
     pub height: u64,
@@ -175,14 +177,25 @@ impl Tip {
 
     /// The tip once this block, which follows on this tip, is decided. Its votes must have been checked.
     pub fn after(&self, decided: &DecidedBlock) -> Self {
-        let header = &decided.block.header;
+        self.after_header(&decided.block.header, &decided.certificate)
+    }
+
+    /// The same from the block's header and the votes for it.
+    pub fn after_header(&self, header: &Header, votes: &VoteCertificate) -> Self {
         Self {
             height: header.height,
             hash: header.hash(),
             time_ms: header.time_ms,
-            votes: Some(decided.certificate.clone()),
+            votes: Some(votes.clone()),
             before: self.history(),
         }
+    }
+
+    /// Whether this is the tip once the block with this header is decided.
+    pub fn is_of(&self, header: &Header) -> bool {
+        let named = (header.height, header.hash(), header.time_ms) == (self.height, self.hash, self.time_ms);
+        let before = Some(self.before.size()) == header.height.checked_sub(1);
+        named && before && self.before.root() == header.history_root
     }
 
     /// The tree over all blocks up to this one: what the next block's history root is of.

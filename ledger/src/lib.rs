@@ -2,6 +2,7 @@
 
 pub mod aggregates;
 pub mod archive;
+mod beginning;
 pub mod block;
 pub mod consensus;
 pub mod contracts;
@@ -14,6 +15,7 @@ pub mod proof;
 pub mod receipts;
 pub mod rights;
 pub mod simulation;
+pub mod snapshot;
 pub mod state;
 pub mod statement;
 pub mod store;

@@ -1,6 +1,7 @@
 //! `gridpact ledger verify`: has the ledger crate's auditor check every ledger in a directory, and says
 //! what it checked.
 
+pub mod reindex;
 pub mod simulate;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -91,11 +92,17 @@ pub(crate) fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
     Ok(folders)
 }
 
-fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
+/// A bar that shows how far a folder's blocks have been walked through.
+fn bar(folder: &Path) -> ProgressBar {
     let bar = ProgressBar::no_length().with_message(folder.display().to_string());
     if let Ok(style) = ProgressStyle::with_template("{msg}  block {pos} of {len} {bar:30}") {
         bar.set_style(style);
     }
+    bar
+}
+
+fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
+    let bar = bar(folder);
     let checked = verify_dir(folder, &mut |height, last| {
         bar.set_length(last);
         bar.set_position(height);
@@ -106,6 +113,13 @@ fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
 
 fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", folder.display())?;
+    if report.started_from > 0 {
+        let height = report.started_from;
+        writeln!(
+            out,
+            "  pruned: recomputed from the snapshot of block {height} on, believed for its votes alone"
+        )?;
+    }
     let rows = [
         (report.blocks, "blocks: hash, link, Merkle root of entries, state after it"),
         (report.votes, "validators' votes, more than two thirds behind every block"),
@@ -122,6 +136,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.governance, "changes of the registry, proposals and ballots"),
         (report.payments, "payments, each entry's summing to zero or to what it minted or burned"),
         (report.accounts, "accounts"),
+        (report.snapshots, "snapshots: checksums, votes, state"),
     ];
     for (count, what) in rows {
         writeln!(out, "  {count:>9}  {what}")?;

@@ -3,7 +3,9 @@
 use super::bug::Bug;
 use super::node::Node;
 use crate::block::DecidedBlock;
+use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::execute::OpenedEntry;
+use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::validator::core::{Effect, Event};
 use crate::validator::hands::Hands;
@@ -66,8 +68,20 @@ impl Hands for NodeHands<'_> {
         self.node.wal.cut(0)
     }
 
-    fn decided(&mut self, height: u64) -> Result<Option<DecidedBlock>, String> {
-        Ok(height.checked_sub(1).and_then(|place| self.node.blocks.get(place as usize)).cloned())
+    /// Nobody in a run prunes, so that nobody is ever offered a snapshot.
+    fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
+        Err(format!("a snapshot of block {}, which nobody made", snapshot.header.height))
+    }
+
+    fn blocks(&mut self, height: u64) -> Result<Option<ConsensusMessage>, String> {
+        let Some(place) = height.checked_sub(1) else { return Ok(None) };
+        let Some(decided) = self.node.blocks.get(place as usize) else { return Ok(None) };
+        let bytes = decided.encode().map_err(|e| e.to_string())?;
+        Ok(Some(ConsensusMessage::Decided(vec![bytes.into()])))
+    }
+
+    fn snapshot(&mut self, _: SnapshotPart) -> Option<ConsensusMessage> {
+        None
     }
 
     fn publish(&mut self, message: Vec<u8>) {

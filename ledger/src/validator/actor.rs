@@ -4,8 +4,11 @@
 use super::core::{Effect, Event, Now};
 use super::handle::Parts;
 use super::hands::{self, Hands};
+use super::serve;
 use crate::block::DecidedBlock;
+use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::execute::OpenedEntry;
+use crate::snapshot::Snapshot;
 use crate::state::State;
 use actix::{
     Actor, ActorContext, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
@@ -169,8 +172,22 @@ impl Hands for ValidatorActor {
         self.parts.wal.clear().map_err(|e| e.to_string())
     }
 
-    fn decided(&mut self, height: u64) -> Result<Option<DecidedBlock>, String> {
-        self.parts.store.block(height).map_err(|e| e.to_string())
+    fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
+        self.parts.store.install(snapshot).map_err(|e| e.to_string())?;
+        self.parts.metrics.height.set(snapshot.header.height as i64);
+        self.parts.height.send_replace(snapshot.header.height);
+        Ok(())
+    }
+
+    fn blocks(&mut self, height: u64) -> Result<Option<ConsensusMessage>, String> {
+        serve::blocks(&self.parts.store, height).map_err(|e| e.to_string())
+    }
+
+    fn snapshot(&mut self, part: SnapshotPart) -> Option<ConsensusMessage> {
+        serve::snapshot(&self.parts.store, part).unwrap_or_else(|error| {
+            self.note("bad-snapshot", &error.to_string());
+            None
+        })
     }
 
     fn publish(&mut self, message: Vec<u8>) {

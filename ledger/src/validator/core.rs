@@ -1,6 +1,7 @@
 //! What a validator does about what it is told. Pure: time, messages and the log's content come in
 //! as data; what must be written, sent and answered goes out, in the order it must happen.
 
+mod behind;
 mod event;
 mod late;
 mod proposal;
@@ -10,6 +11,7 @@ pub use event::{Effect, Event, Now};
 
 use super::candidates::Candidates;
 use super::catch_up::CatchUp;
+use super::download::Download;
 use super::Timeouts;
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
@@ -70,6 +72,9 @@ pub struct ValidatorCore {
     accused: BTreeSet<Id>,
     /// What is told to those who ask what is governed.
     summary: Option<Arc<Summary>>,
+    download: Download,
+    /// Who was asked last.
+    asked: Option<Id>,
     answered: Bucket,
     effects: Vec<Effect>,
 }
@@ -98,6 +103,8 @@ impl ValidatorCore {
             catch_up,
             accused: BTreeSet::new(),
             summary: None,
+            download: Download::default(),
+            asked: None,
             answered: Bucket::default(),
             effects: Vec::new(),
         }
@@ -143,7 +150,7 @@ impl ValidatorCore {
             Event::Started { records, decided } => self.started(now, records, &decided)?,
             Event::Submit { id, opened } => self.submitted(now, id.as_ref(), *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
-            Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
+            Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
         }
@@ -159,7 +166,7 @@ impl ValidatorCore {
         self.pool.decided(decided.iter());
         // One question, answered only if somebody is ahead of us.
         if let Some(of) = self.catch_up.next_peer() {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
+            self.ask(of);
         }
         if records.is_empty() {
             return Ok(());
@@ -222,6 +229,7 @@ impl ValidatorCore {
             // Agreement hears its own voice before it is published.
             return Ok(());
         }
+        let by = self.committee.validators.index_of(sender).map(|_| sender);
         match ConsensusMessage::decode(bytes) {
             Ok(ConsensusMessage::Statement { statement, block }) => {
                 if statement.height() == self.tip.height {
@@ -230,7 +238,24 @@ impl ValidatorCore {
                 }
                 self.heard(now, statement, block)
             }
-            Ok(ConsensusMessage::Decided(bytes)) => self.decided_block(now, &bytes, Some(sender)),
+            Ok(ConsensusMessage::Decided(blocks)) => self.decided_blocks(now, &blocks, by),
+            Ok(ConsensusMessage::Pruned { lowest, tip }) => {
+                self.pruned(now, (lowest, tip), by);
+                Ok(())
+            }
+            Ok(ConsensusMessage::SnapshotRequest { part, of }) => {
+                if of == self.me.name {
+                    self.snapshot_requested(now, part);
+                }
+                Ok(())
+            }
+            Ok(ConsensusMessage::Manifest(bytes)) => {
+                self.manifest_offered(&bytes, by);
+                Ok(())
+            }
+            Ok(ConsensusMessage::Chunk { height, index, bytes }) => {
+                self.snapshot_chunk(now, (height, index), &bytes, by)
+            }
             Ok(ConsensusMessage::Request { height, of }) => {
                 let mine = of == self.me.name && (1..=self.tip.height).contains(&height);
                 if mine && self.catch_up.may_answer(now.real_ms) {
@@ -286,14 +311,8 @@ impl ValidatorCore {
         self.run(now, input)
     }
 
-    /// A decided block from outside, believed for its votes. Who answered a question with it
-    /// probably has the next as well, and is asked on.
-    fn decided_block(
-        &mut self,
-        now: Now,
-        bytes: &[u8],
-        answered_by: Option<&Id>,
-    ) -> Result<(), AgreementError> {
+    /// A decided block from outside, believed for its votes.
+    fn decided_block(&mut self, now: Now, bytes: &[u8]) -> Result<(), AgreementError> {
         let decided = match DecidedBlock::decode(bytes) {
             Ok(decided) => decided,
             Err(error) => {
@@ -323,9 +342,6 @@ impl ValidatorCore {
         };
         self.end_height(now)?;
         self.commit(now, decided, executed);
-        if let Some(of) = answered_by.cloned() {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
-        }
         self.go_on(now)
     }
 
@@ -343,7 +359,7 @@ impl ValidatorCore {
         // Where nothing moves, the others may have decided, and nobody says it a second time.
         let anyway = if stalled { self.catch_up.next_peer() } else { None };
         if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms).or(anyway) {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
+            self.ask(of);
         }
         Ok(())
     }
@@ -467,6 +483,11 @@ impl ValidatorCore {
         state.forget_changes();
         self.state = state;
         self.rules = executed.rules;
+        self.begin_anew(now);
+    }
+
+    /// The chain stands elsewhere: everything about the height that was being decided is over.
+    fn begin_anew(&mut self, now: Now) {
         self.committee = Arc::new(Committee::after(&self.state, &self.rules));
         self.catch_up.set_peers(&self.me.name, &self.committee.validators);
         let at = self.tip.next(now.wall_ms);
@@ -480,6 +501,7 @@ impl ValidatorCore {
         self.candidates.clear();
         self.timers.clear();
         self.catch_up.reached(self.tip.height, now.real_ms);
+        self.download.reached(self.tip.height);
     }
 
     /// After a decision: what was said early about the next height, and what waits for a block.

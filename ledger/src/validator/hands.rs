@@ -4,7 +4,8 @@
 
 use super::core::{Effect, Event};
 use crate::block::DecidedBlock;
-use crate::consensus::message::ConsensusMessage;
+use crate::consensus::message::{ConsensusMessage, SnapshotPart};
+use crate::snapshot::Snapshot;
 use crate::state::State;
 use wire::entry::Entry;
 
@@ -31,11 +32,18 @@ pub trait Hands {
     /// # Errors
     /// Where it can't.
     fn clear_records(&mut self) -> Result<(), String>;
-    /// The decided block at a height, where there is one.
+    /// Puts a snapshot in the place of everything before it.
     ///
     /// # Errors
-    /// Where it can't be read.
-    fn decided(&mut self, height: u64) -> Result<Option<DecidedBlock>, String>;
+    /// Where it can't.
+    fn install(&mut self, snapshot: &Snapshot) -> Result<(), String>;
+    /// Decided blocks from a height on, as an answer to who lags behind.
+    ///
+    /// # Errors
+    /// Where they can't be read.
+    fn blocks(&mut self, height: u64) -> Result<Option<ConsensusMessage>, String>;
+    /// Part of a snapshot, likewise; where it can't be read, others have theirs.
+    fn snapshot(&mut self, part: SnapshotPart) -> Option<ConsensusMessage>;
     /// Tells every validator.
     fn publish(&mut self, message: Vec<u8>);
     /// Tells everyone of a decided block.
@@ -63,14 +71,25 @@ pub fn perform(hands: &mut impl Hands, effect: Effect) -> Result<Option<Event>, 
         }
         Effect::Announce(bytes) => hands.announce(bytes),
         Effect::SendDecided { height } => {
-            if let Some(decided) = hands.decided(height)? {
-                let bytes = decided.encode().map_err(|e| e.to_string())?;
-                let answer = ConsensusMessage::Decided(bytes.into());
-                hands.publish(answer.encode().map_err(|e| e.to_string())?);
-            }
+            let answer = hands.blocks(height)?;
+            publish_answer(hands, answer)?;
+        }
+        Effect::SendSnapshot(part) => {
+            let answer = hands.snapshot(part);
+            publish_answer(hands, answer)?;
+        }
+        Effect::Install(snapshot) => {
+            hands.install(&snapshot)?;
+            hands.clear_records()?;
         }
         Effect::Submit(entry) => return Ok(hands.submit(*entry)),
         other => hands.report(other),
     }
     Ok(None)
+}
+
+fn publish_answer(hands: &mut impl Hands, answer: Option<ConsensusMessage>) -> Result<(), String> {
+    let Some(answer) = answer else { return Ok(()) };
+    hands.publish(answer.encode().map_err(|e| e.to_string())?);
+    Ok(())
 }

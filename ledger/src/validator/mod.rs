@@ -4,10 +4,12 @@ mod actor;
 mod candidates;
 mod catch_up;
 pub mod core;
+mod download;
 mod handle;
 pub mod hands;
 pub mod mesh;
 mod metrics;
+pub mod serve;
 mod window;
 
 pub use handle::{start, StartError, ValidatorConfig, ValidatorHandle};
