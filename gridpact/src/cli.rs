@@ -1,5 +1,6 @@
 //! The command line: what can be said to the program, and the help that teaches it.
 
+use crate::audit::simulate::SimulateArgs as LedgerSimulateArgs;
 use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
@@ -233,6 +234,8 @@ Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 w
         #[arg(long)]
         json: bool,
     },
+    /// Run whole validators under a virtual clock with seeded faults, and check what must hold
+    Simulate(LedgerSimulateArgs),
     /// List who takes part, and what is voted on
     Participants {
         /// A validator's data directory

@@ -86,6 +86,7 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
         },
         LedgerCommand::Token { party, minutes } => done(token::run(&party, minutes, out)),
         LedgerCommand::Torment(args) => torment(&args),
+        LedgerCommand::Simulate(args) => done(audit::simulate::run(&args, out)),
         LedgerCommand::Export(args) => given(export::run(&args, out)),
         LedgerCommand::Aggregates(args) => given(aggregates::run(&args, out)),
         LedgerCommand::Fetch(args) => given(fetch::run(&args, out)),

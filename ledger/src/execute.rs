@@ -1,8 +1,13 @@
 //! Executes blocks on states. Validators, the auditor and a store that rebuilds its index all come
 //! through here, so they can't disagree on what a block does.
 
-use crate::block::verifier::EntryError;
-use crate::block::{entries_root, history_leaf, At, Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
+use crate::block::validators::check_votes;
+use crate::block::verifier::{BlockError, EntryError};
+use crate::block::vote::VoteCertificate;
+use crate::block::{
+    entries_root, history_leaf, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES,
+    MAX_BLOCK_ENTRIES,
+};
 use crate::contracts::rules::{Rules, RulesError};
 use crate::contracts::{apply, end_block};
 use crate::receipts::receipts_root;
@@ -30,6 +35,8 @@ pub struct Tip {
     pub hash: Hash32,
     /// Its time in milliseconds since 1970; 0 before the first block.
     pub time_ms: u64,
+    /// Votes that decided it, checked; others may have seen others. None before the first block.
+    pub votes: Option<VoteCertificate>,
     /// The tree over the blocks before it, whose root its header names.
     pub before: Frontier,
 }
@@ -73,6 +80,21 @@ pub enum ExecuteError {
     EntriesRoot {
         /// The block's height.
         height: u64,
+    },
+    /// The votes it carries for the block before are not those its header names.
+    #[error("block {height}: the votes it carries are not those its header names")]
+    PreviousVotes {
+        /// The block's height.
+        height: u64,
+    },
+    /// The votes it carries did not decide the block before.
+    #[error("block {height}: the votes it carries for the block before: {source}")]
+    PreviousUndecided {
+        /// The block's height.
+        height: u64,
+        /// What is wrong with them.
+        #[source]
+        source: BlockError,
     },
     /// The blocks before it are not those under its root.
     #[error("block {height}: the blocks before it are not those under its history root")]
@@ -150,12 +172,23 @@ pub enum ExecuteError {
 impl Tip {
     /// The tip of a chain without blocks.
     pub fn genesis(ledger: Hash32) -> Self {
-        Self { height: 0, hash: ledger, time_ms: 0, before: Frontier::default() }
+        Self { height: 0, hash: ledger, time_ms: 0, votes: None, before: Frontier::default() }
     }
 
-    /// The tip once the block with this header, which follows on this tip, is decided.
-    pub fn after(&self, header: &Header) -> Self {
-        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, before: self.history() }
+    /// The tip once this block, which follows on this tip, is decided. Its votes must have been checked.
+    pub fn after(&self, decided: &DecidedBlock) -> Self {
+        self.after_header(&decided.block.header, &decided.certificate)
+    }
+
+    /// The same from the block's header and the votes for it.
+    pub fn after_header(&self, header: &Header, votes: &VoteCertificate) -> Self {
+        Self {
+            height: header.height,
+            hash: header.hash(),
+            time_ms: header.time_ms,
+            votes: Some(votes.clone()),
+            before: self.history(),
+        }
     }
 
     /// Whether this is the tip once the block with this header is decided.
@@ -198,7 +231,9 @@ pub fn execute_block(
     let header = &block.header;
     let height = header.height;
     check_link(rules, tip, block)?;
+    check_previous_votes(rules, tip, state, block)?;
     let mut state = state.clone();
+    state.begin_block(rules.verifier.validator_set(), block.previous_votes.as_ref());
     let mut receipts = Vec::with_capacity(block.entries.len());
     for (index, envelope) in block.entries.iter().enumerate() {
         let (submitter, entry) =
@@ -250,6 +285,20 @@ fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteErro
     Ok(())
 }
 
+/// The votes that decided the block before stand in the block: enough, right ones, for that block.
+fn check_previous_votes(rules: &Rules, tip: &Tip, state: &State, block: &Block) -> Result<(), ExecuteError> {
+    let height = block.header.height;
+    let votes = block.previous_votes.as_ref();
+    let validators = state.voting().validators_at(tip.height);
+    if votes_hash(votes) != block.header.previous_votes || votes.is_some() != validators.is_some() {
+        return Err(ExecuteError::PreviousVotes { height });
+    }
+    let Some((votes, validators)) = votes.zip(validators) else { return Ok(()) };
+    let (validators, known) = (validators.members(), tip.votes.as_ref());
+    check_votes(rules.verifier.ledger(), validators, (tip.height, tip.hash), votes, known)
+        .map_err(|source| ExecuteError::PreviousUndecided { height, source })
+}
+
 /// An entry with its envelope and submitter, opened once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenedEntry {
@@ -263,8 +312,8 @@ pub struct OpenedEntry {
     pub epoch: u32,
 }
 
-/// Builds the block that follows on `tip` from those of `entries` that fit, in order, until it is full.
-/// None where none fits.
+/// Builds the block that follows on `tip` from those of `entries` that fit, in order, until it is full,
+/// with the tip's votes. None where none fits.
 pub fn build_block<'a>(
     rules: &Arc<Rules>,
     tip: &Tip,
@@ -273,6 +322,7 @@ pub fn build_block<'a>(
     entries: impl Iterator<Item = &'a OpenedEntry>,
 ) -> Option<(Block, Executed)> {
     let mut state = state.clone();
+    state.begin_block(rules.verifier.validator_set(), tip.votes.as_ref());
     let at = tip.next(time_ms);
     let (mut taken, mut receipts) = (Vec::new(), Vec::new());
     let mut room = MAX_BLOCK_BYTES - OVERHEAD_BYTES;
@@ -305,9 +355,11 @@ pub fn build_block<'a>(
         receipts_root: receipts_root(&taken, &receipts),
         history_root: tip.history().root(),
         state_hash: state.hash(),
+        previous_votes: votes_hash(tip.votes.as_ref()),
         governed: *rules.verifier.governed(),
         next_validators: after.verifier.roster().hash(),
         proposer: proposer.clone(),
     };
-    Some((Block { header, entries: taken }, Executed { state, rules: after, receipts }))
+    let block = Block { header, previous_votes: tip.votes.clone(), entries: taken };
+    Some((block, Executed { state, rules: after, receipts }))
 }

@@ -15,6 +15,7 @@ pub mod proof;
 pub mod query;
 pub mod receipts;
 pub mod rights;
+pub mod simulation;
 pub mod snapshot;
 pub mod state;
 pub mod statement;

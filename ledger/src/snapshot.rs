@@ -134,7 +134,7 @@ impl Snapshot {
 
     /// The tip of the chain that goes on from here.
     pub fn tip(&self) -> Tip {
-        self.previous.after(&self.header)
+        self.previous.after_header(&self.header, &self.certificate)
     }
 
     /// Checks the votes for its block, by the validators that its state names, of whom enough must be
@@ -205,11 +205,11 @@ impl Manifest {
         if bytes > MAX_STATE_BYTES as u64 || bytes.div_ceil(CHUNK_BYTES as u64) != chunks as u64 {
             return Err(SnapshotError::Shape { bytes, chunks });
         }
-        let Self { previous, header, .. } = &manifest;
+        let Self { previous, header, certificate, .. } = &manifest;
         let follows = previous.height.checked_add(1) == Some(header.height)
             && previous.hash == header.previous
             && previous.time_ms <= header.time_ms;
-        if !follows || !previous.after(header).is_of(header) {
+        if !follows || !previous.after_header(header, certificate).is_of(header) {
             return Err(SnapshotError::Previous { height: header.height });
         }
         Ok(manifest)

@@ -11,6 +11,7 @@ use crate::block::{BlockCodecError, DecidedBlock};
 use crate::contracts::rules::{Rules, RulesError};
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::state::receipt::Receipt;
+use crate::state::voting::Liar;
 use crate::state::{State, StateError};
 use crate::store::frames::FrameError;
 use crate::store::log::{segment_path, LogReader, Logged};
@@ -18,10 +19,12 @@ use crate::store::{last_height, read_genesis, Chain, StoreError};
 use ahead::{Ahead, Checked, Prepared};
 use serde::Serialize;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
+use wire::party::Id;
 
 /// What was checked, and found right.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,6 +49,10 @@ pub struct VerifyReport {
     pub settlements: u64,
     /// Transfers.
     pub transfers: u64,
+    /// Proofs that a validator contradicted itself.
+    pub evidence: u64,
+    /// Validators that did.
+    pub liars: BTreeMap<Id, Liar>,
     /// Steps of bilateral contracts.
     pub bilateral_steps: u64,
     /// Steps of reserve.
@@ -225,6 +232,7 @@ pub fn verify_dir(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<V
         passed.push(replay.chain.tip.clone());
         progress(replay.chain.tip.height, last);
     }
+    report.liars = replay.state().voting().liars().clone();
     report.snapshots = check_files(folder, &replay.chain.rules.verifier, &passed)?;
     report.accounts = replay.state().accounts().len() as u64;
     report.total_nano_eur = replay.state().total_nano_eur();
@@ -287,7 +295,7 @@ impl Replay {
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
         }
-        self.chain = Chain { tip: tip.after(&decided.block.header), state, rules };
+        self.chain = Chain { tip: tip.after(&decided), state, rules };
         Ok(Some(Replayed { decided, receipts }))
     }
 }
@@ -339,6 +347,7 @@ impl VerifyReport {
                     self.settlements += delivery.sites.len() as u64;
                 }
                 Entry::Transfer(_) => self.transfers += 1,
+                Entry::Evidence(_) => self.evidence += 1,
                 Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => self.governance += 1,
                 Entry::Mint(_) => self.minted_nano_eur += issued(entry, receipt),
                 Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),

@@ -18,6 +18,7 @@ pub mod pseudonym;
 pub mod receipt;
 pub mod refusal;
 pub mod replay;
+pub mod signature;
 pub mod token;
 pub mod topic;
 

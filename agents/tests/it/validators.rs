@@ -72,9 +72,9 @@ impl Assembly {
         let built = build_block(&self.rules, &self.tip, &self.state, (&proposer, time_ms), opened.iter());
         if let Some((block, executed)) = built {
             self.state = executed.state;
-            self.tip = self.tip.after(&block.header);
             let decided = self.vote(block);
             self.rules.verifier.verify(&decided).unwrap();
+            self.tip = self.tip.after(&decided);
             self.rules = executed.rules;
             self.decided.push(decided);
         }
@@ -137,9 +137,10 @@ pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
         receipts_root: Hash32([3; 32]),
         history_root: assembly.tip.history().root(),
         state_hash: assembly.state.hash(),
+        previous_votes: Hash32::default(),
         governed: *assembly.rules.verifier.governed(),
         next_validators: assembly.rules.verifier.roster().hash(),
         proposer: assembly.signers[0].party().id.clone(),
     };
-    assembly.vote(Block { header, entries })
+    assembly.vote(Block { header, previous_votes: None, entries })
 }

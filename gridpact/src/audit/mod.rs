@@ -2,8 +2,10 @@
 //! what it checked.
 
 pub mod reindex;
+pub mod simulate;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ledger::state::voting::Liar;
 use ledger::verify::{verify_dir, VerifyError, VerifyReport};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -127,6 +129,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.deliveries, "deliveries, every site under its Merkle-sum root"),
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),
+        (report.evidence, "proofs that a validator contradicted itself, both signatures its own"),
         (report.bilateral_steps, "steps of bilateral contracts"),
         (report.reserve_steps, "steps of reserve: awards in order of merit"),
         (report.response_steps, "steps of demand response: baselines drawn again"),
@@ -137,6 +140,10 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
     ];
     for (count, what) in rows {
         writeln!(out, "  {count:>9}  {what}")?;
+    }
+    for (validator, liar) in &report.liars {
+        let Liar { contradictions, first, last } = liar;
+        writeln!(out, "  validator {validator} contradicted itself {contradictions} times, at heights {first} to {last}")?;
     }
     let total_eur = report.total_nano_eur as f64 / 1e9;
     let [minted_eur, burned_eur] =

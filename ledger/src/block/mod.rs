@@ -2,6 +2,7 @@
 //! is decided is [`verifier`]'s to say; what its entries do is [`crate::state`]'s.
 
 pub mod openings;
+pub mod validators;
 pub mod verifier;
 pub mod vote;
 
@@ -42,6 +43,8 @@ pub struct Header {
     pub history_root: Hash32,
     /// Hash of the state after this block.
     pub state_hash: Hash32,
+    /// Hash of the votes that decided the block before; zeros in the first block.
+    pub previous_votes: Hash32,
     /// Hash of what governance and the registry may change, as it stood before this block: the block's rules and
     /// whose votes decide on it follow from it.
     pub governed: Hash32,
@@ -67,6 +70,9 @@ pub struct At {
 pub struct Block {
     /// What the votes are for.
     pub header: Header,
+    /// The votes that decided the block before, of more than two thirds of its validators: the chain
+    /// itself says who voted, and in which round each block was decided. None in the first block.
+    pub previous_votes: Option<VoteCertificate>,
     /// Envelopes with a [`wire::message::Body::Submit`] each, in the order they were executed.
     pub entries: Vec<SignedEnvelope>,
 }
@@ -112,12 +118,13 @@ const FIELDS: [&str; FIELD_COUNT] = [
     "receipts-root",
     "history-root",
     "state-hash",
+    "previous-votes",
     "governed",
     "next-validators",
     "proposer",
 ];
 /// How many fields a header has.
-pub const FIELD_COUNT: usize = 10;
+pub const FIELD_COUNT: usize = 11;
 /// Place of [`Header::history_root`] among the fields.
 pub const HISTORY_ROOT: usize = 5;
 
@@ -149,6 +156,7 @@ impl Header {
             &self.receipts_root.0,
             &self.history_root.0,
             &self.state_hash.0,
+            &self.previous_votes.0,
             &self.governed.0,
             &self.next_validators.0,
             self.proposer.as_str().as_bytes(),
@@ -162,6 +170,11 @@ impl Header {
 /// Leaf of a block in the tree over the history: its header's hash.
 pub fn history_leaf(block_hash: &Hash32) -> Hash32 {
     merkle::leaf_hash(&block_hash.0)
+}
+
+/// What a header says of the votes for the block before.
+pub fn votes_hash(votes: Option<&VoteCertificate>) -> Hash32 {
+    votes.map(VoteCertificate::hash).unwrap_or_default()
 }
 
 /// Leaf of one entry in its block's Merkle tree: covers topic and bytes.

@@ -1,7 +1,8 @@
 //! Whether a block is final: its validators' keys and their votes. Whose votes count is governed, so that there
 //! is a verifier for the blocks after each change; the first follows from the genesis alone.
 
-use super::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
+use super::validators::{check_votes, ValidatorSet};
+use super::vote::{ValidatorIndex, VoteCertificate};
 use super::{entries_root, entry_leaf, DecidedBlock, Header};
 use crate::genesis::Genesis;
 use crate::governed::roster::Roster;
@@ -24,7 +25,8 @@ pub struct Verifier {
     network: Network,
     governed: Hash32,
     registry: Arc<Registry>,
-    validators: Arc<Roster>,
+    validators: ValidatorSet,
+    roster: Arc<Roster>,
     /// Evidence opened ahead of its use, by its leaf.
     opened: Arc<Mutex<HashMap<Hash32, Opened>>>,
 }
@@ -126,9 +128,10 @@ impl Verifier {
             let validator = registry.get(&PartyId::new(Role::Validator, id.clone()))?;
             Some((id.clone(), validator.key))
         };
-        let validators = Arc::new(Roster(governed.validators.iter().filter_map(key).collect()));
+        let validators = ValidatorSet::new(governed.validators.iter().filter_map(key).collect());
+        let roster = Arc::new(Roster(validators.members().to_vec()));
         let (governed, registry) = (governed.hash(), Arc::new(registry));
-        Self { ledger, network, governed, registry, validators, opened: Arc::default() }
+        Self { ledger, network, governed, registry, validators, roster, opened: Arc::default() }
     }
 
     /// Hash of what is governed at the blocks it verifies.
@@ -153,33 +156,32 @@ impl Verifier {
 
     /// Validators with their keys, in order of identifier.
     pub fn validators(&self) -> &[(Id, Hash32)] {
-        &self.validators.0
+        self.validators.members()
     }
 
     /// The same, as a header names them and a proof shows them.
     pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The validators, as a set that votes.
+    pub fn validator_set(&self) -> &ValidatorSet {
         &self.validators
-    }
-
-    /// The validator's place, where it is one.
-    pub fn index_of(&self, validator: &Id) -> Option<ValidatorIndex> {
-        let place = self.validators.0.iter().position(|(id, _)| id == validator)?;
-        ValidatorIndex::try_from(place).ok()
-    }
-
-    /// The validator's key.
-    pub fn key_of(&self, validator: ValidatorIndex) -> Option<&Hash32> {
-        self.validators.0.get(usize::from(validator)).map(|(_, key)| key)
-    }
-
-    /// Whether this many validators are more than two thirds of all.
-    pub fn is_quorum(&self, votes: usize) -> bool {
-        3 * votes > 2 * self.validators.0.len()
     }
 
     /// Whether this many validators are more than one third of all: one of them is honest.
     pub fn has_honest(&self, votes: usize) -> bool {
-        3 * votes > self.validators.0.len()
+        3 * votes > self.validators().len()
+    }
+
+    /// The validator's place, where it is one.
+    pub fn index_of(&self, validator: &Id) -> Option<ValidatorIndex> {
+        self.validators.index_of(validator)
+    }
+
+    /// The validator's key.
+    pub fn key_of(&self, validator: ValidatorIndex) -> Option<&Hash32> {
+        self.validators.key_of(validator)
     }
 
     /// Checks that a decided block is what more than two thirds of the validators voted for. What
@@ -204,7 +206,7 @@ impl Verifier {
         if header.governed != self.governed {
             return Err(BlockError::Governed { height });
         }
-        verify_votes(&self.ledger, &self.validators.0, header, certificate)
+        verify_votes(&self.ledger, self.validators(), header, certificate)
     }
 
     /// Epoch of the party's key.
@@ -271,23 +273,5 @@ pub fn verify_votes(
     if !validators.iter().any(|(id, _)| *id == header.proposer) {
         return Err(BlockError::Proposer { height, proposer: header.proposer.clone() });
     }
-    let block = Some(header.hash());
-    let mut last = None;
-    for (index, (validator, signature)) in certificate.signatures.iter().enumerate() {
-        let voter = validators.get(usize::from(*validator));
-        let Some((id, key)) = voter.filter(|_| last < Some(*validator)) else {
-            return Err(BlockError::Voter { height, index });
-        };
-        last = Some(*validator);
-        let kind = VoteKind::Precommit;
-        let vote = Vote { kind, height, round: certificate.round, block, validator: *validator };
-        if !vote.verify(ledger, key, signature) {
-            return Err(BlockError::Signature { height, validator: id.clone() });
-        }
-    }
-    let votes = certificate.signatures.len();
-    if 3 * votes <= 2 * validators.len() {
-        return Err(BlockError::Quorum { height, votes, validators: validators.len() });
-    }
-    Ok(())
+    check_votes(ledger, validators, (height, header.hash()), certificate, None)
 }

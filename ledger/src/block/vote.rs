@@ -3,11 +3,12 @@
 //! What is signed is never a re-serialisation: every field stands at a fixed place, after the
 //! ledger's identity, so that a vote counts for one ledger, height, round and block alone.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use serde::{Deserialize, Serialize};
 use wire::envelope::{verify_bytes, Signer};
 use wire::hash::Hash32;
 use wire::receipt::{verify_root, Purpose};
+
+pub use wire::signature::Signature;
 
 /// Domain under which votes are signed.
 const VOTE_DOMAIN: &str = "gridpact vote";
@@ -16,30 +17,6 @@ const PROPOSAL_DOMAIN: &str = "gridpact proposal";
 
 /// A validator's place among the validators in order of identifier, from 0.
 pub type ValidatorIndex = u16;
-
-/// An Ed25519 signature.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Signature(pub [u8; 64]);
-
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signature({}..)", hex::encode(&self.0[..4]))
-    }
-}
-
-impl Serialize for Signature {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Signature {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?.into_vec();
-        bytes.try_into().map(Self).map_err(|_| D::Error::custom("an Ed25519 signature has 64 bytes"))
-    }
-}
 
 /// The two votes of a round (Buchman, Kwon, Milosevic 2018, "The latest gossip on BFT consensus").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,6 +137,24 @@ impl Vote {
             }
             None => verify_bytes(key, VOTE_DOMAIN, &self.signed_bytes(ledger), &signature.0),
         }
+    }
+}
+
+impl VoteCertificate {
+    /// Hash over round and signatures, each at its fixed place: what the next block's header names.
+    pub fn hash(&self) -> Hash32 {
+        let mut bytes = self.round.to_be_bytes().to_vec();
+        for (validator, signature) in &self.signatures {
+            bytes.extend(validator.to_be_bytes());
+            bytes.extend(signature.0);
+        }
+        Hash32::of("gridpact votes", &[&bytes])
+    }
+
+    /// Whether this very signature stands in it.
+    pub fn holds(&self, validator: ValidatorIndex, signature: &Signature) -> bool {
+        let found = self.signatures.binary_search_by_key(&validator, |(voter, _)| *voter);
+        found.is_ok_and(|place| self.signatures[place].1 == *signature)
     }
 }
 

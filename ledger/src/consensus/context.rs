@@ -33,9 +33,14 @@ pub struct Member {
     pub key: Hash32,
 }
 
-/// Every validator, in order of address.
+/// The validators of one height.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Members(pub Arc<Vec<Member>>);
+pub struct Members {
+    /// In order of address.
+    pub members: Arc<Vec<Member>>,
+    /// Places in that order: who proposes, round after round. Neither is empty.
+    pub turns: Arc<Vec<ValidatorIndex>>,
+}
 
 /// A vote in malachite's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +83,10 @@ impl malachite::Context for Ctx {
     type Extension = ();
     type SigningScheme = Ed25519;
 
-    fn select_proposer<'a>(&self, validators: &'a Members, height: Height, round: Round) -> &'a Member {
-        let turn = height.0.wrapping_add(u64::from(round.as_u32().unwrap_or_default()));
-        &validators.0[(turn % validators.0.len() as u64) as usize]
+    fn select_proposer<'a>(&self, validators: &'a Members, _: Height, round: Round) -> &'a Member {
+        // Whose turn it is at this height was settled when it began.
+        let turn = round.as_u32().unwrap_or_default() as usize % validators.turns.len();
+        &validators.members[usize::from(validators.turns[turn])]
     }
 
     fn new_proposal(
@@ -170,16 +176,16 @@ impl malachite::Validator<Ctx> for Member {
 
 impl malachite::ValidatorSet<Ctx> for Members {
     fn count(&self) -> usize {
-        self.0.len()
+        self.members.len()
     }
     fn total_voting_power(&self) -> VotingPower {
-        self.0.len() as u64
+        self.members.len() as u64
     }
     fn get_by_address(&self, address: &Address) -> Option<&Member> {
-        self.0.get(usize::from(address.0))
+        self.members.get(usize::from(address.0))
     }
     fn get_by_index(&self, index: usize) -> Option<&Member> {
-        self.0.get(index)
+        self.members.get(index)
     }
 }
 

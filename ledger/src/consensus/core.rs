@@ -2,41 +2,48 @@
 //! answers; signatures are made and checked right here, all else becomes an [`Output`].
 
 use super::certificates::{check_polka, check_round, check_votes};
+use super::committee::Committee;
 use super::context::{Address, BlockHash, Ctx, Height, Member, Members};
+use super::equivocation::Equivocation;
 use super::message::{Record, Statement};
 use super::{translate, Agreement, AgreementError, Input, Output};
-use crate::block::verifier::Verifier;
 use crate::block::vote::{ValidatorIndex, Vote, VoteCertificate, VoteKind};
 use arc_malachitebft_core_consensus as malachite;
 use arc_malachitebft_core_types::{
-    CertificateError, CommitCertificate, Context as _, Round, SignedMessage, ThresholdParams, Validity,
+    CertificateError, CommitCertificate, Round, SignedMessage, ThresholdParam, ThresholdParams, Validity,
     ValueOrigin, ValuePayload, VoteExtensionPolicy,
 };
 use malachite::{
-    process, ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable,
-    Resume, SignedConsensusMsg, State,
+    process, ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, MisbehaviorEvidence, Params,
+    ProposedValue, Resumable, Resume, SignedConsensusMsg, State,
 };
 use std::convert::Infallible;
 use std::sync::Arc;
 use wire::envelope::Signer;
 
-/// Later heights for which messages are kept until we are there.
-const QUEUED_HEIGHTS: usize = 4;
+/// Later heights for which malachite would keep messages. The validator keeps them itself.
+const QUEUED_HEIGHTS: usize = 1;
 /// Messages kept for each of them.
-const QUEUED_PER_HEIGHT: usize = 1_000;
+const QUEUED_PER_HEIGHT: usize = 1;
 
 /// Agreement by malachite's core.
 pub struct Tendermint {
-    verifier: Arc<Verifier>,
     signer: Arc<Signer>,
-    members: Members,
-    address: Address,
+    thresholds: ThresholdParams,
+    running: Option<Running>,
+}
+
+/// One height that is being decided.
+struct Running {
+    committee: Arc<Committee>,
+    signer: Arc<Signer>,
+    me: Address,
     state: State<Ctx>,
 }
 
 /// What the handler of effects needs, apart from the state that malachite holds meanwhile.
 struct Handler<'a> {
-    verifier: &'a Verifier,
+    committee: &'a Committee,
     signer: &'a Signer,
     /// What the write-ahead log holds already, while it is replayed.
     recorded: &'a [Record],
@@ -44,21 +51,39 @@ struct Handler<'a> {
 }
 
 impl Tendermint {
-    /// Agreement among the validators of `verifier`, in which we are `index` and sign with `signer`.
-    pub fn new(verifier: Arc<Verifier>, signer: Arc<Signer>, index: ValidatorIndex) -> Self {
+    /// Agreement in which we sign with `signer`.
+    pub fn new(signer: Arc<Signer>) -> Self {
+        Self { signer, thresholds: ThresholdParams::default(), running: None }
+    }
+
+    /// The same with another idea of how many votes are enough: more than `over` in `of`. Not safe for
+    /// any but two thirds, which is what simulations show by it.
+    pub(crate) fn with_quorum(signer: Arc<Signer>, over: u64, of: u64) -> Self {
+        let quorum = ThresholdParam::new(over, of);
+        Self { thresholds: ThresholdParams { quorum, ..ThresholdParams::default() }, ..Self::new(signer) }
+    }
+}
+
+impl Running {
+    fn new(
+        committee: Arc<Committee>,
+        signer: Arc<Signer>,
+        me: ValidatorIndex,
+        threshold_params: ThresholdParams,
+    ) -> Self {
         let member = |(place, (_, key)): (u16, &(_, _))| Member { address: Address(place), key: *key };
-        let members = Members(Arc::new((0..).zip(verifier.validators()).map(member).collect()));
-        let address = Address(index);
+        let members = (0..).zip(committee.validators.members()).map(member).collect();
+        let members = Members { members: Arc::new(members), turns: Arc::new(committee.turns.clone()) };
         let params = Params {
-            address,
-            threshold_params: ThresholdParams::default(),
+            address: Address(me),
+            threshold_params,
             // Votes are for a block's hash; its bytes travel with the proposal and are executed
             // before malachite hears of it, so that a wrong block is voted down at once.
             value_payload: ValuePayload::ProposalAndParts,
             enabled: true,
         };
-        let state = State::new(Ctx, Height(0), members.clone(), params, QUEUED_HEIGHTS, QUEUED_PER_HEIGHT);
-        Self { verifier, signer, members, address, state }
+        let state = State::new(Ctx, Height(0), members, params, QUEUED_HEIGHTS, QUEUED_PER_HEIGHT);
+        Self { committee, signer, me: Address(me), state }
     }
 
     fn feed(
@@ -68,7 +93,7 @@ impl Tendermint {
         outputs: &mut Vec<Output>,
     ) -> Result<(), Box<malachite::Error<Ctx>>> {
         let mut handler = Handler {
-            verifier: &self.verifier,
+            committee: &self.committee,
             signer: &self.signer,
             recorded,
             outputs: std::mem::take(outputs),
@@ -97,8 +122,8 @@ impl Tendermint {
         let replay: Vec<malachite::Input<Ctx>> =
             records.iter().filter_map(|record| self.replayed(height, record)).collect();
         let policy = VoteExtensionPolicy::Disabled;
-        let start =
-            malachite::Input::StartHeight(Height(height), self.members.clone(), restart, None, policy);
+        let members = self.state.validator_set().clone();
+        let start = malachite::Input::StartHeight(Height(height), members, restart, None, policy);
         if !restart {
             self.feed(start, &[], &mut outputs).map_err(diverged)?;
             return Ok(outputs);
@@ -119,12 +144,12 @@ impl Tendermint {
         let proposed = |round: u32| {
             records.iter().any(|record| match record {
                 Record::Proposal(signed) => {
-                    signed.proposal.round == round && signed.proposal.validator == self.address.0
+                    signed.proposal.round == round && signed.proposal.validator == self.me.0
                 }
                 _ => false,
             })
         };
-        let current = self.round();
+        let current = self.state.round().as_u32();
         outputs.retain(|output| match output {
             Output::NeedBlock { round } => Some(*round) == current && !proposed(*round),
             _ => true,
@@ -157,9 +182,27 @@ impl Tendermint {
 
 impl Agreement for Tendermint {
     fn step(&mut self, input: Input) -> Result<Vec<Output>, AgreementError> {
+        let running = match input {
+            Input::Start { height, committee, me, records } => {
+                let running = Running::new(committee, self.signer.clone(), me, self.thresholds);
+                return self.running.insert(running).start(height, &records);
+            }
+            Input::End => return Ok(self.running.take().map(Running::end).unwrap_or_default()),
+            _ => self.running.as_mut(),
+        };
+        Ok(running.map(|running| running.hear(input)).unwrap_or_default())
+    }
+
+    fn round(&self) -> Option<u32> {
+        self.running.as_ref()?.state.round().as_u32()
+    }
+}
+
+impl Running {
+    /// Whatever comes between the start of a height and its end.
+    fn hear(&mut self, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
         match input {
-            Input::Start { height, records } => return self.start(height, &records),
             Input::Proposal { proposal, valid } => {
                 let value = ProposedValue {
                     height: Height(proposal.proposal.height),
@@ -194,45 +237,60 @@ impl Agreement for Tendermint {
                 let timeout = malachite::Input::TimeoutElapsed(translate::timer_in(timer));
                 self.feed_message(timeout, &mut outputs);
             }
+            Input::Start { .. } | Input::End => {}
         }
-        Ok(outputs)
+        outputs
     }
 
-    fn proposer(&self, height: u64, round: u32) -> ValidatorIndex {
-        Ctx.select_proposer(&self.members, Height(height), Round::Some(round)).address.0
+    /// Who contradicted itself, where the height ended before malachite said so.
+    fn end(mut self) -> Vec<Output> {
+        let driver = &mut self.state.driver;
+        let evidence = MisbehaviorEvidence {
+            proposals: driver.take_proposal_evidence(),
+            votes: driver.take_vote_evidence(),
+        };
+        equivocations(&evidence)
     }
+}
 
-    fn round(&self) -> Option<u32> {
-        self.state.round().as_u32()
-    }
+/// Malachite keeps a few pairs of each validator.
+fn equivocations(evidence: &MisbehaviorEvidence<Ctx>) -> Vec<Output> {
+    let votes = evidence.votes.iter().flat_map(|(_, pairs)| pairs);
+    let votes =
+        votes.map(|(one, other)| Equivocation::Votes(translate::vote_out(one), translate::vote_out(other)));
+    let proposals = evidence.proposals.iter().flat_map(|(_, pairs)| pairs);
+    let proposals = proposals.map(|(one, other)| {
+        Equivocation::Proposals(translate::proposal_out(one), translate::proposal_out(other))
+    });
+    votes.chain(proposals).map(|both| Output::Equivocation(Box::new(both))).collect()
 }
 
 impl Handler<'_> {
     fn perform(&mut self, effect: Effect<Ctx>) -> Result<Resume<Ctx>, Infallible> {
         Ok(match effect {
             Effect::SignVote(vote, r) => {
-                let signature = vote.out().sign(self.verifier.ledger(), self.signer);
+                let signature = vote.out().sign(&self.committee.ledger, self.signer);
                 r.resume_with(SignedMessage::new(vote, signature))
             }
             Effect::SignProposal(proposal, r) => {
-                let signature = proposal.out().sign(self.verifier.ledger(), self.signer);
+                let signature = proposal.out().sign(&self.committee.ledger, self.signer);
                 r.resume_with(SignedMessage::new(proposal, signature))
             }
             Effect::VerifySignature(signed, key, r) => {
-                let (ledger, signature) = (self.verifier.ledger(), &signed.signature);
+                let (ledger, signature) = (&self.committee.ledger, &signed.signature);
                 r.resume_with(match &signed.message {
                     ConsensusMsg::Vote(vote) => vote.out().verify(ledger, &key, signature),
                     ConsensusMsg::Proposal(proposal) => proposal.out().verify(ledger, &key, signature),
                 })
             }
-            Effect::VerifyCommitCertificate(certificate, _, _, r) => {
-                r.resume_with(self.check_commit(&certificate))
+            Effect::VerifyCommitCertificate(certificate, _, thresholds, r) => {
+                r.resume_with(self.check_commit(thresholds, &certificate))
             }
-            Effect::VerifyPolkaCertificate(certificate, _, _, r) => {
-                r.resume_with(check_polka(self.verifier, &translate::polka_out(&certificate)))
+            Effect::VerifyPolkaCertificate(certificate, _, thresholds, r) => {
+                r.resume_with(check_polka(self.committee, thresholds, &translate::polka_out(&certificate)))
             }
-            Effect::VerifyRoundCertificate(certificate, _, _, r) => {
-                r.resume_with(check_round(self.verifier, &translate::round_out(&certificate)))
+            Effect::VerifyRoundCertificate(certificate, _, thresholds, r) => {
+                r.resume_with(check_round(self.committee, thresholds, &translate::round_out(&certificate)))
             }
             // Decided blocks come in past malachite, and votes carry no extensions: never yielded.
             Effect::VerifyExtendedCommitCertificate(.., r) => {
@@ -274,9 +332,7 @@ impl Handler<'_> {
             Effect::GetValue(_, Round::Some(round), _, _) => self.outputs.push(Output::NeedBlock { round }),
             Effect::Decide(certificate, ..) => self.decide(&certificate),
             Effect::Finalize(_, _, evidence, _) => {
-                let liars = evidence.votes.iter().map(|(address, _)| *address);
-                let liars = liars.chain(evidence.proposals.iter().map(|(address, _)| *address));
-                self.outputs.extend(liars.map(|liar| Output::Equivocation { validator: liar.0 }));
+                self.outputs.extend(equivocations(&evidence));
             }
             Effect::WalAppend(_, input, _) => self.record(&input),
             // A proposal is always published with its block, so none needs streaming again; the
@@ -323,7 +379,11 @@ impl Handler<'_> {
         self.outputs.push(Output::Decided { block, certificate: VoteCertificate { round, signatures } });
     }
 
-    fn check_commit(&self, certificate: &CommitCertificate<Ctx>) -> Result<(), CertificateError<Ctx>> {
+    fn check_commit(
+        &self,
+        thresholds: ThresholdParams,
+        certificate: &CommitCertificate<Ctx>,
+    ) -> Result<(), CertificateError<Ctx>> {
         let votes = certificate.commit_signatures.iter().map(|s| {
             let vote = Vote {
                 kind: VoteKind::Precommit,
@@ -334,6 +394,6 @@ impl Handler<'_> {
             };
             (vote, s.signature)
         });
-        check_votes(self.verifier, votes, Verifier::is_quorum)
+        check_votes(self.committee, thresholds.quorum, votes)
     }
 }

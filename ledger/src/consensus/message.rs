@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use wire::cbor::{self, CborError};
 use wire::hash::Hash32;
+use wire::party::Id;
 
 /// Largest message: a proposal with its block.
 pub const MAX_MESSAGE_BYTES: usize = MAX_BLOCK_BYTES + 1024;
@@ -137,7 +138,7 @@ pub enum ConsensusMessage {
         /// From which height on.
         height: u64,
         /// Who is asked.
-        of: ValidatorIndex,
+        of: Id,
     },
     /// The answer: decided blocks' encodings in a row, whose own certificates say whether they are any.
     Decided(Vec<ByteBuf>),
@@ -153,7 +154,7 @@ pub enum ConsensusMessage {
         /// Which part.
         part: SnapshotPart,
         /// Who is asked.
-        of: ValidatorIndex,
+        of: Id,
     },
     /// The answer: the newest snapshot's [`crate::snapshot::Manifest`].
     Manifest(ByteBuf),

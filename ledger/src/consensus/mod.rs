@@ -3,18 +3,21 @@
 //! the files beside it know that.
 
 mod certificates;
+pub mod committee;
 pub mod concern;
 mod context;
 pub mod core;
+pub mod equivocation;
 pub mod message;
 mod translate;
 
-use crate::block::vote::{ValidatorIndex, VoteCertificate};
+use crate::block::vote::{SignedProposal, SignedVote, ValidatorIndex, VoteCertificate};
+use committee::Committee;
+use equivocation::Equivocation;
 use message::{PolkaCertificate, Record, RoundCertificate, Statement};
+use std::sync::Arc;
 use thiserror::Error;
 use wire::hash::Hash32;
-
-use crate::block::vote::{SignedProposal, SignedVote};
 
 /// What a timer waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -47,6 +50,10 @@ pub enum Input {
     Start {
         /// The height.
         height: u64,
+        /// Who decides it.
+        committee: Arc<Committee>,
+        /// Which of them we are.
+        me: ValidatorIndex,
         /// What was recorded of it before a crash, in order; none otherwise.
         records: Vec<Record>,
     },
@@ -72,6 +79,8 @@ pub enum Input {
     },
     /// A timer ran out.
     TimeUp(Timer),
+    /// The height was decided without us: nothing more is to be said about it.
+    End,
 }
 
 /// What agreement wants done, in order: what is published depends on what was recorded before it.
@@ -99,11 +108,8 @@ pub enum Output {
         /// The votes.
         certificate: VoteCertificate,
     },
-    /// A validator said two different things where it may say one.
-    Equivocation {
-        /// Which.
-        validator: ValidatorIndex,
-    },
+    /// A validator said two different things where it may say one. Told once the height is over.
+    Equivocation(Box<Equivocation>),
     /// A message led to an error inside the algorithm and was dropped.
     Dropped {
         /// What it said.
@@ -131,8 +137,6 @@ pub trait Agreement {
     /// # Errors
     /// Where it can't go on without risking to contradict itself.
     fn step(&mut self, input: Input) -> Result<Vec<Output>, AgreementError>;
-    /// Who proposes at a height and round.
-    fn proposer(&self, height: u64, round: u32) -> ValidatorIndex;
-    /// The round it is in, where a height has begun.
+    /// The round it is in, where a height has begun and is not over.
     fn round(&self) -> Option<u32>;
 }

@@ -6,6 +6,7 @@ pub mod clearing;
 pub mod day_ahead;
 mod delivered;
 pub mod delivery;
+pub mod evidence;
 pub mod fees;
 pub mod governance;
 pub mod issuance;
@@ -66,6 +67,7 @@ pub fn execute(
         Entry::Mint(mint) => issuance::mint(rules, state, &submitter.id, mint),
         Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
         Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
+        Entry::Evidence(evidence) => evidence::execute(rules.verifier.ledger(), state, evidence),
         Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
         Entry::Reserve(step) => reserve::execute(rules, state, account, step),
         Entry::Response(step) => response::execute(rules, state, (submitter, account), step),

@@ -16,6 +16,8 @@ pub enum Contract {
     Transfer,
     /// Tokens for money.
     Issuance,
+    /// Proofs of validators' contradictions.
+    Evidence,
     /// Energy from site to site.
     Bilateral,
     /// Power held ready.
@@ -29,11 +31,12 @@ const FIRST: u32 = 1;
 
 impl Contract {
     /// Every contract.
-    pub const ALL: [Contract; 7] = [
+    pub const ALL: [Contract; 8] = [
         Contract::Interval,
         Contract::DayAhead,
         Contract::Transfer,
         Contract::Issuance,
+        Contract::Evidence,
         Contract::Bilateral,
         Contract::Reserve,
         Contract::Response,
@@ -46,6 +49,7 @@ impl Contract {
             Contract::DayAhead => "day-ahead",
             Contract::Transfer => "transfer",
             Contract::Issuance => "issuance",
+            Contract::Evidence => "evidence",
             Contract::Bilateral => "bilateral",
             Contract::Reserve => "reserve",
             Contract::Response => "response",
@@ -60,6 +64,7 @@ impl Contract {
             Entry::DayAhead(_) => Contract::DayAhead,
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
+            Entry::Evidence(_) => Contract::Evidence,
             Entry::Bilateral(_) => Contract::Bilateral,
             Entry::Reserve(_) => Contract::Reserve,
             Entry::Response(_) => Contract::Response,

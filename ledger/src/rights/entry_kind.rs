@@ -50,11 +50,13 @@ pub enum EntryKind {
     Proposal,
     /// A vote on a proposal.
     Ballot,
+    /// Proof that a validator contradicted itself.
+    Evidence,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [EntryKind; 22] = [
+    pub const ALL: [EntryKind; 23] = [
         EntryKind::Clearing,
         EntryKind::DayAhead,
         EntryKind::Delivery,
@@ -77,6 +79,7 @@ impl EntryKind {
         EntryKind::Participant,
         EntryKind::Proposal,
         EntryKind::Ballot,
+        EntryKind::Evidence,
     ];
 
     /// The kind of an entry.
@@ -104,6 +107,7 @@ impl EntryKind {
             Entry::Participant(_) => EntryKind::Participant,
             Entry::Proposal(_) => EntryKind::Proposal,
             Entry::Ballot(_) => EntryKind::Ballot,
+            Entry::Evidence(_) => EntryKind::Evidence,
         }
     }
 
@@ -149,6 +153,7 @@ impl EntryKind {
             ),
             EntryKind::Proposal => ("proposal", "a change of the rules, to be voted on"),
             EntryKind::Ballot => ("ballot", "a vote on a proposal"),
+            EntryKind::Evidence => ("evidence", "proof that a validator contradicted itself"),
         }
     }
 }

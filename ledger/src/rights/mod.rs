@@ -119,7 +119,7 @@ pub fn may_write(role: Role, kind: EntryKind) -> bool {
         EntryKind::ResponseCall => matches!(role, Dso | Aggregator),
         EntryKind::ResponseSettle => matches!(role, Dso | Aggregator | Site),
         EntryKind::Proposal => matches!(role, Validator | Dso | Regulator),
-        EntryKind::Ballot => role == Validator,
+        EntryKind::Ballot | EntryKind::Evidence => role == Validator,
     }
 }
 

@@ -41,12 +41,13 @@ struct PieceValue {
 impl State {
     /// Every piece under its name: what the state hash covers, the index holds and a snapshot carries.
     fn pieces(&self) -> Vec<(&'static str, &dyn Piece)> {
-        let Self { accounts, intervals, day_ahead, forgotten_to, governed, contracts, issued } = self;
+        let Self { accounts, intervals, day_ahead, forgotten_to, voting, governed, contracts, issued } = self;
         let mut pieces: Vec<(&'static str, &dyn Piece)> = vec![
             ("accounts", accounts),
             ("intervals", intervals),
             ("day-ahead", day_ahead),
             ("forgotten-to", forgotten_to),
+            ("voting", voting),
             ("governed", governed),
             ("issued", issued),
         ];
@@ -56,12 +57,13 @@ impl State {
 
     /// The same, to be changed.
     fn pieces_mut(&mut self) -> Vec<(&'static str, &mut dyn Piece)> {
-        let Self { accounts, intervals, day_ahead, forgotten_to, governed, contracts, issued } = self;
+        let Self { accounts, intervals, day_ahead, forgotten_to, voting, governed, contracts, issued } = self;
         let mut pieces: Vec<(&'static str, &mut dyn Piece)> = vec![
             ("accounts", accounts),
             ("intervals", intervals),
             ("day-ahead", day_ahead),
             ("forgotten-to", forgotten_to),
+            ("voting", voting),
             ("governed", governed),
             ("issued", issued),
         ];
@@ -126,6 +128,7 @@ impl State {
             intervals: Piece::from_rows(rows_of("intervals"))?,
             day_ahead: Piece::from_rows(rows_of("day-ahead"))?,
             forgotten_to: Piece::from_rows(rows_of("forgotten-to"))?,
+            voting: Piece::from_rows(rows_of("voting"))?,
             governed: Piece::from_rows(rows_of("governed"))?,
             issued: Piece::from_rows(rows_of("issued"))?,
             contracts: ContractRecords::from_rows(rows_of)?,

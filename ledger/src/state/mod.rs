@@ -11,7 +11,10 @@ pub mod records;
 pub mod reserve;
 pub mod response;
 pub mod table;
+pub mod voting;
 
+use crate::block::validators::ValidatorSet;
+use crate::block::vote::VoteCertificate;
 use crate::genesis::{is_named_account, Genesis, CARBON_ACCOUNT, ROUNDING_ACCOUNT};
 use crate::governed::{Edit, Governed};
 use contracts::{ContractEdits, ContractRecords};
@@ -24,6 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use table::{Single, Table};
 use thiserror::Error;
+use voting::{Contradiction, Voting};
 use wire::hash::Hash32;
 use wire::party::{Id, PartyError};
 
@@ -114,6 +118,8 @@ pub struct Changes {
     pub interval: Option<(Interval, IntervalRecord)>,
     /// Records of a day-ahead session's intervals.
     pub day_ahead: BTreeMap<Interval, DayAheadRecord>,
+    /// A validator's contradiction that was proven.
+    pub contradiction: Option<Contradiction>,
     /// Change of what is governed.
     pub governed: Option<Edit>,
     /// Records of contracts.
@@ -152,6 +158,7 @@ pub struct State {
     day_ahead: Table<Interval, DayAheadRecord>,
     /// The latest interval forgotten; neither it nor any before it can be cleared.
     forgotten_to: Single<Option<Interval>>,
+    voting: Single<Voting>,
     governed: Single<Governed>,
     contracts: ContractRecords,
     /// What all balances add up to: the genesis's, and what was minted since less what was burned.
@@ -194,6 +201,7 @@ impl State {
             intervals: Table::default(),
             day_ahead: Table::default(),
             forgotten_to: Single::new(Arc::new(None)),
+            voting: Single::new(Arc::default()),
             governed: Single::new(governed),
             contracts: ContractRecords::default(),
             issued: Single::new(Arc::new(issued)),
@@ -219,6 +227,18 @@ impl State {
     /// last one none is decided twice, however little is kept of it.
     pub fn day_ahead(&self) -> &Table<Interval, DayAheadRecord> {
         &self.day_ahead
+    }
+
+    /// What the chain says of its validators.
+    pub fn voting(&self) -> &Voting {
+        self.voting.get()
+    }
+
+    /// A block begins: see [`Voting`].
+    pub(crate) fn begin_block(&mut self, validators: &ValidatorSet, votes: Option<&VoteCertificate>) {
+        let mut voting = self.voting().clone();
+        voting.begin_block(validators, votes);
+        self.voting.put(Arc::new(voting));
     }
 
     /// What is governed.
@@ -277,6 +297,11 @@ impl State {
         for (at, record) in changes.day_ahead {
             self.day_ahead.put(at, record);
             self.day_ahead.keep_last(KEPT_DAY_AHEAD);
+        }
+        if let Some(contradiction) = changes.contradiction {
+            let mut voting = self.voting().clone();
+            voting.record(contradiction);
+            self.voting.put(Arc::new(voting));
         }
         if let Some(edit) = changes.governed {
             self.govern(|governed| governed.make(edit));

@@ -4,6 +4,7 @@ use crate::contracts::bilateral::BilateralRefusal;
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::evidence::EvidenceRefusal;
 use crate::contracts::governance::GovernanceRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
 use crate::contracts::reserve::ReserveRefusal;
@@ -200,6 +201,9 @@ pub enum Refusal {
     /// A transfer that can't be made.
     #[error(transparent)]
     Transfer(#[from] TransferRefusal),
+    /// Evidence that proves nothing new.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceRefusal),
     /// Tokens that can't be minted, redeemed or burned.
     #[error(transparent)]
     Issuance(#[from] IssuanceRefusal),
@@ -258,6 +262,7 @@ impl Refusal {
             Refusal::DayAhead(refusal) => refusal.reason(),
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
+            Refusal::Evidence(refusal) => refusal.reason(),
             Refusal::Issuance(refusal) => refusal.reason(),
             Refusal::Span(refusal) => refusal.reason(),
             Refusal::Bilateral(refusal) => refusal.reason(),
@@ -272,6 +277,7 @@ impl Refusal {
             self,
             Refusal::Delivery(DeliveryRefusal::NotCleared { .. })
                 | Refusal::Transfer(TransferRefusal::NonceAhead { .. })
+                | Refusal::Evidence(EvidenceRefusal::Ahead { .. })
                 | Refusal::Span(SpanRefusal::NothingCleared)
         )
     }

@@ -82,10 +82,10 @@ pub enum FrameError {
     },
 }
 
-/// Reads records in order.
-pub struct FrameReader {
+/// Reads records in order, from a file or from whatever stands for one.
+pub struct FrameReader<R = BufReader<File>> {
     path: PathBuf,
-    input: BufReader<File>,
+    input: R,
     offset: u64,
     length: u64,
     last: u64,
@@ -103,6 +103,13 @@ impl FrameReader {
         let length = file.metadata().map_err(fail("measuring"))?.len();
         file.seek(SeekFrom::Start(offset)).map_err(fail("seeking in"))?;
         Ok(Self { path: path.to_owned(), input: BufReader::new(file), offset, length, last: 0, limit })
+    }
+}
+
+impl<R: Read> FrameReader<R> {
+    /// A reader of `length` bytes from `input`, which `path` names in errors.
+    pub fn over(path: PathBuf, input: R, length: u64, limit: usize) -> Self {
+        Self { path, input, offset: 0, length, last: 0, limit }
     }
 
     /// The next record, or what stands in its place.
@@ -198,6 +205,24 @@ fn parse_header(header: &[u8; HEADER_BYTES as usize]) -> Option<(u32, u64)> {
     Some((length, number))
 }
 
+/// One record's bytes.
+///
+/// # Errors
+/// The payload's size, where that is more than `limit`.
+pub fn encode(number: u64, payload: &[u8], limit: usize) -> Result<Vec<u8>, usize> {
+    let length = u32::try_from(payload.len()).map_err(|_| payload.len())?;
+    if payload.len() > limit {
+        return Err(payload.len());
+    }
+    let mut bytes = Vec::with_capacity(payload.len() + 20);
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(number.to_be_bytes());
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend(payload);
+    bytes.extend(crc32fast::hash(payload).to_be_bytes());
+    Ok(bytes)
+}
+
 /// Appends records.
 #[derive(Debug)]
 pub struct FrameWriter {
@@ -236,18 +261,11 @@ impl FrameWriter {
     /// Where it is too large or the operating system refuses. Whoever meets one must stop: what
     /// stands in the file is unknown then.
     pub fn append(&mut self, number: u64, payload: &[u8]) -> Result<u64, FrameError> {
-        let too_large =
-            || FrameError::TooLarge { path: self.path.clone(), size: payload.len(), limit: self.limit };
-        let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
-        if payload.len() > self.limit {
-            return Err(too_large());
-        }
-        let mut bytes = Vec::with_capacity(payload.len() + 20);
-        bytes.extend(length.to_be_bytes());
-        bytes.extend(number.to_be_bytes());
-        bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
-        bytes.extend(payload);
-        bytes.extend(crc32fast::hash(payload).to_be_bytes());
+        let bytes = encode(number, payload, self.limit).map_err(|size| FrameError::TooLarge {
+            path: self.path.clone(),
+            size,
+            limit: self.limit,
+        })?;
         let offset = self.end;
         self.file
             .seek(SeekFrom::Start(offset))

@@ -102,7 +102,7 @@ impl Store {
         let (place, end) = self.log.append(height, &bytes)?;
         let header = &decided.block.header;
         let previous = self.tip.clone();
-        self.tip = previous.after(header);
+        self.tip = previous.after(decided);
         self.index.put_block(&self.tip, Stands { place, end }, state)?;
         if self.snapshot_is_due(header, state) {
             let (header, certificate) = (header.clone(), decided.certificate.clone());

@@ -230,7 +230,7 @@ impl Replay<'_> {
         let Executed { state, rules, receipts } =
             executed.map_err(|source| self.wrong(stands.place, source))?;
         self.index.remember(decided.height(), &Remembered::of(&receipts))?;
-        *chain = Chain { tip: chain.tip.after(&decided.block.header), state, rules };
+        *chain = Chain { tip: chain.tip.after(&decided), state, rules };
         self.index.put_block(&chain.tip, stands, &mut chain.state)
     }
 

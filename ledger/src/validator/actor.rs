@@ -3,18 +3,25 @@
 
 use super::core::{Effect, Event, Now};
 use super::handle::Parts;
+use super::hands::{self, Hands};
 use super::reading::Read;
 use super::serve;
-use crate::consensus::message::ConsensusMessage;
+use crate::block::DecidedBlock;
+use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::execute::OpenedEntry;
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use crate::store::remembered::Remembered;
 use actix::{
     Actor, ActorContext, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
 };
 use broker::link::{LinkEvent, Outgoing};
 use futures::stream::poll_fn;
 use market::interval::Interval;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::entry::Entry;
 use wire::envelope::Opened;
 use wire::message::{Body, Verdict};
 use wire::party::Registry;
@@ -36,6 +43,8 @@ pub(super) struct ValidatorActor {
     thread: ArbiterHandle,
     start: Instant,
     timer: Option<(u64, SpawnHandle)>,
+    /// What the core is to be told next: what it submits itself comes back to it.
+    own: VecDeque<Event>,
     /// Whom the link believes.
     registry: Arc<Registry>,
 }
@@ -43,7 +52,7 @@ pub(super) struct ValidatorActor {
 impl ValidatorActor {
     pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
         let registry = parts.core.rules().verifier.registry().clone();
-        Self { parts, thread, start: Instant::now(), timer: None, registry }
+        Self { parts, thread, start: Instant::now(), timer: None, own: VecDeque::new(), registry }
     }
 
     fn now(&self) -> Now {
@@ -52,11 +61,15 @@ impl ValidatorActor {
     }
 
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
-        let now = self.now();
-        let done = match self.parts.core.step(now, event) {
-            Ok(effects) => effects.into_iter().try_for_each(|effect| self.perform(effect)),
-            Err(error) => Err(error.to_string()),
-        };
+        self.own.push_back(event);
+        let mut done = Ok(());
+        while let (Ok(()), Some(event)) = (&done, self.own.pop_front()) {
+            let now = self.now();
+            done = match self.parts.core.step(now, event) {
+                Ok(effects) => effects.into_iter().try_for_each(|effect| self.perform(effect)),
+                Err(error) => Err(error.to_string()),
+            };
+        }
         match done {
             Ok(()) => {
                 self.go_by_registry();
@@ -90,90 +103,16 @@ impl ValidatorActor {
         }
     }
 
-    /// Performs one effect. An error means that what was promised to be durable may not be.
+    /// Performs one effect; what the core is to be told in turn waits its turn.
     fn perform(&mut self, effect: Effect) -> Result<(), String> {
-        let parts = &mut self.parts;
-        match effect {
-            Effect::Record { height, bytes } => {
-                parts.wal.append(height, &bytes).map_err(|e| e.to_string())?
-            }
-            Effect::Publish(bytes) => {
-                parts.wal.sync().map_err(|e| e.to_string())?;
-                parts.metrics.sent.inc();
-                self.send(Body::Consensus(bytes.into()), CONSENSUS_VALID_MS);
-            }
-            Effect::Commit { decided, mut state, remembered } => {
-                let height = decided.height();
-                parts.store.remember(height, &remembered).map_err(|e| e.to_string())?;
-                parts.store.append(&decided, &mut state).map_err(|e| e.to_string())?;
-                parts.wal.clear().map_err(|e| e.to_string())?;
-                parts.metrics.height.set(height as i64);
-                parts.height.send_replace(height);
-            }
-            Effect::Announce(bytes) => self.send(Body::Block(bytes.into()), BLOCK_VALID_MS),
-            Effect::Install(snapshot) => {
-                parts.store.install(&snapshot).map_err(|e| e.to_string())?;
-                parts.wal.clear().map_err(|e| e.to_string())?;
-                parts.metrics.height.set(snapshot.header.height as i64);
-                parts.height.send_replace(snapshot.header.height);
-            }
-            Effect::SendDecided { height } => {
-                let answer = serve::blocks(&parts.store, height).map_err(|e| e.to_string())?;
-                self.answer(answer)?;
-            }
-            Effect::SendSnapshot(part) => match serve::snapshot(&parts.store, part) {
-                Ok(answer) => self.answer(answer)?,
-                // Others have theirs, and we don't need ours.
-                Err(error) => self.note("bad-snapshot", &error.to_string()),
-            },
-            Effect::Summarise { to, bytes } => {
-                let outgoing = Outgoing {
-                    body: Body::RegistrySummary(bytes.into()),
-                    interval: Interval::default(),
-                    recipient: Some(to),
-                    acknowledged_by: Vec::new(),
-                    tag: 0,
-                    valid_for_ms: CONSENSUS_VALID_MS,
-                };
-                if let Err(error) = parts.link.send(outgoing) {
-                    self.note("unsent", &error.to_string());
-                }
-            }
-            Effect::Acknowledge { of, verdict } => {
-                if let Err(error) = parts.link.acknowledge(of, verdict) {
-                    self.note("unsent", &error.to_string());
-                }
-            }
-            Effect::AcceptWhenAsked { of } => {
-                if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {
-                    self.note("unsent", &error.to_string());
-                }
-            }
-            Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
-            Effect::Final { after_ms } => parts.metrics.finality_ms.observe(after_ms as f64),
-            Effect::Note { event, text } => self.note(event, &text),
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, answer: Option<ConsensusMessage>) -> Result<(), String> {
-        let Some(answer) = answer else { return Ok(()) };
-        let message = answer.encode().map_err(|e| e.to_string())?;
-        self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
+        let own = hands::perform(self, effect)?;
+        self.own.extend(own);
         Ok(())
     }
 
     /// Sends to all. What is not sent is repeated by the protocol, not here.
     fn send(&mut self, body: Body, valid_for_ms: u64) {
-        let outgoing = Outgoing {
-            body,
-            interval: Interval::default(),
-            recipient: None,
-            acknowledged_by: Vec::new(),
-            tag: 0,
-            valid_for_ms,
-        };
-        if let Err(error) = self.parts.link.send(outgoing) {
+        if let Err(error) = self.parts.link.send(to_all(body, valid_for_ms)) {
             self.note("unsent", &error.to_string());
         }
     }
@@ -211,7 +150,7 @@ impl ValidatorActor {
             Body::Submit(entry) => {
                 let epoch = message.epoch;
                 let opened = OpenedEntry { envelope: message.raw, submitter: sender, entry, epoch };
-                Event::Submit { id: message.id, opened: Box::new(opened) }
+                Event::Submit { id: Some(message.id), opened: Box::new(opened) }
             }
             Body::Consensus(bytes) => {
                 self.parts.metrics.received.inc();
@@ -222,6 +161,104 @@ impl ValidatorActor {
             _ => return,
         };
         self.step(event, ctx);
+    }
+}
+
+impl Hands for ValidatorActor {
+    fn record(&mut self, height: u64, record: &[u8]) -> Result<(), String> {
+        self.parts.wal.append(height, record).map_err(|e| e.to_string())
+    }
+
+    fn sync_records(&mut self) -> Result<(), String> {
+        self.parts.wal.sync().map_err(|e| e.to_string())
+    }
+
+    fn commit(
+        &mut self,
+        decided: &DecidedBlock,
+        state: &mut State,
+        remembered: &Remembered,
+    ) -> Result<(), String> {
+        self.parts.store.remember(decided.height(), remembered).map_err(|e| e.to_string())?;
+        self.parts.store.append(decided, state).map_err(|e| e.to_string())?;
+        self.parts.metrics.height.set(decided.height() as i64);
+        self.parts.height.send_replace(decided.height());
+        Ok(())
+    }
+
+    fn clear_records(&mut self) -> Result<(), String> {
+        self.parts.wal.clear().map_err(|e| e.to_string())
+    }
+
+    fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
+        self.parts.store.install(snapshot).map_err(|e| e.to_string())?;
+        self.parts.metrics.height.set(snapshot.header.height as i64);
+        self.parts.height.send_replace(snapshot.header.height);
+        Ok(())
+    }
+
+    fn blocks(&mut self, height: u64) -> Result<Option<ConsensusMessage>, String> {
+        serve::blocks(&self.parts.store, height).map_err(|e| e.to_string())
+    }
+
+    fn snapshot(&mut self, part: SnapshotPart) -> Option<ConsensusMessage> {
+        serve::snapshot(&self.parts.store, part).unwrap_or_else(|error| {
+            self.note("bad-snapshot", &error.to_string());
+            None
+        })
+    }
+
+    fn publish(&mut self, message: Vec<u8>) {
+        self.parts.metrics.sent.inc();
+        self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
+    }
+
+    fn announce(&mut self, decided: Vec<u8>) {
+        self.send(Body::Block(decided.into()), BLOCK_VALID_MS);
+    }
+
+    /// What the others miss of an entry of ours, we still propose.
+    fn submit(&mut self, entry: Entry) -> Option<Event> {
+        let outgoing = to_all(Body::Submit(entry.clone()), CONSENSUS_VALID_MS);
+        match self.parts.link.send_sealed(outgoing) {
+            Ok(sealed) => {
+                let (submitter, epoch) = (sealed.id.sender, self.parts.signer.epoch());
+                let opened = OpenedEntry { envelope: sealed.raw, submitter, entry, epoch };
+                Some(Event::Submit { id: None, opened: Box::new(opened) })
+            }
+            Err(error) => {
+                self.note("unsent", &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, effect: Effect) {
+        let parts = &mut self.parts;
+        match effect {
+            Effect::Acknowledge { of, verdict } => {
+                if let Err(error) = parts.link.acknowledge(of, verdict) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::Summarise { to, bytes } => {
+                let body = Body::RegistrySummary(bytes.into());
+                let outgoing = Outgoing { recipient: Some(to), ..to_all(body, CONSENSUS_VALID_MS) };
+                if let Err(error) = parts.link.send(outgoing) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::AcceptWhenAsked { of } => {
+                if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
+            Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
+            Effect::Final { after_ms } => parts.metrics.finality_ms.observe(after_ms as f64),
+            Effect::Note { event, text } => self.note(event, &text),
+            // The others are performed in their order, and not reported.
+            _ => {}
+        }
     }
 }
 
@@ -246,6 +283,18 @@ impl StreamHandler<LinkEvent> for ValidatorActor {
             // Nothing this validator sends is answered.
             LinkEvent::Connected | LinkEvent::Answered { .. } | LinkEvent::Expired { .. } => {}
         }
+    }
+}
+
+/// A message that goes to everyone and that nobody answers.
+fn to_all(body: Body, valid_for_ms: u64) -> Outgoing {
+    Outgoing {
+        body,
+        interval: Interval::default(),
+        recipient: None,
+        acknowledged_by: Vec::new(),
+        tag: 0,
+        valid_for_ms,
     }
 }
 

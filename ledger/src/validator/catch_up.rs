@@ -1,6 +1,7 @@
 //! Asking others for blocks they have and we don't, one validator after the other. What comes back is believed for its certificate alone.
 
-use crate::block::vote::ValidatorIndex;
+use crate::block::validators::ValidatorSet;
+use wire::party::Id;
 
 /// Time one answer takes from what we have for them, in milliseconds: answers cost us more than the
 /// one who asks.
@@ -11,20 +12,39 @@ const ANSWERS_AHEAD_MS: u64 = 500;
 /// Where we stand against the others.
 #[derive(Debug)]
 pub struct CatchUp {
-    me: ValidatorIndex,
-    validators: ValidatorIndex,
+    /// The other validators, in order.
+    peers: Vec<Id>,
     wait_ms: u64,
     /// Highest height known to be decided.
     known: u64,
-    peer: ValidatorIndex,
+    /// Place of the one asked last.
+    asked: usize,
     ask_at: Option<u64>,
     answers_spent_to: u64,
 }
 
 impl CatchUp {
-    /// For validator `me` of so many.
-    pub fn new(me: ValidatorIndex, validators: ValidatorIndex, wait_ms: u64) -> Self {
-        Self { me, validators, wait_ms, known: 0, peer: me, ask_at: None, answers_spent_to: 0 }
+    /// For one that waits so long before it asks.
+    pub fn new(wait_ms: u64) -> Self {
+        Self { peers: Vec::new(), wait_ms, known: 0, asked: 0, ask_at: None, answers_spent_to: 0 }
+    }
+
+    /// These validators, we `me` perhaps among them, are there to be asked, beginning with the one
+    /// after us.
+    pub fn set_peers(&mut self, me: &Id, validators: &ValidatorSet) {
+        let others = validators.members().iter().map(|(name, _)| name).filter(|name| *name != me);
+        let (after, before): (Vec<_>, Vec<_>) = others.cloned().partition(|name| name > me);
+        let peers = [after, before].concat();
+        if peers != self.peers {
+            self.peers = peers;
+            self.asked = self.peers.len().saturating_sub(1);
+        }
+    }
+
+    /// The next to be asked, whether or not a question is due.
+    pub fn next_peer(&mut self) -> Option<Id> {
+        self.asked = (self.asked + 1).checked_rem(self.peers.len())?;
+        self.peers.get(self.asked).cloned()
     }
 
     /// Somebody shows that this height is decided, while our last is `tip`. Its votes may be on
@@ -52,28 +72,16 @@ impl CatchUp {
     }
 
     /// Whom to ask for the block after `tip`, where a question is due.
-    pub fn ask(&mut self, tip: u64, now_ms: u64) -> Option<ValidatorIndex> {
+    pub fn ask(&mut self, tip: u64, now_ms: u64) -> Option<Id> {
         if self.ask_at.is_none_or(|at| at > now_ms) {
             return None;
         }
-        if self.known <= tip || self.validators < 2 {
+        if self.known <= tip {
             self.ask_at = None;
             return None;
         }
         self.ask_at = Some(now_ms.saturating_add(self.wait_ms));
-        self.ask_anyway()
-    }
-
-    /// Whom to ask where nothing says that there is more, and nothing else is heard either.
-    pub fn ask_anyway(&mut self) -> Option<ValidatorIndex> {
-        if self.validators < 2 {
-            return None;
-        }
-        self.peer = self.after(self.peer);
-        if self.peer == self.me {
-            self.peer = self.after(self.peer);
-        }
-        Some(self.peer)
+        self.next_peer()
     }
 
     /// Whether a question may be answered now.
@@ -85,28 +93,33 @@ impl CatchUp {
         }
         may
     }
-
-    fn after(&self, peer: ValidatorIndex) -> ValidatorIndex {
-        (peer + 1) % self.validators.max(1)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::hash::Hash32;
+
+    fn check(catch_up: &mut CatchUp, (tip, now_ms): (u64, u64), expected: Option<&str>) {
+        assert_eq!(catch_up.ask(tip, now_ms).as_ref().map(Id::as_str), expected, "at {now_ms}");
+    }
 
     #[test]
     fn peers_are_asked_in_turn_until_we_are_level() {
-        let mut catch_up = CatchUp::new(1, 4, 100);
+        let id = |n: u8| format!("v{n}").parse::<Id>().unwrap();
+        let set = ValidatorSet::new((0..4).map(|n| (id(n), Hash32([n; 32]))).collect());
+        let mut catch_up = CatchUp::new(100);
+        catch_up.set_peers(&id(1), &set);
         catch_up.decided_elsewhere(9, 6, 0);
-        assert_eq!(catch_up.ask(6, 50), None);
-        assert_eq!(catch_up.ask(6, 100), Some(2));
-        assert_eq!(catch_up.ask(6, 150), None);
-        assert_eq!(catch_up.ask(6, 200), Some(3));
+        check(&mut catch_up, (6, 50), None);
+        check(&mut catch_up, (6, 100), Some("v2"));
+        check(&mut catch_up, (6, 150), None);
+        check(&mut catch_up, (6, 200), Some("v3"));
         catch_up.reached(7, 210);
-        assert_eq!(catch_up.ask(7, 300), None);
-        assert_eq!(catch_up.ask(7, 310), Some(0));
-        assert_eq!(catch_up.ask(7, 410), Some(2));
+        catch_up.set_peers(&id(1), &set);
+        check(&mut catch_up, (7, 300), None);
+        check(&mut catch_up, (7, 310), Some("v0"));
+        check(&mut catch_up, (7, 410), Some("v2"));
         catch_up.reached(9, 420);
         assert_eq!(catch_up.next_deadline(), None);
     }

@@ -3,6 +3,7 @@
 
 mod behind;
 mod event;
+mod late;
 mod proposal;
 mod summary;
 
@@ -14,6 +15,7 @@ use super::download::Download;
 use super::Timeouts;
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
+use crate::consensus::committee::Committee;
 use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
@@ -26,7 +28,7 @@ use crate::store::remembered::Remembered;
 use crate::store::Chain;
 use broker::rate::{Bucket, Rate};
 use serde_bytes::ByteBuf;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
@@ -36,6 +38,15 @@ use wire::party::Id;
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
 const MAX_EARLY: usize = 256;
 
+/// Which validator it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// Its name.
+    pub name: Id,
+    /// Its public key. At heights where the name has another, or is no validator, it follows and
+    /// does not vote.
+    pub key: Hash32,
+}
 /// Entries accepted with an answer at once. Under more, signing answers would cost more than all the rest: who submits
 /// sees the entry decided before it would ask again, or is answered then.
 const ANSWERS: Rate = Rate { per_second: 200, burst: 200 };
@@ -43,7 +54,9 @@ const ANSWERS: Rate = Rate { per_second: 200, burst: 200 };
 /// A validator.
 pub struct ValidatorCore {
     rules: Arc<Rules>,
-    me: (Id, ValidatorIndex),
+    me: Me,
+    /// Who decides the height after the tip.
+    committee: Arc<Committee>,
     agreement: Box<dyn Agreement + Send>,
     timeouts: Timeouts,
     tip: Tip,
@@ -57,32 +70,32 @@ pub struct ValidatorCore {
     timers: BTreeMap<Timer, u64>,
     early: VecDeque<(Statement, Option<ByteBuf>)>,
     catch_up: CatchUp,
+    /// Validators we accused of contradicting themselves, and the ledger does not know yet.
+    accused: BTreeSet<Id>,
     /// What is told to those who ask what is governed.
     summary: Option<Arc<Summary>>,
     download: Download,
     /// Who was asked last.
-    asked: Option<ValidatorIndex>,
+    asked: Option<Id>,
     answered: Bucket,
     effects: Vec<Effect>,
 }
 
 impl ValidatorCore {
     /// Validator `me`, on a chain as its store has it.
-    pub fn new(
-        me: (Id, ValidatorIndex),
-        agreement: Box<dyn Agreement + Send>,
-        timeouts: Timeouts,
-        chain: Chain,
-    ) -> Self {
-        let validators = chain.rules.verifier.validators().len() as ValidatorIndex;
-        let catch_up = CatchUp::new(me.1, validators, timeouts.catch_up_ms);
+    pub fn new(me: Me, agreement: Box<dyn Agreement + Send>, timeouts: Timeouts, chain: Chain) -> Self {
+        let Chain { tip, state, rules } = chain;
+        let committee = Arc::new(Committee::after(&state, &rules));
+        let mut catch_up = CatchUp::new(timeouts.catch_up_ms);
+        catch_up.set_peers(&me.name, &committee.validators);
         Self {
-            rules: chain.rules,
+            rules,
             me,
+            committee,
             agreement,
             timeouts,
-            tip: chain.tip,
-            state: chain.state,
+            tip,
+            state,
             pool: Mempool::default(),
             begun: false,
             candidates: Candidates::default(),
@@ -90,6 +103,7 @@ impl ValidatorCore {
             timers: BTreeMap::new(),
             early: VecDeque::new(),
             catch_up,
+            accused: BTreeSet::new(),
             summary: None,
             download: Download::default(),
             asked: None,
@@ -100,7 +114,7 @@ impl ValidatorCore {
 
     /// Which validator it is.
     pub fn name(&self) -> &Id {
-        &self.me.0
+        &self.me.name
     }
 
     /// The last block decided.
@@ -111,6 +125,12 @@ impl ValidatorCore {
     /// The state after it.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Our place among those who decide the height after the tip; none where we do not.
+    fn place(&self) -> Option<ValidatorIndex> {
+        let place = self.committee.validators.index_of(&self.me.name)?;
+        (self.committee.validators.key_of(place) == Some(&self.me.key)).then_some(place)
     }
 
     /// The rules after it.
@@ -135,7 +155,7 @@ impl ValidatorCore {
     pub fn step(&mut self, now: Now, event: Event) -> Result<Vec<Effect>, AgreementError> {
         match event {
             Event::Started { records, decided } => self.started(now, records, &decided)?,
-            Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
+            Event::Submit { id, opened } => self.submitted(now, id.as_ref(), *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
             Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Question { by, known } => self.asked(now, by, &known),
@@ -152,9 +172,8 @@ impl ValidatorCore {
     ) -> Result<(), AgreementError> {
         self.pool.decided(decided.iter());
         // One question, answered only if somebody is ahead of us.
-        let peers = self.rules.verifier.validators().len() as ValidatorIndex;
-        if peers > 1 {
-            self.ask((self.me.1 + 1) % peers);
+        if let Some(of) = self.catch_up.next_peer() {
+            self.ask(of);
         }
         if records.is_empty() {
             return Ok(());
@@ -170,7 +189,12 @@ impl ValidatorCore {
         self.begin(now, records)
     }
 
-    fn submitted(&mut self, now: Now, id: MessageRef, opened: OpenedEntry) -> Result<(), AgreementError> {
+    fn submitted(
+        &mut self,
+        now: Now,
+        id: Option<&MessageRef>,
+        opened: OpenedEntry,
+    ) -> Result<(), AgreementError> {
         let size = opened.envelope.topic.len() + opened.envelope.bytes.len();
         if size > MAX_ENTRY_BYTES {
             self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
@@ -178,10 +202,8 @@ impl ValidatorCore {
         }
         let at = self.tip.next(now.wall_ms);
         match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
-            Ok(()) if self.answered.take(ANSWERS, 1, now.real_ms) => {
-                self.effects.push(Effect::Acknowledge { of: id, verdict: Verdict::Accepted })
-            }
-            Ok(()) => self.effects.push(Effect::AcceptWhenAsked { of: id }),
+            Ok(()) if self.answered.take(ANSWERS, 1, now.real_ms) => self.answer(id, Verdict::Accepted),
+            Ok(()) => self.effects.extend(id.cloned().map(|of| Effect::AcceptWhenAsked { of })),
             Err(error) => {
                 self.refuse(id, error.reason(), error.to_string());
                 return Ok(());
@@ -199,27 +221,37 @@ impl ValidatorCore {
         }
     }
 
-    fn refuse(&mut self, of: MessageRef, reason: &'static str, text: String) {
+    fn answer(&mut self, of: Option<&MessageRef>, verdict: Verdict) {
+        self.effects.extend(of.cloned().map(|of| Effect::Acknowledge { of, verdict }));
+    }
+
+    fn refuse(&mut self, of: Option<&MessageRef>, reason: &'static str, text: String) {
         let text = text.chars().take(MAX_TEXT_CHARS).collect();
-        self.effects.push(Effect::Acknowledge { of, verdict: Verdict::Refused(text) });
+        self.answer(of, Verdict::Refused(text));
         self.effects.push(Effect::Refused { reason });
     }
 
     fn consensus(&mut self, now: Now, sender: &Id, bytes: &[u8]) -> Result<(), AgreementError> {
-        if *sender == self.me.0 {
+        if *sender == self.me.name {
             // Agreement hears its own voice before it is published.
             return Ok(());
         }
-        let by = self.rules.verifier.index_of(sender);
+        let by = self.committee.validators.index_of(sender).map(|_| sender);
         match ConsensusMessage::decode(bytes) {
-            Ok(ConsensusMessage::Statement { statement, block }) => self.heard(now, statement, block),
+            Ok(ConsensusMessage::Statement { statement, block }) => {
+                if statement.height() == self.tip.height {
+                    self.heard_late(sender, statement);
+                    return Ok(());
+                }
+                self.heard(now, statement, block)
+            }
             Ok(ConsensusMessage::Decided(blocks)) => self.decided_blocks(now, &blocks, by),
             Ok(ConsensusMessage::Pruned { lowest, tip }) => {
                 self.pruned(now, (lowest, tip), by);
                 Ok(())
             }
             Ok(ConsensusMessage::SnapshotRequest { part, of }) => {
-                if of == self.me.1 {
+                if of == self.me.name {
                     self.snapshot_requested(now, part);
                 }
                 Ok(())
@@ -232,7 +264,7 @@ impl ValidatorCore {
                 self.snapshot_chunk(now, (height, index), &bytes, by)
             }
             Ok(ConsensusMessage::Request { height, of }) => {
-                let mine = of == self.me.1 && (1..=self.tip.height).contains(&height);
+                let mine = of == self.me.name && (1..=self.tip.height).contains(&height);
                 if mine && self.catch_up.may_answer(now.real_ms) {
                     self.effects.push(Effect::SendDecided { height });
                 }
@@ -261,6 +293,11 @@ impl ValidatorCore {
             if height == current + 1 && self.early.len() < MAX_EARLY {
                 self.early.push_back((statement, block));
             }
+            return Ok(());
+        }
+        if self.place().is_none() {
+            // Not ours to decide: whoever decides it tells us, or is asked.
+            self.catch_up.decided_elsewhere(height, self.tip.height, now.real_ms);
             return Ok(());
         }
         if !self.begun {
@@ -310,6 +347,7 @@ impl ValidatorCore {
                 return Ok(());
             }
         };
+        self.end_height(now)?;
         self.commit(now, decided, executed);
         self.go_on(now)
     }
@@ -326,7 +364,7 @@ impl ValidatorCore {
             }
         }
         // Where nothing moves, the others may have decided, and nobody says it a second time.
-        let anyway = if stalled { self.catch_up.ask_anyway() } else { None };
+        let anyway = if stalled { self.catch_up.next_peer() } else { None };
         if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms).or(anyway) {
             self.ask(of);
         }
@@ -341,8 +379,18 @@ impl ValidatorCore {
     }
 
     fn begin(&mut self, now: Now, records: Vec<Record>) -> Result<(), AgreementError> {
+        let Some(me) = self.place() else { return Ok(()) };
         self.begun = true;
-        self.run(now, Input::Start { height: self.tip.height + 1, records })
+        let committee = self.committee.clone();
+        self.run(now, Input::Start { height: self.tip.height + 1, committee, me, records })
+    }
+
+    /// The height was decided without our agreement's saying so.
+    fn end_height(&mut self, now: Now) -> Result<(), AgreementError> {
+        if self.begun {
+            self.run(now, Input::End)?;
+        }
+        Ok(())
     }
 
     /// Feeds agreement and does what it wants done, until it wants nothing more.
@@ -384,11 +432,7 @@ impl ValidatorCore {
                 self.timers.remove(&timer);
             }
             Output::CancelAll => self.timers.clear(),
-            Output::Equivocation { validator } => {
-                let name = self.rules.verifier.validators().get(usize::from(validator));
-                let name = name.map_or_else(String::new, |(id, _)| id.to_string());
-                self.note("equivocation", format!("validator {name} said two different things in one round"));
-            }
+            Output::Equivocation(both) => self.accuse(self.tip.height + 1, &both),
             Output::Dropped { reason } => self.note("dropped", reason),
             // Handled where outputs are taken.
             Output::NeedBlock { .. } | Output::Decided { .. } => {}
@@ -398,7 +442,7 @@ impl ValidatorCore {
     /// Builds our block for a round, if there is anything to put into one.
     fn build(&mut self, now: Now, round: u32) -> Option<Input> {
         self.wanted = Some(round);
-        let by = (&self.me.0, now.wall_ms);
+        let by = (&self.me.name, now.wall_ms);
         let (block, executed) = build_block(&self.rules, &self.tip, &self.state, by, self.pool.waiting())?;
         let hash = block.header.hash();
         let bytes = match block.encode() {
@@ -434,7 +478,7 @@ impl ValidatorCore {
 
     /// The height is decided: everything about it is over.
     fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
-        self.tip = self.tip.after(&decided.block.header);
+        self.tip = self.tip.after(&decided);
         let governed = self.rules.governed.clone();
         self.remember(&decided, &governed);
         let since = self.pool.decided(decided.block.entries.iter());
@@ -455,11 +499,14 @@ impl ValidatorCore {
 
     /// The chain stands elsewhere: everything about the height that was being decided is over.
     fn begin_anew(&mut self, now: Now) {
+        self.committee = Arc::new(Committee::after(&self.state, &self.rules));
+        self.catch_up.set_peers(&self.me.name, &self.committee.validators);
         let at = self.tip.next(now.wall_ms);
         for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state, at) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
             self.note("refused", format!("an entry of {submitter}: {refusal}"));
         }
+        self.accused.retain(|liar| self.state.voting().contradictions_of(liar) == 0);
         self.begun = false;
         self.wanted = None;
         self.candidates.clear();

@@ -2,13 +2,12 @@
 //! signature checks make nobody else wait.
 
 use super::actor::{Stop, ValidatorActor};
-use super::core::ValidatorCore;
+use super::core::{Me, ValidatorCore};
 use super::mesh::Brokers;
 use super::metrics::ValidatorMetrics;
 use super::reading::{Blocks, Read};
 use super::window::HeightWindow;
 use super::Timeouts;
-use crate::block::vote::ValidatorIndex;
 use crate::consensus::core::Tendermint;
 use crate::consensus::message::Record;
 use crate::contracts::rules::{Rules, RulesError};
@@ -167,6 +166,8 @@ pub(super) struct Parts {
     pub store: Store,
     pub wal: Wal,
     pub link: Link,
+    /// The one the link signs with.
+    pub signer: Arc<Signer>,
     pub events: tokio::sync::mpsc::Receiver<LinkEvent>,
     pub metrics: ValidatorMetrics,
     pub records: Vec<Record>,
@@ -215,7 +216,7 @@ fn open(
     let rules = Arc::new(Rules::new(&config.genesis)?);
     let (store, chain) = Store::open_with(&config.data_dir, &config.genesis, &rules, config.store)?;
     let rules = chain.rules.clone();
-    let me = index_of(&rules, &config.signer)?;
+    let me = me(&rules, &config.signer)?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
     let records = records
         .iter()
@@ -228,15 +229,15 @@ fn open(
     metrics.height.set(chain.tip.height as i64);
     height.send_replace(chain.tip.height);
     let (link, events) = connect(config, &rules, height.subscribe())?;
-    let verifier = Arc::new(rules.verifier.clone());
-    let agreement = Box::new(Tendermint::new(verifier, config.signer.clone(), me));
-    let core = ValidatorCore::new((party.id.clone(), me), agreement, config.timeouts, chain);
+    let agreement = Box::new(Tendermint::new(config.signer.clone()));
+    let core = ValidatorCore::new(me, agreement, config.timeouts, chain);
     Ok(Parts {
         views: watch::Sender::new(core.view()),
         core,
         store,
         wal,
         link,
+        signer: config.signer.clone(),
         events,
         metrics,
         records,
@@ -247,12 +248,15 @@ fn open(
     })
 }
 
-fn index_of(rules: &Rules, signer: &Signer) -> Result<ValidatorIndex, StartError> {
+fn me(rules: &Rules, signer: &Signer) -> Result<Me, StartError> {
     let party = signer.party();
-    let index = rules.verifier.index_of(&party.id).filter(|index| {
-        party.role == Role::Validator && rules.verifier.key_of(*index) == Some(&signer.public_key())
-    });
-    index.ok_or_else(|| StartError::NoValidator { party: party.clone() })
+    let me = Me { name: party.id.clone(), key: signer.public_key() };
+    let index = rules.verifier.index_of(&me.name);
+    let known = index.is_some_and(|index| rules.verifier.key_of(index) == Some(&me.key));
+    if party.role != Role::Validator || !known {
+        return Err(StartError::NoValidator { party: party.clone() });
+    }
+    Ok(me)
 }
 
 fn decided_lately(store: &Store, chain: &Chain) -> Result<Vec<SignedEnvelope>, StoreError> {

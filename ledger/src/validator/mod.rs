@@ -6,6 +6,7 @@ mod catch_up;
 pub mod core;
 mod download;
 mod handle;
+pub mod hands;
 pub mod mesh;
 mod metrics;
 mod reading;

@@ -3,24 +3,24 @@
 use crate::world::{id, party, transfer, validator, World, NOW_MS};
 use ledger::consensus::core::Tendermint;
 use ledger::mempool::MAX_WAITING_PER_SUBMITTER;
-use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
+use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
 use ledger::validator::Timeouts;
-use std::sync::Arc;
 use wire::message::{MessageRef, Verdict};
 use wire::party::Role;
 
 #[test]
 fn under_load_who_submits_is_answered_when_it_asks_again_and_refusals_are_told_at_once() {
     let world = World::new(4);
-    let verifier = Arc::new(world.rules.verifier.clone());
-    let agreement = Box::new(Tendermint::new(verifier, world.signers[&validator(1)].clone(), 0));
-    let mut core = ValidatorCore::new((id("v1"), 0), agreement, Timeouts::default(), world.chain());
+    let signer = world.signers[&validator(1)].clone();
+    let me = Me { name: id("v1"), key: signer.public_key() };
+    let agreement = Box::new(Tendermint::new(signer));
+    let mut core = ValidatorCore::new(me, agreement, Timeouts::default(), world.chain());
     let payer = party(Role::Site, "s1");
     let mut submit = |sequence: u64, amount: i64, real_ms: u64| {
         let opened = Box::new(world.opened(&payer, transfer(sequence, amount)));
         let of = MessageRef { sender: payer.clone(), boot: 1, sequence };
         let now = Now { real_ms, wall_ms: NOW_MS };
-        let effects = core.step(now, Event::Submit { id: of, opened }).unwrap();
+        let effects = core.step(now, Event::Submit { id: Some(of), opened }).unwrap();
         let answer = effects.into_iter().find_map(|effect| match effect {
             Effect::Acknowledge { verdict: Verdict::Accepted, .. } => Some("accepted"),
             Effect::Acknowledge { .. } => Some("refused"),

@@ -7,15 +7,15 @@ use crate::world::{validator, World};
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, SnapshotPart};
 use ledger::store::{Chain, Store, StoreOptions};
-use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
+use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
 use ledger::validator::{serve, Timeouts};
 use ledger::verify::verify_dir;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
 use tempfile::TempDir;
+use wire::party::Id;
 
 /// Chunks are large beside the states of these tests, so everything else is small.
 const PRUNED: StoreOptions = StoreOptions { pruning: Some(6), ..SMALL };
@@ -60,9 +60,9 @@ impl Scene {
         let others = others.collect();
         let (store, chain) = open(&world, behind, SMALL).unwrap();
         let signer = world.signers[&validator(4)].clone();
-        let verifier = Arc::new(world.rules.verifier.clone());
-        let agreement = Box::new(Tendermint::new(verifier, signer, 3));
-        let core = ValidatorCore::new((validator(4).id, 3), agreement, Timeouts::default(), chain);
+        let me = Me { name: validator(4).id, key: signer.public_key() };
+        let agreement = Box::new(Tendermint::new(signer));
+        let core = ValidatorCore::new(me, agreement, Timeouts::default(), chain);
         let random = SmallRng::seed_from_u64(seed);
         let inbox = VecDeque::new();
         let (now_ms, asked, installed, notes) = (0, 0, Vec::new(), Vec::new());
@@ -89,12 +89,13 @@ impl Scene {
 
     /// What the one asked says, if it gets through as it was said.
     fn answer(&mut self, question: &ConsensusMessage) {
+        let place = |of: &Id| (0..3).find(|place| validator(place + 1).id == *of).unwrap();
         let (of, answer) = match question {
             ConsensusMessage::Request { height, of } => {
-                (*of, serve::blocks(&self.others[usize::from(*of)].1, *height).unwrap())
+                (place(of), serve::blocks(&self.others[place(of)].1, *height).unwrap())
             }
             ConsensusMessage::SnapshotRequest { part, of } => {
-                (*of, serve::snapshot(&self.others[usize::from(*of)].1, *part).unwrap())
+                (place(of), serve::snapshot(&self.others[place(of)].1, *part).unwrap())
             }
             _ => return,
         };
@@ -107,7 +108,7 @@ impl Scene {
             }
         }
         if !self.random.random_bool(self.faults.loss) {
-            self.inbox.push_back((usize::from(of), answer.encode().unwrap()));
+            self.inbox.push_back((of, answer.encode().unwrap()));
         }
     }
 

@@ -44,7 +44,7 @@ fn every_message_shows_its_height_at_a_glance() {
                 check(&world, &consensus(message), Some(Concern::Statement(height)));
             }
         }
-        let request = ConsensusMessage::Request { height, of: 1 };
+        let request = ConsensusMessage::Request { height, of: "v1".parse().unwrap() };
         check(&world, &consensus(request), Some(Concern::Request(height)));
     }
     check(&world, &consensus(ConsensusMessage::Decided(vec![decided.clone(); 2])), Some(Concern::Decided(1)));

@@ -2,14 +2,13 @@
 //! against a wrong one at once, and not at all on what is no proposal.
 
 use crate::world::{id, party, transfer, validator, World, NOW_MS};
-use ledger::block::vote::{Proposal, SignedProposal, VoteKind};
+use ledger::block::vote::{Proposal, SignedProposal, VoteCertificate, VoteKind};
 use ledger::block::Block;
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Statement};
 use ledger::execute::build_block;
-use ledger::validator::core::{Effect, Event, Now, ValidatorCore};
+use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
 use ledger::validator::Timeouts;
-use std::sync::Arc;
 use wire::hash::Hash32;
 use wire::party::Role;
 
@@ -48,9 +47,9 @@ fn check(spoil: impl FnOnce(&mut Draft), expected: Outcome) {
     let block = Some(draft.block.encode().unwrap().into());
     let message = ConsensusMessage::Statement { statement, block };
     let bytes = draft.bytes.unwrap_or_else(|| message.encode().unwrap());
-    let verifier = Arc::new(world.rules.verifier.clone());
-    let agreement = Box::new(Tendermint::new(verifier, world.signers[&validator(1)].clone(), 0));
-    let me = (id("v1"), 0);
+    let signer = world.signers[&validator(1)].clone();
+    let me = Me { name: id("v1"), key: signer.public_key() };
+    let agreement = Box::new(Tendermint::new(signer));
     let mut core = ValidatorCore::new(me, agreement, Timeouts::default(), chain);
     let now = Now { real_ms: 0, wall_ms: NOW_MS };
     let effects = core.step(now, Event::Consensus { sender: id("v2"), bytes }).unwrap();
@@ -89,6 +88,15 @@ fn a_wrong_block_is_voted_down_at_once() {
     check(|draft| draft.block.header.time_ms = NOW_MS + 3_600_000, Outcome::Against);
     check(|draft| draft.block.header.proposer = id("v3"), Outcome::Against);
     check(|draft| draft.block.header.entries_root.0[0] ^= 1, Outcome::Against);
+    check(|draft| draft.block.header.previous_votes.0[0] ^= 1, Outcome::Against);
+    check(
+        |draft| {
+            let votes = VoteCertificate { round: 0, signatures: Vec::new() };
+            draft.block.header.previous_votes = votes.hash();
+            draft.block.previous_votes = Some(votes);
+        },
+        Outcome::Against,
+    );
     check(
         |draft| {
             let twice = draft.block.entries[0].clone();

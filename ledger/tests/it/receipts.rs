@@ -3,7 +3,7 @@
 
 use crate::day::{clearing, delivery};
 use crate::world::{id, World};
-use ledger::block::{history_leaf, Block, Header};
+use ledger::block::{history_leaf, Block, DecidedBlock, Header};
 use ledger::execute::{execute_block, ExecuteError};
 use ledger::receipts::{price_leaf, OpenedReceipt, ReceiptLine};
 use ledger::store::Chain;
@@ -41,7 +41,8 @@ fn the_history_root_is_over_the_headers_before() {
     let (first, chain, block) = settled(&world);
     assert_eq!(first.history_root, merkle::root(&[]));
     assert_eq!(block.header.history_root, merkle::root(&[history_leaf(&first.hash())]));
-    let after = chain.tip.after(&block.header).history();
+    let decided = DecidedBlock { certificate: world.votes(&block.header), block: block.clone() };
+    let after = chain.tip.after(&decided).history();
     let leaves = [history_leaf(&first.hash()), history_leaf(&block.header.hash())];
     assert_eq!((after.size(), after.root()), (2, merkle::root(&leaves)));
 }

@@ -13,8 +13,10 @@ use wire::entry::{
     RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer,
     ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle, SignedEnvelope,
 };
+use wire::entry::{EvidenceEntry, Said, StatementKind};
 use wire::hash::Hash32;
 use wire::party::{PartyId, Role};
+use wire::signature::Signature;
 
 const READERS: [Role; 4] = [Role::Timekeeper, Role::Meter, Role::Auditor, Role::Regulator];
 
@@ -37,7 +39,7 @@ fn writers(kind: EntryKind) -> Vec<Role> {
         EntryKind::ResponseSettle => vec![Role::Dso, Role::Aggregator, Role::Site],
         EntryKind::Participant => but(&[Role::Timekeeper]),
         EntryKind::Proposal => vec![Role::Dso, Role::Validator, Role::Regulator],
-        EntryKind::Ballot => vec![Role::Validator],
+        EntryKind::Ballot | EntryKind::Evidence => vec![Role::Validator],
     }
 }
 
@@ -135,6 +137,17 @@ fn entry(world: &World, kind: EntryKind, by: &PartyId) -> Entry {
         | EntryKind::ResponseLeave
         | EntryKind::ResponseCall
         | EntryKind::ResponseSettle => Entry::Response(response(kind)),
+        EntryKind::Evidence => {
+            let said = |block| Said { block, polka_round: None, signature: Signature([0; 64]) };
+            Entry::Evidence(Box::new(EvidenceEntry {
+                validator: id("v1"),
+                height: 0,
+                round: 0,
+                kind: StatementKind::Prevote,
+                first: said(None),
+                second: said(Some(NOTHING)),
+            }))
+        }
         EntryKind::Participant => Entry::Participant(Box::new(ParticipantEntry::Revoke(by.clone()))),
         EntryKind::Proposal => Entry::Proposal(Box::new(ProposalEntry {
             at_height: 9,

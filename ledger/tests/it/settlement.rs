@@ -59,7 +59,7 @@ fn prover(world: &World, blocks: &[DecidedBlock], from: usize) -> Prover {
         let open = |envelope: &_| chain.rules.verifier.open_entry(envelope);
         let Executed { state, rules, receipts } =
             execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open).unwrap();
-        chain = Chain { tip: chain.tip.after(&decided.block.header), state, rules };
+        chain = Chain { tip: chain.tip.after(decided), state, rules };
         if let Some(prover) = &mut prover {
             prover.take(decided, &receipts, roster(&chain)).unwrap();
         }

@@ -9,6 +9,7 @@ use ledger::store::log::segment_path;
 use ledger::verify::{replay, verify_dir, VerifyError, VerifyReport};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -53,6 +54,8 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         deliveries: 2,
         settlements: 4,
         transfers: 1,
+        evidence: 0,
+        liars: BTreeMap::new(),
         bilateral_steps: 0,
         reserve_steps: 0,
         response_steps: 0,

@@ -222,9 +222,10 @@ impl World {
         let (block, executed) = built.expect("an entry fits");
         assert_eq!(block.entries.len(), entries.len(), "every entry fits");
         let certificate = self.votes_by(&chain.rules, &block.header);
-        let tip = chain.tip.after(&block.header);
+        let decided = DecidedBlock { block, certificate };
+        let tip = chain.tip.after(&decided);
         let Executed { state, rules, .. } = executed;
-        (DecidedBlock { block, certificate }, Chain { tip, state, rules })
+        (decided, Chain { tip, state, rules })
     }
 
     /// The first validators' votes for a header.

@@ -1,6 +1,7 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
 mod bilateral;
+mod evidence;
 pub mod governance;
 mod issuance;
 pub mod registry;
@@ -8,6 +9,7 @@ mod reserve;
 mod response;
 
 pub use bilateral::{BilateralEntry, BilateralOffer, BilateralStep};
+pub use evidence::{EvidenceEntry, Said, StatementKind};
 pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
 pub use reserve::{
     Direction, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer, ReserveTender, MAX_RESERVE_OFFERS,
@@ -48,6 +50,8 @@ pub enum Entry {
     Delivery(DeliveryEntry),
     /// By any account's owner: a payment.
     Transfer(TransferEntry),
+    /// By a validator: proof that a validator contradicted itself.
+    Evidence(Box<EvidenceEntry>),
     /// By a participant or whose role registers it: a change of the registry.
     Participant(Box<ParticipantEntry>),
     /// By a validator, the DSO or a regulator: a change of the rules, to be voted on.

@@ -7,8 +7,9 @@ use crate::hash::Hash32;
 use crate::message::{Addressing, Body, MessageRef, MAX_ENVELOPE_BYTES};
 use crate::party::{Participant, PartyId};
 use crate::receipt::{self, Purpose};
+use crate::signature;
 use crate::topic::Network;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use market::interval::Interval;
 use serde_bytes::ByteBuf;
 use std::fmt;
@@ -196,9 +197,7 @@ impl fmt::Debug for Signer {
 /// Whether `signature` is one by [`Signer::sign_bytes`] with this public key, by the strict rules
 /// (no small-order points), under which every machine gives the same verdict.
 pub fn verify_bytes(key: &Hash32, domain: &str, bytes: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(&key.0).is_ok_and(|key| {
-        key.verify_strict(&separated(domain, bytes), &Signature::from_bytes(signature)).is_ok()
-    })
+    signature::verify(key, &separated(domain, bytes), &signature::Signature(*signature))
 }
 
 /// A signature over bytes that are no envelope, as [`verify_bytes`] checks it.

@@ -173,7 +173,7 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
         Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Ballot(_) => Ok(()),
         Entry::Participant(entry) => registry::check_participant(entry),
         Entry::Proposal(entry) => registry::check_proposal(entry),
-        Entry::Bilateral(_) => Ok(()),
+        Entry::Bilateral(_) | Entry::Evidence(_) => Ok(()),
         Entry::Reserve(ReserveEntry::Award(award)) => {
             at_most("offers", award.powers.len(), MAX_RESERVE_OFFERS)
         }

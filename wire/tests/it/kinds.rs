@@ -15,9 +15,10 @@ use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
     BatchReference, BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry,
-    Direction, Entry, MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward,
-    ReserveEntry, ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave,
-    ResponseSettle, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
+    Direction, Entry, EvidenceEntry, MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate,
+    ReserveAward, ReserveEntry, ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry,
+    ResponseLeave, ResponseSettle, Said, SignedEnvelope, SiteDelivery, SitePosition, StatementKind,
+    TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -28,6 +29,7 @@ use wire::message::{
     SetpointReport, Supply, Tick, Verdict,
 };
 use wire::party::Role;
+use wire::signature::Signature;
 
 const INTERVAL: Interval = Interval(UnixSeconds(1_700_000_100));
 const HASH: Hash32 = Hash32([0xab; 32]);
@@ -179,10 +181,20 @@ fn ledger() -> Vec<(Role, Body)> {
     let redeem = RedeemEntry { gateway: account.clone(), amount: NanoEur(5), nonce: 1 };
     let burn = |outcome| BurnEntry { account: account.clone(), nonce: 1, outcome };
     let transfer = TransferEntry { to: account.clone(), amount: NanoEur(5), nonce: 0 };
+    let said = |block| Said { block, polka_round: None, signature: Signature([8; 64]) };
+    let evidence = EvidenceEntry {
+        validator: "v1".parse().unwrap(),
+        height: 7,
+        round: 1,
+        kind: StatementKind::Precommit,
+        first: said(None),
+        second: said(Some(HASH)),
+    };
     vec![
         (Role::Dso, Body::Submit(Entry::Clearing(clearing))),
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
+        (Role::Validator, Body::Submit(Entry::Evidence(Box::new(evidence)))),
         (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Offer(offer)))),
         (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Accept(step)))),
         (Role::Dso, Body::Submit(Entry::Bilateral(BilateralEntry::Approve(step)))),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
 
+mod cbor_vectors;
 mod day_ahead;
 mod forgery;
 mod golden;
@@ -9,4 +10,5 @@ mod kinds;
 mod merkle_vectors;
 mod receipt;
 mod registry;
+mod signatures;
 mod world;

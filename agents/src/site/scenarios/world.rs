@@ -280,6 +280,7 @@ impl World {
             receipts_root: Hash32([3; 32]),
             history_root: Hash32([4; 32]),
             state_hash: Hash32([2; 32]),
+            previous_votes: Hash32::default(),
             governed: *verifier.governed(),
             next_validators: verifier.roster().hash(),
             proposer: id("v1"),
@@ -291,6 +292,6 @@ impl World {
             (validator, vote.sign(verifier.ledger(), &self.signer(party)))
         };
         let certificate = VoteCertificate { round: 0, signatures: (0..votes).map(sign).collect() };
-        DecidedBlock { block: Block { header, entries }, certificate }
+        DecidedBlock { block: Block { header, previous_votes: None, entries }, certificate }
     }
 }

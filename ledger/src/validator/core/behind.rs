@@ -2,23 +2,23 @@
 //! going on from there. What comes back is believed for its certificate alone.
 
 use super::{Effect, Now, ValidatorCore};
-use crate::block::vote::ValidatorIndex;
 use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::consensus::AgreementError;
 use crate::snapshot::{Manifest, Snapshot, SnapshotError};
 use crate::validator::download::Progress;
 use serde_bytes::ByteBuf;
+use wire::party::Id;
 
 impl ValidatorCore {
     /// Asks another validator for what is missing.
-    pub(super) fn ask(&mut self, of: ValidatorIndex) {
+    pub(super) fn ask(&mut self, of: Id) {
         let heights = (self.tip.height, self.catch_up.known());
         let others = self.rules.verifier.validators().len();
+        self.asked = Some(of.clone());
         let message = match self.download.question(heights, others) {
             Some(part) => ConsensusMessage::SnapshotRequest { part, of },
             None => ConsensusMessage::Request { height: self.tip.height + 1, of },
         };
-        self.asked = Some(of);
         self.publish(&message);
     }
 
@@ -35,30 +35,31 @@ impl ValidatorCore {
         &mut self,
         now: Now,
         blocks: &[ByteBuf],
-        by: Option<ValidatorIndex>,
+        by: Option<&Id>,
     ) -> Result<(), AgreementError> {
         let before = self.tip.height;
         for bytes in blocks {
             self.decided_block(now, bytes)?;
         }
         if let Some(of) = by.filter(|_| self.tip.height > before) {
-            self.ask(of);
+            self.ask(of.clone());
         }
         Ok(())
     }
 
     /// Whoever was asked for the block after ours keeps none older than `lowest`, and has one at `tip`.
-    pub(super) fn pruned(&mut self, now: Now, (lowest, tip): (u64, u64), by: Option<ValidatorIndex>) {
+    pub(super) fn pruned(&mut self, now: Now, (lowest, tip): (u64, u64), by: Option<&Id>) {
         let useless = lowest <= self.tip.height + 1 || tip < lowest;
         let Some(of) = by.filter(|_| !useless && !self.download.is_running()) else { return };
         self.catch_up.decided_elsewhere(tip, self.tip.height, now.real_ms);
         self.download.pruned(self.tip.height);
-        self.ask(of);
+        self.ask(of.clone());
     }
 
     /// A snapshot's manifest, taken from whoever was asked alone: nobody can push a false one forward.
-    pub(super) fn manifest_offered(&mut self, bytes: &[u8], by: Option<ValidatorIndex>) {
-        let Some(of) = by.filter(|by| self.asked == Some(*by) && self.download.wants_manifest()) else {
+    pub(super) fn manifest_offered(&mut self, bytes: &[u8], by: Option<&Id>) {
+        let Some(of) = by.filter(|by| self.asked.as_ref() == Some(*by) && self.download.wants_manifest())
+        else {
             return;
         };
         let manifest = Manifest::decode(bytes).and_then(|manifest| {
@@ -68,7 +69,7 @@ impl ValidatorCore {
         match manifest {
             Ok(manifest) => {
                 if self.download.offered(manifest) {
-                    self.ask(of);
+                    self.ask(of.clone());
                 }
             }
             Err(error) => self.note("bad-snapshot", format!("a snapshot of validator {of}: {error}")),
@@ -81,7 +82,7 @@ impl ValidatorCore {
         now: Now,
         at: (u64, u32),
         chunk: &[u8],
-        by: Option<ValidatorIndex>,
+        by: Option<&Id>,
     ) -> Result<(), AgreementError> {
         let progress = self.download.chunk(at, chunk);
         let whole = match progress {
@@ -99,7 +100,7 @@ impl ValidatorCore {
             }
         }
         if let Some(of) = by {
-            self.ask(of);
+            self.ask(of.clone());
         }
         Ok(())
     }
@@ -123,6 +124,7 @@ impl ValidatorCore {
                 return Ok(());
             }
         };
+        self.end_height(now)?;
         self.effects.push(Effect::Install(Box::new(snapshot)));
         self.note("snapshot", format!("went on from a snapshot of block {height}, from {}", self.tip.height));
         (self.tip, self.state, self.rules) = (chain.tip, chain.state, chain.rules);

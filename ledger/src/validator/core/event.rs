@@ -6,7 +6,7 @@ use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::store::remembered::Remembered;
-use wire::entry::SignedEnvelope;
+use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
 use wire::party::{Id, PartyId};
@@ -33,8 +33,8 @@ pub enum Event {
     },
     /// Somebody submits an entry; the envelope was opened.
     Submit {
-        /// The message, to be acknowledged.
-        id: MessageRef,
+        /// The message, to be acknowledged; none for our own.
+        id: Option<MessageRef>,
         /// Envelope, submitter, entry.
         opened: Box<OpenedEntry>,
     },
@@ -108,6 +108,9 @@ pub enum Effect {
         /// How.
         verdict: Verdict,
     },
+    /// Sign an entry as this validator's own, submit it to all, and hand it back as
+    /// [`Event::Submit`].
+    Submit(Box<Entry>),
     /// A submission was taken, one of so many that the answer is given only to who asks again.
     AcceptWhenAsked {
         /// Which.

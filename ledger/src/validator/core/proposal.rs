@@ -3,6 +3,7 @@
 use super::{Now, ValidatorCore};
 use crate::block::vote::{SignedProposal, ValidatorIndex};
 use crate::block::Block;
+use crate::consensus::committee::Committee;
 use crate::consensus::message::Record;
 use crate::execute::{execute_block, Executed, OpenedEntry};
 use serde_bytes::ByteBuf;
@@ -20,9 +21,10 @@ impl ValidatorCore {
         let proposal = &signed.proposal;
         let (height, round, proposer) = (proposal.height, proposal.round, proposal.validator);
         let named = || format!("the proposal of validator {proposer} in round {round} of height {height}");
-        let verifier = &self.rules.verifier;
-        let key = verifier.key_of(proposer).filter(|_| self.agreement.proposer(height, round) == proposer);
-        if !key.is_some_and(|key| proposal.verify(verifier.ledger(), key, &signed.signature)) {
+        let Committee { ledger, validators, .. } = &*self.committee;
+        let its_turn = self.committee.proposer(round) == Some(proposer);
+        let key = validators.key_of(proposer).filter(|_| its_turn);
+        if !key.is_some_and(|key| proposal.verify(ledger, key, &signed.signature)) {
             return Err(format!("{} is not its to make, or not signed by it", named()));
         }
         if let Some(known) = self.candidates.get(&proposal.block) {
@@ -50,7 +52,7 @@ impl ValidatorCore {
     /// proposer's own, and not from the future: time never goes back, so a false time would stay.
     fn judge(&mut self, now: Now, block: &Block, fresh_by: Option<ValidatorIndex>) -> Option<Executed> {
         let header = &block.header;
-        let builder = self.rules.verifier.index_of(&header.proposer);
+        let builder = self.committee.validators.index_of(&header.proposer);
         let by_proposer = fresh_by.is_none_or(|proposer| builder == Some(proposer));
         let in_time = header.time_ms <= now.wall_ms.saturating_add(MAX_SKEW_MS);
         if builder.is_none() || !by_proposer || !in_time {
