@@ -1,18 +1,22 @@
 //! The decided blocks a role follows: each is believed once, by its validators' votes, whichever of them
-//! it came from.
+//! it came from. What blocks change of the registry and the validators is followed with them.
 
-use ledger::block::verifier::{BlockError, Verifier};
+use ledger::block::verifier::Verifier;
 use ledger::block::{BlockCodecError, DecidedBlock};
+use ledger::contracts::rules::RulesError;
+use ledger::follower::{FollowError, Follower};
 use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use thiserror::Error;
 use wire::cbor::CborError;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::envelope::open;
+use wire::hash::Hash32;
 use wire::message::Body;
-use wire::party::PartyId;
+use wire::party::{PartyId, Registry};
 
 /// Heights remembered as seen. Four validators' copies of one block arrive close together.
 const REMEMBERED_HEIGHTS: usize = 1_024;
@@ -23,9 +27,9 @@ pub enum ChainError {
     /// No block.
     #[error(transparent)]
     Codec(#[from] BlockCodecError),
-    /// Not decided by the validators.
+    /// Not decided by the validators, or not by those known here.
     #[error(transparent)]
-    Verify(#[from] BlockError),
+    Follow(#[from] FollowError),
     /// No such entry in a block.
     #[error("block {height} has no entry {index}")]
     NoEntry {
@@ -42,8 +46,9 @@ pub enum ChainError {
 /// Follows decided blocks.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    verifier: Verifier,
+    follower: Follower,
     seen: BTreeSet<u64>,
+    behind: bool,
 }
 
 /// A block that more than two thirds of the validators voted for.
@@ -57,14 +62,9 @@ impl Chain {
     /// Follows the ledger that starts from `genesis`.
     ///
     /// # Errors
-    /// Where the genesis has no encoding.
-    pub fn new(genesis: &Genesis) -> Result<Self, CborError> {
-        Ok(Self::of(Verifier::new(genesis)?))
-    }
-
-    /// Follows the ledger whose votes `verifier` checks.
-    pub fn of(verifier: Verifier) -> Self {
-        Self { verifier, seen: BTreeSet::new() }
+    /// Where the genesis does not hold.
+    pub fn new(genesis: &Genesis) -> Result<Self, RulesError> {
+        Ok(Self { follower: Follower::new(genesis)?, seen: BTreeSet::new(), behind: false })
     }
 
     /// Takes a block as it was broadcast. The first valid copy counts; later ones give none.
@@ -76,21 +76,60 @@ impl Chain {
         if self.seen.contains(&block.height()) {
             return Ok(None);
         }
-        self.verifier.verify(&block)?;
+        if let Err(error) = self.follower.check(&block) {
+            self.behind |= matches!(error, FollowError::Behind { .. });
+            return Err(error.into());
+        }
+        let entries: Vec<(PartyId, Entry)> = block.entries().collect();
+        self.follower.advance(&block.block.header, &entries)?;
         self.seen.insert(block.height());
         if self.seen.len() > REMEMBERED_HEIGHTS {
             self.seen.pop_first();
         }
-        let entries = block.entries().collect();
         Ok(Some(Decided { block, entries }))
+    }
+
+    /// Takes a validator's word for what is governed, with its proof. Whether it was news.
+    ///
+    /// # Errors
+    /// Where it is none, or not proven to who knows what is known here.
+    pub fn take_summary(&mut self, bytes: &[u8]) -> Result<bool, ChainError> {
+        let news = self.follower.take_summary(bytes)?;
+        self.behind &= !news;
+        Ok(news)
+    }
+
+    /// Whether a block was seen whose validators can't be known from the blocks before it that were.
+    pub fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Hash of what is governed, as far as the chain was followed.
+    pub fn governed(&self) -> Hash32 {
+        *self.follower.rules().verifier.governed()
+    }
+
+    /// Everyone's keys, as far as the chain was followed.
+    pub fn registry(&self) -> &Arc<Registry> {
+        self.follower.registry()
     }
 
     /// What a signed envelope in a decided entry says; none where it isn't rightly signed, which validators
     /// don't let through.
     pub fn evidence(&self, envelope: &SignedEnvelope) -> Option<Body> {
-        let (registry, network) = (self.verifier.registry(), self.verifier.network());
-        let opened = open(registry, network, &envelope.topic, &envelope.bytes).ok()?;
-        Some(opened.body)
+        self.follower.verifiers().find_map(|verifier| {
+            let (registry, network) = (verifier.registry(), verifier.network());
+            let opened = open(registry, network, &envelope.topic, &envelope.bytes).ok()?;
+            Some(opened.body)
+        })
+    }
+
+    /// What checks a proof of finality: the verifier for the rules that its block was made under, or the present
+    /// one, by which the proof then fails.
+    pub fn verifier_for(&self, finality: &[u8]) -> &Verifier {
+        let proof = FinalityProof::decode(finality).ok();
+        let fits = |verifier: &&Verifier| proof.as_ref().is_some_and(|p| p.governed() == verifier.governed());
+        self.follower.verifiers().find(fits).unwrap_or(&self.follower.rules().verifier)
     }
 }
 

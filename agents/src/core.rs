@@ -1,6 +1,7 @@
 //! The shape every role's core has: a function of state, time and input to effects, with no clock,
 //! socket, file, tokio or actix.
 
+use crate::chain::Chain;
 use market::interval::{Interval, UnixSeconds};
 use wire::entry::SignedEnvelope;
 use wire::message::{Body, MessageRef, Verdict};
@@ -92,6 +93,11 @@ pub trait RoleCore: Send + Unpin + 'static {
     /// Takes in one thing that happened and says what is to be done about it. Must be safe to call with
     /// the same message twice, and with time that stands still.
     fn step(&mut self, now: Now, input: Input<Self::Report>) -> Vec<Effect<Self::Act>>;
+
+    /// The chain it follows, where it follows one. The shell goes by its registry.
+    fn chain(&mut self) -> Option<&mut Chain> {
+        None
+    }
 
     /// Takes note of the signed envelope in which a message with this tag went out. The shell says so
     /// for every [`Effect::Send`]; few roles need their own signed words as evidence.

@@ -17,6 +17,8 @@ pub struct AgentMetrics {
     pub overheard_dropped: IntCounterVec,
     /// Whether the role is connected to its broker.
     pub connected: IntGaugeVec,
+    /// An aggregator's batches that its archive has not taken yet.
+    pub batches_waiting: IntGaugeVec,
 }
 
 impl AgentMetrics {
@@ -30,11 +32,11 @@ impl AgentMetrics {
             registry.register(Box::new(counter.clone()))?;
             Ok(counter)
         };
-        let connected = IntGaugeVec::new(
-            Opts::new("gridpact_agent_connected", "Whether a role is connected to its broker"),
-            &["role", "id"],
-        )?;
-        registry.register(Box::new(connected.clone()))?;
+        let gauge = |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec, prometheus::Error> {
+            let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
         Ok(Self {
             heartbeats: counter(
                 "gridpact_agent_heartbeats_total",
@@ -61,7 +63,16 @@ impl AgentMetrics {
                 "Messages between others that a simulation's timekeeper did not believe, by reason",
                 &["reason"],
             )?,
-            connected,
+            connected: gauge(
+                "gridpact_agent_connected",
+                "Whether a role is connected to its broker",
+                &["role", "id"],
+            )?,
+            batches_waiting: gauge(
+                "gridpact_archive_batches_waiting",
+                "Batches that an aggregator's archive has not taken yet",
+                &["id"],
+            )?,
         })
     }
 }

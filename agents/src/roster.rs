@@ -1,5 +1,6 @@
 //! Who is who, as the genesis has it: the questions every role asks of it at its start.
 
+use ledger::contracts::rules::RulesError;
 use ledger::genesis::Genesis;
 use market::day_ahead::terms::Overloaded;
 use market::feeder::FeederError;
@@ -7,7 +8,6 @@ use market::grid::rules::GridRulesError;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
 use thiserror::Error;
-use wire::cbor::CborError;
 use wire::party::{Id, PartyId, Role};
 
 /// A genesis in which a role cannot play.
@@ -45,9 +45,9 @@ pub enum RosterError {
     /// Reactive power as planned leaves a line no room for the day-ahead market.
     #[error("the day-ahead market: {0}")]
     Overloaded(#[from] Overloaded),
-    /// The genesis has no encoding, so the ledger no identity.
+    /// The genesis makes no ledger.
     #[error("the genesis: {0}")]
-    Encoding(#[from] CborError),
+    Rules(#[from] RulesError),
 }
 
 /// One site, as its aggregator needs to know it.

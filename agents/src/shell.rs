@@ -1,15 +1,20 @@
 //! The actix shell every role runs in: one actor that owns a role's core and its link, hands in what
 //! happens and performs what the core asks. It knows nothing of energy or price.
 
+mod following;
+
+use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
+use crate::roster::RosterError;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
 use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
+use following::{Following, Step};
 use futures::stream::{poll_fn, StreamExt};
 use ledger::genesis::Genesis;
-use market::interval::UnixSeconds;
+use market::interval::{Interval, UnixSeconds};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -160,19 +165,23 @@ impl RoleHandle {
 /// [`StartError::Link`].
 pub fn start<C: RoleCore, P: Performer<C>>(
     common: &Common,
-    core: C,
+    mut core: C,
     performer: P,
     connection: Connection,
 ) -> Result<RoleHandle, StartError> {
     let party = common.signer.party().clone();
+    let following = Following::new(&mut core, Chain::new(&common.genesis).map_err(RosterError::from)?);
     let mut subscriptions = connection.subscriptions;
+    if following.takes_blocks() {
+        subscriptions.push(common.genesis.network.filter_broadcast(Role::Validator, "block"));
+    }
     if common.clock == ClockSource::Simulated {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Timekeeper, "tick"));
     }
     let config = LinkConfig {
         connections: connections(common, subscriptions),
         signer: common.signer.clone(),
-        registry: Arc::new(common.genesis.registry()),
+        registry: following.registry().clone(),
         queue: connection.queue,
         rates: Vec::new(),
         screen: None,
@@ -184,6 +193,8 @@ pub fn start<C: RoleCore, P: Performer<C>>(
         core,
         performer,
         link,
+        following,
+        signer: common.signer.clone(),
         clock: MarketClock::new(common.clock),
         started: Instant::now(),
         party: party.clone(),
@@ -208,7 +219,7 @@ fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionCon
         name: format!("validators-{place}"),
         addresses: addresses.clone(),
         subscriptions: heard.clone(),
-        carries: Carries::Only(vec!["submit"]),
+        carries: Carries::Only(vec!["submit", "registry-question"]),
     });
     let market = ConnectionConfig::market(common.broker_addresses.clone(), others);
     let market = (!common.broker_addresses.is_empty()).then_some(market);
@@ -228,6 +239,8 @@ struct Shell<C: RoleCore, P> {
     core: C,
     performer: P,
     link: Link,
+    following: Following,
+    signer: Arc<Signer>,
     clock: MarketClock,
     started: Instant,
     party: PartyId,
@@ -301,7 +314,10 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
         let connected =
             self.metrics.connected.with_label_values(&[self.party.role.word(), self.party.id.as_str()]);
         match event {
-            LinkEvent::Connected => connected.set(1),
+            LinkEvent::Connected => {
+                connected.set(1);
+                self.ask(true);
+            }
             LinkEvent::Disconnected { reason } => {
                 connected.set(0);
                 tracing::warn!(party = %self.party, reason, "disconnected");
@@ -311,6 +327,14 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                     if self.clock.timekeeper_says(tick) {
                         self.time_passed();
                     }
+                }
+                Body::RegistrySummary(bytes) => {
+                    let step = self.following.take_summary(&mut self.core, &bytes);
+                    self.follow(step);
+                }
+                Body::Block(bytes) if self.following.takes_blocks() => {
+                    let step = self.following.take_block(&bytes);
+                    self.follow(step);
                 }
                 body => self.take(Input::Message(Incoming {
                     id: opened.id,
@@ -345,6 +369,27 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
         let now = Now { market, real_ms: self.started.elapsed().as_millis() as u64 };
         for effect in self.core.step(now, input) {
             self.perform(effect);
+        }
+        self.follow(None);
+        self.ask(false);
+    }
+
+    /// Asks what is governed, where that is due.
+    fn ask(&mut self, connected: bool) {
+        let now_ms = self.started.elapsed().as_millis() as u64;
+        let Some(body) = self.following.ask(&mut self.core, connected, now_ms) else { return };
+        let (interval, acknowledged_by, tag) = (Interval::default(), Vec::new(), 0);
+        self.perform(Effect::Send { body, interval, recipient: None, acknowledged_by, tag });
+    }
+
+    /// Goes by what the chain says of keys by now.
+    fn follow(&mut self, first: Option<Step>) {
+        let steps = self.following.look(&mut self.core, &self.signer);
+        for step in first.into_iter().chain(steps) {
+            match step {
+                Step::Registry(registry) => self.link.update_registry(registry),
+                Step::Note(event, text) => self.note(event, &text),
+            }
         }
     }
 

@@ -106,6 +106,7 @@ pub struct Outbox {
     standing: Routes,
     /// Whose turn it is to carry what is published first; moves on where nobody answered.
     turn: usize,
+    bytes: usize,
     pending: BTreeMap<(u64, u64), Pending>,
 }
 
@@ -119,6 +120,11 @@ impl Outbox {
     /// Messages waiting for answers, or for a connection.
     pub fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Bytes of these messages, topics included.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether nothing waits.
@@ -143,7 +149,10 @@ impl Outbox {
                 let wait_ms = FIRST_REPEAT_MS;
                 let pending =
                     Pending { sending, published: false, answered: false, next_ms: now_ms, wait_ms };
-                self.pending.insert(name, pending);
+                self.bytes += size(&pending.sending);
+                if let Some(before) = self.pending.insert(name, pending) {
+                    self.bytes -= size(&before.sending);
+                }
             }
             Input::Answer { by, of, verdict } => return self.answer(by, &of, verdict),
             Input::Connected { at } => self.connected(now_ms, at),
@@ -175,6 +184,7 @@ impl Outbox {
         pending.answered = true;
         let tag = sending.tag;
         if sending.acknowledged_by.is_empty() {
+            self.bytes -= size(sending);
             self.pending.remove(&name);
         }
         vec![Effect::Answered { tag, by, verdict }]
@@ -183,7 +193,7 @@ impl Outbox {
     fn advance(&mut self, now_ms: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
         let (standing, turn) = (self.standing, self.turn);
-        let mut unheard = false;
+        let (mut unheard, mut gone) = (false, 0);
         self.pending.retain(|_, pending| {
             let Sending { raw, tag, acknowledged_by, routes, expires_ms, .. } = &pending.sending;
             if now_ms >= *expires_ms {
@@ -191,6 +201,7 @@ impl Outbox {
                     let unanswered = acknowledged_by.iter().cloned().collect();
                     effects.push(Effect::Expired { tag: *tag, unanswered });
                 }
+                gone += size(&pending.sending);
                 return false;
             }
             let usable = routes.and(standing);
@@ -204,13 +215,20 @@ impl Outbox {
             pending.published = true;
             pending.next_ms = now_ms + pending.wait_ms;
             pending.wait_ms = (pending.wait_ms * 2).min(LONGEST_REPEAT_MS);
-            !acknowledged_by.is_empty()
+            let keep = !acknowledged_by.is_empty();
+            gone += if keep { 0 } else { size(&pending.sending) };
+            keep
         });
+        self.bytes -= gone;
         if unheard {
             self.turn = self.turn.wrapping_add(1);
         }
         effects
     }
+}
+
+fn size(sending: &Sending) -> usize {
+    sending.raw.topic.len() + sending.raw.bytes.len()
 }
 
 #[cfg(test)]
@@ -269,6 +287,8 @@ mod tests {
         let mut outbox = Outbox::new(0);
         for (at, (now_ms, input, expected)) in steps.iter().enumerate() {
             assert_eq!(words(&outbox.step(*now_ms, input.clone())), *expected, "step {at}: {input:?}");
+            // Two bytes of topic and one of message.
+            assert_eq!(outbox.bytes(), 3 * outbox.len(), "step {at}: {input:?}");
         }
     }
 

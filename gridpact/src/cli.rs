@@ -3,6 +3,7 @@
 use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
 use crate::forecast::ForecastArgs;
+use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
 use crate::simulate::SimulateArgs;
@@ -21,9 +22,22 @@ Exit codes:
   1  it could not be done; standard error says what and why
   2  `clear`: the case is infeasible; the result names the limit that can't be met.
      `ledger check`: a file is of no use
-  3  `ledger verify`, `ledger torment`: a ledger is not what it should be; the output says where.
-     `ledger check`: the proof proves nothing
+  3  `ledger ...`: a ledger, or what an archive holds of it, is not what it should be; the output says
+     where. `ledger check`: the proof proves nothing
   4  `bench`: a target was missed; the output says which";
+
+const SUBMIT_HELP: &str = "\
+Entries:
+  entry = \"register\"    party = \"site/s9\", account, key and possession (`gridpact ledger possess`); for a site
+                        bus, aggregator, connection_milliwatt; pseudonym, valid_from, valid_to if wanted
+  entry = \"rotate\"      next_key = \"new.pem\"
+  entry = \"revoke\"      party = \"site/s9\"
+  entry = \"equipment\"   revision = 0, and [[devices]] with device, make, model, firmware, [devices.nameplate]
+  entry = \"proposal\"    at_height = 1200, and one of [change.parameters], [change.grid], [change.day-ahead],
+                        [change.validators], [change.contract], [change.admit], [change.revoke]
+  entry = \"ballot\"      proposal = \"(hash)\", approve = true
+
+Who may submit what stands in docs/RIGHTS.md.";
 
 /// A local energy market: sites bid flexibility by price, the grid operator clears within the
 /// feeder's limits, validators check and settle.
@@ -163,6 +177,10 @@ pub struct ProveArgs {
     /// When the interval starts: a time as RFC 3339 has it, or seconds since 1970
     #[arg(long, value_parser = interval)]
     pub interval: Interval,
+    /// Prove, too, that the history goes on the one under the block of this height, from which an earlier proof
+    /// hangs
+    #[arg(long)]
+    pub since: Option<u64>,
     /// Where the proof goes
     #[arg(long, short)]
     pub output: PathBuf,
@@ -199,6 +217,7 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
 Examples:
   gridpact ledger check s1.proof --genesis genesis.json
   gridpact ledger check s1.proof --genesis genesis.json --json
+  gridpact ledger check later.proof --genesis genesis.json --after s1.proof
 
 Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 when a file is of no use.")]
     Check {
@@ -207,12 +226,65 @@ Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 w
         /// The genesis of the ledger it must be of
         #[arg(long)]
         genesis: PathBuf,
+        /// A proof seen before: the history must go on the one that it hangs from
+        #[arg(long)]
+        after: Option<PathBuf>,
         /// Print one JSON document instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// List who takes part, and what is voted on
+    Participants {
+        /// A validator's data directory
+        dir: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print public key and proof of possession of somebody new, for who registers it
+    Possess {
+        /// The market's genesis
+        #[arg(long)]
+        genesis: PathBuf,
+        /// Whose key it will be, as role/id
+        #[arg(long)]
+        party: String,
+        /// The private key, PKCS#8 PEM
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Submit an entry about participants or rules, and wait until it is final
+    #[command(after_help = SUBMIT_HELP)]
+    Submit {
+        /// The entry, in TOML, or in JSON where the name ends so
+        file: PathBuf,
+        /// Configuration file of the party that submits it: its role and [party]
+        #[arg(long = "as")]
+        submitter: PathBuf,
+    },
+    /// Build the index of a validator's data directory anew from its log and snapshots
+    #[command(after_help = "\
+Examples:
+  gridpact ledger reindex gridpact-demo-1/validator-v1
+
+Stop the validator first. It does the same by itself where it finds its index damaged; by hand it also
+gives back the disk that the index of a pruned ledger no longer needs.
+Exits 0 when done, 3 where the log is damaged, naming file and offset, 1 where it can't be done.")]
+    Reindex {
+        /// A validator's data directory
+        dir: PathBuf,
+        /// Print what was done as JSON
         #[arg(long)]
         json: bool,
     },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
+    /// Write every account's lines over a period, for billing systems, reconciled to the nano-euro
+    Export(ExportArgs),
+    /// Write sums over at least k sites, for third parties
+    Aggregates(AggregatesArgs),
+    /// Fetch a batch of readings or bids from an archive, and check it against the ledger
+    Fetch(FetchArgs),
 }
 
 #[cfg(test)]
@@ -250,6 +322,12 @@ mod tests {
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);
         check("gridpact ledger verify", false);
+        check("gridpact ledger participants v1 --json", true);
+        check("gridpact ledger possess --genesis g.json --party site/s9 --key k.pem", true);
+        check("gridpact ledger submit entry.toml --as dso.toml", true);
+        check("gridpact ledger submit entry.toml", false);
+        check("gridpact ledger reindex validator-v1 --json", true);
+        check("gridpact ledger reindex", false);
         check("gridpact ledger verify demo --json", true);
         check("gridpact ledger prove demo --party s1 --interval 2020-01-15T12:00:00Z -o s1.proof", true);
         check("gridpact ledger prove demo --party s1 --interval 1579089600 -o s1.proof", true);
@@ -258,5 +336,14 @@ mod tests {
         check("gridpact ledger check s1.proof", false);
         check("gridpact ledger torment --kills 20 --seed 7", true);
         check("gridpact ledger torment --kills 0", false);
+        check("gridpact ledger export d --from 2026-01-01T00:00:00Z --of interval --party site/h1", true);
+        check("gridpact ledger export d --from yesterday", false);
+        check("gridpact ledger aggregates d --by bus,hour --k 5 --format json", true);
+        check("gridpact ledger aggregates d --by bus --k 1", false);
+        check("gridpact ledger aggregates d", false);
+        check("gridpact ledger fetch d --interval 2026-01-01T00:00:00Z --archive s3://b/p", true);
+        check(&format!("gridpact ledger fetch d {}", "5a".repeat(32)), true);
+        check("gridpact ledger fetch d 5a", false);
+        check("gridpact ledger fetch d", false);
     }
 }

@@ -2,11 +2,13 @@
 //! exit code.
 
 use clap::Parser;
-use gridpact::audit::{self, AuditError};
+use gridpact::audit::{self, reindex, AuditError};
 use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
+use gridpact::gateway::{aggregates, export, fetch, GatewayError};
 use gridpact::logging::{self, LogTarget};
+use gridpact::members;
 use gridpact::proof::check::{self, CheckError};
 use gridpact::proof::prove;
 use gridpact::torment::{self, TormentArgs, TormentError};
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 
 /// `ledger check`: a file is of no use.
 const EXIT_UNUSABLE: u8 = 2;
-/// `ledger verify`, `ledger torment`, `ledger check`: something does not hold.
+/// Commands on ledgers: something does not hold.
 const EXIT_WRONG: u8 = 3;
 /// `bench`: a target was missed.
 const EXIT_MISSED: u8 = 4;
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
             }
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
-        Command::Ledger(command) => ledger(command),
+        Command::Ledger(command) => ledger(command, cli.log_format),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn ledger(command: LedgerCommand) -> ExitCode {
+fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
     let out = &mut std::io::stdout();
     match command {
         LedgerCommand::Verify { dir, json } => match audit::run(&dir, json, out) {
@@ -59,13 +61,32 @@ fn ledger(command: LedgerCommand) -> ExitCode {
             Err(error) => failed(error),
         },
         LedgerCommand::Prove(args) => done(prove::run(&args, out)),
-        LedgerCommand::Check { proof, genesis, json } => match check::run(&proof, &genesis, json, out) {
+        LedgerCommand::Check { proof, genesis, after, json } => {
+            match check::run((&proof, after.as_deref()), &genesis, json, out) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
+                Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
+                Err(error) => failed_with(EXIT_UNUSABLE, error),
+            }
+        }
+        LedgerCommand::Participants { dir, json } => done(members::listing::run(&dir, json, out)),
+        LedgerCommand::Possess { genesis, party, key } => done(members::possess(&genesis, &party, &key, out)),
+        LedgerCommand::Submit { file, submitter } => {
+            if let Err(error) = logging::start(LogTarget::StandardError, log_format) {
+                return failed(error);
+            }
+            let submission = members::submission::run(&file, &submitter, out);
+            done(actix::System::new().block_on(submission))
+        }
+        LedgerCommand::Reindex { dir, json } => match reindex::run(&dir, json, out) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
-            Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
-            Err(error) => failed_with(EXIT_UNUSABLE, error),
+            Err(error) if error.is_damage() => failed_with(EXIT_WRONG, error),
+            Err(error) => failed(error),
         },
         LedgerCommand::Torment(args) => torment(&args),
+        LedgerCommand::Export(args) => given(export::run(&args, out)),
+        LedgerCommand::Aggregates(args) => given(aggregates::run(&args, out)),
+        LedgerCommand::Fetch(args) => given(fetch::run(&args, out)),
     }
 }
 
@@ -81,16 +102,20 @@ fn demo(args: DemoArgs, log_format: LogFormat) -> ExitCode {
     done(actix::System::new().block_on(demo::run(args, directory)))
 }
 
+fn given(result: Result<(), GatewayError>) -> ExitCode {
+    match result {
+        Err(error) if error.is_wrong() => failed_with(EXIT_WRONG, error),
+        result => done(result),
+    }
+}
+
 fn torment(args: &TormentArgs) -> ExitCode {
     let tormented = std::env::current_exe()
         .map_err(TormentError::Folder)
         .and_then(|program| torment::run(args, &program, &mut std::io::stdout()));
     match tormented {
         Ok(_) => ExitCode::SUCCESS,
-        Err(error) if error.is_wrong() => {
-            eprintln!("gridpact: {error}");
-            ExitCode::from(EXIT_WRONG)
-        }
+        Err(error) if error.is_wrong() => failed_with(EXIT_WRONG, error),
         Err(error) => failed(error),
     }
 }

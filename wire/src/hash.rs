@@ -21,6 +21,12 @@ impl Hash32 {
         }
         Self(hasher.finalize().into())
     }
+
+    /// Plain SHA-256 of a file's bytes, as `sha256sum` gives it. What is signed or linked goes by [`Hash32::of`].
+    pub fn plain(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// The first eight hexadecimal digits, for people.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..4])

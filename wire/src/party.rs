@@ -163,6 +163,15 @@ impl PartyId {
     }
 }
 
+impl FromStr for PartyId {
+    type Err = PartyError;
+    fn from_str(text: &str) -> Result<Self, PartyError> {
+        let bad = || PartyError::UnknownRole { text: text.chars().take(60).collect() };
+        let (role, id) = text.split_once('/').ok_or_else(bad)?;
+        Ok(Self::new(role.parse()?, id.parse()?))
+    }
+}
+
 impl fmt::Display for PartyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.role.word(), self.id)

@@ -4,12 +4,14 @@
 use super::bids::BidBook;
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk, DeskSettings};
 use super::day_ahead::held::PositionsFile;
+use super::delivery::{Filing, StoredBatch};
 use super::rounds::FixedBids;
 use super::trading::{Due, Trading};
 use crate::chain::{Chain, Decided};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::price_parts::PriceParts;
 use crate::roster::{self, RosterError, SiteEntry};
+use ledger::archive::location::Place;
 use ledger::genesis::Genesis;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
@@ -25,12 +27,12 @@ const KEPT_INTERVALS: i64 = 8;
 /// What only the aggregator's shell can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AggregatorAct {
-    /// Write an interval's file of signed readings, durably, and report it.
-    StoreReadings {
+    /// Store an interval's batches, durably, and report it.
+    StoreBatches {
         /// Which interval.
         interval: Interval,
-        /// The file's content.
-        bytes: Vec<u8>,
+        /// Its readings and bids.
+        batches: Vec<StoredBatch>,
     },
     /// Write the file of what sites hold in a day-ahead session, durably.
     StorePositions {
@@ -44,13 +46,13 @@ pub enum AggregatorAct {
 /// What only the aggregator's shell reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AggregatorReport {
-    /// The file of this interval is on the disk.
-    ReadingsStored(Interval),
-    /// It could not be written.
-    ReadingsNotStored {
+    /// The batches of this interval will outlast a power loss.
+    BatchesStored(Interval),
+    /// They could not be stored.
+    BatchesNotStored {
         /// Which interval.
         interval: Interval,
-        /// What the file system said.
+        /// What the archive said.
         reason: String,
     },
     /// The file of what sites hold in this session could not be written.
@@ -71,6 +73,8 @@ pub struct AggregatorSettings {
     pub seed: [u8; 32],
     /// Milliseconds of real time after an interval's end in which readings are waited for.
     pub readings_grace_ms: u64,
+    /// Where its batches will lie.
+    pub archive: Place,
     /// What its sites hold day-ahead, as an earlier start has written it down.
     pub held: Vec<PositionsFile>,
 }
@@ -323,34 +327,39 @@ impl AggregatorCore {
         let grace_ms = self.settings.readings_grace_ms;
         let Some(trading) = self.trading.get_mut(&interval) else { return Vec::new() };
         let positions = || self.day_ahead.as_ref().map_or_else(Vec::new, |desk| desk.positions(interval));
-        match trading.due(now.real_ms, grace_ms, positions) {
+        let filing = Filing {
+            aggregator: &self.settings.party.id,
+            place: &self.settings.archive,
+            interval_s: self.parameters.interval_s,
+        };
+        match trading.due(now.real_ms, grace_ms, &filing, positions) {
             Ok(Due::Nothing) => Vec::new(),
             Ok(Due::SubmitAgain(entry)) => vec![self.submit(entry)],
-            Ok(Due::Write { file, complete }) => {
-                let store = Effect::Own(AggregatorAct::StoreReadings { interval, bytes: file });
+            Ok(Due::Store { batches, complete }) => {
+                let store = Effect::Own(AggregatorAct::StoreBatches { interval, batches });
                 let text = format!("not every site's meter was read for {interval}");
                 let missing = (!complete).then_some(Effect::Note { event: "readings-missing", text });
                 missing.into_iter().chain([store]).collect()
             }
             Err(error) => {
-                let text = format!("encoding the readings of {interval}: {error}");
-                vec![Effect::Note { event: "readings-not-stored", text }]
+                let text = format!("encoding the batches of {interval}: {error}");
+                vec![Effect::Note { event: "batches-not-stored", text }]
             }
         }
     }
 
     fn on_report(&mut self, now: Now, report: AggregatorReport) -> Effects {
         match report {
-            AggregatorReport::ReadingsStored(interval) => {
+            AggregatorReport::BatchesStored(interval) => {
                 let entry = self.trading.get_mut(&interval).and_then(|t| t.stored(now.real_ms));
                 entry.map(|entry| self.submit(entry)).into_iter().collect()
             }
-            AggregatorReport::ReadingsNotStored { interval, reason } => {
+            AggregatorReport::BatchesNotStored { interval, reason } => {
                 if let Some(trading) = self.trading.get_mut(&interval) {
                     trading.not_stored(now.real_ms);
                 }
-                let text = format!("writing the readings of {interval}: {reason}");
-                vec![Effect::Note { event: "readings-not-stored", text }]
+                let text = format!("storing the batches of {interval}: {reason}");
+                vec![Effect::Note { event: "batches-not-stored", text }]
             }
             AggregatorReport::PositionsNotStored { session, reason } => {
                 let text = format!("writing the positions of the session of {session}: {reason}");
@@ -397,6 +406,10 @@ impl AggregatorCore {
 impl RoleCore for AggregatorCore {
     type Report = AggregatorReport;
     type Act = AggregatorAct;
+
+    fn chain(&mut self) -> Option<&mut Chain> {
+        Some(&mut self.chain)
+    }
 
     fn step(&mut self, now: Now, input: Input<AggregatorReport>) -> Effects {
         match input {

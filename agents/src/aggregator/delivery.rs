@@ -1,16 +1,16 @@
-//! After an interval: its meter readings, the file they go to, and the entry that settles it.
+//! After an interval: its meter readings, the batches that are archived, and the entry that settles it.
 
 use super::allocation::Allocated;
-use super::rounds::FixedBids;
+use super::rounds::{FixedBid, FixedBids};
 use crate::roster::SiteEntry;
-use market::interval::Interval;
+use ledger::archive::bids::{BidRow, BidsBatch};
+use ledger::archive::location::{path_of, BatchKind, Place};
+use ledger::archive::readings::{ReadingRow, ReadingsBatch};
+use ledger::archive::TableError;
 use market::units::Millijoule;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use thiserror::Error;
-use wire::cbor::{self, CborError};
-use wire::entry::{DeliveryEntry, SignedEnvelope, SiteDelivery};
+use wire::entry::{BatchReference, DeliveryEntry, SignedEnvelope, SiteDelivery};
 use wire::hash::Hash32;
 use wire::message::MeterReading;
 use wire::party::Id;
@@ -18,14 +18,26 @@ use wire::party::Id;
 /// A reading may exceed what the connection allows by this factor (a fuse is slow), and not by more.
 const OVERLOAD_FACTOR: i128 = 4;
 
-/// The file of one interval's signed readings, in deterministic CBOR. Its SHA-256 is on the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReadingsFile {
-    /// Which interval.
-    pub interval: Interval,
-    /// Each site's signed [`MeterReading`], in order of account.
-    pub readings: Vec<SignedEnvelope>,
+/// What the names of batches are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Filing<'a> {
+    /// Whose they are.
+    pub aggregator: &'a Id,
+    /// Where they will lie.
+    pub place: &'a Place,
+    /// Length of an interval in seconds.
+    pub interval_s: i64,
+}
+
+/// A batch's file, and its path in the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBatch {
+    /// Where it goes.
+    pub path: String,
+    /// SHA-256 of its content.
+    pub sha256: Hash32,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 /// Why a reading is not taken.
@@ -77,18 +89,42 @@ impl Readings {
         fixed.bids.iter().all(|bid| self.0.contains_key(&bid.account))
     }
 
-    /// The file of these readings, as far as their sites lie under the root.
+    /// The batches of an interval: its readings, as far as their sites lie under the root, and the bids it was
+    /// cleared on.
     ///
     /// # Errors
-    /// As [`cbor::to_vec`].
-    pub fn file(&self, fixed: &FixedBids) -> Result<Vec<u8>, CborError> {
-        let of_site = |account: &Id| self.0.get(account).map(|(_, raw)| raw.clone());
-        let readings = fixed.bids.iter().filter_map(|bid| of_site(&bid.account)).collect();
-        cbor::to_vec(&ReadingsFile { interval: fixed.interval, readings })
+    /// Where they have no encoding.
+    pub fn batches(
+        &self,
+        filing: &Filing<'_>,
+        fixed: &FixedBids,
+        allocated: &Allocated,
+    ) -> Result<[StoredBatch; 2], TableError> {
+        let (interval, interval_s) = (fixed.interval, filing.interval_s);
+        let given = fixed.bids.iter().zip(fixed.buses()).zip(allocated.allocations());
+        let read = given.filter_map(|((bid, bus), (commitment, reactive))| {
+            let (energy, envelope) = self.0.get(&bid.account)?.clone();
+            let (account, bus) = (bid.account.clone(), bus.to_owned());
+            Some(ReadingRow { account, bus, commitment, reactive, energy, envelope })
+        });
+        let readings = ReadingsBatch { interval, interval_s, rows: read.collect() }.encode()?;
+        let bids = BidsBatch { interval, interval_s, rows: bid_rows(fixed) }.encode()?;
+        let stored = |kind, bytes: Vec<u8>| {
+            let sha256 = Hash32::plain(&bytes);
+            StoredBatch { path: path_of(kind, filing.aggregator, interval, &sha256), sha256, bytes }
+        };
+        Ok([stored(BatchKind::Readings, readings), stored(BatchKind::Bids, bids)])
     }
 
-    /// What is put on the ledger: every site under the root, and the hash of `file`.
-    pub fn entry(&self, fixed: &FixedBids, allocated: &Allocated, file: &[u8]) -> DeliveryEntry {
+    /// What is put on the ledger: every site under the root, and where the two batches will lie in an archive at
+    /// `place`.
+    pub fn entry(
+        &self,
+        fixed: &FixedBids,
+        allocated: &Allocated,
+        place: &Place,
+        batches: &[StoredBatch; 2],
+    ) -> DeliveryEntry {
         let given = fixed.bids.iter().zip(allocated.allocations());
         let sites = given.map(|(bid, (commitment, reactive))| SiteDelivery {
             account: bid.account.clone(),
@@ -97,12 +133,30 @@ impl Readings {
             reactive,
             energy: self.0.get(&bid.account).map(|(energy, _)| *energy),
         });
+        let reference = |batch: &StoredBatch| {
+            let location = place.location(&batch.path);
+            Box::new(BatchReference { sha256: batch.sha256, location })
+        };
+        let [readings, bids] = batches;
         DeliveryEntry {
             interval: fixed.interval,
-            // The plain digest of the file, so that `sha256sum` gives the same.
-            readings_sha256: Hash32(Sha256::digest(file).into()),
+            readings: reference(readings),
+            bids: reference(bids),
             sites: sites.collect(),
             positions: Vec::new(),
         }
     }
+}
+
+fn bid_rows(fixed: &FixedBids) -> Vec<BidRow> {
+    let row = |(bid, bus): (&FixedBid, &str)| BidRow {
+        account: bid.account.clone(),
+        bus: bus.to_owned(),
+        curve: bid.curve.clone(),
+        reactive_range: bid.reactive_range,
+        salt: bid.salt,
+        bid_hash: bid.bid_hash,
+        envelope: bid.raw.clone(),
+    };
+    fixed.bids.iter().zip(fixed.buses()).map(row).collect()
 }

@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod answer;
+pub mod archiver;
 pub mod bids;
 pub mod core;
 pub mod day_ahead;

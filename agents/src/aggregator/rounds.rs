@@ -6,6 +6,7 @@ use market::curve::FlexCurve;
 use market::interval::Interval;
 use market::units::Millivar;
 use std::collections::BTreeMap;
+use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::salted_bid_hash;
@@ -27,6 +28,8 @@ pub struct FixedBid {
     pub salt: Hash32,
     /// Salted hash of the signed bid.
     pub bid_hash: Hash32,
+    /// The signed bid.
+    pub raw: SignedEnvelope,
 }
 
 /// The bids one interval is cleared on.
@@ -66,6 +69,7 @@ impl FixedBids {
                 reactive_range: bid.reactive_range,
                 salt,
                 bid_hash: salted_bid_hash(&salt, &bid.raw),
+                raw: bid.raw,
             });
         }
         let leaves = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
@@ -93,6 +97,17 @@ impl FixedBids {
     /// The bids' root.
     pub fn root(&self) -> Hash32 {
         self.tree.root()
+    }
+
+    /// Each bid's bus, in the bids' order.
+    pub fn buses(&self) -> Vec<&str> {
+        let mut buses = vec![""; self.bids.len()];
+        for (bus, places) in &self.places {
+            for place in places {
+                buses[*place] = bus;
+            }
+        }
+        buses
     }
 
     /// From the bid at `place` to the root.

@@ -1,6 +1,7 @@
-//! The aggregator's own shell: writes files of readings, and of what sites hold day-ahead, so that they outlast
-//! a power loss.
+//! The aggregator's own shell: has batches of readings and bids kept, and writes files of what sites hold day-ahead,
+//! so that all of it outlasts a power loss.
 
+use super::archiver::{ArchiveOptions, Archiver};
 use super::core::{AggregatorAct, AggregatorCore, AggregatorReport, AggregatorSettings};
 use super::day_ahead::held::PositionsFile;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
@@ -12,15 +13,17 @@ use tokio::sync::mpsc;
 use wire::party::Role;
 
 /// What is particular to an aggregator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AggregatorOptions {
     /// Milliseconds of real time after an interval's end in which meter readings are waited for.
     pub readings_grace_ms: u64,
+    /// Where its batches of readings and bids go; none for a folder below its own.
+    pub archive: Option<ArchiveOptions>,
 }
 
 impl Default for AggregatorOptions {
     fn default() -> Self {
-        Self { readings_grace_ms: 20_000 }
+        Self { readings_grace_ms: 20_000, archive: None }
     }
 }
 
@@ -29,26 +32,29 @@ const QUEUE: usize = 256;
 /// The same, for each site: a firm price, its successor and some air.
 const QUEUE_PER_SITE: usize = 4;
 
-/// Starts the aggregator that `common.signer` signs for, on the current arbiter. Readings go to
-/// `data_dir/readings/{interval's start}.cbor`, what sites hold to `data_dir/positions/{session's start}.cbor`.
+/// Starts the aggregator that `common.signer` signs for, on the current arbiter. Batches go
+/// to its archive, what sites hold to `data_dir/positions/{session's start}.cbor`.
 ///
 /// # Errors
-/// Where the genesis makes no market, the directory can't be made, or the link can't.
+/// Where the genesis makes no market, the archive can't be opened, a directory can't be made, or the link can't.
 pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| StartError::Random { reason: error.to_string() })?;
     let party = common.signer.party().clone();
     let readings_grace_ms = options.readings_grace_ms;
-    let directory = made(common.data_dir.join("readings"))?;
+    let archive = options.archive.unwrap_or_else(|| ArchiveOptions::in_folder(&common.data_dir));
+    let waiting = common.metrics.batches_waiting.with_label_values(&[party.id.as_str()]);
+    let archiver = Archiver::open(&archive, &common.data_dir, waiting)?;
     let positions = made(common.data_dir.join("positions"))?;
     let held = read_held(&positions)?;
-    let settings = AggregatorSettings { party, seed, readings_grace_ms, held };
+    let archive = archive.place;
+    let settings = AggregatorSettings { party, seed, readings_grace_ms, archive, held };
     let core = AggregatorCore::new(&common.genesis, settings)?;
     let connection = Connection {
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_SITE * core.site_count(),
     };
-    shell::start(common, core, FileWriter { readings: directory, positions }, connection)
+    shell::start(common, core, Keeper { archiver, positions }, connection)
 }
 
 /// A directory, made where it was not there.
@@ -77,36 +83,39 @@ fn read_held(directory: &Path) -> Result<Vec<PositionsFile>, StartError> {
     Ok(held)
 }
 
-struct FileWriter {
-    readings: PathBuf,
+struct Keeper {
+    archiver: Archiver,
     positions: PathBuf,
 }
 
-impl Performer<AggregatorCore> for FileWriter {
+impl Performer<AggregatorCore> for Keeper {
     fn perform(&mut self, act: AggregatorAct, reports: &mpsc::Sender<AggregatorReport>) {
-        let (readings, positions, reports) = (self.readings.clone(), self.positions.clone(), reports.clone());
-        tokio::task::spawn_blocking(move || {
-            let report = match act {
-                AggregatorAct::StoreReadings { interval, bytes } => {
-                    match write_durably(&readings, interval, &bytes) {
-                        Ok(()) => AggregatorReport::ReadingsStored(interval),
+        let reports = reports.clone();
+        match act {
+            AggregatorAct::StoreBatches { interval, batches } => {
+                let kept = self.archiver.keep(batches);
+                actix::spawn(async move {
+                    let report = match kept.await {
+                        Ok(()) => AggregatorReport::BatchesStored(interval),
                         Err(error) => {
-                            AggregatorReport::ReadingsNotStored { interval, reason: error.to_string() }
+                            AggregatorReport::BatchesNotStored { interval, reason: error.to_string() }
                         }
+                    };
+                    // Fails only where the aggregator has ended.
+                    let _ = reports.send(report).await;
+                });
+            }
+            AggregatorAct::StorePositions { session, bytes } => {
+                let positions = self.positions.clone();
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = write_durably(&positions, session, &bytes) {
+                        let reason = error.to_string();
+                        let report = AggregatorReport::PositionsNotStored { session, reason };
+                        let _ = reports.blocking_send(report);
                     }
-                }
-                AggregatorAct::StorePositions { session, bytes } => {
-                    match write_durably(&positions, session, &bytes) {
-                        Ok(()) => return,
-                        Err(error) => {
-                            AggregatorReport::PositionsNotStored { session, reason: error.to_string() }
-                        }
-                    }
-                }
-            };
-            // Fails only where the aggregator has ended.
-            let _ = reports.blocking_send(report);
-        });
+                });
+            }
+        }
     }
 }
 

@@ -2,21 +2,21 @@
 
 use super::allocation::Allocated;
 use super::answer::answer;
-use super::delivery::Readings;
+use super::delivery::{Filing, Readings, StoredBatch};
 use super::once::Once;
 use super::rounds::FixedBids;
+use ledger::archive::TableError;
 use market::dlmp::BusDlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
 use serde_bytes::ByteBuf;
-use wire::cbor::CborError;
 use wire::entry::{DeliveryEntry, SitePosition};
 use wire::message::{Award, Demand, FinalDemand, Firm, PriceQuestion};
 use wire::party::PartyId;
 
-/// Real time after which a file that could not be written is written again.
-const RETRY_WRITE_MS: u64 = 5_000;
+/// Real time after which batches that could not be stored are stored again.
+const RETRY_STORE_MS: u64 = 5_000;
 /// Real time after which a delivery that is not decided is submitted again: a little longer than links
 /// repeat one submission.
 const RESUBMIT_MS: u64 = 150_000;
@@ -35,9 +35,9 @@ pub(super) struct Trading {
 
 /// How far the delivery has come.
 enum Stage {
-    /// Readings come in. After a failed write, not tried again before this real time.
+    /// Readings come in. After a failed attempt to store them, not tried again before this real time.
     Reading { not_before_ms: u64 },
-    /// The file is being written; then this is submitted.
+    /// The batches are being stored; then this is submitted.
     Storing(DeliveryEntry),
     /// Submitted, at this real time the last time, not decided yet.
     Submitted { entry: DeliveryEntry, at_ms: u64 },
@@ -50,11 +50,11 @@ enum Stage {
 pub(super) enum Due {
     /// Nothing yet.
     Nothing,
-    /// This file is to be written.
-    Write {
-        /// Its content.
-        file: Vec<u8>,
-        /// Whether every site's reading is in it.
+    /// These batches are to be stored.
+    Store {
+        /// Bids and readings.
+        batches: Vec<StoredBatch>,
+        /// Whether every site's reading is in them.
         complete: bool,
     },
     /// This is to be submitted once more.
@@ -137,17 +137,18 @@ impl Trading {
         self.ended_real_ms.get_or_insert(real_ms);
     }
 
-    /// What is due now. The file, once the interval has ended, is cleared for good, and all readings are in
+    /// What is due now. The batches, once the interval has ended, is cleared for good, and all readings are in
     /// or were waited for long enough; the entry again, where it takes too long to be decided.
     ///
     /// # Errors
-    /// Where the readings have no encoding.
+    /// Where the batches have no encoding.
     pub fn due(
         &mut self,
         real_ms: u64,
         grace_ms: u64,
+        filing: &Filing<'_>,
         positions: impl Fn() -> Vec<SitePosition>,
-    ) -> Result<Due, CborError> {
+    ) -> Result<Due, TableError> {
         let (Some(ended), true, Some((_, allocated))) =
             (self.ended_real_ms, self.decided, self.said.allocated())
         else {
@@ -159,12 +160,11 @@ impl Trading {
                 if !complete && real_ms < ended.saturating_add(grace_ms) {
                     return Ok(Due::Nothing);
                 }
-                *not_before_ms = real_ms + RETRY_WRITE_MS;
-                let file = self.readings.file(&self.fixed)?;
-                let settled = self.readings.entry(&self.fixed, allocated, &file);
-                let entry = DeliveryEntry { positions: positions(), ..settled };
-                self.stage = Stage::Storing(entry);
-                Ok(Due::Write { file, complete })
+                *not_before_ms = real_ms + RETRY_STORE_MS;
+                let batches = self.readings.batches(filing, &self.fixed, allocated)?;
+                let settled = self.readings.entry(&self.fixed, allocated, filing.place, &batches);
+                self.stage = Stage::Storing(DeliveryEntry { positions: positions(), ..settled });
+                Ok(Due::Store { batches: batches.into(), complete })
             }
             Stage::Submitted { entry, at_ms } if real_ms >= at_ms.saturating_add(RESUBMIT_MS) => {
                 *at_ms = real_ms;
@@ -174,7 +174,7 @@ impl Trading {
         }
     }
 
-    /// The file is on the disk: what is to be submitted, the first time this is said.
+    /// The batches are durable: what is to be submitted, the first time this is said.
     pub fn stored(&mut self, real_ms: u64) -> Option<DeliveryEntry> {
         let Stage::Storing(entry) = &self.stage else { return None };
         let entry = entry.clone();
@@ -182,9 +182,9 @@ impl Trading {
         Some(entry)
     }
 
-    /// The file could not be written.
+    /// The batches could not be stored.
     pub fn not_stored(&mut self, real_ms: u64) {
-        self.stage = Stage::Reading { not_before_ms: real_ms + RETRY_WRITE_MS };
+        self.stage = Stage::Reading { not_before_ms: real_ms + RETRY_STORE_MS };
     }
 
     /// Its delivery is on the ledger.

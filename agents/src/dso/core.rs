@@ -395,6 +395,10 @@ impl RoleCore for DsoCore {
     type Report = DsoReport;
     type Act = DsoAct;
 
+    fn chain(&mut self) -> Option<&mut Chain> {
+        Some(&mut self.chain)
+    }
+
     fn step(&mut self, now: Now, input: Input<DsoReport>) -> Effects {
         match input {
             Input::Poll => self.on_time(now),

@@ -25,7 +25,6 @@ use crate::device::ladder::PriceRange;
 use crate::device::preferences::Preferences;
 use crate::device::{DeviceAgent, Reading};
 use hw_adapters::device::MeterState;
-use ledger::block::verifier::Verifier;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
@@ -50,8 +49,8 @@ pub struct SiteConfig {
     pub parameters: MarketParameters,
     /// Its day-ahead market, where it has one.
     pub day_ahead: Option<Setting>,
-    /// Checks the ledger's proofs.
-    pub verifier: Verifier,
+    /// The ledger, as far as it was followed.
+    pub chain: Chain,
     /// Each device's name and preferences.
     pub devices: Vec<(String, Preferences)>,
     /// What of the base load answers prices, where its owner has opted in.
@@ -86,6 +85,10 @@ pub struct SiteCore {
 impl RoleCore for SiteCore {
     type Report = SiteReport;
     type Act = SiteAction;
+
+    fn chain(&mut self) -> Option<&mut Chain> {
+        Some(&mut self.chain)
+    }
 
     fn step(&mut self, now: Now, input: Input<SiteReport>) -> Effects {
         let mut out = Vec::new();
@@ -133,7 +136,7 @@ impl SiteCore {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
             schedule: Schedule::new(config.patience),
-            chain: Chain::of(config.verifier.clone()),
+            chain: config.chain.clone(),
             watch: Watch::default(),
             desk: config.day_ahead.clone().map(Desk::new),
             config,
@@ -245,7 +248,8 @@ impl SiteCore {
             return Err("its interval is over".to_owned());
         }
         let bids: Vec<&OwnBid> = self.bids.range(..=firm.interval).rev().map(|(_, bid)| bid).collect();
-        let SiteConfig { standing, verifier, .. } = &self.config;
+        let SiteConfig { standing, .. } = &self.config;
+        let verifier = self.chain.verifier_for(&firm.finality);
         let (allocation, place) = check_firm(standing, verifier, firm, &bids).map_err(|e| e.to_string())?;
         if self.firm.contains_key(&firm.interval) {
             // The ledger holds one clearing of an interval and one root in it: this is the same again.

@@ -9,6 +9,7 @@ use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
 use super::watch::validators_heard;
+use crate::chain::Chain;
 use crate::device::Reading;
 use crate::roster::RosterError;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
@@ -16,7 +17,6 @@ use futures::future::join_all;
 use hw_adapters::config::open;
 use hw_adapters::device::{Device, MeterState};
 use hw_adapters::metrics::DeviceMetrics;
-use ledger::block::verifier::Verifier;
 use market::interval::Interval;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -61,7 +61,7 @@ pub async fn start(
         standing,
         parameters: genesis.parameters,
         day_ahead: Setting::of(genesis)?,
-        verifier: Verifier::new(genesis).map_err(RosterError::from)?,
+        chain: Chain::new(genesis).map_err(RosterError::from)?,
         devices,
         tariff: options.tariff,
         horizon: options.horizon,

@@ -139,7 +139,8 @@ mod tests {
         let sites = sites.map(site).collect();
         let mut delivery = DeliveryEntry {
             interval: interval(AT),
-            readings_sha256: Hash32::default(),
+            readings: Box::default(),
+            bids: Box::default(),
             sites,
             positions: Vec::new(),
         };

@@ -240,6 +240,10 @@ impl RoleCore for TimekeeperCore {
     type Report = TimekeeperReport;
     type Act = TimekeeperAct;
 
+    fn chain(&mut self) -> Option<&mut Chain> {
+        Some(&mut self.chain)
+    }
+
     fn step(&mut self, now: Now, input: Input<TimekeeperReport>) -> Effects {
         match input {
             Input::Poll => self.on_time(now),

@@ -272,6 +272,10 @@ impl RoleCore for TsoCore {
     type Report = TsoReport;
     type Act = TsoAct;
 
+    fn chain(&mut self) -> Option<&mut Chain> {
+        self.trading.as_mut().map(|trading| &mut trading.chain)
+    }
+
     fn step(&mut self, now: Now, input: Input<TsoReport>) -> Effects {
         match input {
             Input::Poll => self.on_time(now),

@@ -27,11 +27,12 @@ fn stage() -> Stage<AggregatorCore> {
         party: party(Role::Aggregator, "a1"),
         seed: [7; 32],
         readings_grace_ms: 1_000,
+        archive: "file:///archive".parse().unwrap(),
         held: Vec::new(),
     };
     let core = AggregatorCore::new(&genesis, settings).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
-        AggregatorAct::StoreReadings { interval, .. } => format!("store {}", interval.0 .0),
+        AggregatorAct::StoreBatches { interval, .. } => format!("store {}", interval.0 .0),
         AggregatorAct::StorePositions { session, .. } => format!("store positions {}", session.0 .0),
     })
 }
@@ -219,11 +220,11 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     stage.check(end, 100, Cue::Time, "");
     stage.check(end, 1_099, Cue::Time, "");
     stage.check(end, 1_100, Cue::Time, "note readings-missing; store 1800000");
-    let failed = AggregatorReport::ReadingsNotStored { interval: FIRST, reason: "disk full".to_owned() };
-    stage.check(end, 1_200, Cue::Report(failed), "note readings-not-stored");
+    let failed = AggregatorReport::BatchesNotStored { interval: FIRST, reason: "disk full".to_owned() };
+    stage.check(end, 1_200, Cue::Report(failed), "note batches-not-stored");
     stage.check(end, 6_199, Cue::Time, "");
     stage.check(end, 6_200, said(site("s02"), reading(-7)), "accepted; store 1800000");
-    let stored = || Cue::Report(AggregatorReport::ReadingsStored(FIRST));
+    let stored = || Cue::Report(AggregatorReport::BatchesStored(FIRST));
     stage.check(end, 6_300, stored(), "submit to all, answered by 4");
     stage.check(end, 6_300, stored(), "");
     stage.check(end, 6_300 + 149_999, Cue::Time, "");

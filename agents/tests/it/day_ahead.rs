@@ -128,6 +128,7 @@ impl Town {
                 party: aggregator(id),
                 seed: [7; 32],
                 readings_grace_ms: 1_000,
+                archive: "file:///archive".parse().unwrap(),
                 held: Vec::new(),
             };
             let core = AggregatorCore::new(&genesis, settings).unwrap();

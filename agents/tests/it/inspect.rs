@@ -2,6 +2,9 @@
 
 use crate::household::Firms;
 use crate::world;
+use agents::aggregator::delivery::StoredBatch;
+use ledger::archive::bids::BidsBatch;
+use ledger::archive::readings::ReadingsBatch;
 use ledger::block::verifier::Verifier;
 use ledger::block::DecidedBlock;
 use ledger::genesis::Genesis;
@@ -13,6 +16,7 @@ use market::grid::volt_var::{is_share, PlacedReactive};
 use market::interval::Interval;
 use market::supply::SupplyCurve;
 use market::units::{Millivar, Milliwatt, PicoEurPerWh};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use wire::entry::{ClearingEntry, DayAheadEntry, DeliveryEntry, Entry, SignedEnvelope};
 use wire::envelope::open;
@@ -184,6 +188,20 @@ fn check_share(
     assert_eq!(by, *site);
     let own = curve.demand_within(firm.bus.price, tolerance);
     assert!(own.contains(firm.allocation), "{site}: {firm:?}");
+}
+
+/// The batches are those that the ledger names, and everything in them is signed and was settled.
+pub fn check_batches(genesis: &Genesis, delivery: &DeliveryEntry, batches: &[StoredBatch]) {
+    let [readings, bids] = batches else { panic!("{} batches", batches.len()) };
+    for (batch, named) in [(readings, &delivery.readings), (bids, &delivery.bids)] {
+        assert_eq!(named.sha256.0, <[u8; 32]>::from(Sha256::digest(&batch.bytes)));
+        assert_eq!(named.location, batch.path);
+    }
+    let registry = genesis.registry();
+    let known = (&registry, &world::network());
+    let decoded = ReadingsBatch::decode(readings.bytes.clone(), delivery.interval, 900).unwrap();
+    assert_eq!(decoded.check(known, delivery).unwrap(), delivery.sites.len());
+    assert_eq!(BidsBatch::check(bids.bytes.clone(), known, delivery).unwrap(), delivery.sites.len());
 }
 
 /// Highest less lowest price of a clearing.

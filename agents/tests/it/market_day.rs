@@ -7,7 +7,7 @@ use crate::party::{Play, Played};
 use crate::validators::{Assembly, Validator};
 use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::core::{AggregatorAct, AggregatorReport};
-use agents::aggregator::delivery::ReadingsFile;
+use agents::aggregator::delivery::StoredBatch;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
 use agents::dso::core::{DsoAct, DsoReport};
@@ -24,14 +24,13 @@ use market::clearing::sampled::MAX_ROUNDS;
 use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
-use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wire::message::ForecastPrice;
 use wire::party::{PartyId, Role};
 
-type Files = Rc<RefCell<BTreeMap<(PartyId, Interval), Vec<u8>>>>;
+type Files = Rc<RefCell<BTreeMap<(PartyId, Interval), Vec<StoredBatch>>>>;
 type Rounds = Rc<RefCell<Vec<u32>>>;
 type Awards = Rc<RefCell<BTreeMap<Interval, FeederAward>>>;
 
@@ -118,14 +117,15 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
             party: me.clone(),
             seed: [seed as u8; 32],
             readings_grace_ms: 20_000,
+            archive: "file:///archive".parse().unwrap(),
             held: Vec::new(),
         };
         let core = AggregatorCore::new(&genesis, settings).unwrap();
         let (files, by) = (files.clone(), me.clone());
         let perform = move |act| match act {
-            AggregatorAct::StoreReadings { interval, bytes } => {
-                files.borrow_mut().insert((by.clone(), interval), bytes);
-                Some(AggregatorReport::ReadingsStored(interval))
+            AggregatorAct::StoreBatches { interval, batches } => {
+                files.borrow_mut().insert((by.clone(), interval), batches);
+                Some(AggregatorReport::BatchesStored(interval))
             }
             AggregatorAct::StorePositions { .. } => None,
         };
@@ -215,10 +215,8 @@ pub fn check_played(day: Day, mut played: Scene) -> Scene {
         for (aggregator, delivery) in &of.deliveries {
             assert_eq!(delivery.sites.len(), day.plan.sites_each);
             assert!(delivery.sites.iter().all(|site| site.energy.is_some()), "{notes:#?}");
-            let file = played.files.borrow()[&(aggregator.clone(), interval)].clone();
-            assert_eq!(delivery.readings_sha256.0, <[u8; 32]>::from(Sha256::digest(&file)));
-            let file: ReadingsFile = wire::cbor::from_slice(&file, file.len()).unwrap();
-            assert_eq!(file.readings.len(), day.plan.sites_each);
+            let batches = played.files.borrow()[&(aggregator.clone(), interval)].clone();
+            inspect::check_batches(&played.genesis, delivery, &batches);
         }
     }
     let started: i64 = played.genesis.balances.iter().map(|(_, balance)| balance.0).sum();

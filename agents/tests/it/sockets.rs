@@ -6,6 +6,7 @@ use crate::market_day::terms;
 use crate::party::Play;
 use crate::validators::{Assembly, Validator};
 use crate::world::{self, party, Plan, FIRST};
+use agents::aggregator::delivery::StoredBatch;
 use agents::aggregator::{self, AggregatorOptions};
 use agents::clock::ClockSource;
 use agents::core::{Effect, Incoming, Input, Now};
@@ -23,6 +24,7 @@ use market::units::{MicrogramPerWh, Milliwatt};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
+use wire::entry::BatchReference;
 use wire::message::Body;
 use wire::party::{PartyId, Role};
 
@@ -182,12 +184,15 @@ fn two_intervals_are_traded_and_settled_over_a_real_broker() {
         inspect::check_firms(&market.genesis, of.clearing.as_ref().unwrap(), &firms);
         for (aggregator, delivery) in of.deliveries {
             assert!(delivery.sites.iter().all(|site| site.energy.is_some()));
-            let name = format!("{}/readings/{}.cbor", aggregator.id, interval.start().0);
-            let file = std::fs::read(market.directory.path().join(name)).unwrap();
-            assert_eq!(
-                delivery.readings_sha256.0,
-                <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(file))
-            );
+            assert_eq!(delivery.interval, interval);
+            let archive = market.directory.path().join(aggregator.id.as_str()).join("archive");
+            let stored = |batch: &BatchReference| StoredBatch {
+                path: batch.location.clone(),
+                sha256: batch.sha256,
+                bytes: std::fs::read(archive.join(&batch.location)).unwrap(),
+            };
+            let batches = [&*delivery.readings, &*delivery.bids].map(stored);
+            inspect::check_batches(&market.genesis, &delivery, &batches);
         }
     }
     let world = world.lock().unwrap();

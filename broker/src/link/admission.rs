@@ -3,13 +3,14 @@
 
 use super::config::{LinkConfig, RATE_UNIT_BYTES};
 use super::known::Known;
+use super::parties::Parties;
 use crate::rate::{Bucket, Rate};
 use std::collections::BTreeMap;
 use std::fmt;
 use wire::envelope::{open, EnvelopeError, Opened, Unchecked};
 use wire::freshness;
 use wire::message::{MessageRef, MAX_ENVELOPE_BYTES};
-use wire::party::{PartyId, Role};
+use wire::party::{PartyId, Registry, Role};
 use wire::refusal::Refusal;
 use wire::topic::Topic;
 
@@ -81,12 +82,14 @@ pub(super) struct Admission {
     /// By connection. Senders are participants, so there are not more than the registry has.
     taken: Vec<BTreeMap<PartyId, Taken>>,
     known: Known,
+    parties: Parties,
 }
 
 impl Admission {
     /// Nothing taken yet; the last `known` messages will be remembered.
-    pub fn new(connections: usize, known: usize) -> Self {
-        Self { taken: (0..connections).map(|_| BTreeMap::new()).collect(), known: Known::new(known) }
+    pub fn new(connections: usize, known: usize, parties: Parties) -> Self {
+        let taken = (0..connections).map(|_| BTreeMap::new()).collect();
+        Self { taken, known: Known::new(known), parties }
     }
 
     /// Looks at a message that connection `at` brought. Time is in milliseconds: `wall_ms` since 1970,
@@ -109,7 +112,8 @@ impl Admission {
         if parsed.recipient.is_none() && !is_subscribed(config, at, topic) {
             return Err(Refusal::Misplaced.into());
         }
-        if !config.registry.contains_key(&parsed.sender) {
+        let registry = self.parties.now();
+        if !registry.contains_key(&parsed.sender) {
             return Err(Refusal::UnknownSender.into());
         }
         self.allow(config, at, &parsed.sender, bytes.len(), now_ms)?;
@@ -120,14 +124,14 @@ impl Admission {
             return Ok(Admitted::Known(name.clone()));
         }
         if parsed.kind.as_str() == Unchecked::KIND {
-            let taken = Unchecked::take(&config.registry, config.signer.network(), topic, bytes);
+            let taken = Unchecked::take(&registry, config.signer.network(), topic, bytes);
             let taken = taken.map_err(|error| refused(topic, &error));
             return taken
                 .map(|unchecked| Admitted::Unchecked(Box::new(unchecked)))
                 .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))
                 .map_err(Dropped::from);
         }
-        let opened = open_fresh(config, topic, bytes, wall_ms)
+        let opened = open_fresh(&registry, config, (topic, bytes), wall_ms)
             .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))?;
         Ok(Admitted::Opened(Box::new(opened)))
     }
@@ -188,8 +192,13 @@ fn is_subscribed(config: &LinkConfig, at: usize, topic: &str) -> bool {
     filters.into_iter().flatten().any(|filter| rumqttc::matches(topic, filter))
 }
 
-fn open_fresh(config: &LinkConfig, topic: &str, bytes: &[u8], wall_ms: u64) -> Result<Opened, Refusal> {
-    let opened = open(&config.registry, config.signer.network(), topic, bytes);
+fn open_fresh(
+    registry: &Registry,
+    config: &LinkConfig,
+    (topic, bytes): (&str, &[u8]),
+    wall_ms: u64,
+) -> Result<Opened, Refusal> {
+    let opened = open(registry, config.signer.network(), topic, bytes);
     fresh(opened.map_err(|error| refused(topic, &error))?, wall_ms)
 }
 
@@ -205,3 +214,6 @@ fn refused(topic: &str, error: &EnvelopeError) -> Refusal {
     tracing::debug!(topic, %error, "message dropped");
     error.refusal()
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub struct LinkConfig {
     pub connections: Vec<ConnectionConfig>,
     /// Signs what goes out. A party has one signer and one link.
     pub signer: Arc<Signer>,
-    /// Whose messages are believed.
+    /// Whose messages are believed at first: [`super::Link::update_registry`].
     pub registry: Arc<Registry>,
     /// Most messages waiting for answers, and most of each connection waiting for the role to take them.
     pub queue: usize,

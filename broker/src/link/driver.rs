@@ -4,6 +4,7 @@
 use super::admission::{Admission, Admitted};
 use super::backlog::Backlog;
 use super::connection::Connection;
+use super::parties::Parties;
 use super::session::SessionEvent;
 use super::together::Together;
 use super::{wall_clock_ms, LinkConfig, LinkEvent};
@@ -55,12 +56,16 @@ pub(super) enum When {
 pub(super) struct Ends {
     /// Messages that wait in the outbox, or will.
     pub waiting: Arc<AtomicUsize>,
+    /// Bytes of those that are there.
+    pub bytes: Arc<AtomicUsize>,
     /// From the handles.
     pub commands: mpsc::Receiver<Command>,
     /// To the role.
     pub events: mpsc::Sender<LinkEvent>,
     /// Shows which connections stand.
     pub standing: watch::Sender<Routes>,
+    /// Whose messages are believed.
+    pub parties: Parties,
 }
 
 pub(super) struct Driver {
@@ -90,12 +95,12 @@ impl Driver {
         let _ = getrandom::fill(&mut first);
         Self {
             metrics,
-            ends,
             backlog: Backlog::new(connections.len(), config.queue),
             started: Instant::now(),
             outbox: Outbox::new(first[0].into()),
             inbox: Inbox::new(remembered),
-            admission: Admission::new(connections.len(), remembered),
+            admission: Admission::new(connections.len(), remembered, ends.parties.clone()),
+            ends,
             connections,
             turn: 0,
             together: Together::default(),
@@ -330,6 +335,7 @@ impl Driver {
         let held = self.outbox.len() + usize::from(matches!(input, Input::Send(_)));
         let effects = self.outbox.step(self.now_ms(), input);
         self.ends.waiting.fetch_sub(held - self.outbox.len(), Ordering::Relaxed);
+        self.ends.bytes.store(self.outbox.bytes(), Ordering::Relaxed);
         for effect in effects {
             match effect {
                 Effect::Publish { raw, again, over } => self.publish(&raw, again, over),

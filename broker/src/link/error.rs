@@ -19,7 +19,7 @@ pub enum LinkError {
     /// A link's tasks need a tokio runtime to run on.
     #[error("connecting a link outside a tokio runtime")]
     NoRuntime,
-    /// As many messages wait as are allowed. Nothing was sent.
+    /// As many messages wait, or as many bytes of them, as are allowed. Nothing was sent.
     #[error("sending {what}: {waiting} wait already")]
     Full {
         /// What was to be sent.

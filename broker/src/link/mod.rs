@@ -12,6 +12,7 @@ mod connection;
 mod driver;
 mod error;
 mod known;
+mod parties;
 mod session;
 mod together;
 
@@ -23,6 +24,7 @@ pub(crate) use session::MAX_PACKET_BYTES;
 use crate::metrics::LinkMetrics;
 use crate::routes::Routes;
 use driver::{Command, Driver, Ends, When};
+use parties::Parties;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,8 +32,11 @@ use tokio::sync::{mpsc, watch};
 use wire::envelope::{Opened, Sealed};
 use wire::freshness::MAX_VALIDITY_MS;
 use wire::message::{Body, MessageRef, Verdict};
-use wire::party::PartyId;
+use wire::party::{PartyId, Registry};
 use wire::Interval;
+
+/// Most bytes of messages that wait to be sent or answered. What is sent in one go may exceed it.
+const MOST_WAITING_BYTES: usize = 64 << 20;
 
 /// A message to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +92,9 @@ pub struct Link {
     config: Arc<LinkConfig>,
     commands: mpsc::Sender<Command>,
     waiting: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
     standing: watch::Receiver<Routes>,
+    parties: Parties,
 }
 
 impl Link {
@@ -109,16 +116,29 @@ impl Link {
         let (commands, commands_out) = mpsc::channel(2 * config.queue);
         let (events_in, events) = mpsc::channel(config.queue);
         let (standing, standing_out) = watch::channel(Routes::NONE);
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let (waiting, bytes) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let config = Arc::new(config);
-        let ends = Ends { waiting: waiting.clone(), commands: commands_out, events: events_in, standing };
+        let parties = Parties::new(config.registry.clone());
+        let ends = Ends {
+            waiting: waiting.clone(),
+            bytes: bytes.clone(),
+            commands: commands_out,
+            events: events_in,
+            standing,
+            parties: parties.clone(),
+        };
         runtime.spawn(Driver::new(config.clone(), metrics, ends).run());
-        Ok((Link { config, commands, waiting, standing: standing_out }, events))
+        Ok((Link { config, commands, waiting, bytes, standing: standing_out, parties }, events))
     }
 
     /// Which connections stand, by their place in the configuration; changes can be waited for.
     pub fn standing(&self) -> watch::Receiver<Routes> {
         self.standing.clone()
+    }
+
+    /// Believes those of another registry from now on. What was delivered before stays delivered.
+    pub fn update_registry(&self, registry: Arc<Registry>) {
+        self.parties.update(registry);
     }
 
     /// Signs and sends one message.
@@ -137,6 +157,9 @@ impl Link {
     pub fn send_sealed(&self, outgoing: Outgoing) -> Result<Sealed, LinkError> {
         let what = outgoing.body.kind();
         let full = |waiting| LinkError::Full { what, waiting };
+        if self.bytes.load(Ordering::Relaxed) >= MOST_WAITING_BYTES {
+            return Err(full(self.waiting.load(Ordering::Relaxed)));
+        }
         let reserve = |waiting: usize| (waiting < self.config.queue).then_some(waiting + 1);
         self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).map_err(full)?;
         self.send_reserved(outgoing).inspect_err(|_| {

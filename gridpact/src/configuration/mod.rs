@@ -7,7 +7,7 @@ pub mod party;
 pub mod roles;
 
 use config::{Config, Environment, File, FileFormat};
-use party::ProcessKeys;
+use party::{PartyKeys, ProcessKeys};
 use roles::{
     AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
     ValidatorFile,
@@ -15,6 +15,7 @@ use roles::{
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use wire::party::Role;
 
 /// Prefix of the variables that override keys: GRIDPACT_SECTION__KEY.
 const PREFIX: &str = "GRIDPACT";
@@ -62,8 +63,32 @@ pub fn load(file: &Path) -> Result<RoleFile, ConfigurationError> {
     load_with(file, Environment::with_prefix(PREFIX))
 }
 
+/// Reads who a file is about, and nothing else of it: roles that have no process of their own are named in such files
+/// too.
+///
+/// # Errors
+/// [`ConfigurationError::File`], naming file and key.
+pub fn read_party(file: &Path) -> Result<(Role, PartyKeys), ConfigurationError> {
+    #[derive(Deserialize)]
+    struct Only {
+        role: Role,
+        party: PartyKeys,
+    }
+    let read = sources(file, Environment::with_prefix(PREFIX)).and_then(Config::try_deserialize);
+    let Only { role, mut party } =
+        read.map_err(|source| ConfigurationError::File { file: file.to_owned(), source: Box::new(source) })?;
+    party.resolve(file.parent().unwrap_or(Path::new("")));
+    Ok((role, party))
+}
+
 fn load_with(file: &Path, environment: Environment) -> Result<RoleFile, ConfigurationError> {
     let wrong = |source| ConfigurationError::File { file: file.to_owned(), source: Box::new(source) };
+    let read = sources(file, environment).map_err(wrong)?;
+    let directory = file.parent().unwrap_or(Path::new(""));
+    role_of(read).map(|role| role.resolved(directory)).map_err(wrong)
+}
+
+fn sources(file: &Path, environment: Environment) -> Result<Config, config::ConfigError> {
     let environment = environment
         .prefix_separator("_")
         .separator("__")
@@ -71,13 +96,7 @@ fn load_with(file: &Path, environment: Environment) -> Result<RoleFile, Configur
         .list_separator(",")
         .with_list_parse_key("party.brokers")
         .with_list_parse_key("party.validator_brokers");
-    let read = Config::builder()
-        .add_source(File::from(file).format(FileFormat::Toml))
-        .add_source(environment)
-        .build()
-        .map_err(wrong)?;
-    let directory = file.parent().unwrap_or(Path::new(""));
-    role_of(read).map(|role| role.resolved(directory)).map_err(wrong)
+    Config::builder().add_source(File::from(file).format(FileFormat::Toml)).add_source(environment).build()
 }
 
 fn role_of(read: Config) -> Result<RoleFile, config::ConfigError> {

@@ -14,6 +14,12 @@ pub struct PartyKeys {
     pub id: String,
     /// Ed25519 private key, PKCS#8 PEM. Its public half must stand in the genesis.
     pub key: PathBuf,
+    /// How often the key was rotated. The genesis has the first key, and the ledger the present one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub key_epoch: u32,
+    /// The key to sign with once the ledger has it: an entry that rotates to it is final. PKCS#8 PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_key: Option<PathBuf>,
     /// The genesis: feeder, rules, participants. The same file for everyone in a market.
     pub genesis: PathBuf,
     /// The market's MQTT brokers as host:port, tried in order until one answers.
@@ -32,6 +38,10 @@ pub struct PartyKeys {
     pub clock: ClockKind,
     /// Directory the role keeps its files in. Made where it isn't there.
     pub data_dir: PathBuf,
+}
+
+fn is_zero(epoch: &u32) -> bool {
+    *epoch == 0
 }
 
 /// Where market time comes from.
@@ -57,7 +67,8 @@ pub struct ProcessKeys {
 impl PartyKeys {
     /// Makes paths absolute against the configuration file's directory.
     pub fn resolve(&mut self, directory: &Path) {
-        for path in [&mut self.key, &mut self.genesis, &mut self.data_dir] {
+        let paths = [&mut self.key, &mut self.genesis, &mut self.data_dir];
+        for path in paths.into_iter().chain(&mut self.next_key) {
             *path = directory.join(&*path);
         }
     }

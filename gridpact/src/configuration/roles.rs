@@ -3,6 +3,7 @@
 use super::mesh::MeshKeys;
 use super::party::{PartyKeys, ProcessKeys};
 use agents::site::options::SiteOptions;
+use ledger::store::StoreOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -60,6 +61,31 @@ pub struct AggregatorFile {
     /// What its process shows.
     #[serde(default)]
     pub process: ProcessKeys,
+    /// Where its batches of readings and bids go.
+    #[serde(default, skip_serializing_if = "ArchiveKeys::is_default")]
+    pub archive: ArchiveKeys,
+}
+
+/// Where batches of readings and bids go: Parquet files, whose SHA-256 is on the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveKeys {
+    /// `file:///folder`, or `s3://bucket/prefix` for any S3-compatible store, whose credentials come from the
+    /// environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY); none for the folder archive in the data_dir.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Address of the S3-compatible store, as `https://host:port`; none for Amazon's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Region of the store; none for the environment's AWS_REGION.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl ArchiveKeys {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn readings_grace_ms() -> u64 {
@@ -132,6 +158,9 @@ fn once() -> u32 {
 pub struct ValidatorFile {
     /// Which role this file configures.
     pub role: RoleWord,
+    /// How much of the ledger is kept on disk.
+    #[serde(default)]
+    pub store: StoreKeys,
     /// Who it is.
     pub party: PartyKeys,
     /// What its process shows.
@@ -140,6 +169,35 @@ pub struct ValidatorFile {
     /// Its broker, and the other validators'. None where one broker carries all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mesh: Option<MeshKeys>,
+}
+
+/// How much of the ledger a validator keeps on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreKeys {
+    /// Heights whose blocks are kept at least; older ones go, in whole segments, once two snapshots stand
+    /// behind them. Not set: all are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<u64>,
+    /// Heights between two snapshots of the state. The last two are kept.
+    pub snapshot_every: u64,
+    /// Size in MiB at which a segment of the block log is followed by another.
+    pub segment_mib: u64,
+}
+
+impl Default for StoreKeys {
+    fn default() -> Self {
+        let StoreOptions { segment_bytes, snapshot_every, pruning } = StoreOptions::default();
+        Self { pruning, snapshot_every, segment_mib: segment_bytes >> 20 }
+    }
+}
+
+impl StoreKeys {
+    /// The same for the ledger.
+    pub fn options(&self) -> StoreOptions {
+        let segment_bytes = self.segment_mib.saturating_mul(1 << 20);
+        StoreOptions { segment_bytes, snapshot_every: self.snapshot_every, pruning: self.pruning }
+    }
 }
 
 /// An MQTT broker inside this process, for one machine. Streets and cities run an external one.

@@ -6,8 +6,8 @@ use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
-    AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
-    ValidatorFile,
+    AggregatorFile, ArchiveKeys, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, StoreKeys,
+    TimekeeperFile, TsoFile, ValidatorFile,
 };
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
@@ -179,6 +179,7 @@ impl Plan<'_> {
                 readings_grace_ms: AggregatorOptions::default().readings_grace_ms,
                 party: keys,
                 process,
+                archive: ArchiveKeys::default(),
             }),
             Role::Dso => RoleFile::Dso(DsoFile {
                 role: RoleWord::Dso,
@@ -189,6 +190,7 @@ impl Plan<'_> {
             Role::Tso => RoleFile::Tso(self.tso(keys, neighbourhood.transformer_rating_millivoltampere())),
             Role::Validator => RoleFile::Validator(ValidatorFile {
                 role: RoleWord::Validator,
+                store: StoreKeys::default(),
                 mesh: self.mesh(party),
                 party: keys,
                 process,
@@ -258,6 +260,8 @@ impl Plan<'_> {
             brokers: vec![self.broker.to_string()],
             validator_brokers,
             validator_connections: None,
+            key_epoch: 0,
+            next_key: None,
             clock: ClockKind::Simulated,
             data_dir: Path::new("..").join(name(party)),
         }

@@ -2,6 +2,7 @@
 
 use super::words;
 use ledger::genesis::Genesis;
+use ledger::proof::foreign::{Foreign, ForeignError};
 use ledger::proof::settlement::{SettlementProof, SettlementProofError, MAX_PROOF_BYTES};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -37,7 +38,7 @@ pub enum CheckError {
     },
     /// The proof proves nothing.
     #[error("not proven: {0}")]
-    NotProven(SettlementProofError),
+    NotProven(#[from] ForeignError),
     /// What was found can't be printed.
     #[error("printing: {0}")]
     Print(#[from] io::Error),
@@ -46,21 +47,38 @@ pub enum CheckError {
     Json(#[from] serde_json::Error),
 }
 
-/// Checks a proof, and prints what it proves.
+/// Checks a proof, and prints what it proves. Where an earlier one is given, that must hold as well, and the
+/// later one's history go on the earlier one's.
 ///
 /// # Errors
 /// Names why it proves nothing.
-pub fn run(proof: &Path, genesis: &Path, json: bool, out: &mut dyn Write) -> Result<(), CheckError> {
+pub fn run(
+    (proof, after): (&Path, Option<&Path>),
+    genesis: &Path,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), CheckError> {
     let genesis = read_genesis(genesis)?;
-    let unusable = |source| CheckError::Unusable { path: proof.to_owned(), source };
-    let proof = SettlementProof::decode(&read(proof, MAX_PROOF_BYTES)?).map_err(unusable)?;
-    let proven = proof.check(&genesis).map_err(CheckError::NotProven)?;
+    let interval_s = genesis.parameters.interval_s;
+    let mut ledger = Foreign::anchored(genesis);
+    if let Some(earlier) = after {
+        ledger.accept(&read_proof(earlier)?)?;
+    }
+    let proven = ledger.accept(&read_proof(proof)?)?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&proven)?)?;
         return Ok(());
     }
-    words::print(&proven, genesis.parameters.interval_s, out)?;
+    words::print(&proven, interval_s, out)?;
     Ok(())
+}
+
+/// A proof's bytes, where they are those of one.
+fn read_proof(path: &Path) -> Result<Vec<u8>, CheckError> {
+    let bytes = read(path, MAX_PROOF_BYTES)?;
+    let unusable = |source| CheckError::Unusable { path: path.to_owned(), source };
+    SettlementProof::decode(&bytes).map_err(unusable)?;
+    Ok(bytes)
 }
 
 fn read_genesis(path: &Path) -> Result<Genesis, CheckError> {

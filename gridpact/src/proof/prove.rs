@@ -5,6 +5,8 @@ use crate::audit::{self, AuditError};
 use crate::cli::ProveArgs;
 use ledger::governed::roster::Roster;
 use ledger::proof::prove::{ProveError, Prover};
+use ledger::proof::settlement::SettlementProofError;
+use ledger::store::read_genesis;
 use ledger::verify::{replay, Replay, VerifyError};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -29,6 +31,9 @@ pub enum ProveCommandError {
     /// What should be proven is not on the ledger.
     #[error(transparent)]
     Prove(#[from] ProveError),
+    /// The proof would not hold.
+    #[error("the proof would not hold: {0}")]
+    Unproven(SettlementProofError),
     /// The party's name is none.
     #[error(transparent)]
     Party(#[from] PartyError),
@@ -66,7 +71,14 @@ pub fn run(args: &ProveArgs, out: &mut dyn Write) -> Result<(), ProveCommandErro
         prover.take(&block.decided, &block.receipts, roster(&chain))?;
     }
     let account = account(&chain, &party);
+    let prover = match args.since {
+        Some(height) => prover.since(height),
+        None => prover,
+    };
     let proof = prover.prove(&account)?;
+    // What would not be believed is not written: of a pruned ledger, where validators changed before what is left.
+    let genesis = read_genesis(&folder).map_err(|source| wrong(VerifyError::Folder(Box::new(source))))?;
+    proof.check(&genesis).map_err(ProveCommandError::Unproven)?;
     let bytes = proof.encode()?;
     let path = args.output.clone();
     std::fs::write(&path, &bytes).map_err(|source| ProveCommandError::Write { path, source })?;

@@ -53,6 +53,8 @@ mod tests {
             brokers: Vec::new(),
             validator_brokers: brokers.iter().map(|broker| (*broker).to_owned()).collect(),
             validator_connections: connections.and_then(NonZeroUsize::new),
+            key_epoch: 0,
+            next_key: None,
             clock: ClockKind::System,
             data_dir: "data".into(),
         };

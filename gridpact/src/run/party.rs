@@ -29,6 +29,9 @@ pub enum PartyOpenError {
     /// Its key can't be read.
     #[error("party.key: {0}")]
     Key(#[from] KeyError),
+    /// Its next key can't be read.
+    #[error("party.next_key: {0}")]
+    NextKey(#[source] KeyError),
     /// The genesis can't be read.
     #[error("party.genesis: reading {path}: {source}")]
     GenesisRead {
@@ -93,13 +96,17 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
     let key = key_file::read(&keys.key)?;
     let known = genesis.participants.iter().find(|known| known.party == party);
     let known = known.ok_or_else(|| PartyOpenError::Unknown { party: party.clone() })?;
-    if known.key != Hash32(key.verifying_key().to_bytes()) {
+    // A key that was rotated to stands on the ledger alone.
+    if keys.key_epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) {
         return Err(PartyOpenError::OtherKey { party });
     }
+    let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
+    let signer = Signer::new(genesis.network.clone(), party, key, boot()).in_epoch(keys.key_epoch);
+    next.into_iter().for_each(|next| signer.set_next(next));
     std::fs::create_dir_all(&keys.data_dir)
         .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
     Ok(Common {
-        signer: Arc::new(Signer::new(genesis.network.clone(), party, key, boot())),
+        signer: Arc::new(signer),
         genesis: Arc::new(genesis),
         broker_addresses: keys.brokers.clone(),
         validator_brokers: brokers::dealt(keys),

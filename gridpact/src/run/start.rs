@@ -4,9 +4,12 @@ use super::party;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
 use super::{brokers, observation_file, price_file, wholesale_file};
-use crate::configuration::roles::{ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile};
+use crate::configuration::roles::{
+    ArchiveKeys, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+};
 use crate::configuration::RoleFile;
 use actix::Arbiter;
+use agents::aggregator::archiver::ArchiveOptions;
 use agents::aggregator::AggregatorOptions;
 use agents::dso::DsoOptions;
 use agents::forecaster::{ForecasterOptions, Observations};
@@ -14,6 +17,8 @@ use agents::shell::{Common, RoleHandle, StartError};
 use agents::timekeeper::{Pace, Progress, TimekeeperOptions};
 use agents::tso::{ImportTerms, TsoOptions};
 use broker::embedded::EmbeddedBroker;
+use ledger::archive::location::Place;
+use ledger::archive::store::S3Settings;
 use ledger::validator::{Timeouts, ValidatorConfig};
 use market::interval::{Interval, UnixSeconds};
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
@@ -53,7 +58,8 @@ pub(super) async fn role(
         RoleFile::Site(file) => site(file, metrics, arbiter).await?,
         RoleFile::Aggregator(file) => {
             let common = party::open(Role::Aggregator, &file.party, metrics)?;
-            let options = AggregatorOptions { readings_grace_ms: file.readings_grace_ms };
+            let archive = archive(&file.archive)?;
+            let options = AggregatorOptions { readings_grace_ms: file.readings_grace_ms, archive };
             on(arbiter, move || async move { agents::aggregator::start(&common, options) }).await?
         }
         RoleFile::Dso(file) => {
@@ -97,6 +103,20 @@ where
     Ok(answer.await.map_err(|_| RoleError::Thread)??)
 }
 
+/// Where an aggregator's batches go; none where its file leaves it at the default.
+fn archive(keys: &ArchiveKeys) -> Result<Option<ArchiveOptions>, RoleError> {
+    let ArchiveKeys { url, endpoint, region } = keys;
+    let s3 = S3Settings { endpoint: endpoint.clone(), region: region.clone() };
+    let wrong = |key, reason| RoleError::Value { key, reason };
+    let Some(url) = url else {
+        let set = s3 != S3Settings::default();
+        let unused = || wrong("archive.url", "an endpoint or region is given, and no s3:// URL".to_owned());
+        return if set { Err(unused()) } else { Ok(None) };
+    };
+    let place = url.parse::<Place>().map_err(|error| wrong("archive.url", error.to_string()))?;
+    Ok(Some(ArchiveOptions { place, s3 }))
+}
+
 async fn site(file: SiteFile, metrics: &ProcessMetrics, arbiter: &Arbiter) -> Result<RoleHandle, RoleError> {
     let common = party::open(Role::Site, &file.party, metrics)?;
     let devices = metrics.devices.clone();
@@ -113,6 +133,7 @@ fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, 
         registry: common.registry,
         link_metrics: common.link_metrics,
         timeouts: Timeouts::default(),
+        store: file.store.options(),
     };
     Ok(Started::Validator(ledger::validator::start(config)?))
 }

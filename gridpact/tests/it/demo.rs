@@ -5,9 +5,11 @@ use clap::Parser;
 use gridpact::cli::{Cli, Command, DemoArgs};
 use gridpact::demo::play::Demo;
 use gridpact::demo::report::Report;
+use ledger::verify::replay;
 use std::path::Path;
 use std::process::{Command as Process, Output};
 use std::time::Duration;
+use wire::entry::Entry;
 
 const INTERVALS: usize = 8;
 /// Only against hanging for ever: time passes by what the market has done.
@@ -67,6 +69,39 @@ fn check_day_ahead(report: &Report) {
     }
 }
 
+/// One site's commitment, price and payment are shown by one file, and by no changed one.
+fn check_proof(data: &Path) {
+    let delivery = |(entry, _)| match entry {
+        Entry::Delivery(delivery) => Some(delivery),
+        _ => None,
+    };
+    let mut blocks = replay(&data.join("validator-v1")).unwrap();
+    let delivered = blocks.find_map(|block| block.unwrap().receipts.into_iter().find_map(delivery)).unwrap();
+    let (site, interval) = (&delivered.sites[0], delivered.interval.start().0.to_string());
+    let [file, genesis] = ["site.proof", "genesis.json"].map(|name| data.join(name));
+    let run = |arguments: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let mut process = Process::new(env!("CARGO_BIN_EXE_gridpact"));
+        process.args(arguments.iter().map(|argument| (**argument).as_ref()));
+        process.output().unwrap()
+    };
+    let party = site.account.to_string();
+    let made = run(&[&"ledger", &"prove", &data, &"--party", &party, &"--interval", &interval, &"-o", &file]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let check = || run(&[&"ledger", &"check", &file, &"--genesis", &genesis, &"--json"]);
+    let checked = check();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let proven: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(proven["account"], party);
+    assert_eq!(proven["commitment"], site.commitment.0);
+    assert!(proven["price_ahead"].is_i64(), "{proven}");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let place = bytes.len() / 2;
+    bytes[place] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let changed = check().status.code();
+    assert!(matches!(changed, Some(2 | 3)), "{changed:?}");
+}
+
 #[test]
 fn eight_intervals_are_played_settled_and_verified() {
     let directory = tempfile::tempdir().unwrap();
@@ -99,7 +134,9 @@ fn eight_intervals_are_played_settled_and_verified() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Everything holds in 4 of 4 ledgers"), "{said}");
-    let log = data.join("validator-v3/blocks.log");
+    crate::gateway::check(&data, 15, INTERVALS);
+    check_proof(&data);
+    let log = data.join("validator-v3/blocks/00000000000000000001.log");
     for thousandth in [1, 250, 500, 999] {
         check_changed(&data, &log, thousandth);
     }

@@ -6,5 +6,6 @@
 mod clear;
 mod configuration;
 mod demo;
+mod gateway;
 mod house;
 mod torment;

@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use thiserror::Error;
 use wire::hash::Hash32;
 use wire::party::{PartyId, Role};
-use wire::receipt::{Inclusion, Receipt, ReceiptError};
+use wire::receipt::{Consistency, Inclusion, Receipt, ReceiptError};
 
 /// Most changes of validators one proof carries.
 const MAX_CHANGES: usize = 256;
@@ -51,6 +51,9 @@ pub struct ChainProof {
     pub changes: Vec<RosterChange>,
     /// The head.
     pub head: CertifiedHead,
+    /// That the history under an older head, whose height is one more than this proof's old size, is the
+    /// beginning of the history under this one; where that was asked for.
+    pub earlier: Option<Consistency>,
 }
 
 /// Why a head is not certified.

@@ -80,6 +80,11 @@ impl FinalityProof {
         })
     }
 
+    /// Hash of what was governed when the block was made: a verifier for that checks the proof.
+    pub fn governed(&self) -> &Hash32 {
+        &self.header.governed
+    }
+
     /// The deterministic encoding.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod finality;
+pub mod foreign;
 pub mod part;
 pub mod prove;
 pub mod settlement;

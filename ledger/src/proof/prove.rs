@@ -17,7 +17,7 @@ use wire::hash::Hash32;
 use wire::merkle::{Frontier, Grown};
 use wire::merkle_sum::{SumLeaf, SumTree};
 use wire::party::Id;
-use wire::receipt::Inclusion;
+use wire::receipt::{Consistency, Inclusion};
 
 /// Why there is no proof.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -60,6 +60,7 @@ pub struct Prover {
     ahead: Option<Found>,
     deliveries: Vec<(Found, DeliveryEntry)>,
     last: Option<CertifiedHead>,
+    since: Option<u64>,
 }
 
 /// An entry that matters, with its block's trees.
@@ -85,7 +86,14 @@ impl Prover {
             ahead: None,
             deliveries: Vec::new(),
             last: None,
+            since: None,
         }
+    }
+
+    /// Asks for proof, too, that the history under the head of this height is the beginning of the proof's own.
+    #[must_use]
+    pub fn since(self, height: u64) -> Self {
+        Self { since: Some(height), ..self }
     }
 
     /// Takes the next block, with what its entries did and who decides on the block after it.
@@ -153,8 +161,19 @@ impl Prover {
         let ahead = ahead.map(|found| part(found, positions(entry), DAY_AHEAD)).transpose()?;
         let unprovable = || ProveError::Unprovable { height: delivery.header.height, what: "the delivery" };
         let settled = self.receipt_part(delivery, &head.header, &[line]).ok_or_else(unprovable)?;
-        let chain = ChainProof { ledger: self.ledger, changes: self.changes, head };
+        let earlier = self.since.map(|height| self.earlier(height, &head.header)).transpose()?;
+        let chain = ChainProof { ledger: self.ledger, changes: self.changes, head, earlier };
         Ok(SettlementProof::new(chain, (interval, account.clone()), (real_time, ahead), settled))
+    }
+
+    fn earlier(&self, since: u64, head: &Header) -> Result<Consistency, ProveError> {
+        let sizes = since.checked_sub(1).zip(head.height.checked_sub(1));
+        let proof = sizes.and_then(|(old_size, new_size)| {
+            let path = self.history.consistency_proof(old_size, new_size)?;
+            Some(Consistency { old_size, new_size, path })
+        });
+        let what = "that it goes on an earlier history, or not so far back,";
+        proof.ok_or(ProveError::Unprovable { height: since, what })
     }
 
     fn clearing_part(

@@ -3,6 +3,7 @@
 
 use super::core::{Effect, Event, Now};
 use super::handle::Parts;
+use super::serve;
 use crate::consensus::message::ConsensusMessage;
 use crate::execute::OpenedEntry;
 use actix::{
@@ -11,9 +12,11 @@ use actix::{
 use broker::link::{LinkEvent, Outgoing};
 use futures::stream::poll_fn;
 use market::interval::Interval;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::envelope::Opened;
 use wire::message::{Body, Verdict};
+use wire::party::Registry;
 
 /// How long a consensus message is worth delivering. Later ones say more.
 const CONSENSUS_VALID_MS: u64 = 10_000;
@@ -32,11 +35,14 @@ pub(super) struct ValidatorActor {
     thread: ArbiterHandle,
     start: Instant,
     timer: Option<(u64, SpawnHandle)>,
+    /// Whom the link believes.
+    registry: Arc<Registry>,
 }
 
 impl ValidatorActor {
     pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
-        Self { parts, thread, start: Instant::now(), timer: None }
+        let registry = parts.core.rules().verifier.registry().clone();
+        Self { parts, thread, start: Instant::now(), timer: None, registry }
     }
 
     fn now(&self) -> Now {
@@ -51,13 +57,25 @@ impl ValidatorActor {
             Err(error) => Err(error.to_string()),
         };
         match done {
-            Ok(()) => self.set_timer(ctx),
+            Ok(()) => {
+                self.go_by_registry();
+                self.set_timer(ctx);
+            }
             Err(failure) => {
                 tracing::error!(validator = %self.party(), failure, "the validator stops: it could vote twice");
                 // Only the first failure stops it.
                 let _ = self.parts.failure.set(failure);
                 ctx.stop();
             }
+        }
+    }
+
+    /// Believes whom the rules after the last block name.
+    fn go_by_registry(&mut self) {
+        let registry = self.parts.core.rules().verifier.registry();
+        if !Arc::ptr_eq(registry, &self.registry) {
+            self.registry = registry.clone();
+            self.parts.link.update_registry(registry.clone());
         }
     }
 
@@ -81,7 +99,34 @@ impl ValidatorActor {
                 parts.height.send_replace(height);
             }
             Effect::Announce(bytes) => self.send(Body::Block(bytes.into()), BLOCK_VALID_MS),
-            Effect::SendDecided { height } => self.send_decided(height)?,
+            Effect::Install(snapshot) => {
+                parts.store.install(&snapshot).map_err(|e| e.to_string())?;
+                parts.wal.clear().map_err(|e| e.to_string())?;
+                parts.metrics.height.set(snapshot.header.height as i64);
+                parts.height.send_replace(snapshot.header.height);
+            }
+            Effect::SendDecided { height } => {
+                let answer = serve::blocks(&parts.store, height).map_err(|e| e.to_string())?;
+                self.answer(answer)?;
+            }
+            Effect::SendSnapshot(part) => match serve::snapshot(&parts.store, part) {
+                Ok(answer) => self.answer(answer)?,
+                // Others have theirs, and we don't need ours.
+                Err(error) => self.note("bad-snapshot", &error.to_string()),
+            },
+            Effect::Summarise { to, bytes } => {
+                let outgoing = Outgoing {
+                    body: Body::RegistrySummary(bytes.into()),
+                    interval: Interval::default(),
+                    recipient: Some(to),
+                    acknowledged_by: Vec::new(),
+                    tag: 0,
+                    valid_for_ms: CONSENSUS_VALID_MS,
+                };
+                if let Err(error) = parts.link.send(outgoing) {
+                    self.note("unsent", &error.to_string());
+                }
+            }
             Effect::Acknowledge { of, verdict } => {
                 if let Err(error) = parts.link.acknowledge(of, verdict) {
                     self.note("unsent", &error.to_string());
@@ -99,11 +144,9 @@ impl ValidatorActor {
         Ok(())
     }
 
-    fn send_decided(&mut self, height: u64) -> Result<(), String> {
-        let decided = self.parts.store.block(height).map_err(|e| e.to_string())?;
-        let Some(decided) = decided else { return Ok(()) };
-        let bytes = decided.encode().map_err(|e| e.to_string())?;
-        let message = ConsensusMessage::Decided(bytes.into()).encode().map_err(|e| e.to_string())?;
+    fn answer(&mut self, answer: Option<ConsensusMessage>) -> Result<(), String> {
+        let Some(answer) = answer else { return Ok(()) };
+        let message = answer.encode().map_err(|e| e.to_string())?;
         self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
         Ok(())
     }
@@ -163,6 +206,7 @@ impl ValidatorActor {
                 Event::Consensus { sender: sender.id, bytes: bytes.into_vec() }
             }
             Body::Block(bytes) => Event::Block { bytes: bytes.into_vec() },
+            Body::RegistryQuestion(question) => Event::Question { by: sender, known: question.known },
             _ => return,
         };
         self.step(event, ctx);

@@ -13,6 +13,9 @@ const CONSENSUS: &str = "consensus";
 const BLOCK: &str = "block";
 /// Kind of messages that ask for an entry.
 const SUBMIT: &str = "submit";
+/// Kind of messages that ask what is governed, and of the answers.
+const QUESTION: &str = "registry-question";
+const SUMMARY: &str = "registry-summary";
 
 /// Brokers a validator uses. Addresses are `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl Mesh {
             name: "own".to_owned(),
             addresses: self.own.clone(),
             subscriptions: submissions.to_vec(),
-            carries: Carries::Only(vec![CONSENSUS, BLOCK]),
+            carries: Carries::Only(vec![CONSENSUS, BLOCK, SUMMARY]),
         };
         let peer = |(id, addresses): (&Id, &Vec<String>)| {
             let party = PartyId::new(Role::Validator, id.clone());
@@ -78,7 +81,7 @@ impl Mesh {
             }
         };
         let market = ConnectionConfig {
-            carries: Carries::Only(vec![BLOCK]),
+            carries: Carries::Only(vec![BLOCK, SUMMARY]),
             ..ConnectionConfig::market(self.market.clone(), submissions.to_vec())
         };
         let peers = self.peers.iter().filter(|(id, _)| *id != me).map(peer);
@@ -87,10 +90,11 @@ impl Mesh {
     }
 }
 
-/// Filters for entries of everyone who may submit any.
+/// Filters for entries of everyone who may submit any, and for everyone's questions.
 fn submissions(network: &Network) -> Vec<String> {
     let submitters = Role::ALL.into_iter().filter(|role| *role != Role::Timekeeper);
-    submitters.map(|role| network.filter_broadcast(role, SUBMIT)).collect()
+    let entries = submitters.map(|role| network.filter_broadcast(role, SUBMIT));
+    entries.chain(Role::ALL.map(|role| network.filter_broadcast(role, QUESTION))).collect()
 }
 
 #[cfg(test)]
@@ -115,7 +119,9 @@ mod tests {
 
     fn heard(connection: &ConnectionConfig) -> Vec<&str> {
         let filters = connection.subscriptions.iter().map(String::as_str);
-        filters.filter(|filter| !filter.ends_with("/+/submit")).collect()
+        filters
+            .filter(|filter| ![SUBMIT, QUESTION].iter().any(|kind| filter.ends_with(&format!("/+/{kind}"))))
+            .collect()
     }
 
     #[test]
@@ -125,7 +131,8 @@ mod tests {
         assert_eq!(names, ["own", "validator/v2", "validator/v3", "market"]);
         let carried: Vec<&Carries> = connections.iter().map(|connection| &connection.carries).collect();
         let only = |kinds: &[&'static str]| Carries::Only(kinds.to_vec());
-        assert_eq!(carried, [&only(&[CONSENSUS, BLOCK]), &only(&[]), &only(&[]), &only(&[BLOCK])]);
+        let own = only(&[CONSENSUS, BLOCK, SUMMARY]);
+        assert_eq!(carried, [&own, &only(&[]), &only(&[]), &only(&[BLOCK, SUMMARY])]);
         let said_by_v2 = ["gridpact/v1/n/f/validator/v2/consensus", "gridpact/v1/n/f/validator/v2/block"];
         assert_eq!(heard(&connections[1]), said_by_v2);
         for other in [0, 3] {

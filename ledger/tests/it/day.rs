@@ -9,7 +9,7 @@ use market::interval::Interval;
 use market::share::Demand;
 use market::supply::SupplyCurve;
 use market::units::{MicrogramPerWh, Millijoule, Millivar, Milliwatt, PicoEurPerWh};
-use wire::entry::{ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
+use wire::entry::{BatchReference, ClearingEntry, DeliveryEntry, Entry, SiteDelivery};
 use wire::hash::Hash32;
 use wire::merkle;
 use wire::merkle_sum::{SumLeaf, SumTree};
@@ -137,6 +137,11 @@ pub fn with_grid_figures(draft: &mut Draft) {
     }));
 }
 
+fn batch(kind: &str) -> Box<BatchReference> {
+    let sha256 = Hash32::of("test batch", &[kind.as_bytes()]);
+    Box::new(BatchReference { sha256, location: format!("{kind}/1.parquet") })
+}
+
 /// An aggregator's delivery after `spoil` had its way. Site 1 took 4.2 kW for 4, site 2 as
 /// committed, site 3 fed in 0.8 kW for 1, site 4's meter is silent.
 pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut DeliveryEntry)) -> OpenedEntry {
@@ -153,7 +158,8 @@ pub fn delivery(world: &World, aggregator: &str, spoil: impl FnOnce(&mut Deliver
     };
     let mut entry = DeliveryEntry {
         interval: INTERVAL,
-        readings_sha256: Hash32::of("test readings", &[]),
+        readings: batch("readings"),
+        bids: batch("bids"),
         sites: leaves(aggregator).into_iter().zip(energies).map(site).collect(),
         positions: Vec::new(),
     };

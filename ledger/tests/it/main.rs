@@ -2,13 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; clippy's own exception misses its helpers")]
 
+mod aggregates;
 mod answers;
+mod archive;
+mod archive_peer;
+#[cfg(feature = "s3")]
+mod archive_s3;
 mod bilateral;
 mod carbon;
+mod catch_up;
 mod concern;
 mod contracts;
 mod day;
 mod day_ahead;
+mod flips;
+mod follower;
+mod full_disk;
 mod governance;
 mod hostile;
 mod issuance;
@@ -22,15 +31,18 @@ mod proof;
 mod proposals;
 #[path = "../../../broker/tests/it/proxy.rs"]
 mod proxy;
+mod pruning;
 mod reactive;
 mod receipts;
 mod registry;
 mod reserve;
 mod response;
 mod rights;
+mod roster;
 mod sequences;
 mod settlement;
 mod simulation;
+mod statement;
 mod store;
 mod tamper;
 mod world;

@@ -5,21 +5,23 @@ use crate::network::{height_reached, next, submission, PATIENCE};
 use crate::proxy::Proxy;
 use crate::world::{party, transfer, validator, World, INTERVAL};
 use broker::embedded::EmbeddedBroker;
-use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkEvent};
+use broker::link::{ConnectionConfig, Link, LinkConfig, LinkEvent};
 use broker::metrics::LinkMetrics;
 use ledger::block::vote::{Signature, SignedVote, Vote, VoteKind};
 use ledger::block::DecidedBlock;
 use ledger::consensus::message::{ConsensusMessage, Statement};
+use ledger::store::StoreOptions;
 use ledger::validator::mesh::{Brokers, Mesh};
 use ledger::validator::{start, StartError, Timeouts, ValidatorConfig, ValidatorHandle};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Receiver;
 use wire::entry::SignedEnvelope;
 use wire::envelope::Signer;
 use wire::message::{Body, Verdict};
-use wire::party::{PartyId, Role};
+use wire::party::Role;
 
 /// Bad messages on one sender's topics that a connection takes at once and a second, as in the link.
 const BAD: (u64, u64) = (1_000, 500);
@@ -66,6 +68,7 @@ impl Net {
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
+            store: StoreOptions::default(),
         }
     }
 
@@ -73,29 +76,29 @@ impl Net {
         start(self.config(index)).unwrap()
     }
 
-    fn link(&self, who: &PartyId, brokers: &[usize], carries: &Carries) -> (Link, Receiver<LinkEvent>) {
+    /// A site that submits, and follows blocks, over a connection to each of these groups of brokers.
+    async fn site_on(&self, groups: Vec<Vec<String>>) -> (Link, Receiver<LinkEvent>) {
         let blocks = vec![self.world.genesis.network.filter_broadcast(Role::Validator, "block")];
-        let connection = |broker: &usize| ConnectionConfig {
-            name: format!("broker-{broker}"),
-            carries: carries.clone(),
-            ..ConnectionConfig::market(vec![self.address(*broker)], blocks.clone())
+        let connection = |(place, addresses): (usize, Vec<String>)| ConnectionConfig {
+            name: format!("group-{place}"),
+            ..ConnectionConfig::market(addresses, blocks.clone())
         };
         let config = LinkConfig {
-            connections: brokers.iter().map(connection).collect(),
-            signer: self.world.signers[who].clone(),
+            connections: groups.into_iter().enumerate().map(connection).collect(),
+            signer: self.world.signers[&party(Role::Site, "s1")].clone(),
             registry: Arc::new(self.world.genesis.registry()),
             queue: 64,
             rates: Vec::new(),
             screen: None,
         };
-        Link::connect(config, self.metrics.clone()).unwrap()
-    }
-
-    /// A site that submits, and follows blocks, over these validators' brokers.
-    async fn site(&self, brokers: &[usize]) -> (Link, Receiver<LinkEvent>) {
-        let (link, mut events) = self.link(&party(Role::Site, "s1"), brokers, &Carries::Everything);
+        let (link, mut events) = Link::connect(config, self.metrics.clone()).unwrap();
         while next(&mut events).await != LinkEvent::Connected {}
         (link, events)
+    }
+
+    /// The same on these validators' brokers.
+    async fn site(&self, brokers: &[usize]) -> (Link, Receiver<LinkEvent>) {
+        self.site_on(brokers.iter().map(|broker| vec![self.address(*broker)]).collect()).await
     }
 
     /// The sum of a metric over its labels, where one of them has this value.
@@ -138,6 +141,39 @@ async fn a_party_on_one_validators_broker_is_heard_by_all_and_hears_the_block_th
     assert_eq!(entries, [(party(Role::Site, "s1"), transfer(0, 5))]);
     for handle in &validators {
         height_reached(handle, 1).await;
+    }
+    all_stop(validators).await;
+}
+
+/// Its first address is dead.
+#[actix::test]
+async fn a_party_that_knows_the_markets_broker_alone_submits_and_hears_blocks_there() {
+    let net = Net::new().await;
+    let market = EmbeddedBroker::start(([127, 0, 0, 1], 0).into()).unwrap().address().to_string();
+    let validators: Vec<_> = (1..=4)
+        .map(|index| {
+            let mut config = net.config(index);
+            let Brokers::Mesh(mesh) = &mut config.brokers else { panic!("a mesh") };
+            mesh.market = vec![market.clone()];
+            start(config).unwrap()
+        })
+        .collect();
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (link, mut events) = net.site_on(vec![vec![dead, market]]).await;
+    link.send(submission(transfer(0, 5))).unwrap();
+    // Who has answered stands on the market's broker; it may not have when the first block was decided.
+    let mut accepted = 0;
+    while accepted < 4 {
+        accepted += usize::from(matches!(next(&mut events).await, LinkEvent::Answered { .. }));
+    }
+    link.send(submission(transfer(1, 5))).unwrap();
+    let mut told = BTreeSet::new();
+    while told.len() < 4 {
+        let LinkEvent::Message(message) = next(&mut events).await else { continue };
+        let Body::Block(bytes) = message.body else { panic!("{:?}", message.body) };
+        if DecidedBlock::decode(&bytes).unwrap().height() == 2 {
+            told.insert(message.topic.sender);
+        }
     }
     all_stop(validators).await;
 }

@@ -1,10 +1,13 @@
 //! Four validators over a real broker, on real disks.
 
+use crate::registry::{key, public, rotate, rotation};
 use crate::world::{id, party, transfer, validator, World};
 use broker::embedded::EmbeddedBroker;
 use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use ledger::block::DecidedBlock;
+use ledger::follower::Follower;
+use ledger::store::StoreOptions;
 use ledger::validator::mesh::Brokers;
 use ledger::validator::{start, Timeouts, ValidatorConfig, ValidatorHandle};
 use ledger::verify::verify_dir;
@@ -13,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use wire::entry::Entry;
-use wire::message::{Body, Verdict};
+use wire::envelope::KeyChange;
+use wire::message::{Body, RegistryQuestion, Verdict};
 use wire::party::{PartyId, Role};
 
 /// Only against hanging for ever.
@@ -35,6 +39,10 @@ impl Net {
     }
 
     fn validator(&self, index: usize, folder: &Path) -> ValidatorHandle {
+        self.validator_with(index, folder, StoreOptions::default())
+    }
+
+    fn validator_with(&self, index: usize, folder: &Path, store: StoreOptions) -> ValidatorHandle {
         let config = ValidatorConfig {
             genesis: Arc::new(self.world.genesis.clone()),
             signer: self.world.signers[&validator(index)].clone(),
@@ -43,6 +51,7 @@ impl Net {
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
+            store,
         };
         start(config).unwrap()
     }
@@ -139,4 +148,89 @@ async fn a_validator_that_was_away_catches_up() {
     assert_eq!(verify_dir(&data, &mut |_, _| {}).unwrap().transfers, 3);
     let last = ledger::verify::replay(&data).unwrap().last().unwrap().unwrap();
     assert_eq!(last.receipts[0].1.payments[0].account, id("account-s1"));
+}
+
+/// The next block that this follower has not seen, followed.
+async fn follow(events: &mut Receiver<LinkEvent>, follower: &mut Follower) {
+    loop {
+        let LinkEvent::Message(message) = next(events).await else { continue };
+        let Body::Block(bytes) = message.body else { continue };
+        let block = DecidedBlock::decode(&bytes).unwrap();
+        let before = follower.rules().clone();
+        follower.check(&block).unwrap();
+        follower.advance(&block.block.header, &block.entries().collect::<Vec<_>>()).unwrap();
+        if !Arc::ptr_eq(&before, follower.rules()) {
+            return;
+        }
+    }
+}
+
+#[actix::test]
+async fn a_participant_that_rotates_its_key_goes_on_and_who_was_away_is_told() {
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let validators: Vec<_> = (1..=4).map(|index| net.validator(index, folder.path())).collect();
+    let payer = party(Role::Site, "s1");
+    let signer = net.world.signers[&payer].clone();
+    let (link, mut events) = net.client(&payer).await;
+    signer.set_next(key(77));
+    link.send(submission(rotate(rotation(&net.world, &payer, 77, 1)))).unwrap();
+    let mut follower = Follower::new(&net.world.genesis).unwrap();
+    follow(&mut events, &mut follower).await;
+    assert_eq!(signer.follow(&follower.registry()[&payer]), KeyChange::Rotated);
+    for handle in &validators {
+        height_reached(handle, 1).await;
+    }
+    link.send(submission(transfer(0, 5))).unwrap();
+    for handle in &validators {
+        height_reached(handle, 2).await;
+    }
+    let (late, mut told) = net.client(&party(Role::Site, "s2")).await;
+    let mut behind = Follower::new(&net.world.genesis).unwrap();
+    let question = RegistryQuestion { known: *behind.rules().verifier.governed() };
+    let ask = Outgoing {
+        body: Body::RegistryQuestion(question),
+        acknowledged_by: Vec::new(),
+        ..submission(transfer(0, 1))
+    };
+    late.send(ask).unwrap();
+    let summary = loop {
+        let LinkEvent::Message(message) = next(&mut told).await else { continue };
+        if let Body::RegistrySummary(bytes) = message.body {
+            break bytes;
+        }
+    };
+    assert!(behind.take_summary(&summary).unwrap());
+    assert_eq!(behind.registry()[&payer].key, public(&key(77)));
+    for handle in validators {
+        handle.stop();
+        assert_eq!(handle.ended().await, None);
+    }
+    let report = verify_dir(&folder.path().join("v1"), &mut |_, _| {}).unwrap();
+    assert_eq!((report.blocks, report.transfers, report.governance), (2, 1, 1));
+}
+
+#[actix::test]
+async fn a_new_validator_goes_on_from_a_snapshot_where_the_others_have_pruned() {
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let pruned = StoreOptions { segment_bytes: 1, snapshot_every: 3, pruning: Some(3) };
+    let validators: Vec<_> = (1..=3).map(|index| net.validator_with(index, folder.path(), pruned)).collect();
+    let (link, _events) = net.client(&party(Role::Site, "s1")).await;
+    for nonce in 0..12 {
+        link.send(submission(transfer(nonce, 5))).unwrap();
+        for handle in &validators {
+            height_reached(handle, nonce + 1).await;
+        }
+    }
+    let late = net.validator(4, folder.path());
+    height_reached(&late, 12).await;
+    // It votes from here on: two of four would not do.
+    validators[0].stop();
+    link.send(submission(transfer(12, 5))).unwrap();
+    height_reached(&late, 13).await;
+    late.stop();
+    assert_eq!(late.ended().await, None);
+    let report = verify_dir(&folder.path().join("v4"), &mut |_, _| {}).unwrap();
+    assert!(report.started_from >= 6 && report.blocks > 0, "{report:?}");
 }

@@ -55,13 +55,13 @@ fn register(registration: Registration) -> Entry {
     Entry::Participant(Box::new(ParticipantEntry::Register(registration)))
 }
 
-fn rotation(world: &World, party: &PartyId, seed: u8, epoch: u32) -> KeyRotation {
+pub fn rotation(world: &World, party: &PartyId, seed: u8, epoch: u32) -> KeyRotation {
     let key = key(seed);
     let possession = Possession::prove(&key, &world.genesis.network, party, epoch);
     KeyRotation { key: public(&key), epoch, possession }
 }
 
-fn rotate(rotation: KeyRotation) -> Entry {
+pub fn rotate(rotation: KeyRotation) -> Entry {
     Entry::Participant(Box::new(ParticipantEntry::Rotate(rotation)))
 }
 

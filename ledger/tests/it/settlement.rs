@@ -15,6 +15,7 @@ use ledger::block::vote::VoteCertificate;
 use ledger::block::DecidedBlock;
 use ledger::execute::{execute_block, Executed};
 use ledger::governed::roster::Roster;
+use ledger::proof::foreign::{Foreign, ForeignError};
 use ledger::proof::prove::{ProveError, Prover};
 use ledger::proof::settlement::{ProvenSettlement, SettlementProof, SettlementProofError};
 use ledger::store::Chain;
@@ -136,6 +137,37 @@ fn too_few_votes_prove_nothing() {
     let proof = prover(&world, &blocks, 0).prove(&id("account-s1")).unwrap();
     let error = proof.check(&world.genesis).unwrap_err();
     assert!(error.to_string().contains("2 of 4 validators"), "{error}");
+}
+
+/// Another operator's ledger, which knows nothing of this one but its genesis, takes its proofs, one head after
+/// the other, and notices where a later one does not go on the history it saw.
+#[test]
+fn another_ledger_takes_proofs_that_go_on_what_it_saw() {
+    let world = World::new(4);
+    let blocks = blocks(&world);
+    let proof = |heads: usize, since: Option<u64>| {
+        let prover = prover(&world, &blocks[..heads], 0);
+        let prover = match since {
+            Some(height) => prover.since(height),
+            None => prover,
+        };
+        prover.prove(&id("account-s1")).unwrap().encode().unwrap()
+    };
+    let mut foreign = Foreign::anchored(world.genesis.clone());
+    assert_eq!(foreign.accept(&proof(3, None)).unwrap().amount, NanoEur(-87_000_000));
+    assert_eq!(foreign.seen(), Some(3));
+    let inconsistent = Err(ForeignError::Inconsistent { height: 5, seen: 3 });
+    assert_eq!(foreign.accept(&proof(5, None)), inconsistent);
+    assert_eq!(foreign.accept(&proof(5, Some(4))), inconsistent);
+    assert_eq!(foreign.accept(&proof(5, Some(3))).unwrap().head.height, 5);
+    assert_eq!(foreign.accept(&proof(4, None)), Err(ForeignError::Older { height: 4, seen: 5 }));
+    // The same validators, on a history of their own: signed twice, which only who saw both can know.
+    let other = self::blocks(&world);
+    let twice = self::prover(&world, &other, 0).prove(&id("account-s1")).unwrap().encode().unwrap();
+    assert!(check(&world, &twice).is_ok());
+    assert_eq!(foreign.accept(&twice), Err(ForeignError::Forked { height: 5 }));
+    let error = Foreign::anchored(World::new(3).genesis).accept(&proof(3, None)).unwrap_err();
+    assert!(error.to_string().contains("another ledger"), "{error}");
 }
 
 /// The names of other accounts are nowhere in the file, nor their figures.

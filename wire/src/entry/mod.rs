@@ -106,13 +106,25 @@ pub struct DayAheadEntry {
     pub demands: Vec<SignedEnvelope>,
 }
 
+/// A file of records that lies off the ledger, in somebody's archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchReference {
+    /// SHA-256 of the file's bytes, as `sha256sum` gives it.
+    pub sha256: Hash32,
+    /// Where it lies: a URL, or a path within the archive of whoever submitted the entry. At most 200 characters.
+    pub location: String,
+}
+
 /// One aggregator's delivery over one interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryEntry {
     /// Which interval.
     pub interval: Interval,
-    /// SHA-256 of the file of signed readings, which lies off the ledger.
-    pub readings_sha256: Hash32,
+    /// The batch of the sites' signed meter readings.
+    pub readings: Box<BatchReference>,
+    /// The batch of the signed bids that were cleared, with their salts.
+    pub bids: Box<BatchReference>,
     /// Every site under the aggregator's allocations root, in order of account.
     pub sites: Vec<SiteDelivery>,
     /// Every site under the aggregator's day-ahead allocations root for this interval, in order of account.

@@ -59,6 +59,12 @@ impl Signer {
         Self { network, party, keys, boot, next_sequence: AtomicU64::new(1) }
     }
 
+    /// The same with a key of a later epoch: what it signs is believed by those whose registry has that.
+    pub fn in_epoch(self, epoch: u32) -> Self {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).epoch = epoch;
+        self
+    }
+
     /// Holds a key ready for the time when the registry has it as the party's.
     pub fn set_next(&self, next: SigningKey) {
         self.keys.write().unwrap_or_else(PoisonError::into_inner).next = Some(next);

@@ -48,6 +48,31 @@ impl Grown {
         Some(proof)
     }
 
+    /// As [`super::consistency_proof`], for the tree of the first `size` leaves; none where what is known of it
+    /// does not go back far enough.
+    pub fn consistency_proof(&self, old_size: u64, size: u64) -> Option<Vec<Hash32>> {
+        if old_size == 0 || old_size > size || size > self.size() {
+            return None;
+        }
+        let (mut low, mut high, mut proof) = (0, size, Vec::new());
+        let mut known = true;
+        while old_size < high {
+            let middle = low + split(high - low);
+            if old_size <= middle {
+                proof.push(self.node(middle, high)?);
+                high = middle;
+            } else {
+                proof.push(self.node(low, middle)?);
+                (low, known) = (middle, false);
+            }
+        }
+        if !known {
+            proof.push(self.node(low, high)?);
+        }
+        proof.reverse();
+        Some(proof)
+    }
+
     /// Root over the leaves from `low` up to `high`, being a node of the tree.
     fn node(&self, low: u64, high: u64) -> Option<Hash32> {
         let known = self.base.size();
@@ -71,7 +96,7 @@ fn split(count: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merkle::{inclusion_proof, leaf_hash};
+    use crate::merkle::{consistency_proof, inclusion_proof, leaf_hash};
 
     #[test]
     fn its_proofs_are_those_of_the_whole_tree() {
@@ -87,6 +112,10 @@ mod tests {
                     let expected = (index >= known).then(|| inclusion_proof(&leaves[..size], index));
                     let proof = grown.inclusion_proof(index as u64, size as u64);
                     assert_eq!(proof, expected.flatten(), "{index} of {size}, {known} forgotten");
+                    let proof = grown.consistency_proof(index as u64, size as u64);
+                    let expected = consistency_proof(&leaves[..size], index);
+                    let whole = known == 0 || (index >= known && index > 0);
+                    assert!(proof == expected || (proof.is_none() && !whole), "{index} to {size}, {known}");
                 }
             }
         }

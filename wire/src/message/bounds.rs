@@ -114,6 +114,7 @@ impl Body {
             | Body::DayAheadAward(_)
             | Body::DayAheadFinalDemand(_)
             | Body::DayAheadFirm(_) => day_ahead::check_body(self),
+            Body::RegistryQuestion(_) | Body::RegistrySummary(_) => Ok(()),
             Body::Tick(_) | Body::Bid(_) | Body::Consensus(_) | Body::Block(_) | Body::MeterReading(_) => {
                 Ok(())
             }
@@ -163,6 +164,9 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
         }
         Entry::DayAhead(entry) => day_ahead::check_entry(entry),
         Entry::Delivery(delivery) => {
+            for batch in [&delivery.readings, &delivery.bids] {
+                text("characters of a batch's location", &batch.location)?;
+            }
             at_most("sites", delivery.sites.len(), MAX_SITES)?;
             at_most("positions", delivery.positions.len(), MAX_SITES)
         }

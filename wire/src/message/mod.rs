@@ -7,6 +7,7 @@ mod bounds;
 mod clock;
 pub mod day_ahead;
 mod firm;
+mod following;
 mod forecast;
 mod metering;
 pub(crate) mod reactive;
@@ -24,6 +25,7 @@ pub use bounds::{
 };
 pub use clock::Tick;
 pub use firm::{BidPath, BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
+pub use following::RegistryQuestion;
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
 pub use reactive::{ReactiveAward, ReactiveFirm, ReactiveRange};
@@ -77,6 +79,10 @@ pub enum Body {
     Consensus(ByteBuf),
     /// Validator to all: a decided block with its vote certificate, in the ledger's encoding.
     Block(ByteBuf),
+    /// Anyone to the validators: what is governed, if it is not what the asker knows?
+    RegistryQuestion(RegistryQuestion),
+    /// A validator to the one who asked: what is governed, with its proof, in the ledger's encoding.
+    RegistrySummary(ByteBuf),
     /// Aggregator to a site: firm price, allocation, and the proofs of both.
     Firm(Box<Firm>),
     /// Site to its aggregator: setpoints written and read back.
@@ -119,6 +125,8 @@ impl Body {
             Body::Submit(_) => "submit",
             Body::Consensus(_) => "consensus",
             Body::Block(_) => "block",
+            Body::RegistryQuestion(_) => "registry-question",
+            Body::RegistrySummary(_) => "registry-summary",
             Body::Firm(_) => "firm",
             Body::SetpointReport(_) => "setpoint-report",
             Body::MeterReading(_) => "meter-reading",

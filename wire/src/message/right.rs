@@ -19,7 +19,7 @@ impl Body {
     pub fn may_come_from(&self, role: Role) -> bool {
         match self {
             Body::Tick(_) => role == Role::Timekeeper,
-            Body::Ack(_) => true,
+            Body::Ack(_) | Body::RegistryQuestion(_) => true,
             Body::Bid(_) | Body::DayAheadBid(_) | Body::SetpointReport(_) | Body::MeterReading(_) => {
                 role == Role::Site
             }
@@ -36,7 +36,7 @@ impl Body {
             Body::QuantileForecast(_) => role == Role::Forecaster,
             // Which entry whom allows is the ledger's to say; a timekeeper has no account to act for.
             Body::Submit(_) => role != Role::Timekeeper,
-            Body::Consensus(_) | Body::Block(_) => role == Role::Validator,
+            Body::Consensus(_) | Body::Block(_) | Body::RegistrySummary(_) => role == Role::Validator,
         }
     }
 
@@ -44,6 +44,7 @@ impl Body {
     pub fn addressing(&self) -> Addressing {
         match self {
             Body::Ack(_)
+            | Body::RegistrySummary(_)
             | Body::Bid(_)
             | Body::Award(_)
             | Body::Firm(_)
@@ -57,7 +58,11 @@ impl Body {
             | Body::DayAheadSupply(_)
             | Body::DayAheadDemand(_)
             | Body::DayAheadFinalDemand(_) => Addressing::Either,
-            Body::Tick(_) | Body::Forecast(_) | Body::QuantileForecast(_) | Body::Block(_) => Addressing::All,
+            Body::Tick(_)
+            | Body::RegistryQuestion(_)
+            | Body::Forecast(_)
+            | Body::QuantileForecast(_)
+            | Body::Block(_) => Addressing::All,
             Body::BidsCommitted(_)
             | Body::PriceQuestion(_)
             | Body::Demand(_)

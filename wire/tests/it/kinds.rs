@@ -1,7 +1,7 @@
 //! One message of every kind goes through signing and opening unchanged.
 
-use crate::day_ahead;
 use crate::world::{bid, network, party, registry, signer};
+use crate::{day_ahead, registry as registry_forms};
 use market::curve::Breakpoint;
 use market::dlmp::{BusDlmp, Dlmp};
 use market::grid::certificate::{GridClearing, LineFlow, Multipliers};
@@ -14,10 +14,10 @@ use market::units::{
 use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
-    BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry, Direction, Entry,
-    MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer,
-    ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave, ResponseSettle, SignedEnvelope,
-    SiteDelivery, SitePosition, TransferEntry,
+    BatchReference, BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry,
+    Direction, Entry, MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate, ReserveAward,
+    ReserveEntry, ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry, ResponseLeave,
+    ResponseSettle, SignedEnvelope, SiteDelivery, SitePosition, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -140,9 +140,11 @@ fn ledger() -> Vec<(Role, Body)> {
         let (commitment, reactive) = (Milliwatt(-3), Millivar(2));
         SiteDelivery { account: account.clone(), bid_hash: HASH, commitment, reactive, energy }
     };
+    let batch = |location: &str| Box::new(BatchReference { sha256: HASH, location: location.to_owned() });
     let delivery = DeliveryEntry {
         interval: INTERVAL,
-        readings_sha256: HASH,
+        readings: batch("readings/a/1.parquet"),
+        bids: batch("s3://bucket/bids/a/1.parquet"),
         sites: vec![site(None), site(Some(Millijoule(4)))],
         positions: vec![SitePosition { account: account.clone(), bid_hash: HASH, position: Milliwatt(-9) }],
     };
@@ -229,10 +231,17 @@ fn after_the_decision() -> Vec<(Role, Body)> {
 
 #[test]
 fn every_kind_of_message_opens_to_what_was_signed() {
-    let messages =
-        [up_to_the_gate(), rounds(), ledger(), after_the_decision(), day_ahead::messages()].concat();
+    let messages = [
+        up_to_the_gate(),
+        rounds(),
+        ledger(),
+        after_the_decision(),
+        day_ahead::messages(),
+        registry_forms::messages(),
+    ]
+    .concat();
     let kinds: BTreeSet<&str> = messages.iter().map(|(_, body)| body.kind()).collect();
-    assert_eq!(kinds.len(), 25, "a kind is missing here: {kinds:?}");
+    assert_eq!(kinds.len(), 27, "a kind is missing here: {kinds:?}");
     for (role, body) in messages {
         let addressed = body.addressing() != wire::message::Addressing::All;
         let recipient = addressed.then(|| party(Role::Dso));

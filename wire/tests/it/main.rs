@@ -8,4 +8,5 @@ mod golden;
 mod kinds;
 mod merkle_vectors;
 mod receipt;
+mod registry;
 mod world;

@@ -55,7 +55,8 @@ impl SiteCore {
 
     /// Day-ahead positions are owed whatever devices do then, so nothing else follows from them.
     pub(super) fn take_session(&mut self, firm: &DayAheadFirm, out: &mut Effects) -> Result<(), String> {
-        let SiteConfig { standing, verifier, parameters, .. } = &self.config;
+        let SiteConfig { standing, parameters, .. } = &self.config;
+        let verifier = self.chain.verifier_for(&firm.finality);
         let desk = self.desk.as_mut().ok_or("this market has no day ahead")?;
         let sum = desk.take(firm, standing, verifier, parameters).map_err(|error| error.to_string())?;
         let (bought, sold, cost) = (sum.bought.kwh(), sum.sold.kwh(), sum.cost_eur);

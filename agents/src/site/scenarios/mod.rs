@@ -10,12 +10,12 @@ mod world;
 use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
 use super::schedule::Setpoint;
+use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::preferences::{BatteryPreferences, GeneratorPreferences, Preferences};
 use crate::device::Reading;
 use crate::site::day_ahead::Setting;
 use hw_adapters::device::{BatteryState, GeneratorState, MeterState};
-use ledger::block::verifier::Verifier;
 use market::interval::{Interval, UnixSeconds};
 use market::units::{Millijoule, Milliwatt, PicoEurPerWh};
 use wire::entry::SignedEnvelope;
@@ -93,7 +93,7 @@ impl Site {
             standing: world.standing(),
             parameters: world.genesis.parameters,
             day_ahead,
-            verifier: Verifier::new(&world.genesis).unwrap(),
+            chain: Chain::new(&world.genesis).unwrap(),
             devices: vec![
                 ("battery".into(), Preferences::Battery(battery)),
                 ("pv".into(), Preferences::Generator(GeneratorPreferences::default())),

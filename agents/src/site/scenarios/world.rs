@@ -263,8 +263,8 @@ impl World {
         let interval = Interval(UnixSeconds(interval));
         let ours = commitment.map(|commitment| ("account-site-s1", commitment));
         let sites = ours.into_iter().chain([("account-site-s2", Milliwatt(1))]).map(site).collect();
-        let delivery =
-            DeliveryEntry { interval, readings_sha256: Hash32::default(), sites, positions: Vec::new() };
+        let (readings, bids) = Default::default();
+        let delivery = DeliveryEntry { interval, readings, bids, sites, positions: Vec::new() };
         let decided = self.decide(aggregator(), interval, Entry::Delivery(delivery), 3);
         Body::Block(decided.encode().unwrap().into())
     }

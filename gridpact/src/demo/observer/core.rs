@@ -6,6 +6,7 @@ use agents::price_parts::PriceParts;
 use agents::roster::RosterError;
 use ledger::block::verifier::{BlockError, Verifier};
 use ledger::block::{BlockCodecError, DecidedBlock};
+use ledger::contracts::rules::RulesError;
 use ledger::genesis::Genesis;
 use market::dlmp::Dlmp;
 use market::interval::Interval;
@@ -93,7 +94,7 @@ impl ObserverCore {
         let feeder = &genesis.feeder;
         Ok(Self {
             ledgers: Ledgers::new(genesis)?,
-            verifier: Verifier::new(genesis)?,
+            verifier: Verifier::new(genesis).map_err(RulesError::from)?,
             parameters: genesis.parameters,
             root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
             buses: feeder.buses.clone(),

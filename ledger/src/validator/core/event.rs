@@ -1,12 +1,14 @@
 //! What a validator is told, and what it wants done.
 
 use crate::block::DecidedBlock;
-use crate::consensus::message::Record;
+use crate::consensus::message::{Record, SnapshotPart};
 use crate::execute::OpenedEntry;
+use crate::snapshot::Snapshot;
 use crate::state::State;
 use wire::entry::SignedEnvelope;
+use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
-use wire::party::Id;
+use wire::party::{Id, PartyId};
 
 /// The time, as the shell reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,13 @@ pub enum Event {
         /// Its encoding.
         bytes: Vec<u8>,
     },
+    /// Somebody asks what is governed.
+    Question {
+        /// Who.
+        by: PartyId,
+        /// Hash of what it knows.
+        known: Hash32,
+    },
     /// Time has passed: see [`ValidatorCore::next_deadline`].
     Poll,
 }
@@ -73,11 +82,22 @@ pub enum Effect {
     },
     /// Broadcast as [`wire::message::Body::Block`].
     Announce(Vec<u8>),
-    /// Read a decided block and publish it as [`ConsensusMessage::Decided`].
+    /// Put a snapshot in the place of log, index and write-ahead log.
+    Install(Box<Snapshot>),
+    /// Read decided blocks and publish them as [`ConsensusMessage::Decided`].
     SendDecided {
-        /// Which.
+        /// From which on.
         height: u64,
     },
+    /// Tell somebody what is governed, as [`wire::message::Body::RegistrySummary`].
+    Summarise {
+        /// Whom.
+        to: PartyId,
+        /// A [`crate::follower::Summary`]'s encoding.
+        bytes: Vec<u8>,
+    },
+    /// Read part of the newest snapshot and publish it.
+    SendSnapshot(SnapshotPart),
     /// Answer a submission.
     Acknowledge {
         /// Which.

@@ -1,0 +1,96 @@
+//! What a shell does so that its role is believed and believes the right ones while keys change: it goes by the
+//! registry of the chain its core follows, or follows the chain itself where the core has no use for it.
+
+use crate::chain::Chain;
+use crate::core::RoleCore;
+use std::sync::Arc;
+use wire::envelope::{KeyChange, Signer};
+use wire::message::{Body, RegistryQuestion};
+use wire::party::Registry;
+
+/// Least time between two questions, in milliseconds.
+const ASK_EVERY_MS: u64 = 5_000;
+
+/// The chain of a role whose core follows none, and the registry gone by so far.
+pub(super) struct Following {
+    own: Option<Chain>,
+    known: Arc<Registry>,
+    ask_from_ms: u64,
+}
+
+/// What a shell is to do.
+pub(super) enum Step {
+    /// Go by this registry.
+    Registry(Arc<Registry>),
+    /// Tell the operator: a word for metrics, and in words.
+    Note(&'static str, String),
+}
+
+impl Following {
+    /// For a core; `own` is used where the core follows no chain.
+    pub fn new<C: RoleCore>(core: &mut C, own: Chain) -> Self {
+        let (own, known) = match core.chain() {
+            Some(chain) => (None, chain.registry().clone()),
+            None => (Some(own.clone()), own.registry().clone()),
+        };
+        Self { own, known, ask_from_ms: 0 }
+    }
+
+    /// The registry gone by.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.known
+    }
+
+    /// Whether blocks come here and not to the core.
+    pub fn takes_blocks(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// A block, where they come here.
+    pub fn take_block(&mut self, bytes: &[u8]) -> Option<Step> {
+        let error = self.own.as_mut()?.take(bytes).err()?;
+        Some(Step::Note("bad-block", error.to_string()))
+    }
+
+    /// A validator's word for what is governed.
+    pub fn take_summary<C: RoleCore>(&mut self, core: &mut C, bytes: &[u8]) -> Option<Step> {
+        let chain = core.chain().or(self.own.as_mut())?;
+        let error = chain.take_summary(bytes).err()?;
+        Some(Step::Note("bad-summary", error.to_string()))
+    }
+
+    /// The question that is due: at every connection, and where blocks can't be checked.
+    pub fn ask<C: RoleCore>(&mut self, core: &mut C, connected: bool, now_ms: u64) -> Option<Body> {
+        let chain = core.chain().or(self.own.as_mut())?;
+        if now_ms < self.ask_from_ms || !(connected || chain.is_behind()) {
+            return None;
+        }
+        self.ask_from_ms = now_ms.saturating_add(ASK_EVERY_MS);
+        Some(Body::RegistryQuestion(RegistryQuestion { known: chain.governed() }))
+    }
+
+    /// Looks at the registry again after something came in.
+    pub fn look<C: RoleCore>(&mut self, core: &mut C, signer: &Signer) -> Vec<Step> {
+        let Some(chain) = core.chain().or(self.own.as_mut()) else { return Vec::new() };
+        if Arc::ptr_eq(chain.registry(), &self.known) {
+            return Vec::new();
+        }
+        self.known = chain.registry().clone();
+        let mut steps = vec![Step::Registry(self.known.clone())];
+        let note = |event, text: &str| Step::Note(event, text.to_owned());
+        match self.known.get(signer.party()).map(|me| signer.follow(me)) {
+            Some(KeyChange::None) => {}
+            Some(KeyChange::Rotated) => {
+                steps.push(note("key-rotated", "signing with the new key from now on"))
+            }
+            Some(KeyChange::Foreign) => {
+                steps.push(note(
+                    "key-foreign",
+                    "the registry has another key: what we say is believed by nobody",
+                ));
+            }
+            None => steps.push(note("unregistered", "the registry has us no more")),
+        }
+        steps
+    }
+}
