@@ -262,6 +262,21 @@ Needs no ledger and no network. Exits 0 when it is proven, 3 when it is not, 2 w
         #[arg(long = "as")]
         submitter: PathBuf,
     },
+    /// Build the index of a validator's data directory anew from its log and snapshots
+    #[command(after_help = "\
+Examples:
+  gridpact ledger reindex gridpact-demo-1/validator-v1
+
+Stop the validator first. It does the same by itself where it finds its index damaged; by hand it also
+gives back the disk that the index of a pruned ledger no longer needs.
+Exits 0 when done, 3 where the log is damaged, naming file and offset, 1 where it can't be done.")]
+    Reindex {
+        /// A validator's data directory
+        dir: PathBuf,
+        /// Print what was done as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Kill validators at random under load, and see that nothing decided is lost
     Torment(TormentArgs),
     /// Write every account's lines over a period, for billing systems, reconciled to the nano-euro
@@ -311,6 +326,8 @@ mod tests {
         check("gridpact ledger possess --genesis g.json --party site/s9 --key k.pem", true);
         check("gridpact ledger submit entry.toml --as dso.toml", true);
         check("gridpact ledger submit entry.toml", false);
+        check("gridpact ledger reindex validator-v1 --json", true);
+        check("gridpact ledger reindex", false);
         check("gridpact ledger verify demo --json", true);
         check("gridpact ledger prove demo --party s1 --interval 2020-01-15T12:00:00Z -o s1.proof", true);
         check("gridpact ledger prove demo --party s1 --interval 1579089600 -o s1.proof", true);

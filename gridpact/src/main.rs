@@ -2,7 +2,7 @@
 //! exit code.
 
 use clap::Parser;
-use gridpact::audit::{self, AuditError};
+use gridpact::audit::{self, reindex, AuditError};
 use gridpact::cli::{Cli, Command, DemoArgs, LedgerCommand, LogFormat};
 use gridpact::configuration::page;
 use gridpact::demo::{self, files};
@@ -78,6 +78,11 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
             let submission = members::submission::run(&file, &submitter, out);
             done(actix::System::new().block_on(submission))
         }
+        LedgerCommand::Reindex { dir, json } => match reindex::run(&dir, json, out) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if error.is_damage() => failed_with(EXIT_WRONG, error),
+            Err(error) => failed(error),
+        },
         LedgerCommand::Torment(args) => torment(&args),
         LedgerCommand::Export(args) => given(export::run(&args, out)),
         LedgerCommand::Aggregates(args) => given(aggregates::run(&args, out)),

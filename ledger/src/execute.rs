@@ -9,6 +9,7 @@ use crate::receipts::receipts_root;
 use crate::state::receipt::{Receipt, Refusal};
 use crate::state::State;
 use market::units::NanoEur;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
@@ -20,7 +21,8 @@ use wire::party::{Id, PartyId};
 const OVERHEAD_BYTES: usize = 64 * 1024;
 
 /// The last block of a chain, as far as the next one depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tip {
     /// Its height; 0 before the first block.
     pub height: u64,
@@ -154,6 +156,13 @@ impl Tip {
     /// The tip once the block with this header, which follows on this tip, is decided.
     pub fn after(&self, header: &Header) -> Self {
         Self { height: header.height, hash: header.hash(), time_ms: header.time_ms, before: self.history() }
+    }
+
+    /// Whether this is the tip once the block with this header is decided.
+    pub fn is_of(&self, header: &Header) -> bool {
+        let named = (header.height, header.hash(), header.time_ms) == (self.height, self.hash, self.time_ms);
+        let before = Some(self.before.size()) == header.height.checked_sub(1);
+        named && before && self.before.root() == header.history_root
     }
 
     /// The tree over all blocks up to this one: what the next block's history root is of.

@@ -2,6 +2,7 @@
 
 pub mod aggregates;
 pub mod archive;
+mod beginning;
 pub mod block;
 pub mod consensus;
 pub mod contracts;
@@ -13,6 +14,7 @@ pub mod mempool;
 pub mod proof;
 pub mod receipts;
 pub mod rights;
+pub mod snapshot;
 pub mod state;
 pub mod statement;
 pub mod store;

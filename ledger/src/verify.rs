@@ -1,22 +1,24 @@
 //! The auditor: reads a data folder and recomputes everything in it from the genesis: every hash,
 //! signature, vote, certificate, state and balance. Trusts no index and changes nothing. Signatures are checked
-//! ahead on all cores, blocks executed in their order.
+//! ahead on all cores, blocks executed in their order. A pruned folder is recomputed from its oldest snapshot on,
+//! which is believed for the votes for its block alone.
 
 mod ahead;
 
+use crate::beginning::{check_files, Beginning};
 use crate::block::verifier::BlockError;
 use crate::block::{BlockCodecError, DecidedBlock};
 use crate::contracts::rules::{Rules, RulesError};
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
-use crate::genesis::Genesis;
 use crate::state::receipt::Receipt;
 use crate::state::{State, StateError};
-use crate::store::frames::{Found, Frame, FrameError, FrameReader};
-use crate::store::{read_genesis, read_log, StoreError};
+use crate::store::frames::FrameError;
+use crate::store::log::{segment_path, LogReader, Logged};
+use crate::store::{last_height, read_genesis, Chain, StoreError};
 use ahead::{Ahead, Checked, Prepared};
 use serde::Serialize;
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
@@ -24,8 +26,12 @@ use wire::entry::{Entry, SignedEnvelope};
 /// What was checked, and found right.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
+    /// Height of the state that verification began with: 0 for the genesis, a snapshot's in a pruned folder.
+    pub started_from: u64,
     /// Blocks.
     pub blocks: u64,
+    /// Snapshots: their checksums, votes and states.
+    pub snapshots: u64,
     /// Validators' votes.
     pub votes: u64,
     /// Signed envelopes: entries, and the evidence in them.
@@ -73,19 +79,24 @@ pub enum VerifyError {
     /// The genesis gives no state.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The log can't be read.
-    #[error(transparent)]
-    Read(FrameError),
     /// The operating system gives no threads.
     #[error("starting threads: {0}")]
     Threads(rayon::ThreadPoolBuildError),
     /// A record of the log is damaged.
-    #[error("block {height}: the log is damaged at offset {offset}")]
+    #[error("block {height}: {} is damaged at offset {offset}", path.display())]
     Damaged {
         /// The block's height.
         height: u64,
+        /// The segment.
+        path: PathBuf,
         /// Where its record starts, in bytes.
         offset: u64,
+    },
+    /// A snapshot is of another block than the log's.
+    #[error("block {height}: the snapshot is of another block")]
+    OtherSnapshot {
+        /// The block's height.
+        height: u64,
     },
     /// A record of the log is no block.
     #[error("block {height}: {source}")]
@@ -143,12 +154,23 @@ impl VerifyError {
             | VerifyError::Number { height, .. }
             | VerifyError::Votes { height, .. }
             | VerifyError::Execute { height, .. }
+            | VerifyError::OtherSnapshot { height }
             | VerifyError::Total { height, .. } => Some(*height),
             VerifyError::Folder(_)
             | VerifyError::Rules(_)
             | VerifyError::State(_)
-            | VerifyError::Read(_)
             | VerifyError::Threads(_) => None,
+        }
+    }
+}
+
+impl From<StoreError> for VerifyError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OtherHeight { expected: height, found: number, .. } => {
+                Self::Number { height, number }
+            }
+            other => Self::Folder(Box::new(other)),
         }
     }
 }
@@ -164,31 +186,28 @@ pub struct Replayed {
 
 /// Walks through a data folder's blocks, checking each.
 pub struct Replay {
-    rules: Arc<Rules>,
-    log: FrameReader,
+    folder: PathBuf,
+    chain: Chain,
+    /// None where there is no log.
+    log: Option<LogReader>,
     ahead: Ahead,
     /// What ended the log, once it has been read so far.
     end: Option<Result<(), VerifyError>>,
-    tip: Tip,
-    state: State,
     total: i128,
     failed: bool,
 }
 
-/// Walks through the blocks of a data folder in order, checking everything. Ends after the first
-/// error.
+/// Walks through the blocks of a data folder in order, checking everything; in a pruned one, those after
+/// its oldest snapshot. Ends after the first error.
 ///
 /// # Errors
-/// Where the folder has no usable genesis or no log.
+/// Where the folder has no usable genesis, or nothing to begin with.
 pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
-    let genesis: Genesis = read_genesis(folder).map_err(|error| VerifyError::Folder(Box::new(error)))?;
-    let rules = Arc::new(Rules::new(&genesis)?);
-    let state = State::genesis(&genesis)?;
-    let log = read_log(folder).map_err(VerifyError::Read)?;
-    let tip = Tip::genesis(*rules.verifier.ledger());
+    let genesis = read_genesis(folder)?;
+    let Beginning { chain, log } = Beginning::of(folder, &genesis)?;
     let ahead = Ahead::new().map_err(VerifyError::Threads)?;
-    let (total, end) = (state.total_nano_eur(), None);
-    Ok(Replay { rules, log, ahead, end, tip, total, state, failed: false })
+    let (total, end) = (chain.state.total_nano_eur(), None);
+    Ok(Replay { folder: folder.to_owned(), chain, log, ahead, end, total, failed: false })
 }
 
 /// Checks a data folder. `progress` hears the height checked last, and the last there is.
@@ -196,93 +215,93 @@ pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
 /// # Errors
 /// Names the first thing that does not hold, with the block's height.
 pub fn verify_dir(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, VerifyError> {
-    let last = count_records(folder)?;
     let mut replay = replay(folder)?;
-    let mut report = VerifyReport::default();
+    // Damage is found again where it stands.
+    let last = last_height(folder).unwrap_or_default();
+    let mut report = VerifyReport { started_from: replay.chain.tip.height, ..VerifyReport::default() };
+    let mut passed = vec![replay.chain.tip.clone()];
     while let Some(block) = replay.next() {
         report.count(&block?);
-        progress(replay.tip.height, last);
+        passed.push(replay.chain.tip.clone());
+        progress(replay.chain.tip.height, last);
     }
-    report.accounts = replay.state.accounts().len() as u64;
-    report.total_nano_eur = replay.state.total_nano_eur();
+    report.snapshots = check_files(folder, &replay.chain.rules.verifier, &passed)?;
+    report.accounts = replay.state().accounts().len() as u64;
+    report.total_nano_eur = replay.state().total_nano_eur();
     Ok(report)
-}
-
-/// Records in the log up to the first damage, which is found again when it is checked.
-fn count_records(folder: &Path) -> Result<u64, VerifyError> {
-    let mut log = read_log(folder).map_err(VerifyError::Read)?;
-    let mut count = 0;
-    while let Ok(Found::Frame(_)) = log.next_frame() {
-        count += 1;
-    }
-    Ok(count)
 }
 
 impl Replay {
     /// The state after the last block that was walked through.
     pub fn state(&self) -> &State {
-        &self.state
+        &self.chain.state
     }
 
     /// The rules of the block that follows.
     pub fn rules(&self) -> &Arc<Rules> {
-        &self.rules
+        &self.chain.rules
     }
 
     /// The last block that was walked through.
     pub fn tip(&self) -> &Tip {
-        &self.tip
+        &self.chain.tip
     }
 
     /// Reads on while there is room ahead, until the log ends or is damaged.
     fn read_ahead(&mut self) {
+        let Some(log) = &mut self.log else { return };
         while self.end.is_none() && self.ahead.has_room() {
-            let height = self.log.last_number() + 1;
-            match self.log.next_frame() {
-                Ok(Found::Frame(Frame { number, payload, .. })) => {
-                    self.ahead.push(number, payload, self.rules.clone());
-                }
-                Ok(Found::End) => self.end = Some(Ok(())),
-                Ok(Found::Torn { offset }) | Err(FrameError::Damaged { offset, .. }) => {
-                    self.end = Some(Err(VerifyError::Damaged { height, offset }));
-                }
-                Err(other) => self.end = Some(Err(VerifyError::Read(other))),
+            match next_block(&self.folder, log) {
+                Ok(Some((number, payload))) => self.ahead.push(number, payload, self.chain.rules.clone()),
+                Ok(None) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
             }
         }
     }
 
     fn check(&mut self) -> Result<Option<Replayed>, VerifyError> {
-        let height = self.tip.height + 1;
+        let height = self.chain.tip.height + 1;
         self.read_ahead();
-        let Some(Prepared { number, decided, checked, rules }) = self.ahead.pop() else {
+        let Some(Prepared { number, decided, checked, rules: known }) = self.ahead.pop() else {
             return self.end.take().unwrap_or(Ok(())).map(|()| None);
         };
         if number != height {
             return Err(VerifyError::Number { height, number });
         }
         let decided = decided.map_err(|source| VerifyError::Codec { height, source })?;
+        let Chain { tip, state, rules } = &self.chain;
         // Signatures were checked under what held when the block was read, which may have changed since.
-        let known = Arc::ptr_eq(&rules, &self.rules);
-        let Checked { votes, entries } = if known { checked } else { ahead::check(&self.rules, &decided) };
+        let known = Arc::ptr_eq(&known, rules);
+        let Checked { votes, entries } = if known { checked } else { ahead::check(rules, &decided) };
         votes.map_err(|source| VerifyError::Votes { height, source })?;
         let entries = RefCell::new(entries.into_iter());
-        let verifier = &self.rules.verifier;
+        let verifier = &rules.verifier;
         let open = |envelope: &SignedEnvelope| {
             let next = entries.borrow_mut().next();
             next.unwrap_or_else(|| verifier.open_entry(envelope))
         };
-        let Executed { state, rules, receipts } =
-            execute_block(&self.rules, &self.tip, &self.state, &decided.block, &open)
-                .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;
+        let Executed { state, rules, receipts } = execute_block(rules, tip, state, &decided.block, &open)
+            .map_err(|source| VerifyError::Execute { height, source: Box::new(source) })?;
         self.total += receipts.iter().map(|(entry, receipt)| issued(entry, receipt)).sum::<i128>();
         let (total, expected) = (state.total_nano_eur(), self.total);
         if total != expected {
             return Err(VerifyError::Total { height, total, expected });
         }
-        self.tip = self.tip.after(&decided.block.header);
-        self.state = state;
-        self.rules = rules;
+        self.chain = Chain { tip: tip.after(&decided.block.header), state, rules };
         Ok(Some(Replayed { decided, receipts }))
+    }
+}
+
+/// The next block's height and encoding; none at the log's end.
+pub(crate) fn next_block(folder: &Path, log: &mut LogReader) -> Result<Option<(u64, Vec<u8>)>, VerifyError> {
+    let height = log.next_height();
+    let damaged = |path, offset| VerifyError::Damaged { height, path, offset };
+    match log.next_block() {
+        Ok(Logged::Block { height, payload, .. }) => Ok(Some((height, payload))),
+        Ok(Logged::End(_)) => Ok(None),
+        Ok(Logged::Torn(place)) => Err(damaged(segment_path(folder, place.segment), place.offset)),
+        Err(StoreError::Frames(FrameError::Damaged { path, offset, .. })) => Err(damaged(path, offset)),
+        Err(other) => Err(other.into()),
     }
 }
 

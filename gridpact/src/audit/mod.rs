@@ -1,6 +1,8 @@
 //! `gridpact ledger verify`: has the ledger crate's auditor check every ledger in a directory, and says
 //! what it checked.
 
+pub mod reindex;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::verify::{verify_dir, VerifyError, VerifyReport};
 use serde::Serialize;
@@ -88,11 +90,17 @@ pub(crate) fn folders(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
     Ok(folders)
 }
 
-fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
+/// A bar that shows how far a folder's blocks have been walked through.
+fn bar(folder: &Path) -> ProgressBar {
     let bar = ProgressBar::no_length().with_message(folder.display().to_string());
     if let Ok(style) = ProgressStyle::with_template("{msg}  block {pos} of {len} {bar:30}") {
         bar.set_style(style);
     }
+    bar
+}
+
+fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
+    let bar = bar(folder);
     let checked = verify_dir(folder, &mut |height, last| {
         bar.set_length(last);
         bar.set_position(height);
@@ -103,6 +111,13 @@ fn check(folder: &Path) -> Result<VerifyReport, AuditError> {
 
 fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", folder.display())?;
+    if report.started_from > 0 {
+        let height = report.started_from;
+        writeln!(
+            out,
+            "  pruned: recomputed from the snapshot of block {height} on, believed for its votes alone"
+        )?;
+    }
     let rows = [
         (report.blocks, "blocks: hash, link, Merkle root of entries, state after it"),
         (report.votes, "validators' votes, more than two thirds behind every block"),
@@ -118,6 +133,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.governance, "changes of the registry, proposals and ballots"),
         (report.payments, "payments, each entry's summing to zero or to what it minted or burned"),
         (report.accounts, "accounts"),
+        (report.snapshots, "snapshots: checksums, votes, state"),
     ];
     for (count, what) in rows {
         writeln!(out, "  {count:>9}  {what}")?;

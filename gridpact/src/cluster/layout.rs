@@ -5,7 +5,7 @@ use super::ClusterError;
 use crate::configuration::key_file;
 use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
-use crate::configuration::roles::{RoleWord, ValidatorFile};
+use crate::configuration::roles::{RoleWord, StoreKeys, ValidatorFile};
 use crate::configuration::RoleFile;
 use crate::demo::genesis::PARAMETERS;
 use crate::demo::ports::FreePorts;
@@ -90,7 +90,8 @@ impl Layout {
             key_file::write(&folder.join(key_path(&party)), &key_of(&party))?;
             let process = ProcessKeys { metrics_listen: Some(metrics) };
             let (party_keys, mesh) = (keys(&party), Some(mesh(number, &brokers)?));
-            let file = ValidatorFile { role: RoleWord::Validator, party: party_keys, process, mesh };
+            let store = StoreKeys::default();
+            let file = ValidatorFile { role: RoleWord::Validator, store, party: party_keys, process, mesh };
             let file = role(folder, &party.id.to_string(), &RoleFile::Validator(file))?;
             validators.push(ProcessFile { file, metrics });
         }

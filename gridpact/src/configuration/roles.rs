@@ -3,6 +3,7 @@
 use super::mesh::MeshKeys;
 use super::party::{PartyKeys, ProcessKeys};
 use agents::site::options::SiteOptions;
+use ledger::store::StoreOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -157,6 +158,9 @@ fn once() -> u32 {
 pub struct ValidatorFile {
     /// Which role this file configures.
     pub role: RoleWord,
+    /// How much of the ledger is kept on disk.
+    #[serde(default)]
+    pub store: StoreKeys,
     /// Who it is.
     pub party: PartyKeys,
     /// What its process shows.
@@ -165,6 +169,35 @@ pub struct ValidatorFile {
     /// Its broker, and the other validators'. None where one broker carries all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mesh: Option<MeshKeys>,
+}
+
+/// How much of the ledger a validator keeps on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreKeys {
+    /// Heights whose blocks are kept at least; older ones go, in whole segments, once two snapshots stand
+    /// behind them. Not set: all are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<u64>,
+    /// Heights between two snapshots of the state. The last two are kept.
+    pub snapshot_every: u64,
+    /// Size in MiB at which a segment of the block log is followed by another.
+    pub segment_mib: u64,
+}
+
+impl Default for StoreKeys {
+    fn default() -> Self {
+        let StoreOptions { segment_bytes, snapshot_every, pruning } = StoreOptions::default();
+        Self { pruning, snapshot_every, segment_mib: segment_bytes >> 20 }
+    }
+}
+
+impl StoreKeys {
+    /// The same for the ledger.
+    pub fn options(&self) -> StoreOptions {
+        let segment_bytes = self.segment_mib.saturating_mul(1 << 20);
+        StoreOptions { segment_bytes, snapshot_every: self.snapshot_every, pruning: self.pruning }
+    }
 }
 
 /// An MQTT broker inside this process, for one machine. Streets and cities run an external one.

@@ -6,8 +6,8 @@ use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
-    AggregatorFile, ArchiveKeys, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile,
-    TsoFile, ValidatorFile,
+    AggregatorFile, ArchiveKeys, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, StoreKeys,
+    TimekeeperFile, TsoFile, ValidatorFile,
 };
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
@@ -190,6 +190,7 @@ impl Plan<'_> {
             Role::Tso => RoleFile::Tso(self.tso(keys, neighbourhood.transformer_rating_millivoltampere())),
             Role::Validator => RoleFile::Validator(ValidatorFile {
                 role: RoleWord::Validator,
+                store: StoreKeys::default(),
                 mesh: self.mesh(party),
                 party: keys,
                 process,

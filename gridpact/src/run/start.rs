@@ -133,6 +133,7 @@ fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, 
         registry: common.registry,
         link_metrics: common.link_metrics,
         timeouts: Timeouts::default(),
+        store: file.store.options(),
     };
     Ok(Started::Validator(ledger::validator::start(config)?))
 }

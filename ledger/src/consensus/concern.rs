@@ -8,9 +8,9 @@ use wire::peek::Peek;
 pub enum Concern {
     /// Agreement on the block at a height.
     Statement(u64),
-    /// A question for the block at a height.
+    /// A question for the blocks from a height on.
     Request(u64),
-    /// The decided block at a height.
+    /// The decided block at a height, or the first of several.
     Decided(u64),
 }
 
@@ -37,7 +37,7 @@ impl Concern {
                 height.number().map(Concern::Statement)
             }
             ("request", body) => body.get("height")?.number().map(Concern::Request),
-            ("decided", block) => Concern::of_block(block.bytes()?),
+            ("decided", blocks) => Concern::of_block(blocks.nth(0)?.bytes()?),
             _ => None,
         }
     }

@@ -106,6 +106,21 @@ impl Statement {
     }
 }
 
+/// Part of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotPart {
+    /// The newest snapshot's manifest.
+    Manifest,
+    /// One chunk of its state.
+    Chunk {
+        /// Height of the snapshot.
+        height: u64,
+        /// Which chunk, from 0.
+        index: u32,
+    },
+}
+
 /// What travels as [`wire::message::Body::Consensus`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -117,15 +132,40 @@ pub enum ConsensusMessage {
         /// The proposed block's encoding; none with other statements.
         block: Option<ByteBuf>,
     },
-    /// One validator asks another for a decided block.
+    /// One validator asks another for decided blocks.
     Request {
-        /// Which height.
+        /// From which height on.
         height: u64,
         /// Who is asked.
         of: ValidatorIndex,
     },
-    /// The answer: a decided block's encoding, whose own certificate says whether it is one.
-    Decided(ByteBuf),
+    /// The answer: decided blocks' encodings in a row, whose own certificates say whether they are any.
+    Decided(Vec<ByteBuf>),
+    /// The answer where blocks so old were pruned.
+    Pruned {
+        /// Lowest height kept.
+        lowest: u64,
+        /// Last height decided.
+        tip: u64,
+    },
+    /// One validator asks another for part of a snapshot.
+    SnapshotRequest {
+        /// Which part.
+        part: SnapshotPart,
+        /// Who is asked.
+        of: ValidatorIndex,
+    },
+    /// The answer: the newest snapshot's [`crate::snapshot::Manifest`].
+    Manifest(ByteBuf),
+    /// The answer: one chunk of a snapshot's state.
+    Chunk {
+        /// Height of the snapshot.
+        height: u64,
+        /// Which chunk, from 0.
+        index: u32,
+        /// The chunk.
+        bytes: ByteBuf,
+    },
 }
 
 impl ConsensusMessage {

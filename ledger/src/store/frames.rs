@@ -6,8 +6,10 @@
 //!
 //! The header has a checksum of its own, so that a damaged length is not taken for a record that
 //! was cut off by a crash. A record cut off at the end (a torn tail) was never synced, nothing that
-//! was published depends on it, and it is cut away when the file is opened; damage anywhere else is
-//! an error that names the place. The number is the writer's (a height), and says where damage is.
+//! was published depends on it, and it is cut away when the file is opened. Where a file grew before
+//! its content reached the disk, zeros stand in the content's place, from some sector on or in whole
+//! sectors; that is a torn tail too. Any other damage, in the last record as well, is an error that
+//! names the place. The number is the writer's (a height), and says where damage is.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -16,6 +18,8 @@ use thiserror::Error;
 
 const HEADER_BYTES: u64 = 16;
 const TRAILER_BYTES: u64 = 4;
+/// What a disk writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +136,9 @@ impl FrameReader {
         let mut trailer = [0; TRAILER_BYTES as usize];
         self.fill(&mut trailer)?;
         if u32::from_be_bytes(trailer) != crc32fast::hash(&payload) {
-            return if remaining == whole { Ok(Found::Torn { offset }) } else { Err(self.damaged()) };
+            let torn =
+                remaining == whole && never_written(offset, &[&header[..], &payload, &trailer].concat());
+            return if torn { Ok(Found::Torn { offset }) } else { Err(self.damaged()) };
         }
         self.offset += whole;
         self.last = number;
@@ -174,6 +180,16 @@ impl FrameReader {
     }
 }
 
+/// Whether part of a record that starts at `offset` never reached the disk: a sector of it, or its
+/// end, is nothing but zeros.
+fn never_written(offset: u64, record: &[u8]) -> bool {
+    let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let in_first = SECTOR_BYTES - (offset % SECTOR_BYTES as u64) as usize;
+    let (first, rest) = record.split_at(in_first.min(record.len()));
+    let trailer = &record[record.len() - TRAILER_BYTES as usize..];
+    zeros(first) || rest.chunks(SECTOR_BYTES).any(zeros) || zeros(trailer)
+}
+
 fn parse_header(header: &[u8; HEADER_BYTES as usize]) -> Option<(u32, u64)> {
     let crc = u32::from_be_bytes(header[12..16].try_into().ok()?);
     (crc == crc32fast::hash(&header[..12])).then_some(())?;
@@ -206,6 +222,11 @@ impl FrameWriter {
         writer.sync()?;
         sync_folder(path)?;
         Ok(writer)
+    }
+
+    /// Bytes that a record with so large a payload takes in a file.
+    pub fn record_bytes(payload_bytes: usize) -> u64 {
+        HEADER_BYTES + payload_bytes as u64 + TRAILER_BYTES
     }
 
     /// Writes one record behind the last; durable only after [`FrameWriter::sync`]. Returns where
@@ -277,6 +298,7 @@ fn sync_folder(path: &Path) -> Result<(), FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const LIMIT: usize = 1000;
 
@@ -314,11 +336,11 @@ mod tests {
     #[test]
     fn any_cut_is_a_torn_tail_and_appending_goes_on_before_it() {
         let folder = tempfile::tempdir().unwrap();
-        let whole = std::fs::read(written(folder.path())).unwrap();
+        let whole = fs::read(written(folder.path())).unwrap();
         let starts = [0, 23, 43, whole.len()];
         for cut in 0..whole.len() {
             let path = folder.path().join("cut");
-            std::fs::write(&path, &whole[..cut]).unwrap();
+            fs::write(&path, &whole[..cut]).unwrap();
             let (numbers, how) = read(&path);
             assert_eq!(how == "end", starts.contains(&cut), "cut at {cut}: {how}");
             assert_ne!(how, "damaged", "cut at {cut}");
@@ -330,19 +352,37 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_is_found_and_only_the_last_payload_passes_for_torn() {
+    fn any_flipped_bit_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let whole = std::fs::read(written(folder.path())).unwrap();
-        let last_payload = 43 + 16;
+        let whole = fs::read(written(folder.path())).unwrap();
         for place in 0..whole.len() {
             for bit in 0..8 {
                 let mut bytes = whole.clone();
                 bytes[place] ^= 1 << bit;
                 let path = folder.path().join("flipped");
-                std::fs::write(&path, bytes).unwrap();
-                let expected = if place < last_payload { "damaged" } else { "torn" };
-                assert_eq!(read(&path).1, expected, "bit {bit} of byte {place}");
+                fs::write(&path, bytes).unwrap();
+                assert_eq!(read(&path).1, "damaged", "bit {bit} of byte {place}");
             }
+        }
+    }
+
+    /// A record of several sectors, of which only some reached the disk before the power went.
+    #[test]
+    fn sectors_that_were_never_written_are_a_torn_tail() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let whole = fs::read(&path).unwrap().len();
+        let payload: Vec<u8> = (0..900u32).map(|at| (at % 251) as u8 + 1).collect();
+        FrameWriter::open(&path, whole as u64, LIMIT).unwrap().append(4, &payload).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let borders = [whole, 512, bytes.len()];
+        for lost in [0..1, 1..2, 0..2] {
+            let mut torn = bytes.clone();
+            torn[borders[lost.start]..borders[lost.end]].fill(0);
+            fs::write(&path, torn).unwrap();
+            // Without its header a record's end is unknown, and what follows on it looks like damage.
+            let expected = if lost == (0..1) { "damaged" } else { "torn" };
+            assert_eq!(read(&path), (vec![1, 2, 3], expected.to_owned()), "{lost:?}");
         }
     }
 
@@ -350,9 +390,9 @@ mod tests {
     fn zeros_at_the_end_are_a_torn_tail() {
         let folder = tempfile::tempdir().unwrap();
         let path = written(folder.path());
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         bytes.extend([0; 50]);
-        std::fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).unwrap();
         assert_eq!(read(&path), (vec![1, 2, 3], "torn".to_owned()));
     }
 }

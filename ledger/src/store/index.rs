@@ -1,114 +1,238 @@
 //! The index: where each block stands in the log, and the state after the last one. A sled tree,
-//! not trusted for durability: whatever it says is checked against the log.
+//! not trusted for durability: whatever it says is checked against the log or a snapshot.
 
+use super::log::Place;
+use super::seal::Seal;
 use super::StoreError;
 use crate::execute::Tip;
 use crate::state::table::EncodedRow;
 use crate::state::State;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
-use std::path::Path;
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use wire::cbor;
-use wire::hash::Hash32;
-use wire::merkle::Frontier;
 
 /// Memory the database may use for its cache.
 const CACHE_BYTES: u64 = 4 << 20;
 /// Largest value of the index's own read back.
-const MAX_VALUE_BYTES: usize = 1 << 10;
+const MAX_VALUE_BYTES: usize = 1 << 16;
+/// Entries changed in one step where there is no need to change all in one.
+const BATCH: usize = 1_024;
+/// Bytes written before sled is waited for. Where its file shrinks while many writes are under way, it
+/// waits for the shrinking with a lock that all of its threads wait for (0.34.7); with few it does not.
+const UNFLUSHED_BYTES: usize = 64 << 10;
 
 const TIP_KEY: &[u8] = b"tip";
 const BLOCK: u8 = b'b';
 /// Rows of the state: this, the piece's name, a zero byte, the row's key.
 const STATE: u8 = b's';
 
+/// Where a block stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stands {
+    /// Where it starts.
+    pub place: Place,
+    /// Where it ends in its segment, in bytes.
+    pub end: u64,
+}
+
 /// What an index holds.
 pub(super) struct Indexed {
     /// The last block indexed.
     pub tip: Tip,
-    /// Where it starts in the log.
-    pub offset: u64,
-    /// Where it ends.
-    pub end: u64,
+    /// Where it stands; none where it is a snapshot's and not in the log.
+    pub stands: Option<Stands>,
     /// The state after it.
     pub state: State,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TipValue {
-    height: u64,
-    hash: Hash32,
-    time_ms: u64,
-    before: Frontier,
-    offset: u64,
-    end: u64,
+    tip: Tip,
+    stands: Option<Stands>,
 }
 
+/// An index that is open.
 pub(super) struct Index {
+    folder: PathBuf,
     tree: Db,
+    /// Bytes written since sled was last waited for.
+    unflushed: Cell<usize>,
+    /// Dropped after the tree: what it writes then is sealed too.
+    _seal: Seal,
 }
 
 impl Index {
+    /// Opens the index, made anew where there is none or it is damaged.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let config = || sled::Config::default().path(folder).cache_capacity(CACHE_BYTES);
-        match config().open() {
-            Ok(tree) => Ok(Self { tree }),
-            Err(sled::Error::Corruption { .. }) => {
-                tracing::warn!(folder = %folder.display(), "the index is damaged; it is rebuilt from the log");
-                std::fs::remove_dir_all(folder).map_err(super::io_error("removing", folder))?;
-                Ok(Self { tree: config().open()? })
+        if !Seal::take_off(folder)? {
+            Self::discard(folder, "its files are not as they were left")?;
+        }
+        let tree = match database(folder) {
+            Ok(tree) => tree,
+            Err(error) if is_damage(&error) => {
+                Self::discard(folder, &error.to_string())?;
+                database(folder).map_err(failed(folder))?
             }
-            Err(other) => Err(other.into()),
+            Err(error) => return Err(failed(folder)(error)),
+        };
+        let (folder, _seal) = (folder.to_owned(), Seal::of(folder));
+        Ok(Self { folder, tree, unflushed: Cell::new(0), _seal })
+    }
+
+    fn discard(folder: &Path, reason: &str) -> Result<(), StoreError> {
+        tracing::warn!(folder = %folder.display(), reason, "the index is damaged; it is rebuilt");
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(super::io_error("removing", folder)(error))
+            }
+            _ => Ok(()),
         }
     }
 
     /// What it holds; none where that is nothing, or can't be read.
     pub fn load(&self) -> Option<Indexed> {
-        let TipValue { height, hash, time_ms, before, offset, end } = self.value(TIP_KEY)?;
+        let TipValue { tip, stands } = self.value(TIP_KEY)?;
         let rows: Option<Vec<_>> = self.tree.scan_prefix([STATE]).map(|pair| row(pair.ok()?)).collect();
         let state = State::from_rows(rows?).ok()?;
-        Some(Indexed { tip: Tip { height, hash, time_ms, before }, offset, end, state })
+        Some(Indexed { tip, stands, state })
     }
 
-    pub fn clear(&self) -> Result<(), StoreError> {
-        Ok(self.tree.clear()?)
+    /// Whether it holds anything at all.
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
     }
 
-    /// Where the block at this height starts in the log.
-    pub fn offset(&self, height: u64) -> Result<Option<u64>, StoreError> {
-        let value = self.tree.get(block_key(height))?;
-        Ok(value.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
+    /// Where the block at this height stands in the log.
+    pub fn place(&self, height: u64) -> Result<Option<Place>, StoreError> {
+        let value = self.tree.get(block_key(height)).map_err(failed(&self.folder))?;
+        Ok(value.and_then(|bytes| cbor::from_slice(&bytes, MAX_VALUE_BYTES).ok()))
     }
 
-    /// All of a state that no block before put there.
-    pub fn put_state(&self, state: &State) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        for (piece, EncodedRow { key, value }) in state.rows()? {
-            batch.insert(row_key(piece, &key), value);
+    /// Forgets all, and takes a whole state instead. The blocks before it are put one by one.
+    pub fn reset(&self, tip: &Tip, state: &State) -> Result<(), StoreError> {
+        self.tree.clear().map_err(failed(&self.folder))?;
+        // The tip comes last: without one the rows are nothing.
+        for some in state.rows()?.chunks(BATCH) {
+            let mut writes = Writes::default();
+            for (piece, EncodedRow { key, value }) in some {
+                writes.insert(row_key(piece, key), value.clone());
+            }
+            self.apply(writes)?;
         }
-        Ok(self.tree.apply_batch(batch)?)
+        let mut writes = Writes::default();
+        writes.tip(tip, None)?;
+        self.apply(writes)
     }
 
-    /// A block that stands in the log from `span.0` to `span.1`, with what it changed, in one step.
-    pub fn put_block(&self, tip: &Tip, span: (u64, u64), state: &mut State) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
+    /// A block that stands in the log, with what it changed, in one step.
+    pub fn put_block(&self, tip: &Tip, stands: Stands, state: &mut State) -> Result<(), StoreError> {
+        let mut writes = Writes::default();
         for (piece, change) in state.take_changes()? {
             let key = row_key(piece, &change.key);
             match change.value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+                Some(value) => writes.insert(key, value),
+                None => writes.remove(key),
             }
         }
-        batch.insert(block_key(tip.height), &span.0.to_be_bytes());
-        let Tip { height, hash, time_ms, before } = tip.clone();
-        let value = TipValue { height, hash, time_ms, before, offset: span.0, end: span.1 };
-        batch.insert(TIP_KEY, cbor::to_vec(&value)?);
-        Ok(self.tree.apply_batch(batch)?)
+        writes.insert(block_key(tip.height), cbor::to_vec(&stands.place)?);
+        writes.tip(tip, Some(stands))?;
+        self.apply(writes)
+    }
+
+    /// Where blocks stand that are older than the state.
+    pub fn put_places(&self, places: &[(u64, Place)]) -> Result<(), StoreError> {
+        for some in places.chunks(BATCH) {
+            let mut writes = Writes::default();
+            for (height, place) in some {
+                writes.insert(block_key(*height), cbor::to_vec(place)?);
+            }
+            self.apply(writes)?;
+        }
+        Ok(())
+    }
+
+    /// The last block, where it turned out to stand.
+    pub fn put_stands(&self, tip: &Tip, stands: Stands) -> Result<(), StoreError> {
+        let mut writes = Writes::default();
+        writes.insert(block_key(tip.height), cbor::to_vec(&stands.place)?);
+        writes.tip(tip, Some(stands))?;
+        self.apply(writes)
+    }
+
+    /// Forgets where blocks below this height stood.
+    pub fn remove_below(&self, height: u64) -> Result<(), StoreError> {
+        loop {
+            let range = self.tree.range(block_key(0)..block_key(height)).keys().take(BATCH);
+            let keys = range.collect::<Result<Vec<_>, _>>().map_err(failed(&self.folder))?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut writes = Writes::default();
+            keys.into_iter().for_each(|key| writes.remove(key.to_vec()));
+            self.apply(writes)?;
+        }
+    }
+
+    fn apply(&self, Writes { batch, bytes }: Writes) -> Result<(), StoreError> {
+        self.tree.apply_batch(batch).map_err(failed(&self.folder))?;
+        self.unflushed.set(self.unflushed.get() + bytes);
+        if self.unflushed.get() > UNFLUSHED_BYTES {
+            self.tree.flush().map_err(failed(&self.folder))?;
+            self.unflushed.set(0);
+        }
+        Ok(())
     }
 
     fn value<T: Serialize + DeserializeOwned>(&self, key: &[u8]) -> Option<T> {
         cbor::from_slice(&self.tree.get(key).ok()??, MAX_VALUE_BYTES).ok()
     }
+}
+
+/// What is changed in one step, and how much that is.
+#[derive(Default)]
+struct Writes {
+    batch: Batch,
+    bytes: usize,
+}
+
+impl Writes {
+    fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        self.batch.insert(key, value);
+    }
+
+    fn remove(&mut self, key: Vec<u8>) {
+        self.bytes += key.len();
+        self.batch.remove(key);
+    }
+
+    fn tip(&mut self, tip: &Tip, stands: Option<Stands>) -> Result<(), StoreError> {
+        self.insert(TIP_KEY.to_vec(), cbor::to_vec(&TipValue { tip: tip.clone(), stands })?);
+        Ok(())
+    }
+}
+
+fn database(folder: &Path) -> Result<Db, sled::Error> {
+    sled::Config::default().path(folder).cache_capacity(CACHE_BYTES).open()
+}
+
+/// Whether the database's files are wrong, and not only locked or out of reach.
+fn is_damage(error: &sled::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error {
+        sled::Error::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof),
+        _ => true,
+    }
+}
+
+fn failed(folder: &Path) -> impl FnOnce(sled::Error) -> StoreError + '_ {
+    move |source| StoreError::Index { path: folder.to_owned(), source }
 }
 
 fn row_key(piece: &str, key: &[u8]) -> Vec<u8> {
@@ -125,4 +249,45 @@ fn row((key, value): (sled::IVec, sled::IVec)) -> Option<(String, EncodedRow)> {
 
 fn block_key(height: u64) -> Vec<u8> {
     [&[BLOCK][..], &height.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(folder: &Path) -> u64 {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let length = |entry: fs::DirEntry| match entry.metadata().unwrap() {
+            data if data.is_dir() => size(&entry.path()),
+            data => data.len(),
+        };
+        entries.map(length).sum()
+    }
+
+    /// Much written and removed again: sled neither waits for itself for ever nor grows without end.
+    #[test]
+    fn an_index_that_forgets_stays_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let index = Index::open(&path).unwrap();
+        let mut sizes = Vec::new();
+        for height in 1..=20_000u64 {
+            let mut writes = Writes::default();
+            let place = Place { segment: height, offset: height };
+            writes.insert(block_key(height), cbor::to_vec(&place).unwrap());
+            for row in 0..5u64 {
+                let key = row_key("accounts", &(height * 7 % (100 + row)).to_be_bytes());
+                writes.insert(key, vec![(height % 251) as u8; 120]);
+            }
+            index.apply(writes).unwrap();
+            if height % 1_000 == 0 {
+                index.remove_below(height - 999).unwrap();
+            }
+            if height % 5_000 == 0 {
+                sizes.push(size(&path));
+            }
+        }
+        println!("bytes after every 5,000 blocks: {sizes:?}");
+        assert!(sizes.iter().all(|size| *size < 24 << 20), "{sizes:?}");
+    }
 }

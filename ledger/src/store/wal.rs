@@ -10,6 +10,27 @@ use std::path::Path;
 /// A block proposed is the largest thing recorded; its own fields need less than the difference.
 const MAX_RECORD_BYTES: usize = MAX_BLOCK_BYTES + 1024;
 
+/// Reads a data folder's write-ahead log, where there is one, and checks every record's checksums.
+///
+/// # Errors
+/// Where one is damaged or cut off, or the log can't be read.
+pub fn check_wal(folder: &Path) -> Result<(), FrameError> {
+    let path = folder.join(WAL_FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut reader = FrameReader::open(&path, 0, MAX_RECORD_BYTES)?;
+    loop {
+        match reader.next_frame()? {
+            Found::Frame(_) => {}
+            Found::End => return Ok(()),
+            Found::Torn { offset } => {
+                return Err(FrameError::Damaged { path, offset, after: reader.last_number() })
+            }
+        }
+    }
+}
+
 /// A validator's write-ahead log.
 #[derive(Debug)]
 pub struct Wal {

@@ -3,6 +3,7 @@
 
 use super::core::{Effect, Event, Now};
 use super::handle::Parts;
+use super::serve;
 use crate::consensus::message::ConsensusMessage;
 use crate::execute::OpenedEntry;
 use actix::{
@@ -98,7 +99,21 @@ impl ValidatorActor {
                 parts.height.send_replace(height);
             }
             Effect::Announce(bytes) => self.send(Body::Block(bytes.into()), BLOCK_VALID_MS),
-            Effect::SendDecided { height } => self.send_decided(height)?,
+            Effect::Install(snapshot) => {
+                parts.store.install(&snapshot).map_err(|e| e.to_string())?;
+                parts.wal.clear().map_err(|e| e.to_string())?;
+                parts.metrics.height.set(snapshot.header.height as i64);
+                parts.height.send_replace(snapshot.header.height);
+            }
+            Effect::SendDecided { height } => {
+                let answer = serve::blocks(&parts.store, height).map_err(|e| e.to_string())?;
+                self.answer(answer)?;
+            }
+            Effect::SendSnapshot(part) => match serve::snapshot(&parts.store, part) {
+                Ok(answer) => self.answer(answer)?,
+                // Others have theirs, and we don't need ours.
+                Err(error) => self.note("bad-snapshot", &error.to_string()),
+            },
             Effect::Summarise { to, bytes } => {
                 let outgoing = Outgoing {
                     body: Body::RegistrySummary(bytes.into()),
@@ -129,11 +144,9 @@ impl ValidatorActor {
         Ok(())
     }
 
-    fn send_decided(&mut self, height: u64) -> Result<(), String> {
-        let decided = self.parts.store.block(height).map_err(|e| e.to_string())?;
-        let Some(decided) = decided else { return Ok(()) };
-        let bytes = decided.encode().map_err(|e| e.to_string())?;
-        let message = ConsensusMessage::Decided(bytes.into()).encode().map_err(|e| e.to_string())?;
+    fn answer(&mut self, answer: Option<ConsensusMessage>) -> Result<(), String> {
+        let Some(answer) = answer else { return Ok(()) };
+        let message = answer.encode().map_err(|e| e.to_string())?;
         self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! Asking others for blocks they have and we don't, one height at a time, one validator after the
-//! other. What comes back is believed for its certificate alone.
+//! Asking others for blocks they have and we don't, one validator after the other. What comes back is believed for its certificate alone.
 
 use crate::block::vote::ValidatorIndex;
 
@@ -45,6 +44,11 @@ impl CatchUp {
     /// When the next question is due.
     pub fn next_deadline(&self) -> Option<u64> {
         self.ask_at
+    }
+
+    /// Highest height that somebody shows, or says, to be decided.
+    pub fn known(&self) -> u64 {
+        self.known
     }
 
     /// Whom to ask for the block after `tip`, where a question is due.

@@ -1,6 +1,7 @@
 //! What a validator does about what it is told. Pure: time, messages and the log's content come in
 //! as data; what must be written, sent and answered goes out, in the order it must happen.
 
+mod behind;
 mod event;
 mod proposal;
 mod summary;
@@ -9,6 +10,7 @@ pub use event::{Effect, Event, Now};
 
 use super::candidates::Candidates;
 use super::catch_up::CatchUp;
+use super::download::Download;
 use super::Timeouts;
 use crate::block::vote::{ValidatorIndex, VoteCertificate};
 use crate::block::{Block, DecidedBlock, MAX_ENTRY_BYTES};
@@ -55,6 +57,9 @@ pub struct ValidatorCore {
     catch_up: CatchUp,
     /// What is told to those who ask what is governed.
     summary: Option<Arc<Summary>>,
+    download: Download,
+    /// Who was asked last.
+    asked: Option<ValidatorIndex>,
     answered: Bucket,
     effects: Vec<Effect>,
 }
@@ -84,6 +89,8 @@ impl ValidatorCore {
             early: VecDeque::new(),
             catch_up,
             summary: None,
+            download: Download::default(),
+            asked: None,
             answered: Bucket::default(),
             effects: Vec::new(),
         }
@@ -123,7 +130,7 @@ impl ValidatorCore {
             Event::Started { records, decided } => self.started(now, records, &decided)?,
             Event::Submit { id, opened } => self.submitted(now, id, *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
-            Event::Block { bytes } => self.decided_block(now, &bytes, None)?,
+            Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
         }
@@ -140,10 +147,7 @@ impl ValidatorCore {
         // One question, answered only if somebody is ahead of us.
         let peers = self.rules.verifier.validators().len() as ValidatorIndex;
         if peers > 1 {
-            self.publish(&ConsensusMessage::Request {
-                height: self.tip.height + 1,
-                of: (self.me.1 + 1) % peers,
-            });
+            self.ask((self.me.1 + 1) % peers);
         }
         if records.is_empty() {
             return Ok(());
@@ -199,11 +203,26 @@ impl ValidatorCore {
             // Agreement hears its own voice before it is published.
             return Ok(());
         }
+        let by = self.rules.verifier.index_of(sender);
         match ConsensusMessage::decode(bytes) {
             Ok(ConsensusMessage::Statement { statement, block }) => self.heard(now, statement, block),
-            Ok(ConsensusMessage::Decided(bytes)) => {
-                let peer = self.rules.verifier.index_of(sender);
-                self.decided_block(now, &bytes, peer)
+            Ok(ConsensusMessage::Decided(blocks)) => self.decided_blocks(now, &blocks, by),
+            Ok(ConsensusMessage::Pruned { lowest, tip }) => {
+                self.pruned(now, (lowest, tip), by);
+                Ok(())
+            }
+            Ok(ConsensusMessage::SnapshotRequest { part, of }) => {
+                if of == self.me.1 {
+                    self.snapshot_requested(now, part);
+                }
+                Ok(())
+            }
+            Ok(ConsensusMessage::Manifest(bytes)) => {
+                self.manifest_offered(&bytes, by);
+                Ok(())
+            }
+            Ok(ConsensusMessage::Chunk { height, index, bytes }) => {
+                self.snapshot_chunk(now, (height, index), &bytes, by)
             }
             Ok(ConsensusMessage::Request { height, of }) => {
                 let mine = of == self.me.1 && (1..=self.tip.height).contains(&height);
@@ -255,14 +274,8 @@ impl ValidatorCore {
         self.run(now, input)
     }
 
-    /// A decided block from outside, believed for its votes. Who answered a question with it
-    /// probably has the next as well, and is asked on.
-    fn decided_block(
-        &mut self,
-        now: Now,
-        bytes: &[u8],
-        answered_by: Option<ValidatorIndex>,
-    ) -> Result<(), AgreementError> {
+    /// A decided block from outside, believed for its votes.
+    fn decided_block(&mut self, now: Now, bytes: &[u8]) -> Result<(), AgreementError> {
         let decided = match DecidedBlock::decode(bytes) {
             Ok(decided) => decided,
             Err(error) => {
@@ -291,9 +304,6 @@ impl ValidatorCore {
             }
         };
         self.commit(now, decided, executed);
-        if let Some(of) = answered_by {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
-        }
         self.go_on(now)
     }
 
@@ -311,7 +321,7 @@ impl ValidatorCore {
         // Where nothing moves, the others may have decided, and nobody says it a second time.
         let anyway = if stalled { self.catch_up.ask_anyway() } else { None };
         if let Some(of) = self.catch_up.ask(self.tip.height, now.real_ms).or(anyway) {
-            self.publish(&ConsensusMessage::Request { height: self.tip.height + 1, of });
+            self.ask(of);
         }
         Ok(())
     }
@@ -429,6 +439,11 @@ impl ValidatorCore {
         state.forget_changes();
         self.state = state;
         self.rules = executed.rules;
+        self.begin_anew(now);
+    }
+
+    /// The chain stands elsewhere: everything about the height that was being decided is over.
+    fn begin_anew(&mut self, now: Now) {
         let at = self.tip.next(now.wall_ms);
         for (submitter, refusal) in self.pool.refresh(&self.rules, &self.state, at) {
             self.effects.push(Effect::Refused { reason: refusal.reason() });
@@ -439,6 +454,7 @@ impl ValidatorCore {
         self.candidates.clear();
         self.timers.clear();
         self.catch_up.reached(self.tip.height, now.real_ms);
+        self.download.reached(self.tip.height);
     }
 
     /// After a decision: what was said early about the next height, and what waits for a block.

@@ -14,7 +14,7 @@ use crate::contracts::rules::{Rules, RulesError};
 use crate::genesis::Genesis;
 use crate::store::frames::FrameError;
 use crate::store::wal::Wal;
-use crate::store::{Chain, Store, StoreError};
+use crate::store::{Chain, Store, StoreError, StoreOptions};
 use actix::{Actor, Arbiter, Recipient};
 use broker::link::{Link, LinkConfig, LinkError, LinkEvent};
 use broker::metrics::LinkMetrics;
@@ -53,6 +53,8 @@ pub struct ValidatorConfig {
     pub link_metrics: LinkMetrics,
     /// How long it waits for what.
     pub timeouts: Timeouts,
+    /// How much it keeps.
+    pub store: StoreOptions,
 }
 
 /// Why a validator can't be started.
@@ -195,7 +197,7 @@ fn open(
     ended: oneshot::Sender<()>,
 ) -> Result<Parts, StartError> {
     let rules = Arc::new(Rules::new(&config.genesis)?);
-    let (store, chain) = Store::open(&config.data_dir, &config.genesis, &rules)?;
+    let (store, chain) = Store::open_with(&config.data_dir, &config.genesis, &rules, config.store)?;
     let rules = chain.rules.clone();
     let me = index_of(&rules, &config.signer)?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;

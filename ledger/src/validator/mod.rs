@@ -4,9 +4,11 @@ mod actor;
 mod candidates;
 mod catch_up;
 pub mod core;
+mod download;
 mod handle;
 pub mod mesh;
 mod metrics;
+pub mod serve;
 mod window;
 
 pub use handle::{start, StartError, ValidatorConfig, ValidatorHandle};

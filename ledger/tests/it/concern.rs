@@ -47,7 +47,7 @@ fn every_message_shows_its_height_at_a_glance() {
         let request = ConsensusMessage::Request { height, of: 1 };
         check(&world, &consensus(request), Some(Concern::Request(height)));
     }
-    check(&world, &consensus(ConsensusMessage::Decided(decided.clone())), Some(Concern::Decided(1)));
+    check(&world, &consensus(ConsensusMessage::Decided(vec![decided.clone(); 2])), Some(Concern::Decided(1)));
     check(&world, &Body::Block(decided), Some(Concern::Decided(1)));
     check(&world, &Body::Consensus(ByteBuf::from(*b"no message")), None);
 }

@@ -10,6 +10,7 @@ use broker::metrics::LinkMetrics;
 use ledger::block::vote::{Signature, SignedVote, Vote, VoteKind};
 use ledger::block::DecidedBlock;
 use ledger::consensus::message::{ConsensusMessage, Statement};
+use ledger::store::StoreOptions;
 use ledger::validator::mesh::{Brokers, Mesh};
 use ledger::validator::{start, StartError, Timeouts, ValidatorConfig, ValidatorHandle};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
@@ -67,6 +68,7 @@ impl Net {
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
+            store: StoreOptions::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use ledger::block::DecidedBlock;
 use ledger::follower::Follower;
+use ledger::store::StoreOptions;
 use ledger::validator::mesh::Brokers;
 use ledger::validator::{start, Timeouts, ValidatorConfig, ValidatorHandle};
 use ledger::verify::verify_dir;
@@ -38,6 +39,10 @@ impl Net {
     }
 
     fn validator(&self, index: usize, folder: &Path) -> ValidatorHandle {
+        self.validator_with(index, folder, StoreOptions::default())
+    }
+
+    fn validator_with(&self, index: usize, folder: &Path, store: StoreOptions) -> ValidatorHandle {
         let config = ValidatorConfig {
             genesis: Arc::new(self.world.genesis.clone()),
             signer: self.world.signers[&validator(index)].clone(),
@@ -46,6 +51,7 @@ impl Net {
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
+            store,
         };
         start(config).unwrap()
     }
@@ -202,4 +208,29 @@ async fn a_participant_that_rotates_its_key_goes_on_and_who_was_away_is_told() {
     }
     let report = verify_dir(&folder.path().join("v1"), &mut |_, _| {}).unwrap();
     assert_eq!((report.blocks, report.transfers, report.governance), (2, 1, 1));
+}
+
+#[actix::test]
+async fn a_new_validator_goes_on_from_a_snapshot_where_the_others_have_pruned() {
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let pruned = StoreOptions { segment_bytes: 1, snapshot_every: 3, pruning: Some(3) };
+    let validators: Vec<_> = (1..=3).map(|index| net.validator_with(index, folder.path(), pruned)).collect();
+    let (link, _events) = net.client(&party(Role::Site, "s1")).await;
+    for nonce in 0..12 {
+        link.send(submission(transfer(nonce, 5))).unwrap();
+        for handle in &validators {
+            height_reached(handle, nonce + 1).await;
+        }
+    }
+    let late = net.validator(4, folder.path());
+    height_reached(&late, 12).await;
+    // It votes from here on: two of four would not do.
+    validators[0].stop();
+    link.send(submission(transfer(12, 5))).unwrap();
+    height_reached(&late, 13).await;
+    late.stop();
+    assert_eq!(late.ended().await, None);
+    let report = verify_dir(&folder.path().join("v4"), &mut |_, _| {}).unwrap();
+    assert!(report.started_from >= 6 && report.blocks > 0, "{report:?}");
 }

@@ -217,7 +217,7 @@ impl Simulation {
             Effect::Announce(bytes) => self.broadcast(place, &Delivery::Block(bytes)),
             Effect::SendDecided { height } => {
                 let decided = &self.nodes[place].log[height as usize - 1];
-                let answer = ConsensusMessage::Decided(decided.encode().unwrap().into());
+                let answer = ConsensusMessage::Decided(vec![decided.encode().unwrap().into()]);
                 let bytes = answer.encode().unwrap();
                 let validator = self.nodes[place].validator;
                 self.broadcast(place, &Delivery::Consensus(validator, bytes));

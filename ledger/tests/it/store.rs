@@ -2,7 +2,8 @@
 
 use crate::day::{clearing, delivery};
 use crate::world::{party, transfer, World};
-use ledger::store::{Chain, Store, StoreError, INDEX_FOLDER, LOG_FILE};
+use ledger::store::log::segment_path;
+use ledger::store::{Chain, Store, StoreError, INDEX_FOLDER};
 use std::fs;
 use std::path::Path;
 use wire::party::Role;
@@ -51,7 +52,7 @@ fn check(spoil: impl FnOnce(&Path), expected: Result<u64, &str>) {
 }
 
 fn edit_log(folder: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
-    let path = folder.join(LOG_FILE);
+    let path = segment_path(folder, 1);
     let mut bytes = fs::read(&path).unwrap();
     edit(&mut bytes);
     fs::write(&path, bytes).unwrap();

@@ -5,7 +5,7 @@ use crate::store::filled;
 use crate::world::World;
 use ledger::block::{DecidedBlock, MAX_BLOCK_BYTES};
 use ledger::store::frames::{Found, Frame, FrameReader, FrameWriter};
-use ledger::store::LOG_FILE;
+use ledger::store::log::segment_path;
 use ledger::verify::{replay, verify_dir, VerifyError, VerifyReport};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -17,7 +17,7 @@ fn verify(folder: &Path) -> Result<VerifyReport, VerifyError> {
 }
 
 fn frames(folder: &Path) -> Vec<Frame> {
-    let mut reader = FrameReader::open(&folder.join(LOG_FILE), 0, MAX_BLOCK_BYTES).unwrap();
+    let mut reader = FrameReader::open(&segment_path(folder, 1), 0, MAX_BLOCK_BYTES).unwrap();
     let mut frames = Vec::new();
     while let Found::Frame(frame) = reader.next_frame().unwrap() {
         frames.push(frame);
@@ -43,7 +43,9 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
     let mut heard = Vec::new();
     let report = verify_dir(folder.path(), &mut |height, of| heard.push((height, of))).unwrap();
     let expected = VerifyReport {
+        started_from: 0,
         blocks: 3,
+        snapshots: 0,
         votes: 12,
         envelopes: 7,
         clearings: 1,
@@ -73,7 +75,7 @@ fn any_flipped_byte_is_found_and_its_block_named() {
     let world = World::new(4);
     let folder = tempfile::tempdir().unwrap();
     filled(&world, folder.path());
-    let log = folder.path().join(LOG_FILE);
+    let log = segment_path(folder.path(), 1);
     let whole = fs::read(&log).unwrap();
     let starts: Vec<u64> = frames(folder.path()).iter().map(|frame| frame.offset).collect();
     let mut random = SmallRng::seed_from_u64(1);
@@ -150,7 +152,7 @@ fn a_rewritten_history_lacks_the_votes() {
 }
 
 fn rewrite(folder: &Path, frames: &[Frame]) {
-    let mut writer = FrameWriter::open(&folder.join(LOG_FILE), 0, MAX_BLOCK_BYTES).unwrap();
+    let mut writer = FrameWriter::open(&segment_path(folder, 1), 0, MAX_BLOCK_BYTES).unwrap();
     for frame in frames {
         writer.append(frame.number, &frame.payload).unwrap();
     }

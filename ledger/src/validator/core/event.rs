@@ -1,8 +1,9 @@
 //! What a validator is told, and what it wants done.
 
 use crate::block::DecidedBlock;
-use crate::consensus::message::Record;
+use crate::consensus::message::{Record, SnapshotPart};
 use crate::execute::OpenedEntry;
+use crate::snapshot::Snapshot;
 use crate::state::State;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
@@ -81,9 +82,11 @@ pub enum Effect {
     },
     /// Broadcast as [`wire::message::Body::Block`].
     Announce(Vec<u8>),
-    /// Read a decided block and publish it as [`ConsensusMessage::Decided`].
+    /// Put a snapshot in the place of log, index and write-ahead log.
+    Install(Box<Snapshot>),
+    /// Read decided blocks and publish them as [`ConsensusMessage::Decided`].
     SendDecided {
-        /// Which.
+        /// From which on.
         height: u64,
     },
     /// Tell somebody what is governed, as [`wire::message::Body::RegistrySummary`].
@@ -93,6 +96,8 @@ pub enum Effect {
         /// A [`crate::follower::Summary`]'s encoding.
         bytes: Vec<u8>,
     },
+    /// Read part of the newest snapshot and publish it.
+    SendSnapshot(SnapshotPart),
     /// Answer a submission.
     Acknowledge {
         /// Which.
