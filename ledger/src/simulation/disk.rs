@@ -10,6 +10,8 @@ use std::path::PathBuf;
 const RECORD_LIMIT: usize = 1 << 21;
 /// Bytes of a record's header, which a disk writes whole or not at all.
 const HEADER_BYTES: usize = 16;
+/// Bytes of its closing checksum, likewise.
+const TRAILER_BYTES: usize = 4;
 
 /// Something done to a file.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ impl DiskFile {
         if let Some(Write::Append(record)) = self.unsynced.get(kept) {
             let torn = random.random_range(0..record.len());
             bytes.extend(&record[..torn]);
-            if torn >= HEADER_BYTES && random.random_bool(0.3) {
+            if (HEADER_BYTES..=record.len() - TRAILER_BYTES).contains(&torn) && random.random_bool(0.3) {
                 bytes.resize(bytes.len() + record.len() - torn, 0);
             }
         }
