@@ -177,7 +177,7 @@ fn every_role_writes_every_kind_of_entry_or_is_refused_for_want_of_the_right() {
             allowed += usize::from(right);
         }
     }
-    assert_eq!(allowed, 58);
+    assert_eq!(allowed, 59);
 }
 
 #[test]
