@@ -2,6 +2,8 @@
 
 use super::args::RowFormat;
 use super::GatewayError;
+use crate::run::price_file::rfc3339;
+use market::interval::UnixSeconds;
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
@@ -33,8 +35,7 @@ pub(super) fn eur(amount_nano_eur: i128) -> String {
 
 /// Seconds since 1970 in RFC 3339.
 pub(super) fn utc(seconds: i64) -> String {
-    let date = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s"))
+    rfc3339(UnixSeconds(seconds))
 }
 
 /// Milliseconds since 1970 in RFC 3339.

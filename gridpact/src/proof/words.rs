@@ -1,10 +1,10 @@
 //! What a proof proves, in plain words.
 
 use ledger::proof::settlement::{ProvenBlock, ProvenSettlement};
+use ledger::query::time_s;
+use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
 use std::io::{self, Write};
-use time::format_description::well_known::Rfc3339;
-use time::OffsetDateTime;
 
 /// Prints it. `interval_s` is how long an interval is.
 pub fn print(proven: &ProvenSettlement, interval_s: i64, out: &mut dyn Write) -> io::Result<()> {
@@ -42,8 +42,7 @@ pub fn print(proven: &ProvenSettlement, interval_s: i64, out: &mut dyn Write) ->
 }
 
 fn instant(seconds: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s since 1970"))
+    time_s(UnixSeconds(seconds))
 }
 
 fn block(block: &ProvenBlock) -> String {

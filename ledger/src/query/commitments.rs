@@ -74,10 +74,8 @@ impl Reader<'_> {
         }
         let Some(decided) = self.history.block(place.height)? else { return Ok(()) };
         let Some((_, Entry::Delivery(delivery))) = decided.entries().nth(place.index) else { return Ok(()) };
-        let payments = self.history.payments(place.height)?.unwrap_or_default();
-        let payments = payments.into_iter().nth(place.index).unwrap_or_default();
         let paid = |account: &Id| {
-            let payment = payments.iter().find(|payment| payment.account == *account);
+            let payment = place.payments.iter().find(|payment| payment.account == *account);
             payment.map(|payment| payment.amount.0)
         };
         let DeliveryEntry { sites, .. } = &delivery;

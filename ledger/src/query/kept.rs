@@ -1,35 +1,36 @@
-//! What a store's index remembers, in the words of questions.
+//! A store's blocks, and what its index remembers of them, in the words of questions.
 
-use super::{HistoryError, Place};
+use super::{History, HistoryError, Place};
+use crate::block::DecidedBlock;
 use crate::rights::EntryKind;
 use crate::state::receipt::Payment;
+use crate::store::remembered::RememberedEntry;
 use crate::store::{Store, StoreError};
 use market::interval::Interval;
 
-/// What each entry of a block paid, in order, as a store remembers it; none where it doesn't.
-///
-/// # Errors
-/// Where it can't be read.
-pub fn payments_of(store: &Store, height: u64) -> Result<Option<Vec<Vec<Payment>>>, HistoryError> {
-    let payment = |(account, amount)| Payment { account, amount };
-    Ok(store.remembered(height).map_err(failed)?.map(|remembered| {
-        let entries = remembered.0.into_iter();
-        entries.map(|entry| entry.payments.into_iter().map(payment).collect()).collect()
-    }))
+impl History for Store {
+    fn block(&self, height: u64) -> Result<Option<DecidedBlock>, HistoryError> {
+        Store::block(self, height).map_err(failed)
+    }
+
+    fn payments(&self, height: u64) -> Result<Option<Vec<Vec<Payment>>>, HistoryError> {
+        let remembered = self.remembered(height).map_err(failed)?;
+        Ok(remembered.map(|remembered| remembered.0.into_iter().map(paid).collect()))
+    }
+
+    fn about(&self, interval: Interval, kind: EntryKind) -> Result<Vec<Place>, HistoryError> {
+        let mut places = Vec::new();
+        for (height, index) in Store::about(self, interval, kind.word()).map_err(failed)? {
+            let entries = self.remembered(height).map_err(failed)?.unwrap_or_default().0;
+            let Some(entry) = entries.into_iter().nth(index) else { continue };
+            places.push(Place { height, index, submitter: entry.submitter.clone(), payments: paid(entry) });
+        }
+        Ok(places)
+    }
 }
 
-/// Entries of a kind about an interval, as a store remembers them.
-///
-/// # Errors
-/// Where it can't be read.
-pub fn places_of(store: &Store, interval: Interval, kind: EntryKind) -> Result<Vec<Place>, HistoryError> {
-    let mut places = Vec::new();
-    for (height, index) in store.about(interval, kind.word()).map_err(failed)? {
-        let entries = store.remembered(height).map_err(failed)?.unwrap_or_default().0;
-        let entry = entries.into_iter().nth(index);
-        places.extend(entry.map(|entry| Place { height, index, submitter: entry.submitter }));
-    }
-    Ok(places)
+fn paid(entry: RememberedEntry) -> Vec<Payment> {
+    entry.payments.into_iter().map(|(account, amount)| Payment { account, amount }).collect()
 }
 
 fn failed(error: StoreError) -> HistoryError {

@@ -1,14 +1,14 @@
 //! What can be asked of the ledger, and who is answered: rights first, then what the chain says. Pure: blocks
 //! come through [`History`], the caller was recognised before. How questions travel is not known here.
 
+pub use prices::time_s;
+
 pub mod answers;
 mod commitments;
 mod heads;
 mod kept;
 mod prices;
 mod standing;
-
-pub use kept::{payments_of, places_of};
 
 use crate::block::DecidedBlock;
 use crate::contracts::rules::Rules;
@@ -48,6 +48,8 @@ pub struct Place {
     pub index: usize,
     /// Who submitted it.
     pub submitter: PartyId,
+    /// What it paid.
+    pub payments: Vec<Payment>,
 }
 
 /// The blocks that are kept, and what is remembered of them.

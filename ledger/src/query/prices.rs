@@ -91,7 +91,7 @@ impl Reader<'_> {
 }
 
 /// RFC 3339 in UTC.
-pub(super) fn time_s(at: UnixSeconds) -> String {
+pub fn time_s(at: UnixSeconds) -> String {
     let time = OffsetDateTime::from_unix_timestamp(at.0).ok();
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{} s since 1970", at.0))
 }

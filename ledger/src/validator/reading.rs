@@ -1,7 +1,7 @@
 //! Reading a running validator's blocks from other threads: a question to its actor, which alone holds the store.
 
 use crate::block::DecidedBlock;
-use crate::query::{payments_of, places_of, History, HistoryError, Place};
+use crate::query::{History, HistoryError, Place};
 use crate::rights::EntryKind;
 use crate::state::receipt::Payment;
 use crate::store::Store;
@@ -64,14 +64,14 @@ impl Blocks {
 
 impl History for Blocks {
     fn block(&self, height: u64) -> Result<Option<DecidedBlock>, HistoryError> {
-        self.ask(move |store| store.block(height).map_err(|error| HistoryError { reason: error.to_string() }))
+        self.ask(move |store| History::block(store, height))
     }
 
     fn payments(&self, height: u64) -> Result<Option<Vec<Vec<Payment>>>, HistoryError> {
-        self.ask(move |store| payments_of(store, height))
+        self.ask(move |store| store.payments(height))
     }
 
     fn about(&self, interval: Interval, kind: EntryKind) -> Result<Vec<Place>, HistoryError> {
-        self.ask(move |store| places_of(store, interval, kind))
+        self.ask(move |store| History::about(store, interval, kind))
     }
 }

@@ -2,45 +2,21 @@
 
 use crate::store::{drop_index, filled, open};
 use crate::world::{id, party, World, INTERVAL};
-use ledger::block::DecidedBlock;
-use ledger::query::{History, HistoryError, Place, ReadError, Reader, View};
-use ledger::rights::EntryKind;
-use ledger::state::receipt::Payment;
+use ledger::query::{ReadError, Reader, View};
 use ledger::store::Store;
-use market::interval::{Interval, UnixSeconds};
+use market::interval::UnixSeconds;
 use std::sync::Arc;
 use wire::party::{PartyId, Role};
 
-/// A store that nobody else uses.
-struct Kept(Store);
-
-fn read<T, E: ToString>(result: Result<T, E>) -> Result<T, HistoryError> {
-    result.map_err(|error| HistoryError { reason: error.to_string() })
-}
-
-impl History for Kept {
-    fn block(&self, height: u64) -> Result<Option<DecidedBlock>, HistoryError> {
-        read(self.0.block(height))
-    }
-
-    fn payments(&self, height: u64) -> Result<Option<Vec<Vec<Payment>>>, HistoryError> {
-        ledger::query::payments_of(&self.0, height)
-    }
-
-    fn about(&self, interval: Interval, kind: EntryKind) -> Result<Vec<Place>, HistoryError> {
-        ledger::query::places_of(&self.0, interval, kind)
-    }
-}
-
 /// A chain of a clearing, two deliveries and a transfer, its index rebuilt from the log.
-fn scene() -> (tempfile::TempDir, View, Kept) {
+fn scene() -> (tempfile::TempDir, View, Store) {
     let world = World::new(4);
     let folder = tempfile::tempdir().unwrap();
     filled(&world, folder.path());
     drop_index(folder.path());
     let (store, chain) = open(&world, folder.path()).unwrap();
     let view = View { tip: chain.tip, state: Arc::new(chain.state), rules: chain.rules };
-    (folder, view, Kept(store))
+    (folder, view, store)
 }
 
 const FROM: UnixSeconds = UnixSeconds(INTERVAL.0 .0 - 10);
