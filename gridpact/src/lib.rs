@@ -5,6 +5,7 @@ pub mod audit;
 pub mod bench;
 pub mod clear;
 pub mod cli;
+mod clock;
 pub mod cluster;
 pub mod configuration;
 pub mod demo;

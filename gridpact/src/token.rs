@@ -1,11 +1,11 @@
 //! `gridpact ledger token`: a short-lived token with which a party reads the ledger over HTTP.
 
+use crate::clock::wall_ms;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::{self, ConfigurationError};
 use crate::run::party::{read_genesis, PartyOpenError};
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use wire::cbor::CborError;
 use wire::envelope::Signer;
@@ -47,7 +47,7 @@ pub fn run(file: &Path, minutes: u32, out: &mut dyn Write) -> Result<(), TokenCo
     let genesis = read_genesis(&keys.genesis)?;
     let party = PartyId::new(role, keys.id.parse()?);
     let key = key_file::read(&keys.key)?;
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+    let now_s = (wall_ms() / 1_000) as i64;
     let signer = Signer::new(genesis.network.clone(), party, key, 0);
     writeln!(out, "{}", issue(&signer, &genesis.id()?, now_s, i64::from(minutes) * 60)?)?;
     Ok(())

@@ -3,6 +3,7 @@
 
 use super::brokers;
 use super::process::ProcessMetrics;
+use crate::clock::wall_ms;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys};
 use agents::clock::ClockSource;
@@ -11,7 +12,6 @@ use ledger::genesis::{Genesis, GenesisError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use wire::envelope::Signer;
 use wire::hash::Hash32;
@@ -140,6 +140,5 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, PartyOpenError> {
 
 /// Names this start of the party: milliseconds since 1970, larger at every later start.
 pub fn boot() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    wall_ms()
 }

@@ -2,12 +2,13 @@
 //! and what came back is kept with its height.
 
 use super::TormentError;
+use crate::clock::wall_ms;
 use crate::cluster::follower::{name, Follower, Name, Publisher, Seen};
 use crate::cluster::layout::{Layout, VALIDATORS};
 use crate::cluster::submitters::Submitters;
 use crate::cluster::{Cluster, ClusterError};
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use wire::entry::SignedEnvelope;
 
 /// Time between two entries.
@@ -186,8 +187,4 @@ impl Load {
 fn level_height(cluster: &Cluster) -> Option<u64> {
     let first = cluster.height(0)?;
     (1..VALIDATORS).all(|index| cluster.height(index) == Some(first)).then_some(first)
-}
-
-fn wall_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

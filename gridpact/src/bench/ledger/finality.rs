@@ -4,7 +4,7 @@ use super::super::figure::{Figure, Target};
 use super::super::stopwatch::milliseconds;
 use super::super::BenchError;
 use super::raw::Floor;
-use super::wall_ms;
+use crate::clock::wall_ms;
 use crate::cluster::follower::{name, Follower, Publisher};
 use crate::cluster::submitters::Submitters;
 use crate::cluster::{Cluster, ClusterError};

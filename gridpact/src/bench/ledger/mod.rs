@@ -10,10 +10,10 @@ mod throughput;
 
 use super::figure::Figure;
 use super::BenchError;
+use crate::clock::wall_ms;
 use crate::cluster::submitters::Submitters;
 use crate::cluster::{Cluster, ClusterError};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// Sites that submit entries.
@@ -116,9 +116,4 @@ impl Bench {
     fn scratch(&self) -> PathBuf {
         self.folder.path().join("scratch")
     }
-}
-
-/// Milliseconds since 1970.
-fn wall_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -3,7 +3,7 @@
 
 use super::super::figure::{Figure, Target};
 use super::super::BenchError;
-use super::wall_ms;
+use crate::clock::wall_ms;
 use crate::cluster::follower::{name, Follower, Name, Publisher};
 use crate::cluster::layout::VALIDATORS;
 use crate::cluster::submitters::Submitters;
