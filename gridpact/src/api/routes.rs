@@ -69,59 +69,50 @@ async fn openapi() -> HttpResponse {
 }
 
 async fn status(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
-    answer(&request, desk, |reader| reader.status()).await
+    answer(&request, desk, Ok(|reader: &Reader<'_>| reader.status())).await
 }
 
 async fn heads(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
-    match asked::<Heights>(&request) {
-        Ok(Heights { from, to }) => answer(&request, desk, move |reader| reader.heads(from, to)).await,
-        Err(problem) => refuse(&desk, &problem),
-    }
+    let heights = asked(&request);
+    let question = heights.map(|Heights { from, to }| move |reader: &Reader<'_>| reader.heads(from, to));
+    answer(&request, desk, question).await
 }
 
 async fn prices(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
-    match span(&request) {
-        Ok((from, to)) => answer(&request, desk, move |reader| reader.prices(from, to)).await,
-        Err(problem) => refuse(&desk, &problem),
-    }
+    let question = span(&request).map(|(from, to)| move |reader: &Reader<'_>| reader.prices(from, to));
+    answer(&request, desk, question).await
 }
 
 async fn clearings(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
-    match span(&request) {
-        Ok((from, to)) => answer(&request, desk, move |reader| reader.clearings(from, to)).await,
-        Err(problem) => refuse(&desk, &problem),
-    }
+    let question = span(&request).map(|(from, to)| move |reader: &Reader<'_>| reader.clearings(from, to));
+    answer(&request, desk, question).await
 }
 
 async fn commitments(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
     let asked = asked::<AccountSpan>(&request)
         .and_then(|asked| Ok((time("from", &asked.from)?, time("to", &asked.to)?, asked.account)));
-    match asked {
-        Ok((from, to, account)) => {
-            answer(&request, desk, move |reader| reader.commitments(from, to, account)).await
-        }
-        Err(problem) => refuse(&desk, &problem),
-    }
+    let question =
+        asked.map(|(from, to, account)| move |reader: &Reader<'_>| reader.commitments(from, to, account));
+    answer(&request, desk, question).await
 }
 
 async fn balance(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
-    match asked::<Account>(&request) {
-        Ok(Account { account }) => answer(&request, desk, move |reader| reader.balance(account)).await,
-        Err(problem) => refuse(&desk, &problem),
-    }
+    let asked = asked(&request);
+    let question = asked.map(|Account { account }| move |reader: &Reader<'_>| reader.balance(account));
+    answer(&request, desk, question).await
 }
 
 async fn block(request: HttpRequest, path: Path<u64>, desk: Data<Desk>) -> HttpResponse {
-    answer(&request, desk, move |reader| reader.whole_block(*path)).await
+    answer(&request, desk, Ok(move |reader: &Reader<'_>| reader.whole_block(*path))).await
 }
 
 async fn entry(request: HttpRequest, path: Path<(u64, usize)>, desk: Data<Desk>) -> HttpResponse {
     let (height, index) = *path;
-    answer(&request, desk, move |reader| reader.entry(height, index)).await
+    answer(&request, desk, Ok(move |reader: &Reader<'_>| reader.entry(height, index))).await
 }
 
 async fn participants(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
-    answer(&request, desk, |reader| reader.participants()).await
+    answer(&request, desk, Ok(|reader: &Reader<'_>| reader.participants())).await
 }
 
 fn asked<T: for<'de> Deserialize<'de>>(request: &HttpRequest) -> Result<T, Problem> {
@@ -134,31 +125,37 @@ fn span(request: &HttpRequest) -> Result<(UnixSeconds, UnixSeconds), Problem> {
     Ok((time("from", &from)?, time("to", &to)?))
 }
 
-/// Has one question answered, on a thread where reading from disk makes nobody wait.
-async fn answer<T, F>(request: &HttpRequest, desk: Data<Desk>, question: F) -> HttpResponse
+/// Has one question answered, where the request makes one, and counts how.
+async fn answer<T, F>(request: &HttpRequest, desk: Data<Desk>, question: Result<F, Problem>) -> HttpResponse
 where
     T: Serialize + Send + 'static,
     F: FnOnce(&Reader<'_>) -> Result<T, ReadError> + Send + 'static,
 {
+    match found(request, &desk, question).await {
+        Ok(answer) => {
+            desk.requests.with_label_values(&["200"]).inc();
+            HttpResponse::Ok().json(answer)
+        }
+        Err(problem) => refuse(&desk, &problem),
+    }
+}
+
+/// The answer, found on a thread where reading from disk makes nobody wait.
+async fn found<T, F>(request: &HttpRequest, desk: &Desk, question: Result<F, Problem>) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: FnOnce(&Reader<'_>) -> Result<T, ReadError> + Send + 'static,
+{
+    let question = question?;
     let view = desk.source.views.borrow().clone();
-    let caller = match caller::of(request, &view) {
-        Ok(caller) => caller,
-        Err(problem) => return refuse(&desk, &problem),
-    };
-    let Some(place) = desk.load.reading() else { return refuse(&desk, &Problem::Busy) };
+    let caller = caller::of(request, &view)?;
+    let place = desk.load.reading().ok_or(Problem::Busy)?;
     let history = desk.source.history.clone();
     let answered = web::block(move || {
         let _place = place;
         question(&Reader::new(&view, history.as_ref(), caller))
     });
-    match answered.await {
-        Ok(Ok(answer)) => {
-            desk.requests.with_label_values(&["200"]).inc();
-            HttpResponse::Ok().json(answer)
-        }
-        Ok(Err(error)) => refuse(&desk, &error.into()),
-        Err(_) => refuse(&desk, &Problem::GivenUp),
-    }
+    Ok(answered.await.map_err(|_| Problem::GivenUp)??)
 }
 
 /// A refusal, counted.
