@@ -343,6 +343,8 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                     raw: opened.raw,
                 })),
             },
+            // Comes of a screen, and this link has none.
+            LinkEvent::Claimed(_) => {}
             LinkEvent::Answered { tag, by, verdict } => self.take(Input::Answered { tag, by, verdict }),
             LinkEvent::Expired { unanswered, .. } => {
                 self.metrics.sends_expired.with_label_values(&[self.party.role.word()]).inc();

@@ -1,10 +1,12 @@
 //! Who takes part: roles, identifiers, and the registry of keys that messages are checked against.
 
 use crate::hash::Hash32;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// What a party does in the market. Rights follow from it.
@@ -104,10 +106,10 @@ impl FromStr for Role {
     }
 }
 
-/// An identifier that may stand in a topic: 1 to 40 characters of `a-z`, `0-9`, `-`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Id(String);
+/// An identifier that may stand in a topic: 1 to 40 characters of `a-z`, `0-9`, `-`. Copies share its
+/// text: states, messages and queues are full of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(Arc<str>);
 
 impl Id {
     /// The text.
@@ -121,23 +123,37 @@ impl FromStr for Id {
     fn from_str(text: &str) -> Result<Self, PartyError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if (1..=40).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(PartyError::BadId { text: text.chars().take(60).collect() })
         }
     }
 }
 
-impl TryFrom<String> for Id {
-    type Error = PartyError;
-    fn try_from(text: String) -> Result<Self, PartyError> {
-        text.parse()
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        id.0
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(IdText)
+    }
+}
+
+/// Reads an identifier's text.
+struct IdText;
+
+impl Visitor<'_> for IdText {
+    type Value = Id;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an identifier")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -7,7 +7,8 @@ use super::parties::Parties;
 use crate::rate::{Bucket, Rate};
 use std::collections::BTreeMap;
 use std::fmt;
-use wire::envelope::{open, EnvelopeError, Opened, Unchecked};
+use std::sync::Arc;
+use wire::envelope::{claimed, open, EnvelopeError, Opened, Unchecked};
 use wire::freshness;
 use wire::message::{MessageRef, MAX_ENVELOPE_BYTES};
 use wire::party::{PartyId, Registry, Role};
@@ -20,12 +21,21 @@ const BAD: Rate = Rate { per_second: 500, burst: 1_000 };
 
 /// A role's own cheap look at a message before anything costly is done with it.
 pub trait Screen: Send + Sync + fmt::Debug {
-    /// Whether an envelope on this topic is worth opening. Nothing in it is anyone's word yet: its signature
-    /// was not checked. `now_ms` is real time since an arbitrary start.
+    /// Whether an envelope on this topic is worth opening, and by which signature. Nothing in it is anyone's
+    /// word yet. `now_ms` is real time since an arbitrary start.
     ///
     /// # Errors
     /// A word for metrics, of few, where it is not.
-    fn look(&self, topic: &Topic, envelope: &[u8], now_ms: u64) -> Result<(), &'static str>;
+    fn look(&self, topic: &Topic, envelope: &[u8], now_ms: u64) -> Result<Word, &'static str>;
+}
+
+/// What makes a message its sender's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The envelope's signature.
+    Envelope,
+    /// A signature within, which whoever takes the message checks: it comes as [`super::LinkEvent::Claimed`].
+    Within,
 }
 
 /// Why a message is dropped.
@@ -67,6 +77,8 @@ pub(super) enum Admitted {
     Opened(Box<Opened>),
     /// It is an entry in whose signature nobody looked yet.
     Unchecked(Box<Unchecked>),
+    /// It is fresh by its own words, and signed within.
+    Claimed(Box<Opened>),
 }
 
 /// What one connection took on one sender's topics.
@@ -117,8 +129,15 @@ impl Admission {
             return Err(Refusal::UnknownSender.into());
         }
         self.allow(config, at, &parsed.sender, bytes.len(), now_ms)?;
-        if let Some(screen) = &config.screen {
-            screen.look(&parsed, bytes, now_ms).map_err(Dropped::Screened)?;
+        let look = |screen: &Arc<dyn Screen>| screen.look(&parsed, bytes, now_ms).map_err(Dropped::Screened);
+        if config.screen.as_ref().map(look).transpose()? == Some(Word::Within) {
+            // Not remembered: by a forged one, others' true words would be taken for known.
+            let claimed = claimed(config.signer.network(), topic, bytes);
+            let claimed = claimed.map_err(|error| refused(topic, &error)).and_then(|it| fresh(it, wall_ms));
+            return claimed
+                .map(|claimed| Admitted::Claimed(Box::new(claimed)))
+                .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))
+                .map_err(Dropped::from);
         }
         if let Some(name) = self.known.name(bytes).filter(|name| name.sender == parsed.sender) {
             return Ok(Admitted::Known(name.clone()));

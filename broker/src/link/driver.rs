@@ -32,7 +32,7 @@ const ANSWER_VALID_MS: u64 = 10_000;
 /// Fewest answers remembered, however short the queue.
 const FEWEST_ANSWERS: usize = 256;
 /// Most events taken in a row, and so most signatures checked together.
-const MOST_TOGETHER: usize = 256;
+const MOST_TOGETHER: usize = 1_024;
 
 /// What a handle asks of its driver.
 #[derive(Debug)]
@@ -250,6 +250,7 @@ impl Driver {
             Ok(Admitted::NotForUs) => {}
             Ok(Admitted::Opened(opened)) => self.admitted(at, *opened),
             Ok(Admitted::Unchecked(unchecked)) => self.together.push(at, *unchecked),
+            Ok(Admitted::Claimed(claimed)) => self.claimed(at, *claimed),
             Ok(Admitted::Known(name)) => {
                 let reception = self.inbox.again(&name, at);
                 self.repeated(at, reception);
@@ -272,6 +273,15 @@ impl Driver {
             }
             repeated => self.repeated(at, repeated),
         }
+    }
+
+    /// A message that its receiver is to check: by its number alone it is neither new nor old.
+    fn claimed(&mut self, at: usize, claimed: Opened) {
+        if !self.backlog.has_room(at) {
+            return self.dropped(at, RECEIVER_FULL);
+        }
+        self.metrics.received(&claimed.body);
+        self.backlog.push_message(at, LinkEvent::Claimed(claimed));
     }
 
     /// A message that is not new.

@@ -16,7 +16,7 @@ mod parties;
 mod session;
 mod together;
 
-pub use admission::Screen;
+pub use admission::{Screen, Word};
 pub use config::{Carries, ConnectionConfig, LinkConfig, RATE_UNIT_BYTES};
 pub use error::LinkError;
 pub(crate) use session::MAX_PACKET_BYTES;
@@ -68,6 +68,9 @@ pub enum LinkEvent {
     },
     /// A message, rightly signed, fresh, on its own topic, for the first time.
     Message(Opened),
+    /// A message on its own topic of which a [`Screen`] said that its word is signed within. Its envelope's
+    /// signature was not looked at: whoever takes it must look at the one within, and it may come again.
+    Claimed(Opened),
     /// Somebody answered a message sent with this tag.
     Answered {
         /// The tag.

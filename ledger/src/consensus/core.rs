@@ -280,7 +280,8 @@ impl Handler<'_> {
                 let (ledger, signature) = (&self.committee.ledger, &signed.signature);
                 r.resume_with(match &signed.message {
                     ConsensusMsg::Vote(vote) => vote.out().verify(ledger, &key, signature),
-                    ConsensusMsg::Proposal(proposal) => proposal.out().verify(ledger, &key, signature),
+                    // Checked before its block was executed: see [`Input::Proposal`].
+                    ConsensusMsg::Proposal(_) => true,
                 })
             }
             Effect::VerifyCommitCertificate(certificate, _, thresholds, r) => {

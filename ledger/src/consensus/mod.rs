@@ -59,7 +59,7 @@ pub enum Input {
     },
     /// Another validator's proposal, and whether its block may follow on the chain.
     Proposal {
-        /// The proposal.
+        /// The proposal; its signature was checked.
         proposal: SignedProposal,
         /// Whether the block was executed and found right.
         valid: bool,

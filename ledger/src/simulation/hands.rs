@@ -52,7 +52,7 @@ impl Hands for NodeHands<'_> {
         }
     }
 
-    fn commit(&mut self, decided: &DecidedBlock, _: &mut State, _: &Remembered) -> Result<(), String> {
+    fn commit(&mut self, decided: &DecidedBlock, _: &[u8]) -> Result<(), String> {
         let mut decided = decided.clone();
         if let Some(certificate) = self.node.unchecked.get(&decided.block.header.hash()) {
             decided.certificate = certificate.clone();
@@ -62,6 +62,11 @@ impl Hands for NodeHands<'_> {
         self.node.log.sync()?;
         self.node.blocks.push(decided.clone());
         self.decided = Some(decided);
+        Ok(())
+    }
+
+    /// A run keeps its blocks in memory as well.
+    fn index(&mut self, _: &DecidedBlock, _: &mut State, _: &Remembered) -> Result<(), String> {
         Ok(())
     }
 

@@ -88,22 +88,46 @@ pub struct Store {
     index: Index,
     snapshots: Snapshots,
     tip: Tip,
+    /// Where the block stands that is logged and not indexed yet.
+    logged: Option<Stands>,
 }
 
 impl Store {
-    /// Makes a decided block durable, then indexes it with the state after it. At every so many
-    /// heights a snapshot is begun; once one stands, what is no longer kept is removed.
+    /// Makes a decided block durable, then indexes it with the state after it.
     ///
     /// # Errors
-    /// Whoever meets one must stop: what stands on the disk is unknown then.
+    /// As [`Store::log`] and [`Store::index`].
     pub fn append(&mut self, decided: &DecidedBlock, state: &mut State) -> Result<(), StoreError> {
         let height = decided.height();
         let bytes = decided.encode().map_err(|source| StoreError::Encode { height, source })?;
-        let (place, end) = self.log.append(height, &bytes)?;
+        self.log(height, &bytes)?;
+        self.index(decided, state)
+    }
+
+    /// Makes the decided block of this height and with this encoding durable. From then on it may be told to
+    /// everyone; it is read back once it is indexed.
+    ///
+    /// # Errors
+    /// Whoever meets one must stop: what stands on the disk is unknown then.
+    pub fn log(&mut self, height: u64, encoded: &[u8]) -> Result<(), StoreError> {
+        let (place, end) = self.log.append(height, encoded)?;
+        self.logged = Some(Stands { place, end });
+        Ok(())
+    }
+
+    /// Indexes the block logged last with the state after it. At every so many heights a snapshot is
+    /// begun; once one stands, what is no longer kept is removed.
+    ///
+    /// # Errors
+    /// Whoever meets one must stop.
+    pub fn index(&mut self, decided: &DecidedBlock, state: &mut State) -> Result<(), StoreError> {
+        let Some(stands) = self.logged.take() else {
+            return Err(StoreError::LogTooShort { height: decided.height() });
+        };
         let header = &decided.block.header;
         let previous = self.tip.clone();
         self.tip = previous.after(decided);
-        self.index.put_block(&self.tip, Stands { place, end }, state)?;
+        self.index.put_block(&self.tip, stands, state)?;
         if self.snapshot_is_due(header, state) {
             let (header, certificate) = (header.clone(), decided.certificate.clone());
             self.snapshots.begin(Snapshot { previous, header, certificate, state: state.clone() })?;

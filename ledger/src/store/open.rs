@@ -95,7 +95,7 @@ pub(super) fn open(
         }
     };
     let tip = chain.tip.clone();
-    let store = Store { folder: folder.to_owned(), options, log, index, snapshots, tip };
+    let store = Store { folder: folder.to_owned(), options, log, index, snapshots, tip, logged: None };
     Ok(Opened { store, chain, started_from })
 }
 

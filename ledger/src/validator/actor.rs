@@ -162,6 +162,14 @@ impl ValidatorActor {
         };
         self.step(event, ctx);
     }
+
+    fn statement(&mut self, claimed: Opened, ctx: &mut Context<Self>) {
+        if let Body::Consensus(bytes) = claimed.body {
+            self.parts.metrics.received.inc();
+            let event = Event::Statement { sender: claimed.topic.sender.id, bytes: bytes.into_vec() };
+            self.step(event, ctx);
+        }
+    }
 }
 
 impl Hands for ValidatorActor {
@@ -173,17 +181,23 @@ impl Hands for ValidatorActor {
         self.parts.wal.sync().map_err(|e| e.to_string())
     }
 
-    fn commit(
+    fn commit(&mut self, decided: &DecidedBlock, encoded: &[u8]) -> Result<(), String> {
+        let height = decided.height();
+        self.parts.store.log(height, encoded).map_err(|e| e.to_string())?;
+        self.parts.metrics.height.set(height as i64);
+        self.parts.height.send_replace(height);
+        Ok(())
+    }
+
+    fn index(
         &mut self,
         decided: &DecidedBlock,
         state: &mut State,
         remembered: &Remembered,
     ) -> Result<(), String> {
-        self.parts.store.remember(decided.height(), remembered).map_err(|e| e.to_string())?;
-        self.parts.store.append(decided, state).map_err(|e| e.to_string())?;
-        self.parts.metrics.height.set(decided.height() as i64);
-        self.parts.height.send_replace(decided.height());
-        Ok(())
+        let store = &mut self.parts.store;
+        store.remember(decided.height(), remembered).map_err(|e| e.to_string())?;
+        store.index(decided, state).map_err(|e| e.to_string())
     }
 
     fn clear_records(&mut self) -> Result<(), String> {
@@ -279,6 +293,7 @@ impl StreamHandler<LinkEvent> for ValidatorActor {
     fn handle(&mut self, event: LinkEvent, ctx: &mut Self::Context) {
         match event {
             LinkEvent::Message(message) => self.message(message, ctx),
+            LinkEvent::Claimed(claimed) => self.statement(claimed, ctx),
             LinkEvent::Disconnected { reason } => self.note("disconnected", &reason),
             // Nothing this validator sends is answered.
             LinkEvent::Connected | LinkEvent::Answered { .. } | LinkEvent::Expired { .. } => {}

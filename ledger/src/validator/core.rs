@@ -157,11 +157,12 @@ impl ValidatorCore {
             Event::Started { records, decided } => self.started(now, records, &decided)?,
             Event::Submit { id, opened } => self.submitted(now, id.as_ref(), *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
+            Event::Statement { sender, bytes } => self.statement(now, &sender, &bytes)?,
             Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
         }
-        Ok(std::mem::take(&mut self.effects))
+        Ok(event::in_order(std::mem::take(&mut self.effects)))
     }
 
     fn started(
@@ -239,11 +240,7 @@ impl ValidatorCore {
         let by = self.committee.validators.index_of(sender).map(|_| sender);
         match ConsensusMessage::decode(bytes) {
             Ok(ConsensusMessage::Statement { statement, block }) => {
-                if statement.height() == self.tip.height {
-                    self.heard_late(sender, statement);
-                    return Ok(());
-                }
-                self.heard(now, statement, block)
+                self.stated(now, sender, statement, block)
             }
             Ok(ConsensusMessage::Decided(blocks)) => self.decided_blocks(now, &blocks, by),
             Ok(ConsensusMessage::Pruned { lowest, tip }) => {
@@ -275,6 +272,34 @@ impl ValidatorCore {
                 Ok(())
             }
         }
+    }
+
+    fn statement(&mut self, now: Now, sender: &Id, bytes: &[u8]) -> Result<(), AgreementError> {
+        match ConsensusMessage::decode(bytes) {
+            Ok(ConsensusMessage::Statement { statement, block }) => {
+                self.stated(now, sender, statement, block)
+            }
+            // Nothing else is believed without its envelope's signature.
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.note("malformed", format!("a statement of validator {sender}: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    fn stated(
+        &mut self,
+        now: Now,
+        sender: &Id,
+        statement: Statement,
+        block: Option<ByteBuf>,
+    ) -> Result<(), AgreementError> {
+        if statement.height() == self.tip.height {
+            self.heard_late(sender, statement);
+            return Ok(());
+        }
+        self.heard(now, statement, block)
     }
 
     /// A statement about some height: ours, the next, or one that shows we are behind.
@@ -348,7 +373,7 @@ impl ValidatorCore {
             }
         };
         self.end_height(now)?;
-        self.commit(now, decided, executed);
+        self.commit(now, (decided, bytes.to_vec()), executed, decision::Tell::Nobody);
         self.go_on(now)
     }
 

@@ -23,11 +23,16 @@ pub trait Hands {
     /// # Errors
     /// Where it can't.
     fn sync_records(&mut self) -> Result<(), String>;
-    /// Makes a decided block durable, with the state after it, and remembers what its entries did.
+    /// Makes a decided block durable, given with its encoding.
     ///
     /// # Errors
     /// Where it can't.
-    fn commit(
+    fn commit(&mut self, decided: &DecidedBlock, encoded: &[u8]) -> Result<(), String>;
+    /// Indexes the block made durable last with the state after it, and what its entries did.
+    ///
+    /// # Errors
+    /// Where it can't.
+    fn index(
         &mut self,
         decided: &DecidedBlock,
         state: &mut State,
@@ -71,10 +76,11 @@ pub fn perform(hands: &mut impl Hands, effect: Effect) -> Result<Option<Event>, 
             hands.sync_records()?;
             hands.publish(bytes);
         }
-        Effect::Commit { decided, mut state, remembered } => {
-            hands.commit(&decided, &mut state, &remembered)?;
+        Effect::Commit { decided, bytes } => {
+            hands.commit(&decided, &bytes)?;
             hands.clear_records()?;
         }
+        Effect::Index { decided, mut state, remembered } => hands.index(&decided, &mut state, &remembered)?,
         Effect::Announce(bytes) => hands.announce(bytes),
         Effect::SendDecided { height } => {
             let answer = hands.blocks(height)?;

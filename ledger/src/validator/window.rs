@@ -1,8 +1,8 @@
 //! Which messages among validators are worth opening, by the height they are about and the one we are at.
-//! What is long decided or far off costs a glance, not a signature check.
+//! What is long decided or far off costs a glance, not a signature check; and no statement is checked twice.
 
 use crate::consensus::concern::Concern;
-use broker::link::Screen;
+use broker::link::{Screen, Word};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
@@ -62,14 +62,19 @@ impl HeightWindow {
 }
 
 impl Screen for HeightWindow {
-    fn look(&self, topic: &Topic, envelope: &[u8], now_ms: u64) -> Result<(), &'static str> {
+    /// A statement is signed by itself, and checked by whoever goes by it.
+    fn look(&self, topic: &Topic, envelope: &[u8], now_ms: u64) -> Result<Word, &'static str> {
         if !matches!(topic.kind.as_str(), "consensus" | "block") {
-            return Ok(());
+            return Ok(Word::Envelope);
         }
         match Concern::of_envelope(envelope) {
-            Some(concern) => self.check(&topic.sender, concern, now_ms),
+            Some(concern) => {
+                self.check(&topic.sender, concern, now_ms)?;
+                let within = matches!(concern, Concern::Statement(_));
+                Ok(if within { Word::Within } else { Word::Envelope })
+            }
             // Decoding will say what it is.
-            None => Ok(()),
+            None => Ok(Word::Envelope),
         }
     }
 }

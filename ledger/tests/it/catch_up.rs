@@ -76,7 +76,8 @@ impl Scene {
         for effect in self.core.step(now, event).unwrap() {
             match effect {
                 Effect::Publish(bytes) => self.answer(&ConsensusMessage::decode(&bytes).unwrap()),
-                Effect::Commit { decided, mut state, .. } => self.store.append(&decided, &mut state).unwrap(),
+                Effect::Commit { decided, bytes } => self.store.log(decided.height(), &bytes).unwrap(),
+                Effect::Index { decided, mut state, .. } => self.store.index(&decided, &mut state).unwrap(),
                 Effect::Install(snapshot) => {
                     self.store.install(&snapshot).unwrap();
                     self.installed.push(snapshot.header.height);

@@ -73,6 +73,23 @@ pub fn open(
     Ok(opened)
 }
 
+/// Takes an envelope apart without looking at its signature: for messages whose word is signed within. All else
+/// about it holds as for [`open`].
+///
+/// # Errors
+/// As [`open`], but for those about keys and the signature.
+pub fn claimed(network: &Network, topic: &str, bytes: &[u8]) -> Result<Opened, EnvelopeError> {
+    if bytes.len() > MAX_ENVELOPE_BYTES {
+        return Err(EnvelopeError::Oversized { size: bytes.len(), limit: MAX_ENVELOPE_BYTES });
+    }
+    let parsed: Topic = topic.parse()?;
+    if parsed.network != *network {
+        return Err(EnvelopeError::OtherNetwork { topic: topic.to_owned() });
+    }
+    let sign1 = cose::decode(bytes, &parsed.sender)?;
+    check_payload(network, parsed, (topic, bytes), sign1.payload)
+}
+
 /// What was signed, where it belongs on this topic and its sender may say it.
 pub(super) fn check_payload(
     network: &Network,

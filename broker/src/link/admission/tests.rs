@@ -77,6 +77,7 @@ fn fates(config: &LinkConfig, messages: &[(usize, &SignedEnvelope)]) -> Vec<&'st
             }
             Ok(Admitted::Known(_)) => "known",
             Ok(Admitted::Unchecked(_)) => "to be checked",
+            Ok(Admitted::Claimed(_)) => "claimed",
             Ok(Admitted::NotForUs) => "not for us",
             Err(dropped) => dropped.word(),
         }
@@ -126,7 +127,7 @@ fn past_too_many_bad_ones_what_stands_on_a_senders_topics_is_dropped_unread() {
 struct Nothing;
 
 impl Screen for Nothing {
-    fn look(&self, _: &Topic, _: &[u8], _: u64) -> Result<(), &'static str> {
+    fn look(&self, _: &Topic, _: &[u8], _: u64) -> Result<Word, &'static str> {
         Err("of-no-use")
     }
 }
@@ -136,4 +137,27 @@ fn what_the_role_has_no_use_for_is_not_opened() {
     let screened = LinkConfig { screen: Some(Arc::new(Nothing)), ..config(Vec::new()) };
     let message = tick(&signer(Role::Timekeeper));
     assert_eq!(fates(&screened, &[(HERE, &message)]), ["of-no-use"]);
+}
+
+#[derive(Debug)]
+struct SignedWithin;
+
+impl Screen for SignedWithin {
+    fn look(&self, _: &Topic, _: &[u8], _: u64) -> Result<Word, &'static str> {
+        Ok(Word::Within)
+    }
+}
+
+#[test]
+fn what_is_signed_within_is_neither_checked_nor_taken_for_known() {
+    let screened = LinkConfig { screen: Some(Arc::new(SignedWithin)), ..config(Vec::new()) };
+    let message = tick(&signer(Role::Timekeeper));
+    let mut forged = message.clone();
+    *forged.bytes.last_mut().unwrap() ^= 1;
+    let mut torn = message.clone();
+    torn.bytes.truncate(40);
+    let messages =
+        [(HERE, &forged), (HERE, &message), (HERE, &message), (HERE, &torn), (ELSEWHERE, &message)];
+    let expected = ["claimed", "claimed", "claimed", "malformed", "misplaced"];
+    assert_eq!(fates(&screened, &messages), expected);
 }

@@ -12,6 +12,15 @@ use serde_bytes::ByteBuf;
 use std::sync::Arc;
 use wire::hash::Hash32;
 
+/// Who is told of a decided block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tell {
+    /// Everyone: it was decided here.
+    Everyone,
+    /// Nobody: somebody told us.
+    Nobody,
+}
+
 impl ValidatorCore {
     /// Builds our block for a round, if there is anything to put into one.
     pub(super) fn build(&mut self, now: Now, round: u32) -> Option<Input> {
@@ -42,26 +51,30 @@ impl ValidatorCore {
         };
         let decided = DecidedBlock { block, certificate };
         match decided.encode() {
-            Ok(bytes) => {
-                self.commit(now, decided, executed);
-                self.effects.push(Effect::Announce(bytes));
-            }
+            Ok(bytes) => self.commit(now, (decided, bytes), executed, Tell::Everyone),
             Err(error) => self.note("bad-block", error.to_string()),
         }
     }
 
     /// The height is decided: everything about it is over.
-    pub(super) fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
+    pub(super) fn commit(
+        &mut self,
+        now: Now,
+        (decided, bytes): (DecidedBlock, Vec<u8>),
+        executed: Executed,
+        tell: Tell,
+    ) {
         self.tip = self.tip.after(&decided);
         let governed = self.rules.governed.clone();
         self.remember(&decided, &governed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
-        self.effects.push(Effect::Commit {
-            remembered: Remembered::of(&executed.receipts),
-            decided: Box::new(decided),
-            state: Box::new(state.clone()),
-        });
+        let decided = Arc::new(decided);
+        let announced = (tell == Tell::Everyone).then(|| Effect::Announce(bytes.clone()));
+        self.effects.push(Effect::Commit { decided: decided.clone(), bytes });
+        self.effects.extend(announced);
+        let remembered = Remembered::of(&executed.receipts);
+        self.effects.push(Effect::Index { remembered, decided, state: Box::new(state.clone()) });
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }

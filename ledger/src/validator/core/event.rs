@@ -6,6 +6,7 @@ use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::store::remembered::Remembered;
+use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
@@ -45,6 +46,14 @@ pub enum Event {
         /// Its encoding.
         bytes: Vec<u8>,
     },
+    /// A [`ConsensusMessage::Statement`] on another validator's topic. Who signed its envelope is not known,
+    /// and does not matter: it is signed itself.
+    Statement {
+        /// On whose topic.
+        sender: Id,
+        /// Its encoding.
+        bytes: Vec<u8>,
+    },
     /// A decided block, as somebody broadcast it.
     Block {
         /// Its encoding.
@@ -74,10 +83,17 @@ pub enum Effect {
     },
     /// Broadcast as [`wire::message::Body::Consensus`].
     Publish(Vec<u8>),
-    /// Append to the block log and the index; empty the write-ahead log.
+    /// Append to the block log; empty the write-ahead log.
     Commit {
         /// The block.
-        decided: Box<DecidedBlock>,
+        decided: Arc<DecidedBlock>,
+        /// Its encoding.
+        bytes: Vec<u8>,
+    },
+    /// Index the block committed last: nobody waits for it.
+    Index {
+        /// The block.
+        decided: Arc<DecidedBlock>,
         /// The state after it.
         state: Box<State>,
         /// What the index remembers of its entries.
@@ -133,4 +149,72 @@ pub enum Effect {
         /// In words.
         text: String,
     },
+}
+
+/// Where an effect belongs among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before everything since the last step.
+    First,
+    /// Behind all before it, before all behind it.
+    Step,
+    /// Where it is.
+    Any,
+}
+
+impl Effect {
+    fn place(&self) -> Place {
+        match self {
+            Effect::Record { .. } => Place::First,
+            Effect::Commit { .. } | Effect::Index { .. } | Effect::Install(_) => Place::Step,
+            _ => Place::Any,
+        }
+    }
+}
+
+/// Effects such that one sync makes durable all that is recorded between two steps, and nothing waits for a
+/// second.
+pub(super) fn in_order(effects: Vec<Effect>) -> Vec<Effect> {
+    sorted(effects, Effect::place)
+}
+
+fn sorted<T>(all: Vec<T>, place: impl Fn(&T) -> Place) -> Vec<T> {
+    let mut sorted = Vec::with_capacity(all.len());
+    let mut later = Vec::new();
+    for one in all {
+        match place(&one) {
+            Place::First => sorted.push(one),
+            Place::Any => later.push(one),
+            Place::Step => {
+                sorted.append(&mut later);
+                sorted.push(one);
+            }
+        }
+    }
+    sorted.append(&mut later);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records are `r`, steps `s`.
+    fn check(before: &str, after: &str) {
+        let place = |c: &char| match c {
+            'r' => Place::First,
+            's' => Place::Step,
+            _ => Place::Any,
+        };
+        let found: String = sorted(before.chars().collect(), place).into_iter().collect();
+        assert_eq!(found, after, "of {before}");
+    }
+
+    #[test]
+    fn records_come_first_and_never_pass_a_step() {
+        check("", "");
+        check("arbrc", "rrabc");
+        check("arbscrd", "rabsrcd");
+        check("ssr", "ssr");
+    }
 }
