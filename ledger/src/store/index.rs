@@ -76,6 +76,8 @@ pub(super) struct Index {
     tree: Db,
     /// Bytes written since sled was last waited for.
     unflushed: Cell<usize>,
+    /// What is remembered of the block that is put next.
+    remembered: Cell<Writes>,
     /// Dropped after the tree: what it writes then is sealed too.
     _seal: Seal,
 }
@@ -95,7 +97,7 @@ impl Index {
             Err(error) => return Err(failed(folder)(error)),
         };
         let (folder, _seal) = (folder.to_owned(), Seal::of(folder));
-        Ok(Self { folder, tree, unflushed: Cell::new(0), _seal })
+        Ok(Self { folder, tree, unflushed: Cell::new(0), remembered: Cell::default(), _seal })
     }
 
     fn discard(folder: &Path, reason: &str) -> Result<(), StoreError> {
@@ -145,7 +147,7 @@ impl Index {
 
     /// A block that stands in the log, with what it changed, in one step.
     pub fn put_block(&self, tip: &Tip, stands: Stands, state: &mut State) -> Result<(), StoreError> {
-        let mut writes = Writes::default();
+        let mut writes = self.remembered.take();
         for (piece, change) in state.take_changes()? {
             let key = row_key(piece, &change.key);
             match change.value {
@@ -195,15 +197,15 @@ impl Index {
         }
     }
 
-    /// Remembers what a block's entries did. Done before the block itself is indexed, so that of every block
-    /// indexed it is known.
+    /// Remembers what the entries of a block did that is put next: it is written with that block.
     pub fn remember(&self, height: u64, remembered: &Remembered) -> Result<(), StoreError> {
         let mut writes = Writes::default();
         for key in about_keys(height, remembered) {
             writes.insert(key, Vec::new());
         }
         writes.insert(remembered_key(&height.to_be_bytes()), cbor::to_vec(remembered)?);
-        self.apply(writes)
+        self.remembered.set(writes);
+        Ok(())
     }
 
     /// What is remembered of the block at a height.
