@@ -80,7 +80,7 @@ pub enum SubmissionError {
 /// Where it can't be made, is refused, or not decided in time.
 pub async fn run(file: &Path, submitter: &Path, out: &mut dyn Write) -> Result<(), SubmissionError> {
     let (role, keys) = crate::configuration::read_party(submitter)?;
-    let common = party::open(role, &keys, &ProcessMetrics::new()?)?;
+    let common = party::open_for_command(role, &keys, &ProcessMetrics::new()?)?;
     let directory = file.parent().unwrap_or(Path::new("."));
     let entry = EntryFile::read(file)?.entry(&common.signer, directory)?;
     if let Entry::Proposal(proposal) = &entry {

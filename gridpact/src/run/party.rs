@@ -16,6 +16,7 @@ use thiserror::Error;
 use wire::envelope::Signer;
 use wire::hash::Hash32;
 use wire::party::{PartyError, PartyId, Role};
+use wire::replay::COMMAND;
 
 /// Largest genesis file read, in bytes: a hundred thousand sites fit.
 const MAX_GENESIS_BYTES: u64 = 128 << 20;
@@ -86,11 +87,33 @@ pub enum PartyOpenError {
     },
 }
 
-/// Reads genesis and key, checks that they belong together, and makes the data directory.
+/// Reads genesis and key, checks that they belong together, and makes the data directory: for the process that
+/// speaks for the party as long as it runs.
 ///
 /// # Errors
 /// As [`PartyOpenError`] says, naming the key of the configuration.
 pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Common, PartyOpenError> {
+    open_in(role, keys, metrics, boot())
+}
+
+/// The same for a command that says one thing, while such a process may run.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for_command(
+    role: Role,
+    keys: &PartyKeys,
+    metrics: &ProcessMetrics,
+) -> Result<Common, PartyOpenError> {
+    open_in(role, keys, metrics, boot() | COMMAND)
+}
+
+fn open_in(
+    role: Role,
+    keys: &PartyKeys,
+    metrics: &ProcessMetrics,
+    boot: u64,
+) -> Result<Common, PartyOpenError> {
     let party = PartyId::new(role, keys.id.parse()?);
     let genesis = read_genesis(&keys.genesis)?;
     let key = key_file::read(&keys.key)?;
@@ -101,7 +124,7 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
         return Err(PartyOpenError::OtherKey { party });
     }
     let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
-    let signer = Signer::new(genesis.network.clone(), party, key, boot()).in_epoch(keys.key_epoch);
+    let signer = Signer::new(genesis.network.clone(), party, key, boot).in_epoch(keys.key_epoch);
     next.into_iter().for_each(|next| signer.set_next(next));
     std::fs::create_dir_all(&keys.data_dir)
         .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
