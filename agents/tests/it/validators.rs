@@ -85,7 +85,7 @@ impl Assembly {
         let vote = |validator| Vote { kind: VoteKind::Precommit, height, round: 0, block: name, validator };
         let ledger = self.rules.verifier.ledger();
         let signatures =
-            (0..).zip(&self.signers).map(|(index, signer)| (index, vote(index).sign(ledger, signer)));
+            (0..).zip(&self.signers).map(|(index, signer)| (index, vote(index).sign(ledger, &signer.key())));
         DecidedBlock { certificate: VoteCertificate { round: 0, signatures: signatures.collect() }, block }
     }
 }

@@ -17,7 +17,8 @@ pub struct PartyKeys {
     /// How often the key was rotated. The genesis has the first key, and the ledger the present one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub key_epoch: u32,
-    /// The key to sign with once the ledger has it: an entry that rotates to it is final. PKCS#8 PEM.
+    /// The key to sign with once the ledger has it: an entry that rotates to it is final. PKCS#8 PEM. A validator needs the
+    /// key before for half an hour more: until then its file keeps both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_key: Option<PathBuf>,
     /// The genesis: feeder, rules, participants. The same file for everyone in a market.

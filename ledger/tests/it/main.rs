@@ -42,6 +42,7 @@ mod reserve;
 mod response;
 mod rights;
 mod roster;
+mod rotation;
 mod sequences;
 mod settlement;
 mod simulation;

@@ -289,7 +289,7 @@ impl World {
         let sign = |validator: u16| {
             let vote = Vote { kind: VoteKind::Precommit, height: 3, round: 0, block, validator };
             let party = PartyId::new(Role::Validator, id(&format!("v{}", validator + 1)));
-            (validator, vote.sign(verifier.ledger(), &self.signer(party)))
+            (validator, vote.sign(verifier.ledger(), &self.signer(party).key()))
         };
         let certificate = VoteCertificate { round: 0, signatures: (0..votes).map(sign).collect() };
         DecidedBlock { block: Block { header, previous_votes: None, entries }, certificate }
