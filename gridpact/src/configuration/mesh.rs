@@ -18,6 +18,7 @@ pub struct MeshKeys {
     /// A broker of its own outside this process, as host:port; several are tried in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broker: Vec<String>,
-    /// For each other validator, by its identifier, the addresses of its broker as host:port, tried in order.
+    /// For each other validator, by its identifier, the addresses of its broker as host:port, tried in order. One that
+    /// is still to be admitted is named before, and connected to at the start like the others.
     pub peers: BTreeMap<String, Vec<String>>,
 }

@@ -8,6 +8,7 @@ use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys};
 use agents::clock::ClockSource;
 use agents::shell::Common;
+use ed25519_dalek::SigningKey;
 use ledger::genesis::{Genesis, GenesisError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,11 +118,9 @@ fn open_in(
     let party = PartyId::new(role, keys.id.parse()?);
     let genesis = read_genesis(&keys.genesis)?;
     let key = key_file::read(&keys.key)?;
-    let known = genesis.participants.iter().find(|known| known.party == party);
-    let known = known.ok_or_else(|| PartyOpenError::Unknown { party: party.clone() })?;
-    // A key that was rotated to stands on the ledger alone.
-    if keys.key_epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) {
-        return Err(PartyOpenError::OtherKey { party });
+    // A validator has a ledger of its own to look into, and may be there before it is admitted.
+    if role != Role::Validator {
+        check(&genesis, &party, &key, keys.key_epoch)?;
     }
     let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
     let signer = Signer::new(genesis.network.clone(), party, key, boot).in_epoch(keys.key_epoch);
@@ -142,6 +141,16 @@ fn open_in(
         link_metrics: metrics.links.clone(),
         metrics: metrics.agents.clone(),
     })
+}
+
+/// Holds a party's key against the genesis. One that was rotated to stands on the ledger alone.
+fn check(genesis: &Genesis, party: &PartyId, key: &SigningKey, epoch: u32) -> Result<(), PartyOpenError> {
+    let known = genesis.participants.iter().find(|known| known.party == *party);
+    let known = known.ok_or_else(|| PartyOpenError::Unknown { party: party.clone() })?;
+    if epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) {
+        return Err(PartyOpenError::OtherKey { party: party.clone() });
+    }
+    Ok(())
 }
 
 /// Reads and validates a genesis file.

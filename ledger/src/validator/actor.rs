@@ -52,7 +52,7 @@ pub(super) struct ValidatorActor {
 
 impl ValidatorActor {
     pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
-        let registry = parts.core.rules().verifier.registry().clone();
+        let registry = parts.core.rules().verifier.heard().clone();
         Self { parts, thread, start: Instant::now(), timer: None, own: VecDeque::new(), registry }
     }
 
@@ -90,7 +90,7 @@ impl ValidatorActor {
 
     /// Believes whom the rules after the last block name, and signs with the key they name.
     fn go_by_registry(&mut self) {
-        let registry = self.parts.core.rules().verifier.registry();
+        let registry = self.parts.core.rules().verifier.heard();
         if Arc::ptr_eq(registry, &self.registry) {
             return;
         }

@@ -293,10 +293,13 @@ fn connect(
     if let Some(unknown) = config.brokers.unknown(me, verifier.validators().iter().map(|(id, _)| id)) {
         return Err(StartError::Mesh { validator: unknown.clone() });
     }
+    for stranger in config.brokers.strangers(verifier.validators()) {
+        tracing::info!(validator = %me, peer = %stranger, "connects to one that is no validator, or not yet");
+    }
     let link = LinkConfig {
         connections: config.brokers.connections(verifier.network(), me),
         signer: config.signer.clone(),
-        registry: verifier.registry().clone(),
+        registry: verifier.heard().clone(),
         queue: LINK_QUEUE,
         rates: vec![(Role::Validator, VALIDATOR_RATE)],
         screen: Some(Arc::new(HeightWindow::new(tip))),

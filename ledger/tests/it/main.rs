@@ -22,6 +22,7 @@ mod full_disk;
 mod governance;
 mod hostile;
 mod issuance;
+mod joining;
 mod late;
 mod mempool;
 mod mesh;
