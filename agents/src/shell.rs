@@ -7,7 +7,7 @@ use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
-use crate::roster::RosterError;
+use crate::terms::Terms;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
 use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
@@ -39,6 +39,8 @@ const MAILBOX: usize = 4;
 pub struct Common {
     /// What the ledger starts from: participants, feeder, rules.
     pub genesis: Arc<Genesis>,
+    /// The ledger as far as it is known at the start: at its genesis, or further.
+    pub chain: Chain,
     /// Who this role is, and its key.
     pub signer: Arc<Signer>,
     /// The market's brokers as `host:port`, tried in order: one connection. There may be none.
@@ -55,6 +57,13 @@ pub struct Common {
     pub link_metrics: LinkMetrics,
     /// The shells' counters.
     pub metrics: AgentMetrics,
+}
+
+impl Common {
+    /// What the market goes by at the start.
+    pub fn terms(&self) -> Terms {
+        Terms::of(self.chain.rules())
+    }
 }
 
 /// The part of a shell that does what only its role does: reads devices, writes files, sets gauges.
@@ -170,7 +179,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     connection: Connection,
 ) -> Result<RoleHandle, StartError> {
     let party = common.signer.party().clone();
-    let following = Following::new(&mut core, Chain::new(&common.genesis).map_err(RosterError::from)?);
+    let following = Following::new(&mut core, common.chain.clone());
     let mut subscriptions = connection.subscriptions;
     if following.takes_blocks() {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Validator, "block"));

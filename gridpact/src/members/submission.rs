@@ -95,7 +95,7 @@ pub async fn run(file: &Path, submitter: &Path, out: &mut dyn Write) -> Result<(
 async fn submit(common: &Common, keys: &PartyKeys, entry: Entry) -> Result<u64, SubmissionError> {
     let network = &common.genesis.network;
     let chain = Chain::new(&common.genesis)?;
-    let validators: Vec<PartyId> = agents::roster::parties(&common.genesis, Role::Validator);
+    let validators: Vec<PartyId> = agents::roster::parties(&common.terms(), Role::Validator);
     let addresses: Vec<String> = keys.brokers.iter().chain(&keys.validator_brokers).cloned().collect();
     let tried = addresses.join(", ");
     let blocks = vec![network.filter_broadcast(Role::Validator, "block")];

@@ -6,9 +6,11 @@ use super::process::ProcessMetrics;
 use crate::clock::wall_ms;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys};
+use agents::chain::Chain;
 use agents::clock::ClockSource;
 use agents::shell::Common;
 use ed25519_dalek::SigningKey;
+use ledger::contracts::rules::RulesError;
 use ledger::genesis::{Genesis, GenesisError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,6 +68,9 @@ pub enum PartyOpenError {
         /// What is wrong.
         source: GenesisError,
     },
+    /// The genesis makes no ledger.
+    #[error("party.genesis: {0}")]
+    Rules(#[from] RulesError),
     /// The genesis doesn't name it.
     #[error("the genesis names no {party}")]
     Unknown {
@@ -129,6 +134,7 @@ fn open_in(
         .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
     Ok(Common {
         signer: Arc::new(signer),
+        chain: Chain::new(&genesis)?,
         genesis: Arc::new(genesis),
         broker_addresses: keys.brokers.clone(),
         validator_brokers: brokers::dealt(keys),
