@@ -2,6 +2,9 @@
 //! happens and performs what the core asks. It knows nothing of energy or price.
 
 mod following;
+mod learning;
+
+pub use learning::{learn, LearnError};
 
 use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock};
@@ -220,7 +223,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
 /// Everything goes by the market's broker. What is for the ledger may go by validators' own brokers as well;
 /// where any are known, its blocks are heard there alone, so that no one broker can keep an entry from being
 /// made, or from being known.
-fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
+pub fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
     let blocks = common.genesis.network.filter_broadcast(Role::Validator, "block");
     let apart = |filter: &String| !common.validator_brokers.is_empty() && *filter == blocks;
     let (heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);

@@ -22,3 +22,11 @@ pub struct MeshKeys {
     /// is still to be admitted is named before, and connected to at the start like the others.
     pub peers: BTreeMap<String, Vec<String>>,
 }
+
+impl MeshKeys {
+    /// Addresses of its own broker and of the others'.
+    pub fn addresses(&self) -> impl Iterator<Item = String> + '_ {
+        let own = self.listen.map(|listen| listen.to_string());
+        own.into_iter().chain(self.broker.iter().chain(self.peers.values().flatten()).cloned())
+    }
+}

@@ -238,7 +238,12 @@ fn open(
     height.send_replace(chain.tip.height);
     let (link, events) = connect(config, &rules, height.subscribe())?;
     let agreement = Box::new(Tendermint::new(config.signer.clone()));
-    let core = ValidatorCore::new(me, agreement, config.timeouts, chain);
+    let last = store.block(chain.tip.height)?;
+    let governed = chain.rules.governed.clone();
+    let mut core = ValidatorCore::new(me, agreement, config.timeouts, chain);
+    if let Some(last) = &last {
+        core.remember(last, &governed, false);
+    }
     Ok(Parts {
         views: watch::Sender::new(core.view()),
         core,

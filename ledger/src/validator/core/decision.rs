@@ -54,7 +54,8 @@ impl ValidatorCore {
     pub(super) fn commit(&mut self, now: Now, decided: DecidedBlock, executed: Executed) {
         self.tip = self.tip.after(&decided);
         let governed = self.rules.governed.clone();
-        self.remember(&decided, &governed);
+        let changed = !Arc::ptr_eq(&governed, &executed.rules.governed);
+        self.remember(&decided, &governed, changed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit {
