@@ -3,7 +3,7 @@
 
 use ledger::block::verifier::Verifier;
 use ledger::block::{BlockCodecError, DecidedBlock};
-use ledger::contracts::rules::RulesError;
+use ledger::contracts::rules::{Rules, RulesError};
 use ledger::follower::{FollowError, Follower};
 use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
@@ -107,6 +107,11 @@ impl Chain {
     /// Hash of what is governed, as far as the chain was followed.
     pub fn governed(&self) -> Hash32 {
         *self.follower.rules().verifier.governed()
+    }
+
+    /// The rules of the next block, as far as the chain was followed.
+    pub fn rules(&self) -> &Arc<Rules> {
+        self.follower.rules()
     }
 
     /// Everyone's keys, as far as the chain was followed.

@@ -2,7 +2,9 @@
 //! socket, file, tokio or actix.
 
 use crate::chain::Chain;
+use ledger::contracts::rules::Rules;
 use market::interval::{Interval, UnixSeconds};
+use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::message::{Body, MessageRef, Verdict};
 use wire::party::PartyId;
@@ -97,6 +99,12 @@ pub trait RoleCore: Send + Unpin + 'static {
     /// The chain it follows, where it follows one. The shell goes by its registry.
     fn chain(&mut self) -> Option<&mut Chain> {
         None
+    }
+
+    /// Hears of rules that hold on the ledger from now on. What of them concerns it, a role goes by from the next
+    /// boundary of an interval on.
+    fn govern(&mut self, rules: &Arc<Rules>) {
+        let _ = rules;
     }
 
     /// Takes note of the signed envelope in which a message with this tag went out. The shell says so

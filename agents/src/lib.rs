@@ -14,6 +14,7 @@ pub mod price_parts;
 pub mod roster;
 pub mod shell;
 pub mod site;
+pub mod terms;
 pub mod timekeeper;
 pub mod tso;
 

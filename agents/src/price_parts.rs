@@ -2,7 +2,7 @@
 //! same arithmetic, so that what one is told another can check.
 
 use crate::roster::RosterError;
-use ledger::genesis::Genesis;
+use crate::terms::Terms;
 use market::dlmp::BusDlmp;
 use market::grid::rules::GridTerms;
 use wire::entry::ClearingEntry;
@@ -18,13 +18,13 @@ pub struct PriceParts {
 }
 
 impl PriceParts {
-    /// Of the market that starts from `genesis`.
+    /// Of a market by its terms.
     ///
     /// # Errors
     /// Where its feeder is no tree, or its grid rules don't fit it.
-    pub fn new(genesis: &Genesis) -> Result<Self, RosterError> {
-        let tree = genesis.feeder.tree().map_err(RosterError::Feeder)?;
-        let terms = genesis.grid.as_ref().map(|rules| rules.terms(&genesis.feeder, &tree)).transpose()?;
+    pub fn new(market: &Terms) -> Result<Self, RosterError> {
+        let tree = market.feeder.tree().map_err(RosterError::Feeder)?;
+        let terms = market.grid.as_ref().map(|rules| rules.terms(&market.feeder, &tree)).transpose()?;
         Ok(Self { root: tree.order[0], place: tree.place, terms })
     }
 

@@ -1,7 +1,7 @@
-//! Who is who, as the genesis has it: the questions every role asks of it at its start.
+//! Who is who in a market: the questions every role asks at its start, and whenever its terms change.
 
+use crate::terms::Terms;
 use ledger::contracts::rules::RulesError;
-use ledger::genesis::Genesis;
 use market::day_ahead::terms::Overloaded;
 use market::feeder::FeederError;
 use market::grid::rules::GridRulesError;
@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::party::{Id, PartyId, Role};
 
-/// A genesis in which a role cannot play.
+/// A market in which a role cannot play.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RosterError {
     /// No participant with this role.
-    #[error("the genesis names no participant with role {role}")]
+    #[error("the market has no participant with role {role}")]
     NoRole {
         /// The role's word.
         role: &'static str,
     },
     /// A site whose bus, aggregator or connection limit is missing.
-    #[error("the genesis's site {site} has no {what}")]
+    #[error("site {site} has no {what}")]
     IncompleteSite {
         /// The site.
         site: PartyId,
@@ -28,16 +28,16 @@ pub enum RosterError {
         what: &'static str,
     },
     /// An aggregator has a site at a bus that is not on the feeder.
-    #[error("{aggregator} has a site at a bus that is not on the genesis's feeder")]
+    #[error("{aggregator} has a site at a bus that is not on the feeder")]
     UnknownBus {
         /// The aggregator.
         aggregator: PartyId,
     },
     /// The feeder is no tree.
-    #[error("the genesis's feeder: {0}")]
+    #[error("the feeder: {0}")]
     Feeder(#[from] FeederError),
     /// The price limits are no range of prices.
-    #[error("the genesis's lowest price lies above its highest, or one of them out of bounds")]
+    #[error("the market's lowest price lies above its highest, or one of them out of bounds")]
     PriceRange,
     /// The grid rules do not fit the feeder.
     #[error(transparent)]
@@ -66,9 +66,9 @@ pub struct SiteEntry {
 }
 
 /// Every participant with `role`, in order.
-pub fn parties(genesis: &Genesis, role: Role) -> Vec<PartyId> {
+pub fn parties(terms: &Terms, role: Role) -> Vec<PartyId> {
     let mut parties: Vec<PartyId> =
-        genesis.participants.iter().filter(|p| p.party.role == role).map(|p| p.party.clone()).collect();
+        terms.participants.iter().filter(|p| p.party.role == role).map(|p| p.party.clone()).collect();
     parties.sort();
     parties
 }
@@ -77,16 +77,16 @@ pub fn parties(genesis: &Genesis, role: Role) -> Vec<PartyId> {
 ///
 /// # Errors
 /// [`RosterError::NoRole`].
-pub fn only(genesis: &Genesis, role: Role) -> Result<PartyId, RosterError> {
-    parties(genesis, role).into_iter().next().ok_or(RosterError::NoRole { role: role.word() })
+pub fn only(terms: &Terms, role: Role) -> Result<PartyId, RosterError> {
+    parties(terms, role).into_iter().next().ok_or(RosterError::NoRole { role: role.word() })
 }
 
 /// Every site, in order of account.
 ///
 /// # Errors
 /// [`RosterError::IncompleteSite`].
-pub fn sites(genesis: &Genesis) -> Result<BTreeMap<Id, SiteEntry>, RosterError> {
-    let sites = genesis.participants.iter().filter(|p| p.party.role == Role::Site);
+pub fn sites(terms: &Terms) -> Result<BTreeMap<Id, SiteEntry>, RosterError> {
+    let sites = terms.participants.iter().filter(|p| p.party.role == Role::Site);
     sites
         .map(|p| {
             let missing = |what| RosterError::IncompleteSite { site: p.party.clone(), what };
@@ -111,10 +111,10 @@ pub fn sites(genesis: &Genesis) -> Result<BTreeMap<Id, SiteEntry>, RosterError> 
 /// # Errors
 /// [`RosterError::IncompleteSite`].
 pub fn buses_by_aggregator(
-    genesis: &Genesis,
+    terms: &Terms,
 ) -> Result<BTreeMap<PartyId, BTreeMap<String, Milliwatt>>, RosterError> {
     let mut buses: BTreeMap<PartyId, BTreeMap<String, Milliwatt>> = BTreeMap::new();
-    for site in sites(genesis)?.into_values() {
+    for site in sites(terms)?.into_values() {
         let aggregator = PartyId::new(Role::Aggregator, site.aggregator);
         *buses.entry(aggregator).or_default().entry(site.bus).or_default() += site.connection;
     }

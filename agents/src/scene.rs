@@ -26,6 +26,21 @@ pub fn parameters() -> MarketParameters {
     }
 }
 
+/// Neither voltage nor losses count for anything.
+pub fn grid_rules() -> GridRules {
+    GridRules {
+        root_voltage_micro_pu: 1_000_000,
+        voltage: VoltageLimits::default(),
+        voltage_at: BTreeMap::new(),
+        loading_max_percent: None,
+        loss_price: PicoEurPerWh::ZERO,
+        voltage_deviation_micro_eur_per_h: 0,
+        reactive: BTreeMap::new(),
+        reactive_full_price: None,
+        carbon_price: None,
+    }
+}
+
 /// Sessions of an hour, bids from half an hour before it, gate closure a quarter before; a line to one bus.
 pub fn day_ahead() -> Setting {
     let line = Line {
@@ -40,18 +55,7 @@ pub fn day_ahead() -> Setting {
     };
     let buses = vec!["r".into(), "b".into()];
     let feeder = Feeder { voltage_millivolt: 400_000, root: "r".into(), buses, lines: vec![line] };
-    let grid = GridRules {
-        root_voltage_micro_pu: 1_000_000,
-        voltage: VoltageLimits::default(),
-        voltage_at: BTreeMap::new(),
-        loading_max_percent: None,
-        loss_price: PicoEurPerWh::ZERO,
-        voltage_deviation_micro_eur_per_h: 0,
-        reactive: BTreeMap::new(),
-        reactive_full_price: None,
-        carbon_price: None,
-    };
-    let terms = grid.terms(&feeder, &feeder.tree().unwrap()).unwrap();
+    let terms = grid_rules().terms(&feeder, &feeder.tree().unwrap()).unwrap();
     Setting {
         rules: DayAheadRules { intervals: 4, offset_s: 0, bids_open_s: 1_800, gate_closure_s: 900 },
         terms: DayAheadTerms::new(&terms, 900).unwrap(),

@@ -2,12 +2,15 @@
 //! happens and performs what the core asks. It knows nothing of energy or price.
 
 mod following;
+mod learning;
+
+pub use learning::{learn, LearnError};
 
 use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
-use crate::roster::RosterError;
+use crate::terms::Terms;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
 use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
@@ -39,6 +42,8 @@ const MAILBOX: usize = 4;
 pub struct Common {
     /// What the ledger starts from: participants, feeder, rules.
     pub genesis: Arc<Genesis>,
+    /// The ledger as far as it is known at the start: at its genesis, or further.
+    pub chain: Chain,
     /// Who this role is, and its key.
     pub signer: Arc<Signer>,
     /// The market's brokers as `host:port`, tried in order: one connection. There may be none.
@@ -55,6 +60,13 @@ pub struct Common {
     pub link_metrics: LinkMetrics,
     /// The shells' counters.
     pub metrics: AgentMetrics,
+}
+
+impl Common {
+    /// What the market goes by at the start.
+    pub fn terms(&self) -> Terms {
+        Terms::of(self.chain.rules())
+    }
 }
 
 /// The part of a shell that does what only its role does: reads devices, writes files, sets gauges.
@@ -170,7 +182,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     connection: Connection,
 ) -> Result<RoleHandle, StartError> {
     let party = common.signer.party().clone();
-    let following = Following::new(&mut core, Chain::new(&common.genesis).map_err(RosterError::from)?);
+    let following = Following::new(&mut core, common.chain.clone());
     let mut subscriptions = connection.subscriptions;
     if following.takes_blocks() {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Validator, "block"));
@@ -211,7 +223,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
 /// Everything goes by the market's broker. What is for the ledger may go by validators' own brokers as well;
 /// where any are known, its blocks are heard there alone, so that no one broker can keep an entry from being
 /// made, or from being known.
-fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
+pub fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
     let blocks = common.genesis.network.filter_broadcast(Role::Validator, "block");
     let apart = |filter: &String| !common.validator_brokers.is_empty() && *filter == blocks;
     let (heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);

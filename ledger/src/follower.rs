@@ -4,13 +4,14 @@
 
 use crate::block::verifier::{BlockError, Verifier};
 use crate::block::vote::VoteCertificate;
-use crate::block::{DecidedBlock, Header};
+use crate::block::{BlockCodecError, DecidedBlock, Header};
 use crate::contracts::edit;
 use crate::contracts::rules::{Rules, RulesError};
 use crate::genesis::Genesis;
 use crate::governed::Governed;
 use crate::state::receipt::Refusal;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
@@ -32,6 +33,10 @@ pub struct Summary {
     pub certificate: VoteCertificate,
     /// What was governed.
     pub governed: Governed,
+    /// The encoded block itself, where it changed that: the header names what it was made under, and no later one may
+    /// come for long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<ByteBuf>,
 }
 
 /// Why a block or a summary is not followed.
@@ -61,6 +66,15 @@ pub enum FollowError {
     /// A summary has no deterministic encoding, or is too large to be sent.
     #[error("the summary: {0}")]
     Encoding(#[from] CborError),
+    /// A summary's block is none.
+    #[error("the summary's block: {0}")]
+    Codec(#[from] BlockCodecError),
+    /// A summary holds another block than its header's.
+    #[error("the summary of block {height} holds another block")]
+    OtherBlock {
+        /// The header's height.
+        height: u64,
+    },
     /// A summary's header names something else as governed.
     #[error("the summary is of something else than its block {height} names")]
     OtherGoverned {
@@ -180,25 +194,40 @@ impl Follower {
     /// Names what does not hold.
     pub fn take_summary(&mut self, bytes: &[u8]) -> Result<bool, FollowError> {
         let summary: Summary = cbor::from_slice(bytes, MAX_ENVELOPE_BYTES)?;
-        let Summary { header, certificate, governed } = summary;
+        let Summary { header, certificate, governed, block } = summary;
         let height = header.height;
-        if height <= self.height || header.governed == *self.rules.verifier.governed() {
+        if height <= self.height {
             return Ok(false);
         }
-        if governed.hash() != header.governed {
-            return Err(FollowError::OtherGoverned { height });
+        let mut ahead = self.clone();
+        let news = header.governed != *self.rules.verifier.governed();
+        if news {
+            if governed.hash() != header.governed {
+                return Err(FollowError::OtherGoverned { height });
+            }
+            let next = self.rules.after(&Arc::new(governed), header.time_ms)?;
+            next.verifier.verify_votes(&header, &certificate)?;
+            let known = self.rules.verifier.validators();
+            let voters = certificate.signatures.iter().filter_map(|(index, _)| next.verifier.key_of(*index));
+            let votes = voters.filter(|voter| known.iter().any(|(_, key)| key == *voter)).count();
+            if !self.rules.verifier.has_honest(votes) {
+                return Err(FollowError::Strangers { height, votes, known: known.len() });
+            }
+            ahead.height = height - 1;
+            ahead.turn_to(next);
         }
-        let next = self.rules.after(&Arc::new(governed), header.time_ms)?;
-        next.verifier.verify_votes(&header, &certificate)?;
-        let known = self.rules.verifier.validators();
-        let voters = certificate.signatures.iter().filter_map(|(index, _)| next.verifier.key_of(*index));
-        let votes = voters.filter(|voter| known.iter().any(|(_, key)| key == *voter)).count();
-        if !self.rules.verifier.has_honest(votes) {
-            return Err(FollowError::Strangers { height, votes, known: known.len() });
+        let Some(block) = block else {
+            // The block itself is not here: if it changed what is governed once more, that is asked for again.
+            *self = ahead;
+            return Ok(news);
+        };
+        let decided = DecidedBlock::decode(&block)?;
+        if decided.block.header != header {
+            return Err(FollowError::OtherBlock { height });
         }
-        // The block itself is not here: it may change what is governed once more, and is then asked for again.
-        self.height = height - 1;
-        self.turn_to(next);
+        ahead.check(&decided)?;
+        ahead.advance(&header, &decided.entries().collect::<Vec<_>>())?;
+        *self = ahead;
         Ok(true)
     }
 

@@ -5,11 +5,17 @@
 //! anyone, and a receiver sees a few of these numbers, in any order when some are sent again. So
 //! what was seen is kept as ranges (as QUIC does for its acknowledgements, RFC 9000 section 13.2.3)
 //! and the window is the last [`MAX_RANGES`] of them, however far apart.
+//!
+//! A party may speak twice at once: by the process that stays, and by a command that its operator runs meanwhile.
+//! Each counts for itself, or the command, which starts later, would make the process's messages replays.
 
 use std::collections::BTreeMap;
 
 /// Most separate ranges of numbers remembered of one sender.
 pub const MAX_RANGES: usize = 1_024;
+
+/// This bit is set in the boots of commands run for a party, and in no other's.
+pub const COMMAND: u64 = 1 << 63;
 
 /// What a message's number says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,13 @@ pub enum Seen {
 /// to it once, and what they ask is idempotent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
+    process: Window,
+    commands: Window,
+}
+
+/// The same of its process, or of its commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Window {
     boot: Option<u64>,
     /// Numbers below this are too old to be told apart.
     floor: u64,
@@ -43,6 +56,13 @@ impl ReplayWindow {
 
     /// What the message with this boot and sequence number is, and remembers it if it is new.
     pub fn observe(&mut self, boot: u64, sequence: u64) -> Seen {
+        let window = if boot & COMMAND == 0 { &mut self.process } else { &mut self.commands };
+        window.observe(boot, sequence)
+    }
+}
+
+impl Window {
+    fn observe(&mut self, boot: u64, sequence: u64) -> Seen {
         match self.boot {
             Some(current) if boot < current => return Seen::Replayed,
             Some(current) if boot == current => {}
@@ -101,6 +121,12 @@ mod tests {
     #[test]
     fn a_new_boot_starts_over_and_an_old_one_is_replayed() {
         check(&[(7, 9, New), (8, 9, New), (7, 10, Replayed), (8, 9, Duplicate), (8, 1, New)]);
+    }
+
+    #[test]
+    fn a_command_leaves_the_process_its_voice() {
+        check(&[(7, 1, New), (8 | COMMAND, 1, New), (7, 2, New), (7, 1, Duplicate), (6, 3, Replayed)]);
+        check(&[(9 | COMMAND, 1, New), (8 | COMMAND, 2, Replayed), (7, 1, New)]);
     }
 
     #[test]

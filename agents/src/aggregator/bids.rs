@@ -101,6 +101,11 @@ impl BidBook {
         Self { clears_reactive, ..Self::default() }
     }
 
+    /// From now on of a market that clears reactive power, or doesn't.
+    pub fn clear_reactive(&mut self, clears: bool) {
+        self.clears_reactive = clears;
+    }
+
     /// Takes a bid of `site`, in place of an earlier one of its own for the same interval.
     ///
     /// # Errors

@@ -5,21 +5,21 @@ use super::bids::BidBook;
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk, DeskSettings};
 use super::day_ahead::held::PositionsFile;
 use super::delivery::{Filing, StoredBatch};
+use super::market::Market;
 use super::rounds::FixedBids;
 use super::trading::{Due, Trading};
 use crate::chain::{Chain, Decided};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
-use crate::price_parts::PriceParts;
-use crate::roster::{self, RosterError, SiteEntry};
+use crate::roster::{RosterError, SiteEntry};
+use crate::terms::{Terms, Turn};
 use ledger::archive::location::Place;
-use ledger::genesis::Genesis;
+use ledger::contracts::rules::Rules;
 use market::interval::Interval;
-use market::parameters::MarketParameters;
-use market::units::PicoEurPerWh;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
 use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
-use wire::party::{Id, PartyId, Role};
+use wire::party::PartyId;
 
 /// Intervals remembered after their start.
 const KEPT_INTERVALS: i64 = 8;
@@ -94,18 +94,8 @@ pub(super) enum Said {
 /// One aggregator.
 pub struct AggregatorCore {
     settings: AggregatorSettings,
-    parameters: MarketParameters,
-    /// How far from its price demand may reach.
-    price_tolerance: PicoEurPerWh,
-    dso: PartyId,
-    validators: Vec<PartyId>,
-    /// Its sites, by account.
-    sites: BTreeMap<Id, SiteEntry>,
-    /// The same sites' accounts, by party.
-    accounts: BTreeMap<PartyId, Id>,
-    /// Place of each bus in the feeder, in whose order the ledger has prices.
-    bus_index: HashMap<String, usize>,
-    price_parts: PriceParts,
+    market: Market,
+    turn: Turn<Arc<Rules>>,
     chain: Chain,
     book: BidBook,
     trading: BTreeMap<Interval, Trading>,
@@ -117,27 +107,20 @@ pub struct AggregatorCore {
 type Effects = Vec<Effect<AggregatorAct>>;
 
 impl AggregatorCore {
-    /// The aggregator `settings.party` of this genesis.
+    /// The aggregator `settings.party` of the ledger followed.
     ///
     /// # Errors
-    /// Where the genesis lacks a DSO or says too little of a site.
-    pub fn new(genesis: &Genesis, mut settings: AggregatorSettings) -> Result<Self, RosterError> {
-        let mut sites = roster::sites(genesis)?;
-        sites.retain(|_, site| site.aggregator == settings.party.id);
+    /// Where its terms lack a DSO or say too little of a site.
+    pub fn new(chain: Chain, mut settings: AggregatorSettings) -> Result<Self, RosterError> {
+        let terms = Terms::of(chain.rules());
         let held = std::mem::take(&mut settings.held);
         let day_ahead =
-            DeskSettings::of(genesis, settings.seed)?.map(|settings| DayAheadDesk::new(settings, held));
+            DeskSettings::of(&terms, settings.seed)?.map(|settings| DayAheadDesk::new(settings, held));
         Ok(Self {
-            parameters: genesis.parameters,
-            price_tolerance: genesis.price_tolerance(),
-            dso: roster::only(genesis, Role::Dso)?,
-            validators: roster::parties(genesis, Role::Validator),
-            accounts: sites.values().map(|s| (s.party.clone(), s.account.clone())).collect(),
-            sites,
-            bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
-            price_parts: PriceParts::new(genesis)?,
-            chain: Chain::new(genesis)?,
-            book: BidBook::new(genesis.clears_reactive()),
+            market: Market::of(&terms, &settings.party)?,
+            turn: Turn::default(),
+            chain,
+            book: BidBook::new(terms.clears_reactive()),
             trading: BTreeMap::new(),
             closed: None,
             day_ahead,
@@ -145,21 +128,42 @@ impl AggregatorCore {
         })
     }
 
+    /// Turns to the rules heard of, where their time has come.
+    fn turn(&mut self, here: Interval) -> Option<Effect<AggregatorAct>> {
+        self.turn.enter(here);
+        let terms = Terms::of(&*self.turn.take()?);
+        let made = Market::of(&terms, &self.settings.party)
+            .and_then(|market| Ok((market, DeskSettings::of(&terms, self.settings.seed)?)));
+        let (market, sessions) = match made {
+            Ok(made) => made,
+            Err(error) => return Some(Effect::Note { event: "terms-unfit", text: error.to_string() }),
+        };
+        self.market = market;
+        self.book.clear_reactive(terms.clears_reactive());
+        match (&mut self.day_ahead, sessions) {
+            (Some(desk), sessions) => desk.turn_to(sessions),
+            (None, Some(sessions)) => self.day_ahead = Some(DayAheadDesk::new(sessions, Vec::new())),
+            (None, None) => {}
+        }
+        let text = format!("from the {here} on by other terms, with {} sites", self.market.sites.len());
+        Some(Effect::Note { event: "terms-changed", text })
+    }
+
     /// How many sites it has.
     pub fn site_count(&self) -> usize {
-        self.sites.len()
+        self.market.sites.len()
     }
 
     fn on_time(&mut self, now: Now) -> Effects {
-        let here = self.parameters.interval_at(now.market);
-        let next = self.parameters.next(here);
-        let mut effects = Vec::new();
-        let due = now.market >= self.parameters.gate_closure(next) && self.closed < Some(next);
-        if due && !self.sites.is_empty() {
+        let here = self.market.parameters.interval_at(now.market);
+        let next = self.market.parameters.next(here);
+        let mut effects: Effects = self.turn(here).into_iter().collect();
+        let due = now.market >= self.market.parameters.gate_closure(next) && self.closed < Some(next);
+        if due && !self.market.sites.is_empty() {
             effects.extend(self.close_gate(next));
         }
-        effects.extend(self.day_ahead.iter_mut().flat_map(|desk| desk.on_time(now, &self.sites)));
-        let interval_s = self.parameters.interval_s;
+        effects.extend(self.day_ahead.iter_mut().flat_map(|desk| desk.on_time(now, &self.market.sites)));
+        let interval_s = self.market.parameters.interval_s;
         for trading in self.trading.values_mut() {
             if now.market >= trading.interval().end(interval_s) {
                 trading.end(now.real_ms);
@@ -173,14 +177,15 @@ impl AggregatorCore {
 
     fn close_gate(&mut self, interval: Interval) -> Effects {
         self.closed = Some(interval);
-        let silent = self.sites.len() - self.book.count(interval);
+        let silent = self.market.sites.len().saturating_sub(self.book.count(interval));
         let standing = self.book.close(interval);
-        let fixed = FixedBids::fix(interval, standing, &self.sites, &self.settings.seed);
+        let fixed = FixedBids::fix(interval, standing, &self.market.sites, &self.settings.seed);
+        let by = (self.market.parameters, self.market.price_tolerance);
         let body = Body::BidsCommitted(fixed.commitment());
-        self.trading.insert(interval, Trading::new(fixed));
+        self.trading.insert(interval, Trading::new(fixed, by));
         let mut effects = vec![self.to_dso(Said::BidsCommitted, interval, body)];
         if silent > 0 {
-            let text = format!("{silent} of {} sites did not bid for {interval}", self.sites.len());
+            let text = format!("{silent} of {} sites did not bid for {interval}", self.market.sites.len());
             effects.push(Effect::Note { event: "silent-sites", text });
         }
         effects
@@ -188,17 +193,16 @@ impl AggregatorCore {
 
     fn on_message(&mut self, now: Now, message: Incoming) -> Effects {
         let sender = &message.id.sender;
-        let (parameters, tolerance) = (self.parameters, self.price_tolerance);
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(bytes),
             Body::Bid(bid) => self.on_bid(now, &message, bid),
-            Body::PriceQuestion(question) if *sender == self.dso => self
+            Body::PriceQuestion(question) if *sender == self.market.dso => self
                 .trading(question.interval)
-                .and_then(|trading| trading.answer(&parameters, question))
+                .and_then(|trading| trading.answer(question))
                 .map(|d| vec![self.to_dso(Said::Demand, question.interval, Body::Demand(d))]),
-            Body::Award(award) if *sender == self.dso => self
+            Body::Award(award) if *sender == self.market.dso => self
                 .trading(award.interval)
-                .and_then(|trading| trading.award(&parameters, tolerance, award))
+                .and_then(|trading| trading.award(award))
                 .map(|d| vec![self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d))]),
             body if is_day_ahead(body) => self.on_day_ahead(now, &message),
             Body::SetpointReport(report) => self.on_setpoints(sender, report),
@@ -213,9 +217,9 @@ impl AggregatorCore {
     }
 
     fn site(&self, party: &PartyId) -> Result<&SiteEntry, String> {
-        let account = self.accounts.get(party);
+        let account = self.market.accounts.get(party);
         account
-            .and_then(|account| self.sites.get(account))
+            .and_then(|account| self.market.sites.get(account))
             .ok_or_else(|| format!("{party} is no site of {}", self.settings.party))
     }
 
@@ -227,7 +231,7 @@ impl AggregatorCore {
     fn on_bid(&mut self, now: Now, message: &Incoming, bid: &Bid) -> Result<Effects, String> {
         let site = self.site(&message.id.sender)?.clone();
         self.book
-            .take(&self.parameters, now.market, &site, bid, (&message.id, &message.raw))
+            .take(&self.market.parameters, now.market, &site, bid, (&message.id, &message.raw))
             .map_err(|error| error.to_string())?;
         Ok(Vec::new())
     }
@@ -264,7 +268,7 @@ impl AggregatorCore {
         reading: &MeterReading,
     ) -> Result<Effects, String> {
         let site = self.site(&message.id.sender)?.clone();
-        let interval_s = self.parameters.interval_s;
+        let interval_s = self.market.parameters.interval_s;
         let trading = self.trading(reading.interval)?;
         trading.readings.take(&site, interval_s, reading, &message.raw).map_err(|error| error.to_string())?;
         Ok(self.deliver_when_due(now, reading.interval))
@@ -305,9 +309,9 @@ impl AggregatorCore {
             Ok(proof) => proof,
             Err(error) => return note("bad-block", error.to_string()),
         };
-        let price_at = |bus: &str| clearing.prices.get(*self.bus_index.get(bus)?).copied();
-        let parts = self.price_parts.of(clearing);
-        let parts_at = |bus: &str| parts.as_ref()?.get(*self.bus_index.get(bus)?).copied();
+        let price_at = |bus: &str| clearing.prices.get(*self.market.bus_index.get(bus)?).copied();
+        let parts = self.market.price_parts.of(clearing);
+        let parts_at = |bus: &str| parts.as_ref()?.get(*self.market.bus_index.get(bus)?).copied();
         match trading.decide(price_at, parts_at, &finality) {
             Err(reason) => note("clearing-differs", reason),
             Ok(firm) => firm
@@ -330,7 +334,7 @@ impl AggregatorCore {
         let filing = Filing {
             aggregator: &self.settings.party.id,
             place: &self.settings.archive,
-            interval_s: self.parameters.interval_s,
+            interval_s: self.market.parameters.interval_s,
         };
         match trading.due(now.real_ms, grace_ms, &filing, positions) {
             Ok(Due::Nothing) => Vec::new(),
@@ -374,13 +378,13 @@ impl AggregatorCore {
             body: Body::Submit(Entry::Delivery(entry)),
             interval,
             recipient: None,
-            acknowledged_by: self.validators.clone(),
+            acknowledged_by: self.market.validators.clone(),
             tag: tag(Said::Delivery, interval),
         }
     }
 
     fn forget(&mut self, here: Interval) -> Effects {
-        let oldest = here.later(-KEPT_INTERVALS, self.parameters.interval_s);
+        let oldest = here.later(-KEPT_INTERVALS, self.market.parameters.interval_s);
         let kept = self.trading.split_off(&oldest);
         let forgotten = std::mem::replace(&mut self.trading, kept);
         let owing = forgotten.values().filter(|trading| trading.owes_delivery());
@@ -396,8 +400,8 @@ impl AggregatorCore {
         Effect::Send {
             body,
             interval,
-            recipient: Some(self.dso.clone()),
-            acknowledged_by: vec![self.dso.clone()],
+            recipient: Some(self.market.dso.clone()),
+            acknowledged_by: vec![self.market.dso.clone()],
             tag: tag(said, interval),
         }
     }
@@ -409,6 +413,10 @@ impl RoleCore for AggregatorCore {
 
     fn chain(&mut self) -> Option<&mut Chain> {
         Some(&mut self.chain)
+    }
+
+    fn govern(&mut self, rules: &Arc<Rules>) {
+        self.turn.hear(rules.clone());
     }
 
     fn step(&mut self, now: Now, input: Input<AggregatorReport>) -> Effects {

@@ -7,6 +7,7 @@ pub mod bids;
 pub mod core;
 pub mod day_ahead;
 pub mod delivery;
+mod market;
 mod once;
 mod reactive;
 pub mod rounds;

@@ -49,7 +49,7 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
     let held = read_held(&positions)?;
     let archive = archive.place;
     let settings = AggregatorSettings { party, seed, readings_grace_ms, archive, held };
-    let core = AggregatorCore::new(&common.genesis, settings)?;
+    let core = AggregatorCore::new(common.chain.clone(), settings)?;
     let connection = Connection {
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_SITE * core.site_count(),

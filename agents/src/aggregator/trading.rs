@@ -25,6 +25,8 @@ const RESUBMIT_MS: u64 = 150_000;
 pub(super) struct Trading {
     /// The bids it is cleared on.
     pub fixed: FixedBids,
+    /// The figures under which its gate closed, and how far from its price demand may reach.
+    by: (MarketParameters, PicoEurPerWh),
     said: Once<PriceQuestion, Award, Allocated>,
     decided: bool,
     /// Meter readings so far.
@@ -62,9 +64,10 @@ pub(super) enum Due {
 }
 
 impl Trading {
-    pub fn new(fixed: FixedBids) -> Self {
+    pub fn new(fixed: FixedBids, by: (MarketParameters, PicoEurPerWh)) -> Self {
         Self {
             fixed,
+            by,
             said: Once::default(),
             decided: false,
             readings: Readings::default(),
@@ -77,12 +80,8 @@ impl Trading {
     ///
     /// # Errors
     /// In words, why the question is none.
-    pub fn answer(
-        &mut self,
-        parameters: &MarketParameters,
-        question: &PriceQuestion,
-    ) -> Result<Demand, String> {
-        let buses = answer(parameters, &self.fixed, question).map_err(|error| error.to_string())?;
+    pub fn answer(&mut self, question: &PriceQuestion) -> Result<Demand, String> {
+        let buses = answer(&self.by.0, &self.fixed, question).map_err(|error| error.to_string())?;
         let PriceQuestion { interval, round, .. } = question;
         self.said.ask(*round, question)?;
         Ok(Demand { interval: *interval, round: *round, buses })
@@ -92,14 +91,10 @@ impl Trading {
     ///
     /// # Errors
     /// In words, why the award does not fit.
-    pub fn award(
-        &mut self,
-        parameters: &MarketParameters,
-        tolerance: PicoEurPerWh,
-        award: &Award,
-    ) -> Result<FinalDemand, String> {
+    pub fn award(&mut self, award: &Award) -> Result<FinalDemand, String> {
+        let (parameters, tolerance) = &self.by;
         let rounds = self.said.rounds();
-        let allocate = || Allocated::by(parameters, tolerance, &self.fixed, award);
+        let allocate = || Allocated::by(parameters, *tolerance, &self.fixed, award);
         let allocated = self.said.award(award, award.interval, allocate)?;
         Ok(allocated.final_demand(&self.fixed, rounds))
     }

@@ -1,33 +1,30 @@
 //! The DSO's decisions: gathers an interval's commitments and supply, asks prices in rounds, clears, awards,
 //! gathers final demands, checks its own certificate, and puts the clearing before the validators.
 
-use super::answers::Buses;
 use super::award::{apportion, award, check_final, parts_given};
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk};
 use super::day_ahead::problem::{Problem as SessionProblem, Solved as SolvedSession};
-use super::day_ahead::Setting;
 use super::entry::entry;
+use super::market::Market;
 use super::measurement::{Cleared, Measurement};
-use super::problem::{Dispatch, Grid, Problem, SolveError, Solved};
+use super::problem::{Dispatch, Problem, SolveError, Solved};
 use super::question::questions;
 use super::reactive;
 use super::session::{Session, Stage};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
-use crate::roster::{self, RosterError};
-use ledger::genesis::Genesis;
+use crate::roster::RosterError;
+use crate::terms::{Terms, Turn};
+use ledger::contracts::rules::Rules;
 use market::clearing::sampled::Question;
-use market::clearing::PriceRange;
 use market::day_ahead::rounds::SessionError;
 use market::interval::Interval;
-use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
-use market::units::{MicroEurPerTonne, PicoEurPerWh};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::message::{BidsCommitted, Body, Demand, FinalDemand, PriceQuestion, Supply, Verdict};
-use wire::party::{PartyId, Role};
+use wire::party::PartyId;
 
 /// Intervals remembered after their start.
 const KEPT_INTERVALS: i64 = 8;
@@ -70,16 +67,8 @@ type Effects = Vec<Effect<DsoAct>>;
 
 /// The DSO.
 pub struct DsoCore {
-    grid: Arc<Grid>,
-    parameters: MarketParameters,
-    /// How far from its price demand may reach.
-    price_tolerance: PicoEurPerWh,
-    /// What a tonne emitted for the import costs; nothing where emissions have no price.
-    carbon_price: MicroEurPerTonne,
-    tso: PartyId,
-    validators: Vec<PartyId>,
-    /// Aggregators with sites, in order, and their buses.
-    aggregators: BTreeMap<PartyId, Buses>,
+    market: Market,
+    turn: Turn<Arc<Rules>>,
     chain: Chain,
     round_timeout_ms: u64,
     sessions: BTreeMap<Interval, Session>,
@@ -89,40 +78,17 @@ pub struct DsoCore {
 }
 
 impl DsoCore {
-    /// The DSO of this genesis, which waits at most `round_timeout_ms` of real time at each stage.
+    /// The DSO of the ledger followed, which waits at most `round_timeout_ms` of real time at each stage.
     ///
     /// # Errors
-    /// Where the genesis makes no market.
-    pub fn new(genesis: &Genesis, round_timeout_ms: u64) -> Result<Self, RosterError> {
-        let tree = genesis.feeder.tree().map_err(RosterError::Feeder)?;
-        let place: BTreeMap<&String, usize> = genesis.feeder.buses.iter().zip(0..).collect();
-        let mut aggregators = BTreeMap::new();
-        for (aggregator, buses) in roster::buses_by_aggregator(genesis)? {
-            let placed: Option<Buses> = buses
-                .into_iter()
-                .map(|(bus, limit)| Some((bus.clone(), (*place.get(&bus)?, limit))))
-                .collect();
-            let lost = || RosterError::UnknownBus { aggregator: aggregator.clone() };
-            aggregators.insert(aggregator.clone(), placed.ok_or_else(lost)?);
-        }
-        let MarketParameters { price_min, price_max, .. } = genesis.parameters;
-        let range = PriceRange::new(price_min, price_max).ok_or(RosterError::PriceRange)?;
-        let terms = genesis.grid.as_ref().map(|rules| rules.terms(&genesis.feeder, &tree)).transpose()?;
-        let grid = Arc::new(Grid { feeder: genesis.feeder.clone(), tree, range, terms });
-        let tso = roster::only(genesis, Role::Tso)?;
-        let validators = roster::parties(genesis, Role::Validator);
-        let to = (tso.clone(), validators.clone());
-        let day_ahead = Setting::of(genesis, &grid)?
-            .map(|setting| DayAheadDesk::new(setting, to, &aggregators, round_timeout_ms));
+    /// Where its terms make no market.
+    pub fn new(chain: Chain, round_timeout_ms: u64) -> Result<Self, RosterError> {
+        let (market, setting) = Market::of(&Terms::of(chain.rules()))?;
+        let day_ahead = setting.map(|setting| DayAheadDesk::new(setting, &market, round_timeout_ms));
         Ok(Self {
-            grid,
-            parameters: genesis.parameters,
-            price_tolerance: genesis.price_tolerance(),
-            carbon_price: genesis.grid.as_ref().and_then(|rules| rules.carbon_price).unwrap_or_default(),
-            tso,
-            validators,
-            aggregators,
-            chain: Chain::new(genesis)?,
+            market,
+            turn: Turn::default(),
+            chain,
             round_timeout_ms,
             sessions: BTreeMap::new(),
             gate_closed: None,
@@ -130,15 +96,41 @@ impl DsoCore {
         })
     }
 
+    /// Turns to the rules heard of, where their time has come and nothing is being cleared by those before.
+    fn turn(&mut self, here: Interval, next: Interval) -> Option<Effect<DsoAct>> {
+        self.turn.enter(here);
+        let idle = self.sessions.values().all(|session| session.stage.is_over());
+        let idle = idle && self.day_ahead.as_ref().is_none_or(DayAheadDesk::is_idle);
+        if !idle || self.gate_closed >= Some(next) {
+            return None;
+        }
+        let rules = self.turn.take()?;
+        let (market, setting) = match Market::of(&Terms::of(&rules)) {
+            Ok(made) => made,
+            Err(error) => return Some(Effect::Note { event: "terms-unfit", text: error.to_string() }),
+        };
+        self.market = market;
+        match (setting, &mut self.day_ahead) {
+            (Some(setting), Some(desk)) => desk.turn_to(setting, &self.market),
+            (Some(setting), None) => {
+                self.day_ahead = Some(DayAheadDesk::new(setting, &self.market, self.round_timeout_ms));
+            }
+            (None, _) => self.day_ahead = None,
+        }
+        let text =
+            format!("from the {next} on by the rules after the ledger's block of {} ms", rules.time_ms);
+        Some(Effect::Note { event: "terms-changed", text })
+    }
+
     fn on_time(&mut self, now: Now) -> Effects {
-        let here = self.parameters.interval_at(now.market);
-        let next = self.parameters.next(here);
-        if now.market >= self.parameters.gate_closure(next) && self.gate_closed < Some(next) {
+        let here = self.market.parameters.interval_at(now.market);
+        let next = self.market.parameters.next(here);
+        let mut effects: Effects = self.turn(here, next).into_iter().collect();
+        if now.market >= self.market.parameters.gate_closure(next) && self.gate_closed < Some(next) {
             self.gate_closed = Some(next);
             self.sessions.entry(next).or_insert_with(|| Session::new(now.real_ms));
         }
-        let mut effects = Vec::new();
-        let oldest = here.later(-KEPT_INTERVALS, self.parameters.interval_s);
+        let oldest = here.later(-KEPT_INTERVALS, self.market.parameters.interval_s);
         self.sessions.retain(|interval, session| {
             if *interval < oldest && matches!(session.stage, Stage::Submitted { .. }) {
                 let text = format!("the clearing of {interval} was submitted and never decided");
@@ -149,7 +141,7 @@ impl DsoCore {
         for (interval, session) in &mut self.sessions {
             let waited_ms = now.real_ms.saturating_sub(session.stage_began_ms);
             if session.stage.waits() && waited_ms >= self.round_timeout_ms {
-                let missing = session.missing(self.aggregators.keys(), &self.tso).join(", ");
+                let missing = session.missing(self.market.aggregators.keys(), &self.market.tso).join(", ");
                 let why = format!("nothing came in {waited_ms} ms from {missing}");
                 effects.push(fail(session, *interval, "party-silent", why, now));
             }
@@ -165,20 +157,20 @@ impl DsoCore {
         let sender = &message.id.sender;
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(now, bytes),
-            Body::Supply(supply) if *sender == self.tso => self
+            Body::Supply(supply) if *sender == self.market.tso => self
                 .dearer(supply)
                 .and_then(|curve| Ok((self.session(now, supply.interval)?, curve)))
                 .and_then(|(session, curve)| session.supply(supply, curve, &message.raw))
                 .map(|()| supply.interval),
-            Body::BidsCommitted(committed) if self.aggregators.contains_key(sender) => self
+            Body::BidsCommitted(committed) if self.market.aggregators.contains_key(sender) => self
                 .check_commitment(sender, committed)
                 .and_then(|()| self.session(now, committed.interval))
                 .and_then(|session| session.commit(sender, committed))
                 .map(|()| committed.interval),
-            Body::Demand(demand) if self.aggregators.contains_key(sender) => {
+            Body::Demand(demand) if self.market.aggregators.contains_key(sender) => {
                 self.on_demand(sender, demand).map(|()| demand.interval)
             }
-            Body::FinalDemand(demand) if self.aggregators.contains_key(sender) => {
+            Body::FinalDemand(demand) if self.market.aggregators.contains_key(sender) => {
                 self.on_final_demand(sender, demand, &message.raw).map(|()| demand.interval)
             }
             other => Err(format!("a DSO takes no {} from {sender}", other.kind())),
@@ -198,20 +190,23 @@ impl DsoCore {
     /// The supply's curve with what the carbon price adds to it.
     fn dearer(&self, supply: &Supply) -> Result<SupplyCurve, String> {
         let beyond = || "with the carbon price its price is beyond the market's".to_owned();
-        supply.curve.with_carbon(self.carbon_price, supply.emission).map_err(|_| beyond())
+        supply.curve.with_carbon(self.market.carbon_price, supply.emission).map_err(|_| beyond())
     }
 
     fn check_commitment(&self, sender: &PartyId, committed: &BidsCommitted) -> Result<(), String> {
-        let clears = self.grid.terms.as_ref().is_some_and(|terms| terms.reactive_full_price.is_some());
-        let buses = self.aggregators.get(sender).ok_or_else(|| format!("{sender} has no sites"))?;
+        let clears = self.market.grid.terms.as_ref().is_some_and(|terms| terms.reactive_full_price.is_some());
+        let buses = self.market.aggregators.get(sender).ok_or_else(|| format!("{sender} has no sites"))?;
         reactive::check(clears, buses, committed)
     }
 
     /// The session of `interval`, which may begin before our own clock closes its gate.
     fn session(&mut self, now: Now, interval: Interval) -> Result<&mut Session, String> {
-        let here = self.parameters.interval_at(now.market);
-        let last = here.later(2, self.parameters.interval_s);
-        if interval != self.parameters.interval_at(interval.start()) || interval < here || interval > last {
+        let here = self.market.parameters.interval_at(now.market);
+        let last = here.later(2, self.market.parameters.interval_s);
+        if interval != self.market.parameters.interval_at(interval.start())
+            || interval < here
+            || interval > last
+        {
             return Err(format!("{interval} is not about to be cleared"));
         }
         Ok(self.sessions.entry(interval).or_insert_with(|| Session::new(now.real_ms)))
@@ -220,7 +215,7 @@ impl DsoCore {
     fn on_demand(&mut self, sender: &PartyId, demand: &Demand) -> Result<(), String> {
         let late = || format!("{} is not being asked about", demand.interval);
         let session = self.sessions.get_mut(&demand.interval).ok_or_else(late)?;
-        let buses = self.aggregators.get(sender).ok_or_else(late)?;
+        let buses = self.market.aggregators.get(sender).ok_or_else(late)?;
         // An answer to an earlier round, or given twice, is old news and no fault.
         let Stage::Asking { asked, answered } = &mut session.stage else { return Ok(()) };
         if demand.round != session.rounds || answered.contains(sender) {
@@ -244,7 +239,7 @@ impl DsoCore {
         let committed = session.commitments.get(sender).ok_or_else(late)?;
         let part = parts.get(sender).ok_or_else(late)?;
         let asked = session.asked_last.get(sender).copied().unwrap_or(0);
-        check_final(&committed.bids_root, asked, (part, self.price_tolerance), demand)
+        check_final(&committed.bids_root, asked, (part, self.market.price_tolerance), demand)
             .map_err(|error| error.to_string())?;
         if reactive.get(sender).map_or(&[][..], Vec::as_slice) != demand.reactive {
             return Err("the final demand's reactive power is not what was awarded".to_owned());
@@ -256,13 +251,15 @@ impl DsoCore {
     /// Whatever `interval` has now all it waited for: the next thing.
     fn go_on(&mut self, now: Now, interval: Interval) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
-        if !session.stage.waits() || !session.missing(self.aggregators.keys(), &self.tso).is_empty() {
+        if !session.stage.waits()
+            || !session.missing(self.market.aggregators.keys(), &self.market.tso).is_empty()
+        {
             return Vec::new();
         }
         match &session.stage {
             Stage::Gathering => {
                 let Some((supply, _)) = &session.supply else { return Vec::new() };
-                let question = self.grid.first_question(supply);
+                let question = self.market.grid.first_question(supply);
                 self.ask(now, interval, &question)
             }
             Stage::Asking { .. } => self.solve(now, interval),
@@ -274,7 +271,7 @@ impl DsoCore {
     fn ask(&mut self, now: Now, interval: Interval, question: &Question) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
         session.rounds += 1;
-        let asked = questions(&self.aggregators, interval, session.rounds, question);
+        let asked = questions(&self.market.aggregators, interval, session.rounds, question);
         session.asked_last.extend(asked.keys().map(|aggregator| (aggregator.clone(), session.rounds)));
         let send = |(a, question): (&PartyId, &PriceQuestion)| {
             to_one(a, interval, Body::PriceQuestion(question.clone()))
@@ -293,12 +290,12 @@ impl DsoCore {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
         let Some((supply, _)) = &session.supply else { return Vec::new() };
         let problem = Problem {
-            grid: self.grid.clone(),
+            grid: self.market.grid.clone(),
             interval,
             round: session.rounds,
             supply: supply.clone(),
-            parties: session.answers.parties(&self.aggregators),
-            reactive: reactive::offers(&self.aggregators, &session.commitments),
+            parties: session.answers.parties(&self.market.aggregators),
+            reactive: reactive::offers(&self.market.aggregators, &session.commitments),
         };
         session.enter(Stage::Solving, now.real_ms);
         vec![Effect::Own(DsoAct::Solve(Box::new(problem)))]
@@ -325,8 +322,8 @@ impl DsoCore {
     fn award(&mut self, now: Now, interval: Interval, dispatch: Box<Dispatch>) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
         let parts = match &dispatch.grid {
-            None => apportion(&self.aggregators, &session.answers, &dispatch.clearing),
-            Some(grid) => Ok(parts_given(&self.aggregators, &dispatch.clearing, &grid.demands)),
+            None => apportion(&self.market.aggregators, &session.answers, &dispatch.clearing),
+            Some(grid) => Ok(parts_given(&self.market.aggregators, &dispatch.clearing, &grid.demands)),
         };
         match parts {
             Err(error) => vec![fail(session, interval, "demand-unsound", error.to_string(), now)],
@@ -344,14 +341,14 @@ impl DsoCore {
 
     fn submit(&mut self, now: Now, interval: Interval) -> Effects {
         let Some(session) = self.sessions.get_mut(&interval) else { return Vec::new() };
-        let entry = match entry(&self.grid, &self.aggregators, interval, session) {
+        let entry = match entry(&self.market.grid, &self.market.aggregators, interval, session) {
             Ok(entry) => entry,
             Err(error) => return vec![fail(session, interval, "certificate-fails", error.to_string(), now)],
         };
         let Stage::Awarded { dispatch, .. } = &session.stage else { return Vec::new() };
         let rounds = session.rounds;
         let took_ms = now.real_ms.saturating_sub(session.began_ms);
-        let cleared = Cleared::of(&self.grid, dispatch, rounds, took_ms);
+        let cleared = Cleared::of(&self.market.grid, dispatch, rounds, took_ms);
         session.enter(Stage::Submitted { at_ms: now.real_ms }, now.real_ms);
         vec![
             Effect::Note { event: "cleared", text: format!("{interval}: {cleared}") },
@@ -360,7 +357,7 @@ impl DsoCore {
                 body: Body::Submit(Entry::Clearing(entry)),
                 interval,
                 recipient: None,
-                acknowledged_by: self.validators.clone(),
+                acknowledged_by: self.market.validators.clone(),
                 tag: 0,
             },
         ]
@@ -397,6 +394,10 @@ impl RoleCore for DsoCore {
 
     fn chain(&mut self) -> Option<&mut Chain> {
         Some(&mut self.chain)
+    }
+
+    fn govern(&mut self, rules: &Arc<Rules>) {
+        self.turn.hear(rules.clone());
     }
 
     fn step(&mut self, now: Now, input: Input<DsoReport>) -> Effects {

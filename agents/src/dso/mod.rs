@@ -5,6 +5,7 @@ pub mod award;
 pub mod core;
 pub mod day_ahead;
 mod entry;
+mod market;
 pub mod measurement;
 pub mod problem;
 pub mod question;

@@ -79,6 +79,11 @@ impl Stage {
         }
     }
 
+    /// Whether nothing more is done about it but by the validators.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Stage::Submitted { .. } | Stage::Decided | Stage::Failed(_))
+    }
+
     /// Whether something is still waited for that a time-out should end.
     pub fn waits(&self) -> bool {
         matches!(self, Stage::Gathering | Stage::Asking { .. } | Stage::Awarded { .. })

@@ -34,9 +34,9 @@ const QUEUE_PER_AGGREGATOR: usize = 16;
 /// Where the genesis makes no market, a metric is registered already, or the link can't be made.
 pub fn start(common: &Common, options: DsoOptions) -> Result<RoleHandle, StartError> {
     let genesis = &common.genesis;
-    let core = DsoCore::new(genesis, options.round_timeout_ms)?;
+    let core = DsoCore::new(common.chain.clone(), options.round_timeout_ms)?;
     let performer = DsoPerformer { gauges: Gauges::register(&common.registry, &genesis.feeder)? };
-    let aggregators = crate::roster::parties(genesis, Role::Aggregator).len();
+    let aggregators = crate::roster::parties(&common.terms(), Role::Aggregator).len();
     let connection = Connection {
         subscriptions: vec![genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_AGGREGATOR * aggregators,

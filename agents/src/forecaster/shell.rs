@@ -41,7 +41,7 @@ pub fn start(common: &Common, options: ForecasterOptions) -> Result<RoleHandle, 
         let reason = format!("horizon is {}, not within 1 to {MAX_FORECAST}", options.horizon);
         return Err(StartError::Options { reason });
     }
-    let core = ForecasterCore::new(common.genesis.parameters, options.horizon);
+    let core = ForecasterCore::new(common.terms().parameters, options.horizon);
     let performer =
         ForecasterPerformer { observations: options.observations, loss: register(&common.registry)? };
     let connection = Connection {

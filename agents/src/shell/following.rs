@@ -3,6 +3,7 @@
 
 use crate::chain::Chain;
 use crate::core::RoleCore;
+use ledger::contracts::rules::Rules;
 use std::sync::Arc;
 use wire::envelope::{KeyChange, Signer};
 use wire::message::{Body, RegistryQuestion};
@@ -15,6 +16,7 @@ const ASK_EVERY_MS: u64 = 5_000;
 pub(super) struct Following {
     own: Option<Chain>,
     known: Arc<Registry>,
+    rules: Arc<Rules>,
     ask_from_ms: u64,
 }
 
@@ -29,11 +31,11 @@ pub(super) enum Step {
 impl Following {
     /// For a core; `own` is used where the core follows no chain.
     pub fn new<C: RoleCore>(core: &mut C, own: Chain) -> Self {
-        let (own, known) = match core.chain() {
-            Some(chain) => (None, chain.registry().clone()),
-            None => (Some(own.clone()), own.registry().clone()),
+        let (own, rules) = match core.chain() {
+            Some(chain) => (None, chain.rules().clone()),
+            None => (Some(own.clone()), own.rules().clone()),
         };
-        Self { own, known, ask_from_ms: 0 }
+        Self { own, known: rules.verifier.registry().clone(), rules, ask_from_ms: 0 }
     }
 
     /// The registry gone by.
@@ -69,13 +71,15 @@ impl Following {
         Some(Body::RegistryQuestion(RegistryQuestion { known: chain.governed() }))
     }
 
-    /// Looks at the registry again after something came in.
+    /// Looks at rules and registry again after something came in.
     pub fn look<C: RoleCore>(&mut self, core: &mut C, signer: &Signer) -> Vec<Step> {
         let Some(chain) = core.chain().or(self.own.as_mut()) else { return Vec::new() };
-        if Arc::ptr_eq(chain.registry(), &self.known) {
+        if Arc::ptr_eq(chain.rules(), &self.rules) {
             return Vec::new();
         }
-        self.known = chain.registry().clone();
+        self.rules = chain.rules().clone();
+        core.govern(&self.rules);
+        self.known = self.rules.verifier.registry().clone();
         let mut steps = vec![Step::Registry(self.known.clone())];
         let note = |event, text: &str| Step::Note(event, text.to_owned());
         match self.known.get(signer.party()).map(|me| signer.follow(me)) {

@@ -3,6 +3,7 @@
 
 mod counting;
 mod day_ahead;
+mod turning;
 
 use super::act::{SiteAction, SiteReport};
 use super::bidding::{base_load, make_bid, reactive_offer, LeftOut, OwnBid};
@@ -24,11 +25,14 @@ use crate::device::base_load::{BaseLoad, Tariff};
 use crate::device::ladder::PriceRange;
 use crate::device::preferences::Preferences;
 use crate::device::{DeviceAgent, Reading};
+use crate::terms::Turn;
 use hw_adapters::device::MeterState;
+use ledger::contracts::rules::Rules as LedgerRules;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 use wire::message::{
@@ -80,6 +84,9 @@ pub struct SiteCore {
     metering: Metering,
     chain: Chain,
     watch: Watch,
+    turn: Turn<Arc<LedgerRules>>,
+    /// The standing before the present one, and the first interval that was traded by this.
+    before: Option<(Interval, Standing)>,
 }
 
 impl RoleCore for SiteCore {
@@ -88,6 +95,10 @@ impl RoleCore for SiteCore {
 
     fn chain(&mut self) -> Option<&mut Chain> {
         Some(&mut self.chain)
+    }
+
+    fn govern(&mut self, rules: &Arc<LedgerRules>) {
+        self.turn.hear(rules.clone());
     }
 
     fn step(&mut self, now: Now, input: Input<SiteReport>) -> Effects {
@@ -138,6 +149,8 @@ impl SiteCore {
             schedule: Schedule::new(config.patience),
             chain: config.chain.clone(),
             watch: Watch::default(),
+            turn: Turn::default(),
+            before: None,
             desk: config.day_ahead.clone().map(Desk::new),
             config,
             agents,
@@ -154,16 +167,17 @@ impl SiteCore {
 
     /// Everything that is due: first the interval that has begun, then the bid for the next.
     fn pass_time(&mut self, now: UnixSeconds, out: &mut Effects) {
-        let parameters = self.config.parameters;
-        let here = parameters.interval_at(now);
+        let here = self.config.parameters.interval_at(now);
         if self.here.is_none_or(|before| before < here) {
             let first = self.here.replace(here).is_none();
+            self.turn(here, out);
             self.count(now, here, out);
-            self.watch.enter(here, parameters.interval_s);
+            self.watch.enter(here, self.config.parameters.interval_s);
             if !first {
                 self.enter(here, out);
             }
         }
+        let parameters = self.config.parameters;
         let next = parameters.next(here);
         let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
         if open && self.asked.is_none_or(|(asked, _)| asked < next) {
@@ -248,9 +262,9 @@ impl SiteCore {
             return Err("its interval is over".to_owned());
         }
         let bids: Vec<&OwnBid> = self.bids.range(..=firm.interval).rev().map(|(_, bid)| bid).collect();
-        let SiteConfig { standing, .. } = &self.config;
         let verifier = self.chain.verifier_for(&firm.finality);
-        let (allocation, place) = check_firm(standing, verifier, firm, &bids).map_err(|e| e.to_string())?;
+        let (allocation, place) =
+            check_firm(self.standing_for(firm.interval), verifier, firm, &bids).map_err(|e| e.to_string())?;
         if self.firm.contains_key(&firm.interval) {
             // The ledger holds one clearing of an interval and one root in it: this is the same again.
             return Ok(());

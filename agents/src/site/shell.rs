@@ -9,9 +9,7 @@ use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
 use super::watch::validators_heard;
-use crate::chain::Chain;
 use crate::device::Reading;
-use crate::roster::RosterError;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use futures::future::join_all;
 use hw_adapters::config::open;
@@ -39,7 +37,7 @@ pub async fn start(
 ) -> Result<RoleHandle, StartError> {
     let wrong = |reason: String| StartError::Options { reason };
     options.validate().map_err(wrong)?;
-    let genesis = &common.genesis;
+    let (genesis, terms) = (&common.genesis, common.terms());
     let answer_within = Duration::from_millis(options.answer_within_ms);
     let meter = open(&options.meter, device_metrics).await.map_err(|e| wrong(e.to_string()))?;
     if !matches!(meter, Device::Meter(_)) {
@@ -55,13 +53,13 @@ pub async fn start(
         lanes.push(Lane::start(device, answer_within));
         devices.push((name, site_device.preferences));
     }
-    let standing = Standing::of(genesis, common.signer.party())?;
+    let standing = Standing::of(&terms, common.signer.party())?;
     let account = standing.account.clone();
     let core = SiteCore::new(SiteConfig {
         standing,
-        parameters: genesis.parameters,
-        day_ahead: Setting::of(genesis)?,
-        chain: Chain::new(genesis).map_err(RosterError::from)?,
+        parameters: terms.parameters,
+        day_ahead: Setting::of(&terms)?,
+        chain: common.chain.clone(),
         devices,
         tariff: options.tariff,
         horizon: options.horizon,
@@ -71,7 +69,7 @@ pub async fn start(
         lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
         ordered: None,
     };
-    let validators = crate::roster::parties(genesis, Role::Validator);
+    let validators = crate::roster::parties(&terms, Role::Validator);
     let heard = validators_heard(&validators, &account);
     let blocks = heard.into_iter().map(|validator| genesis.network.broadcast_by(validator, "block"));
     let forecasts = [(Role::Tso, "forecast"), (Role::Forecaster, "quantile-forecast")];

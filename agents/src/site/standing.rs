@@ -1,8 +1,8 @@
-//! What a site knows of itself, from the genesis.
+//! What a site knows of itself, from the terms.
 
 use crate::price_parts::PriceParts;
 use crate::roster::RosterError;
-use ledger::genesis::Genesis;
+use crate::terms::Terms;
 use market::units::{Milliwatt, PicoEurPerWh};
 use wire::party::{Id, PartyId, Role};
 
@@ -37,13 +37,13 @@ impl Standing {
     /// The standing of `site`.
     ///
     /// # Errors
-    /// [`RosterError::IncompleteSite`] naming what the genesis doesn't say of it, or a feeder that is no tree.
-    pub fn of(genesis: &Genesis, site: &PartyId) -> Result<Self, RosterError> {
+    /// [`RosterError::IncompleteSite`] naming what they don't say of it, or a feeder that is no tree.
+    pub fn of(terms: &Terms, site: &PartyId) -> Result<Self, RosterError> {
         let missing = |what| RosterError::IncompleteSite { site: site.clone(), what };
-        let own = genesis.participants.iter().find(|p| p.party == *site).ok_or_else(|| missing("entry"))?;
+        let own = terms.participants.iter().find(|p| p.party == *site).ok_or_else(|| missing("entry"))?;
         let bus = own.bus.clone().ok_or_else(|| missing("bus"))?;
-        let place = |bus: &String| genesis.feeder.buses.iter().position(|name| name == bus);
-        let tree = genesis.feeder.tree().map_err(RosterError::Feeder)?;
+        let place = |bus: &String| terms.feeder.buses.iter().position(|name| name == bus);
+        let tree = terms.feeder.tree().map_err(RosterError::Feeder)?;
         let bus_place = place(&bus).ok_or_else(|| missing("bus on the feeder"))?;
         let aggregator = own.aggregator.clone().ok_or_else(|| missing("aggregator"))?;
         Ok(Self {
@@ -52,11 +52,11 @@ impl Standing {
             aggregator: PartyId::new(Role::Aggregator, aggregator),
             bus_place,
             tree_place: tree.place.get(bus_place).copied().unwrap_or_default(),
-            root_place: place(&genesis.feeder.root).ok_or_else(|| missing("grid supply point"))?,
+            root_place: place(&terms.feeder.root).ok_or_else(|| missing("grid supply point"))?,
             bus,
-            price_tolerance: genesis.price_tolerance(),
-            clears_reactive: genesis.clears_reactive(),
-            price_parts: PriceParts::new(genesis)?,
+            price_tolerance: terms.price_tolerance(),
+            clears_reactive: terms.clears_reactive(),
+            price_parts: PriceParts::new(terms)?,
             connection: own.connection_milliwatt.map(Milliwatt).ok_or_else(|| missing("connection limit"))?,
         })
     }

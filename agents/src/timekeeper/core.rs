@@ -6,6 +6,7 @@ use super::watch::{Missing, Watch};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::roster::{self, RosterError};
+use crate::terms::Terms;
 use ledger::genesis::Genesis;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
@@ -102,8 +103,9 @@ impl TimekeeperCore {
     /// # Errors
     /// Where the genesis says too little of a site.
     pub fn new(genesis: &Genesis, pace: Pace) -> Result<Self, RosterError> {
-        let sites = roster::sites(genesis)?;
-        let aggregators = roster::buses_by_aggregator(genesis)?.into_keys().collect();
+        let terms = Terms::from(genesis);
+        let sites = roster::sites(&terms)?;
+        let aggregators = roster::buses_by_aggregator(&terms)?.into_keys().collect();
         let mut timetable = Timetable::new(genesis.parameters, genesis.day_ahead, pace.first, pace.count);
         let prelude = Stop { phase: Phase::Prelude(pace.first), at: pace.first.start() };
         let stop = timetable.next().unwrap_or(prelude);

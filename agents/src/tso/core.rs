@@ -8,6 +8,9 @@ use super::session::{imports, Sessions};
 use super::wholesale::{FeederAward, Wholesale};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::roster;
+use crate::terms::{Terms, Turn};
+use ledger::contracts::rules::Rules;
 use market::curve::{Breakpoint, CurveError};
 use market::day_ahead::rules::DayAheadRules;
 use market::interval::Interval;
@@ -18,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry};
 use wire::message::{Body, Forecast, ForecastPrice, Supply, Verdict};
-use wire::party::PartyId;
+use wire::party::{PartyId, Role};
 
 /// Most intervals one forecast states.
 pub const FORECAST_INTERVALS: usize = 192;
@@ -39,6 +42,7 @@ pub struct ImportTerms {
 
 /// The TSO interface.
 pub struct TsoCore {
+    turn: Turn<Arc<Rules>>,
     parameters: MarketParameters,
     dso: PartyId,
     prices: BTreeMap<Interval, PicoEurPerWh>,
@@ -80,6 +84,7 @@ impl TsoCore {
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
         let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
         Self {
+            turn: Turn::default(),
             parameters,
             dso,
             prices,
@@ -116,6 +121,31 @@ impl TsoCore {
         Self { trading: Some(trading), ..Self::new(parameters, dso, terms) }
     }
 
+    /// Turns to the rules heard of, where their time has come.
+    fn turn(&mut self, here: Interval) -> Option<Effect<TsoAct>> {
+        self.turn.enter(here);
+        let terms = Terms::of(&*self.turn.take()?);
+        let unfit = |text: String| Some(Effect::Note { event: "terms-unfit", text });
+        let adder = match &terms.grid {
+            Some(grid) => grid.carbon_adder(self.emission),
+            None => Some(PicoEurPerWh::ZERO),
+        };
+        let Some(adder) = adder else {
+            return unfit("the carbon price of its import is beyond the market's".to_owned());
+        };
+        match roster::only(&terms, Role::Dso) {
+            Ok(dso) => self.dso = dso,
+            Err(error) => return unfit(error.to_string()),
+        }
+        self.carbon_adder = adder;
+        self.parameters = terms.parameters;
+        match (&mut self.sessions, terms.day_ahead) {
+            (Some(sessions), Some(rules)) => sessions.turn_to(rules),
+            (sessions, rules) => *sessions = rules.map(Sessions::new),
+        }
+        Some(Effect::Note { event: "terms-changed", text: format!("from the {here} on by other terms") })
+    }
+
     /// Whether import comes from a wholesale market.
     pub fn trades(&self) -> bool {
         self.trading.is_some()
@@ -139,6 +169,7 @@ impl TsoCore {
     fn on_time(&mut self, now: Now) -> Effects {
         let mut effects = Vec::new();
         let here = self.parameters.interval_at(now.market);
+        effects.extend(self.turn(here));
         if self.forecast_at != Some(here) {
             self.forecast_at = Some(here);
             effects.extend(self.expect(here));
@@ -276,6 +307,10 @@ impl RoleCore for TsoCore {
         self.trading.as_mut().map(|trading| &mut trading.chain)
     }
 
+    fn govern(&mut self, rules: &Arc<Rules>) {
+        self.turn.hear(rules.clone());
+    }
+
     fn step(&mut self, now: Now, input: Input<TsoReport>) -> Effects {
         match input {
             Input::Poll => self.on_time(now),
@@ -301,7 +336,6 @@ mod tests {
     use super::*;
     use market::charges::Charges;
     use market::interval::UnixSeconds;
-    use wire::party::Role;
 
     fn core(prices: &[i64], slope: Option<i64>) -> TsoCore {
         let parameters = MarketParameters {

@@ -7,8 +7,7 @@ mod shell;
 pub mod wholesale;
 
 use self::shell::TsoPerformer;
-use crate::chain::Chain;
-use crate::roster::{self, RosterError};
+use crate::roster;
 use crate::shell::{start as start_role, Common, Connection, RoleHandle, StartError};
 use market::interval::{Interval, UnixSeconds};
 use market::units::{MicrogramPerWh, PicoEurPerWh};
@@ -39,12 +38,12 @@ pub fn start(
     options: TsoOptions,
     emission: MicrogramPerWh,
 ) -> Result<RoleHandle, StartError> {
-    let genesis = &common.genesis;
-    let dso = roster::only(genesis, Role::Dso)?;
+    let (genesis, market) = (&common.genesis, common.terms());
+    let dso = roster::only(&market, Role::Dso)?;
     let core = match options {
         TsoOptions::Terms(terms) => {
             let first = terms.prices.first().map_or(Interval(UnixSeconds(0)), |price| price.interval);
-            let core = TsoCore::new(genesis.parameters, dso, terms).and_day_ahead(genesis.day_ahead);
+            let core = TsoCore::new(market.parameters, dso, terms).and_day_ahead(market.day_ahead);
             if let Some(Err(error)) = core.curve(first) {
                 return Err(StartError::Options { reason: format!("the TSO interface's terms: {error}") });
             }
@@ -54,11 +53,11 @@ pub fn start(
             wholesale.supply(Interval(UnixSeconds(0))).map_err(|error| StartError::Options {
                 reason: format!("the TSO interface's wholesale market: {error}"),
             })?;
-            let chain = Chain::new(genesis).map_err(RosterError::from)?;
-            TsoCore::trading(genesis.parameters, dso, wholesale, chain).and_day_ahead(genesis.day_ahead)
+            let chain = common.chain.clone();
+            TsoCore::trading(market.parameters, dso, wholesale, chain).and_day_ahead(market.day_ahead)
         }
     };
-    let adder = genesis.grid.as_ref().map_or(Some(PicoEurPerWh::ZERO), |rules| rules.carbon_adder(emission));
+    let adder = market.grid.as_ref().map_or(Some(PicoEurPerWh::ZERO), |rules| rules.carbon_adder(emission));
     let beyond =
         || StartError::Options { reason: "the carbon price of its import is beyond the market's".into() };
     let core = core.emitting(emission, adder.ok_or_else(beyond)?);

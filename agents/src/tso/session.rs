@@ -24,6 +24,11 @@ impl Sessions {
         Self { rules, supplied: None, awards: BTreeMap::new() }
     }
 
+    /// Goes by other rules from now on.
+    pub fn turn_to(&mut self, rules: DayAheadRules) {
+        self.rules = rules;
+    }
+
     /// The session whose gate has closed and that has not begun, once.
     pub fn due(&mut self, parameters: &MarketParameters, now: UnixSeconds) -> Option<Interval> {
         let next = self.next_session(parameters, now);

@@ -5,6 +5,7 @@ use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, CONNECTION, FIRST};
 use agents::aggregator::core::{AggregatorAct, AggregatorReport};
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
+use agents::chain::Chain;
 use agents::core::Effect;
 use market::clearing::sampled::MAX_ROUNDS;
 use market::curve::{Breakpoint, FlexCurve};
@@ -30,7 +31,7 @@ fn stage() -> Stage<AggregatorCore> {
         archive: "file:///archive".parse().unwrap(),
         held: Vec::new(),
     };
-    let core = AggregatorCore::new(&genesis, settings).unwrap();
+    let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
         AggregatorAct::StoreBatches { interval, .. } => format!("store {}", interval.0 .0),
         AggregatorAct::StorePositions { session, .. } => format!("store positions {}", session.0 .0),

@@ -7,6 +7,7 @@ use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::core::AggregatorAct;
 use agents::aggregator::day_ahead::held::PositionsFile;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
+use agents::chain::Chain;
 use agents::core::Effect;
 use agents::dso::core::DsoAct;
 use agents::dso::DsoCore;
@@ -120,9 +121,11 @@ struct Town {
 impl Town {
     fn new() -> Self {
         let genesis = genesis();
-        let dso = Stage::new(DsoCore::new(&genesis, 1_000).unwrap(), genesis.registry(), |act: &DsoAct| {
-            format!("{act:?}")
-        });
+        let dso = Stage::new(
+            DsoCore::new(Chain::new(&genesis).unwrap(), 1_000).unwrap(),
+            genesis.registry(),
+            |act: &DsoAct| format!("{act:?}"),
+        );
         let core = |id: &str| {
             let settings = AggregatorSettings {
                 party: aggregator(id),
@@ -131,7 +134,7 @@ impl Town {
                 archive: "file:///archive".parse().unwrap(),
                 held: Vec::new(),
             };
-            let core = AggregatorCore::new(&genesis, settings).unwrap();
+            let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
             let stage = Stage::new(core, genesis.registry(), |act: &AggregatorAct| format!("{act:?}"));
             (aggregator(id), stage)
         };

@@ -3,6 +3,7 @@
 use crate::stage::{Cue, Stage};
 use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, FIRST};
+use agents::chain::Chain;
 use agents::core::Effect;
 use agents::dso::core::{DsoAct, DsoReport};
 use agents::dso::measurement::Measurement;
@@ -25,7 +26,7 @@ const LIMIT: Milliwatt = Milliwatt(6);
 /// Aggregators a1 and a2 with a site each at buses b2, behind a line of 6 mW, and b3; 1000 ms a stage.
 fn stage() -> Stage<DsoCore> {
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: Some(LIMIT), grid: false });
-    let core = DsoCore::new(&genesis, 1_000).unwrap();
+    let core = DsoCore::new(Chain::new(&genesis).unwrap(), 1_000).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
         DsoAct::Solve(_) => "solve".to_owned(),
         DsoAct::SolveSession(_) => "solve session".to_owned(),

@@ -43,7 +43,7 @@ pub fn recorded(decided: &[DecidedBlock]) -> BTreeMap<Interval, Recorded> {
             Entry::Delivery(delivery) => {
                 recorded.entry(delivery.interval).or_default().deliveries.insert(by, delivery);
             }
-            Entry::DayAhead(_) => {}
+            Entry::DayAhead(_) | Entry::Proposal(_) | Entry::Ballot(_) | Entry::Participant(_) => {}
             other => panic!("nobody asked for {other:?}"),
         }
     }

@@ -15,5 +15,6 @@ mod session_day;
 mod sockets;
 mod stage;
 mod timekeeper;
+mod turning;
 mod validators;
 mod world;

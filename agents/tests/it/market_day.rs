@@ -120,7 +120,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
             archive: "file:///archive".parse().unwrap(),
             held: Vec::new(),
         };
-        let core = AggregatorCore::new(&genesis, settings).unwrap();
+        let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
         let (files, by) = (files.clone(), me.clone());
         let perform = move |act| match act {
             AggregatorAct::StoreBatches { interval, batches } => {
@@ -143,7 +143,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
             DsoAct::Measure(Measurement::Session(_) | Measurement::Final { .. }) => None,
         }
     };
-    let dso = Played { core: DsoCore::new(&genesis, 30_000).unwrap(), perform };
+    let dso = Played { core: DsoCore::new(Chain::new(&genesis).unwrap(), 30_000).unwrap(), perform };
     network.add(party(Role::Dso, "d"), blocks, Box::new(dso));
     let (awards, awards_ahead) = (Awards::default(), Awards::default());
     let (taken, taken_ahead, dso) = (awards.clone(), awards_ahead.clone(), party(Role::Dso, "d"));
@@ -228,7 +228,7 @@ pub fn check_played(day: Day, mut played: Scene) -> Scene {
 
 pub const GOOD: Faults = Faults { loss_percent: 0, repeat_percent: 0, delay_ms: 5 };
 pub const BAD: Faults = Faults { loss_percent: 4, repeat_percent: 20, delay_ms: 400 };
-const WIDE: Plan = Plan { sites_each: 5, line_limit: None, grid: false };
+pub const WIDE: Plan = Plan { sites_each: 5, line_limit: None, grid: false };
 const NARROW: Plan = Plan { sites_each: 5, line_limit: Some(Milliwatt(6_000_000)), grid: false };
 
 fn spreads(played: &Scene) -> Vec<i64> {

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use wire::entry::SignedEnvelope;
 use wire::envelope::{open, Opened, Signer};
 use wire::message::{Ack, Body};
-use wire::party::{PartyId, Registry, Role};
+use wire::party::{Participant, PartyId, Registry, Role};
 use wire::topic::Topic;
 
 /// How bad the network is.
@@ -118,6 +118,11 @@ impl Network {
         });
         self.timekeeper = Some((Played { core, perform }, world::signer(&party)));
         self.schedule(0, Event::Poll(party));
+    }
+
+    /// Somebody whose messages are believed from now on.
+    pub fn believe(&mut self, participant: Participant) {
+        self.registry.insert(participant.party.clone(), participant);
     }
 
     /// A party that falls silent for good.

@@ -2,6 +2,7 @@
 
 use agents::core::{Effect, Input, Now, RoleCore};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// A core whose own acts are performed by `perform`, which may report something at once.
 pub struct Played<C: RoleCore, F> {
@@ -22,7 +23,14 @@ impl<C: RoleCore, F: FnMut(C::Act) -> Option<C::Report>> Play for Played<C, F> {
             Input::Answered { tag, by, verdict } => Input::Answered { tag, by, verdict },
             Input::Own(never) => match never {},
         };
+        let before = self.core.chain().map(|chain| chain.rules().clone());
         let effects = self.core.step(now, input);
+        let after = self.core.chain().map(|chain| chain.rules().clone());
+        // As a shell does.
+        match (before, after) {
+            (Some(before), Some(after)) if !Arc::ptr_eq(&before, &after) => self.core.govern(&after),
+            _ => {}
+        }
         self.settle(now, effects)
     }
 }

@@ -8,6 +8,7 @@ use crate::world::{self, party};
 use agents::site::day_ahead::firm::{check_day_ahead, Held, OwnSession};
 use agents::site::day_ahead::Setting;
 use agents::site::standing::Standing;
+use agents::terms::Terms;
 use ledger::block::verifier::Verifier;
 use ledger::genesis::Genesis;
 use market::day_ahead::rules::DayAheadRules;
@@ -85,11 +86,11 @@ fn bids(scene: &Scene, session: Interval) -> BTreeMap<PartyId, OwnSession> {
 fn held(played: &Played) -> BTreeMap<(Interval, PartyId), Held> {
     let genesis = &played.scene.genesis;
     let verifier = Verifier::new(genesis).unwrap();
-    let terms = Setting::of(genesis).unwrap().unwrap().terms;
+    let terms = Setting::of(&Terms::from(genesis)).unwrap().unwrap().terms;
     let mut held = BTreeMap::new();
     for ((session, site), firm) in played.firms.borrow().iter() {
         let own = &bids(&played.scene, *session)[site];
-        let standing = Standing::of(genesis, site).unwrap();
+        let standing = Standing::of(&Terms::from(genesis), site).unwrap();
         let positions = check_day_ahead(&standing, &verifier, &terms, (firm, own))
             .unwrap_or_else(|error| panic!("{site} refuses {session}: {error}"));
         let intervals = RULES.intervals_of(&genesis.parameters, *session);
@@ -203,11 +204,11 @@ const TWO: Sessions = Sessions {
 fn check_forged(played: &Played) {
     let genesis = &played.scene.genesis;
     let verifier = Verifier::new(genesis).unwrap();
-    let terms = Setting::of(genesis).unwrap().unwrap().terms;
+    let terms = Setting::of(&Terms::from(genesis)).unwrap().unwrap().terms;
     let firms = played.firms.borrow();
     let ((session, site), firm) = firms.first_key_value().unwrap();
     let own = &bids(&played.scene, *session)[site];
-    let standing = Standing::of(genesis, site).unwrap();
+    let standing = Standing::of(&Terms::from(genesis), site).unwrap();
     let refused = |spoil: &dyn Fn(&mut DayAheadFirm), expected: &str| {
         let mut forged = firm.clone();
         spoil(&mut forged);

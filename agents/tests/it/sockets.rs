@@ -8,6 +8,7 @@ use crate::validators::{Assembly, Validator};
 use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::delivery::StoredBatch;
 use agents::aggregator::{self, AggregatorOptions};
+use agents::chain::Chain;
 use agents::clock::ClockSource;
 use agents::core::{Effect, Incoming, Input, Now};
 use agents::dso::{self, DsoOptions};
@@ -88,6 +89,7 @@ impl Market {
     fn common(&self, party: &PartyId) -> Common {
         Common {
             genesis: self.genesis.clone(),
+            chain: Chain::new(&self.genesis).unwrap(),
             signer: Arc::new(world::signer(party)),
             broker_addresses: vec![self.address.clone()],
             validator_brokers: Vec::new(),

@@ -55,6 +55,21 @@ impl Assembly {
         }
     }
 
+    /// Decides on an entry that all have heard, as `by` submits it.
+    pub fn enact(&mut self, by: &PartyId, entry: Entry) {
+        let raw = world::signer(by).sign(None, world::FIRST, 1, 2, &Body::Submit(entry)).unwrap().raw;
+        let all: Vec<PartyId> = self.signers.iter().map(|signer| signer.party().clone()).collect();
+        let height = self.tip.height;
+        all.iter().for_each(|validator| self.hear(validator, &raw));
+        self.decide();
+        assert_eq!(self.tip.height, height + 1, "it fits");
+    }
+
+    /// Height of the last block.
+    pub fn height(&self) -> u64 {
+        self.tip.height
+    }
+
     /// Decides on what three of the four have heard.
     fn decide(&mut self) {
         let (known, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|(_, h)| h.len() >= 3);
@@ -85,7 +100,7 @@ impl Assembly {
         let vote = |validator| Vote { kind: VoteKind::Precommit, height, round: 0, block: name, validator };
         let ledger = self.rules.verifier.ledger();
         let signatures =
-            (0..).zip(&self.signers).map(|(index, signer)| (index, vote(index).sign(ledger, signer)));
+            (0..).zip(&self.signers).map(|(index, signer)| (index, vote(index).sign(ledger, &signer.key())));
         DecidedBlock { certificate: VoteCertificate { round: 0, signatures: signatures.collect() }, block }
     }
 }

@@ -9,11 +9,14 @@ use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
 use market::units::{MicroEurPerTonne, MicrogramPerWh, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use wire::entry::registry::Registration;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
 use wire::message::{Body, Supply};
 use wire::party::{Participant, PartyId, Role};
+use wire::possession::Possession;
+use wire::pseudonym::Pseudonym;
 use wire::topic::Network;
 
 pub const CONNECTION: Milliwatt = Milliwatt(10_000_000);
@@ -52,7 +55,7 @@ pub fn parameters() -> MarketParameters {
 }
 
 /// Voltage within 3 %, losses at 50 EUR/MWh, some reactive power at b3.
-fn grid_rules() -> GridRules {
+pub fn grid_rules() -> GridRules {
     GridRules {
         root_voltage_micro_pu: 1_000_000,
         voltage: VoltageLimits { min_micro_pu: Some(970_000), max_micro_pu: Some(1_030_000) },
@@ -97,6 +100,22 @@ fn participant(party: PartyId) -> Participant {
         aggregator: None,
         connection_milliwatt: None,
         epoch: Default::default(),
+    }
+}
+
+/// A site at b3 with aggregator a1, to be registered.
+pub fn registration(site: &PartyId) -> Registration {
+    Registration {
+        participant: Participant {
+            bus: Some("b3".to_owned()),
+            aggregator: Some("a1".parse().unwrap()),
+            connection_milliwatt: Some(CONNECTION.0),
+            ..participant(site.clone())
+        },
+        pseudonym: Pseudonym::of(&network(), site),
+        valid_from_ms: 0,
+        valid_to_ms: None,
+        possession: Possession::prove(&key(site), &network(), site, 0),
     }
 }
 

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
-use wire::envelope::{Opened, Sealed};
+use wire::envelope::{Opened, Sealed, Under};
 use wire::freshness::MAX_VALIDITY_MS;
 use wire::message::{Body, MessageRef, Verdict};
 use wire::party::{PartyId, Registry};
@@ -158,6 +158,14 @@ impl Link {
     /// # Errors
     /// As [`Link::send`].
     pub fn send_sealed(&self, outgoing: Outgoing) -> Result<Sealed, LinkError> {
+        self.send_under(Under::Present, outgoing)
+    }
+
+    /// As [`Link::send_sealed`], signed under one of the party's keys.
+    ///
+    /// # Errors
+    /// As [`Link::send`].
+    pub fn send_under(&self, under: Under, outgoing: Outgoing) -> Result<Sealed, LinkError> {
         let what = outgoing.body.kind();
         let full = |waiting| LinkError::Full { what, waiting };
         if self.bytes.load(Ordering::Relaxed) >= MOST_WAITING_BYTES {
@@ -165,12 +173,12 @@ impl Link {
         }
         let reserve = |waiting: usize| (waiting < self.config.queue).then_some(waiting + 1);
         self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).map_err(full)?;
-        self.send_reserved(outgoing).inspect_err(|_| {
+        self.send_reserved(under, outgoing).inspect_err(|_| {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         })
     }
 
-    fn send_reserved(&self, outgoing: Outgoing) -> Result<Sealed, LinkError> {
+    fn send_reserved(&self, under: Under, outgoing: Outgoing) -> Result<Sealed, LinkError> {
         let Outgoing { body, interval, recipient, acknowledged_by, tag, valid_for_ms } = outgoing;
         let what = body.kind();
         let routes = self.config.routes(what);
@@ -182,7 +190,7 @@ impl Link {
         let sealed = self
             .config
             .signer
-            .sign(recipient, interval, now_ms, now_ms.saturating_add(valid_for_ms), &body)
+            .sign_under(under, recipient, interval, (now_ms, now_ms.saturating_add(valid_for_ms)), &body)
             .map_err(|source| LinkError::Envelope { what, source })?;
         let sent = sealed.clone();
         self.command(what, Command::Send { sealed, tag, acknowledged_by, valid_for_ms, routes })?;

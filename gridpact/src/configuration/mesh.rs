@@ -18,6 +18,15 @@ pub struct MeshKeys {
     /// A broker of its own outside this process, as host:port; several are tried in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broker: Vec<String>,
-    /// For each other validator, by its identifier, the addresses of its broker as host:port, tried in order.
+    /// For each other validator, by its identifier, the addresses of its broker as host:port, tried in order. One that
+    /// is still to be admitted is named before, and connected to at the start like the others.
     pub peers: BTreeMap<String, Vec<String>>,
+}
+
+impl MeshKeys {
+    /// Addresses of its own broker and of the others'.
+    pub fn addresses(&self) -> impl Iterator<Item = String> + '_ {
+        let own = self.listen.map(|listen| listen.to_string());
+        own.into_iter().chain(self.broker.iter().chain(self.peers.values().flatten()).cloned())
+    }
 }

@@ -7,6 +7,7 @@ pub mod party;
 pub mod roles;
 
 use config::{Config, Environment, File, FileFormat};
+use mesh::MeshKeys;
 use party::{PartyKeys, ProcessKeys};
 use roles::{
     AggregatorFile, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, TimekeeperFile, TsoFile,
@@ -73,11 +74,15 @@ pub fn read_party(file: &Path) -> Result<(Role, PartyKeys), ConfigurationError> 
     struct Only {
         role: Role,
         party: PartyKeys,
+        #[serde(default)]
+        mesh: Option<MeshKeys>,
     }
     let read = sources(file, Environment::with_prefix(PREFIX)).and_then(Config::try_deserialize);
-    let Only { role, mut party } =
+    let Only { role, mut party, mesh } =
         read.map_err(|source| ConfigurationError::File { file: file.to_owned(), source: Box::new(source) })?;
     party.resolve(file.parent().unwrap_or(Path::new("")));
+    // A validator's brokers stand in its mesh.
+    party.validator_brokers.extend(mesh.iter().flat_map(MeshKeys::addresses));
     Ok((role, party))
 }
 

@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartyKeys {
-    /// Identifier, as the genesis names it: 1 to 40 characters of a-z, 0-9 and -.
+    /// Identifier, as the genesis names it, or the ledger's registry: 1 to 40 characters of a-z, 0-9 and -.
     pub id: String,
-    /// Ed25519 private key, PKCS#8 PEM. Its public half must stand in the genesis.
+    /// Ed25519 private key, PKCS#8 PEM. Its public half must stand in the genesis, or in the ledger's
+    /// registry, of which the validators are then asked.
     pub key: PathBuf,
     /// How often the key was rotated. The genesis has the first key, and the ledger the present one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub key_epoch: u32,
-    /// The key to sign with once the ledger has it: an entry that rotates to it is final. PKCS#8 PEM.
+    /// The key to sign with once the ledger has it: an entry that rotates to it is final. PKCS#8 PEM. A validator needs the
+    /// key before for half an hour more: until then its file keeps both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_key: Option<PathBuf>,
     /// The genesis: feeder, rules, participants. The same file for everyone in a market.

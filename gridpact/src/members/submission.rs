@@ -6,10 +6,8 @@ use crate::configuration::party::PartyKeys;
 use crate::configuration::ConfigurationError;
 use crate::run::party::{self, PartyOpenError};
 use crate::run::process::ProcessMetrics;
-use agents::chain::Chain;
-use agents::shell::Common;
+use agents::shell::{connections, Common};
 use broker::link::{Link, LinkConfig, LinkError, LinkEvent, Outgoing};
-use ledger::contracts::rules::RulesError;
 use market::interval::Interval;
 use std::io::{self, Write};
 use std::path::Path;
@@ -38,9 +36,6 @@ pub enum SubmissionError {
     /// Genesis or key can't be read, or don't belong together.
     #[error("--as: {0}")]
     Party(#[from] PartyOpenError),
-    /// The genesis makes no ledger.
-    #[error("--as: party.genesis: {0}")]
-    Rules(#[from] RulesError),
     /// Metrics can't be registered.
     #[error("{0}")]
     Metrics(#[from] prometheus::Error),
@@ -80,7 +75,7 @@ pub enum SubmissionError {
 /// Where it can't be made, is refused, or not decided in time.
 pub async fn run(file: &Path, submitter: &Path, out: &mut dyn Write) -> Result<(), SubmissionError> {
     let (role, keys) = crate::configuration::read_party(submitter)?;
-    let common = party::open(role, &keys, &ProcessMetrics::new()?)?;
+    let common = party::open_for_command(role, &keys, &ProcessMetrics::new()?).await?;
     let directory = file.parent().unwrap_or(Path::new("."));
     let entry = EntryFile::read(file)?.entry(&common.signer, directory)?;
     if let Entry::Proposal(proposal) = &entry {
@@ -94,14 +89,19 @@ pub async fn run(file: &Path, submitter: &Path, out: &mut dyn Write) -> Result<(
 
 async fn submit(common: &Common, keys: &PartyKeys, entry: Entry) -> Result<u64, SubmissionError> {
     let network = &common.genesis.network;
-    let chain = Chain::new(&common.genesis)?;
-    let validators: Vec<PartyId> = agents::roster::parties(&common.genesis, Role::Validator);
+    let chain = common.chain.clone();
+    let validators: Vec<PartyId> = agents::roster::parties(&common.terms(), Role::Validator);
     let addresses: Vec<String> = keys.brokers.iter().chain(&keys.validator_brokers).cloned().collect();
     let tried = addresses.join(", ");
     let blocks = vec![network.filter_broadcast(Role::Validator, "block")];
-    let signer = common.signer.clone();
-    let registry = chain.registry().clone();
-    let config = LinkConfig::with_one_connection(addresses, blocks, signer, registry, QUEUE);
+    let config = LinkConfig {
+        connections: connections(common, blocks),
+        signer: common.signer.clone(),
+        registry: chain.registry().clone(),
+        queue: QUEUE,
+        rates: Vec::new(),
+        screen: None,
+    };
     let (link, mut events) = Link::connect(config, common.link_metrics.clone())?;
     loop {
         match tokio::time::timeout(CONNECT, events.recv()).await {

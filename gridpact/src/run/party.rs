@@ -6,19 +6,27 @@ use super::process::ProcessMetrics;
 use crate::clock::wall_ms;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys};
+use agents::chain::Chain;
 use agents::clock::ClockSource;
-use agents::shell::Common;
+use agents::shell::{learn, Common, LearnError};
+use ed25519_dalek::SigningKey;
+use ledger::contracts::rules::RulesError;
 use ledger::genesis::{Genesis, GenesisError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
-use wire::envelope::Signer;
+use wire::envelope::{KeyChange, Signer};
 use wire::hash::Hash32;
 use wire::party::{PartyError, PartyId, Role};
+use wire::replay::COMMAND;
 
 /// Largest genesis file read, in bytes: a hundred thousand sites fit.
 const MAX_GENESIS_BYTES: u64 = 128 << 20;
+
+/// Longest wait for a validator that says that the ledger's registry has a party.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a party can't be.
 #[derive(Debug, Error)]
@@ -64,14 +72,14 @@ pub enum PartyOpenError {
         /// What is wrong.
         source: GenesisError,
     },
-    /// The genesis doesn't name it.
-    #[error("the genesis names no {party}")]
-    Unknown {
-        /// The party.
-        party: PartyId,
-    },
-    /// The genesis has another key for it.
-    #[error("party.key: the genesis has another key for {party}")]
+    /// The genesis makes no ledger.
+    #[error("party.genesis: {0}")]
+    Rules(#[from] RulesError),
+    /// The genesis doesn't name it, and the ledger's registry neither.
+    #[error("party.id: {0}")]
+    Unknown(#[from] LearnError),
+    /// The genesis, or the ledger's registry, has another key for it.
+    #[error("party.key: the registry has another key for {party}")]
     OtherKey {
         /// The party.
         party: PartyId,
@@ -86,27 +94,46 @@ pub enum PartyOpenError {
     },
 }
 
-/// Reads genesis and key, checks that they belong together, and makes the data directory.
+/// Reads genesis and key, checks that they belong together, and makes the data directory: for the process that
+/// speaks for the party as long as it runs. Whoever is not in the genesis is waited for to be in the ledger's registry,
+/// but for validators, who have a ledger of their own to look into.
 ///
 /// # Errors
 /// As [`PartyOpenError`] says, naming the key of the configuration.
-pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Common, PartyOpenError> {
+pub async fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Common, PartyOpenError> {
+    open_in(role, keys, metrics, boot()).await
+}
+
+/// The same for a command that says one thing, while such a process may run.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_for_command(
+    role: Role,
+    keys: &PartyKeys,
+    metrics: &ProcessMetrics,
+) -> Result<Common, PartyOpenError> {
+    open_in(role, keys, metrics, boot() | COMMAND).await
+}
+
+async fn open_in(
+    role: Role,
+    keys: &PartyKeys,
+    metrics: &ProcessMetrics,
+    boot: u64,
+) -> Result<Common, PartyOpenError> {
     let party = PartyId::new(role, keys.id.parse()?);
     let genesis = read_genesis(&keys.genesis)?;
     let key = key_file::read(&keys.key)?;
-    let known = genesis.participants.iter().find(|known| known.party == party);
-    let known = known.ok_or_else(|| PartyOpenError::Unknown { party: party.clone() })?;
-    // A key that was rotated to stands on the ledger alone.
-    if keys.key_epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) {
-        return Err(PartyOpenError::OtherKey { party });
-    }
+    let founder = role == Role::Validator || is_founder(&genesis, &party, &key, keys.key_epoch)?;
     let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
-    let signer = Signer::new(genesis.network.clone(), party, key, boot()).in_epoch(keys.key_epoch);
+    let signer = Signer::new(genesis.network.clone(), party, key, boot).in_epoch(keys.key_epoch);
     next.into_iter().for_each(|next| signer.set_next(next));
     std::fs::create_dir_all(&keys.data_dir)
         .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
-    Ok(Common {
+    let common = Common {
         signer: Arc::new(signer),
+        chain: Chain::new(&genesis)?,
         genesis: Arc::new(genesis),
         broker_addresses: keys.brokers.clone(),
         validator_brokers: brokers::dealt(keys),
@@ -118,7 +145,37 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
         registry: metrics.registry.clone(),
         link_metrics: metrics.links.clone(),
         metrics: metrics.agents.clone(),
-    })
+    };
+    if founder {
+        return Ok(common);
+    }
+    learned(common).await
+}
+
+/// Whether the genesis has the party, with this key. One that was rotated to stands on the ledger alone.
+fn is_founder(
+    genesis: &Genesis,
+    party: &PartyId,
+    key: &SigningKey,
+    epoch: u32,
+) -> Result<bool, PartyOpenError> {
+    let known = genesis.participants.iter().find(|known| known.party == *party);
+    let Some(known) = known else { return Ok(false) };
+    if epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) {
+        return Err(PartyOpenError::OtherKey { party: party.clone() });
+    }
+    Ok(true)
+}
+
+/// A party that was registered later: what it goes by is what the ledger has come to.
+async fn learned(common: Common) -> Result<Common, PartyOpenError> {
+    tracing::info!(party = %common.signer.party(), "not in the genesis: the validators are asked");
+    let chain = learn(&common, PATIENCE).await?;
+    let known = chain.registry().get(common.signer.party());
+    match known.map(|known| common.signer.follow(known)) {
+        Some(KeyChange::None | KeyChange::Rotated) => Ok(Common { chain, ..common }),
+        _ => Err(PartyOpenError::OtherKey { party: common.signer.party().clone() }),
+    }
 }
 
 /// Reads and validates a genesis file.

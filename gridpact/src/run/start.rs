@@ -57,31 +57,31 @@ pub(super) async fn role(
 ) -> Result<Started, RoleError> {
     let started = match role {
         RoleFile::Broker(file) => return Ok(Started::Broker(EmbeddedBroker::start(file.listen)?)),
-        RoleFile::Validator(file) => return validator(&file, metrics),
+        RoleFile::Validator(file) => return validator(&file, metrics).await,
         RoleFile::Site(file) => site(file, metrics, arbiter).await?,
         RoleFile::Aggregator(file) => {
-            let common = party::open(Role::Aggregator, &file.party, metrics)?;
+            let common = party::open(Role::Aggregator, &file.party, metrics).await?;
             let archive = archive(&file.archive)?;
             let options = AggregatorOptions { readings_grace_ms: file.readings_grace_ms, archive };
             on(arbiter, move || async move { agents::aggregator::start(&common, options) }).await?
         }
         RoleFile::Dso(file) => {
-            let common = party::open(Role::Dso, &file.party, metrics)?;
+            let common = party::open(Role::Dso, &file.party, metrics).await?;
             let options = DsoOptions { round_timeout_ms: file.round_timeout_ms };
             on(arbiter, move || async move { agents::dso::start(&common, options) }).await?
         }
         RoleFile::Tso(file) => {
-            let common = party::open(Role::Tso, &file.party, metrics)?;
+            let common = party::open(Role::Tso, &file.party, metrics).await?;
             let (options, emission) = (import(&file, &common)?, emission(&file)?);
             on(arbiter, move || async move { agents::tso::start(&common, options, emission) }).await?
         }
         RoleFile::Forecaster(file) => {
-            let common = party::open(Role::Forecaster, &file.party, metrics)?;
+            let common = party::open(Role::Forecaster, &file.party, metrics).await?;
             let options = forecaster(&file, &common)?;
             on(arbiter, move || async move { agents::forecaster::start(&common, options) }).await?
         }
         RoleFile::Timekeeper(file) => {
-            let common = party::open(Role::Timekeeper, &file.party, metrics)?;
+            let common = party::open(Role::Timekeeper, &file.party, metrics).await?;
             let (pace, hooks) = (pace(&file)?, hooks.clone());
             let options = TimekeeperOptions { pace, advance: hooks.advance, progress: hooks.progress };
             on(arbiter, move || async move { agents::timekeeper::start(&common, options) }).await?
@@ -121,13 +121,13 @@ fn archive(keys: &ArchiveKeys) -> Result<Option<ArchiveOptions>, RoleError> {
 }
 
 async fn site(file: SiteFile, metrics: &ProcessMetrics, arbiter: &Arbiter) -> Result<RoleHandle, RoleError> {
-    let common = party::open(Role::Site, &file.party, metrics)?;
+    let common = party::open(Role::Site, &file.party, metrics).await?;
     let devices = metrics.devices.clone();
     on(arbiter, move || async move { agents::site::shell::start(&common, file.site, &devices).await }).await
 }
 
-fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, RoleError> {
-    let common = party::open(Role::Validator, &file.party, metrics)?;
+async fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, RoleError> {
+    let common = party::open(Role::Validator, &file.party, metrics).await?;
     let config = ValidatorConfig {
         genesis: common.genesis,
         signer: common.signer,

@@ -9,4 +9,5 @@ mod configuration;
 mod demo;
 mod gateway;
 mod house;
+mod joining;
 mod torment;

@@ -25,6 +25,7 @@ pub struct Verifier {
     network: Network,
     governed: Hash32,
     registry: Arc<Registry>,
+    heard: Arc<Registry>,
     validators: ValidatorSet,
     roster: Arc<Roster>,
     /// Evidence opened ahead of its use, by its leaf.
@@ -130,8 +131,9 @@ impl Verifier {
         };
         let validators = ValidatorSet::new(governed.validators.iter().filter_map(key).collect());
         let roster = Arc::new(Roster(validators.members().to_vec()));
-        let (governed, registry) = (governed.hash(), Arc::new(registry));
-        Self { ledger, network, governed, registry, validators, roster, opened: Arc::default() }
+        let (registry, heard) = with_onlookers(registry, governed);
+        let governed = governed.hash();
+        Self { ledger, network, governed, registry, heard, validators, roster, opened: Arc::default() }
     }
 
     /// Hash of what is governed at the blocks it verifies.
@@ -147,6 +149,11 @@ impl Verifier {
     /// Everyone's keys.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The same with validators that are to come and those that have left: they may ask for blocks.
+    pub fn heard(&self) -> &Arc<Registry> {
+        &self.heard
     }
 
     /// Which market this is.
@@ -256,6 +263,18 @@ impl Verifier {
             other => Err(EntryError::NotSubmit { kind: other.kind() }),
         }
     }
+}
+
+/// A registry, and the same with onlookers where there are any.
+fn with_onlookers(registry: Registry, governed: &Governed) -> (Arc<Registry>, Arc<Registry>) {
+    let strangers = governed.onlookers().filter(|onlooker| !registry.contains_key(&onlooker.party));
+    let strangers: Registry = strangers.map(|p| (p.party.clone(), p.clone())).collect();
+    let registry = Arc::new(registry);
+    if strangers.is_empty() {
+        return (registry.clone(), registry);
+    }
+    let heard = registry.iter().map(|(party, p)| (party.clone(), p.clone())).chain(strangers).collect();
+    (registry, Arc::new(heard))
 }
 
 /// Checks that more than two thirds of these validators, in order of identifier, voted for a header of the

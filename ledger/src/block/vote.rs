@@ -4,7 +4,7 @@
 //! ledger's identity, so that a vote counts for one ledger, height, round and block alone.
 
 use serde::{Deserialize, Serialize};
-use wire::envelope::{verify_bytes, Signer};
+use wire::envelope::{verify_bytes, HeldKey};
 use wire::hash::Hash32;
 use wire::receipt::{verify_root, Purpose};
 
@@ -121,10 +121,10 @@ impl Vote {
     }
 
     /// Signs the vote for the ledger with this identity.
-    pub fn sign(&self, ledger: &Hash32, signer: &Signer) -> Signature {
+    pub fn sign(&self, ledger: &Hash32, key: &HeldKey) -> Signature {
         Signature(match self.commits_to() {
-            Some(block) => signer.sign_root(&precommit_purpose(ledger, self.height, self.round), block),
-            None => signer.sign_bytes(VOTE_DOMAIN, &self.signed_bytes(ledger)),
+            Some(block) => key.sign_root(&precommit_purpose(ledger, self.height, self.round), block),
+            None => key.sign_bytes(VOTE_DOMAIN, &self.signed_bytes(ledger)),
         })
     }
 
@@ -170,8 +170,8 @@ impl Proposal {
     }
 
     /// Signs the proposal for the ledger with this identity.
-    pub fn sign(&self, ledger: &Hash32, signer: &Signer) -> Signature {
-        Signature(signer.sign_bytes(PROPOSAL_DOMAIN, &self.signed_bytes(ledger)))
+    pub fn sign(&self, ledger: &Hash32, key: &HeldKey) -> Signature {
+        Signature(key.sign_bytes(PROPOSAL_DOMAIN, &self.signed_bytes(ledger)))
     }
 
     /// Whether `signature` is by `key` over this proposal on the ledger with this identity.

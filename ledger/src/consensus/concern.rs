@@ -25,6 +25,12 @@ impl Concern {
         }
     }
 
+    /// Whether these bytes of a [`super::message::ConsensusMessage`] are a question: it is for those who are
+    /// ahead, and all else for those who are not.
+    pub fn is_question(message: &[u8]) -> bool {
+        matches!(Peek::new(message).variant(), Some(("request" | "snapshot-request", _)))
+    }
+
     fn of_message(bytes: &[u8]) -> Option<Concern> {
         match Peek::new(bytes).variant()? {
             ("statement", body) => {

@@ -19,7 +19,7 @@ use malachite::{
 };
 use std::convert::Infallible;
 use std::sync::Arc;
-use wire::envelope::Signer;
+use wire::envelope::{HeldKey, Signer};
 
 /// Later heights for which malachite would keep messages. The validator keeps them itself.
 const QUEUED_HEIGHTS: usize = 1;
@@ -36,7 +36,7 @@ pub struct Tendermint {
 /// One height that is being decided.
 struct Running {
     committee: Arc<Committee>,
-    signer: Arc<Signer>,
+    key: HeldKey,
     me: Address,
     state: State<Ctx>,
 }
@@ -44,14 +44,14 @@ struct Running {
 /// What the handler of effects needs, apart from the state that malachite holds meanwhile.
 struct Handler<'a> {
     committee: &'a Committee,
-    signer: &'a Signer,
+    key: &'a HeldKey,
     /// What the write-ahead log holds already, while it is replayed.
     recorded: &'a [Record],
     outputs: Vec<Output>,
 }
 
 impl Tendermint {
-    /// Agreement in which we sign with `signer`.
+    /// Agreement in which we sign each height with that key of `signer` which is ours at the height.
     pub fn new(signer: Arc<Signer>) -> Self {
         Self { signer, thresholds: ThresholdParams::default(), running: None }
     }
@@ -67,7 +67,7 @@ impl Tendermint {
 impl Running {
     fn new(
         committee: Arc<Committee>,
-        signer: Arc<Signer>,
+        key: HeldKey,
         me: ValidatorIndex,
         threshold_params: ThresholdParams,
     ) -> Self {
@@ -83,7 +83,7 @@ impl Running {
             enabled: true,
         };
         let state = State::new(Ctx, Height(0), members, params, QUEUED_HEIGHTS, QUEUED_PER_HEIGHT);
-        Self { committee, signer, me: Address(me), state }
+        Self { committee, key, me: Address(me), state }
     }
 
     fn feed(
@@ -94,7 +94,7 @@ impl Running {
     ) -> Result<(), Box<malachite::Error<Ctx>>> {
         let mut handler = Handler {
             committee: &self.committee,
-            signer: &self.signer,
+            key: &self.key,
             recorded,
             outputs: std::mem::take(outputs),
         };
@@ -184,7 +184,9 @@ impl Agreement for Tendermint {
     fn step(&mut self, input: Input) -> Result<Vec<Output>, AgreementError> {
         let running = match input {
             Input::Start { height, committee, me, records } => {
-                let running = Running::new(committee, self.signer.clone(), me, self.thresholds);
+                let key = committee.validators.key_of(me).and_then(|key| self.signer.held(key));
+                let key = key.ok_or(AgreementError::NoKey { height })?;
+                let running = Running::new(committee, key, me, self.thresholds);
                 return self.running.insert(running).start(height, &records);
             }
             Input::End => return Ok(self.running.take().map(Running::end).unwrap_or_default()),
@@ -269,11 +271,11 @@ impl Handler<'_> {
     fn perform(&mut self, effect: Effect<Ctx>) -> Result<Resume<Ctx>, Infallible> {
         Ok(match effect {
             Effect::SignVote(vote, r) => {
-                let signature = vote.out().sign(&self.committee.ledger, self.signer);
+                let signature = vote.out().sign(&self.committee.ledger, self.key);
                 r.resume_with(SignedMessage::new(vote, signature))
             }
             Effect::SignProposal(proposal, r) => {
-                let signature = proposal.out().sign(&self.committee.ledger, self.signer);
+                let signature = proposal.out().sign(&self.committee.ledger, self.key);
                 r.resume_with(SignedMessage::new(proposal, signature))
             }
             Effect::VerifySignature(signed, key, r) => {

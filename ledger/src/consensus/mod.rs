@@ -120,6 +120,12 @@ pub enum Output {
 /// Why agreement can't go on. Whoever meets one must stop, and not vote.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AgreementError {
+    /// The key by which we vote at this height is not held.
+    #[error("height {height} was to begin without the key by which we vote there")]
+    NoKey {
+        /// The height.
+        height: u64,
+    },
     /// Replaying the records of this height led to something else than was said before.
     #[error("replaying the write-ahead log of height {height} led elsewhere than before: {reason}")]
     Diverged {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::cbor::CborError;
 use wire::hash::Hash32;
-use wire::party::{Id, PartyError, PartyId, Role};
+use wire::party::{Id, Participant, PartyError, PartyId, Role};
 use wire::topic::Network;
 
 /// A site as contracts see it.
@@ -42,6 +42,8 @@ pub type AggregatorRule = BTreeMap<u32, Milliwatt>;
 pub struct Rules {
     /// What is governed.
     pub governed: Arc<Governed>,
+    /// Time of the block after which they hold, in milliseconds since 1970; 0 for the first.
+    pub time_ms: u64,
     /// The next block time, in milliseconds since 1970, at which rules change although nothing governed does:
     /// somebody's registration begins or ends.
     pub boundary_ms: Option<u64>,
@@ -153,6 +155,7 @@ impl Rules {
             DayAheadTerms::new(grid, governed.parameters.interval_s).map(|terms| DayAhead { rules, terms })
         });
         Ok(Self {
+            time_ms,
             boundary_ms: governed.next_boundary_ms(time_ms),
             verifier: Verifier::under(ledger, &governed, time_ms),
             grid,
@@ -180,6 +183,12 @@ impl Rules {
     /// What never changes and the registry depends on.
     pub fn ground(&self) -> registry::Ground<'_> {
         registry::Ground { network: self.verifier.network(), feeder: &self.feeder, tree: &self.tree }
+    }
+
+    /// Everyone who takes part, in order.
+    pub fn participants(&self) -> impl Iterator<Item = Participant> + '_ {
+        let valid = self.governed.members.values().filter(|m| m.standing(self.time_ms) == Standing::Valid);
+        valid.map(|member| member.participant_at(self.time_ms))
     }
 
     /// The party's account.

@@ -19,8 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use wire::cbor;
+use wire::entry::governance::GovernedChange;
 use wire::hash::Hash32;
-use wire::party::{Id, PartyId, Registry, Role};
+use wire::party::{Id, Participant, PartyId, Registry, Role};
 
 /// What may change, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +76,7 @@ pub struct Governed {
 impl Governed {
     /// What a ledger starts from.
     pub fn genesis(genesis: &Genesis) -> Self {
-        let member = |p: &wire::party::Participant| Arc::new(Member::founding(&genesis.network, p.clone()));
+        let member = |p: &Participant| Arc::new(Member::founding(&genesis.network, p.clone()));
         let members: BTreeMap<PartyId, Arc<Member>> =
             genesis.participants.iter().map(|p| (p.party.clone(), member(p))).collect();
         let validators = members.keys().filter(|party| party.role == Role::Validator);
@@ -128,6 +129,19 @@ impl Governed {
     pub fn registry(&self, time_ms: u64) -> Registry {
         let believed = self.members.values().filter(|member| member.revoked.is_none());
         believed.map(|member| (member.party().clone(), member.participant_at(time_ms))).collect()
+    }
+
+    /// Validators that may ask for blocks although they take no part: those that a proposal would admit, so that they
+    /// stand at its height when it comes, and those dismissed.
+    pub fn onlookers(&self) -> impl Iterator<Item = &Participant> {
+        let to_come = self.proposals.iter().flat_map(|pending| match &pending.entry.change {
+            GovernedChange::Validators { admit, .. } => admit.as_slice(),
+            _ => &[],
+        });
+        let dismissed = self.members.values().filter(|member| {
+            member.party().role == Role::Validator && !self.validators.contains(&member.party().id)
+        });
+        to_come.map(|registration| &registration.participant).chain(dismissed.map(|gone| &gone.participant))
     }
 
     /// The next time after `time_ms`, in milliseconds since 1970, at which somebody's standing changes by

@@ -52,7 +52,7 @@ pub(super) fn vouch(
     let mut decided = DecidedBlock::decode(bytes).ok()?;
     let header = decided.block.header.clone();
     let sign = |(validator, signer): (u16, &Arc<Signer>)| {
-        (validator, precommit(&header, validator).sign(ledger, signer))
+        (validator, precommit(&header, validator).sign(ledger, &signer.key()))
     };
     let signatures = (0..).zip(signers).map(sign).collect();
     let good = VoteCertificate { round: 0, signatures };

@@ -99,7 +99,7 @@ impl Node {
         };
         let decided = self.blocks.iter().flat_map(|decided| decided.block.entries.clone()).collect();
         let signer = world.validators[self.validator].clone();
-        let me = Me { name: signer.party().id.clone(), key: signer.public_key() };
+        let me = Me { name: signer.party().id.clone(), signer: signer.clone() };
         let agreement = Bug::agreement(bug, signer);
         self.core = Some(ValidatorCore::new(me, agreement, Timeouts::default(), chain));
         Ok(Ok(Event::Started { records, decided }))

@@ -323,7 +323,7 @@ impl Simulation {
         let by = (self.world.name(forger), wall_ms);
         let Some((block, _)) = build_block(&rules, &tip, &state, by, [&entry].into_iter()) else { return };
         let signer = &self.world.validators[forger];
-        let signature = bug::precommit(&block.header, forger as u16).sign(self.world.ledger(), signer);
+        let signature = bug::precommit(&block.header, forger as u16).sign(self.world.ledger(), &signer.key());
         let signatures = (0..VALIDATORS as u16).map(|validator| (validator, signature)).collect();
         let certificate = VoteCertificate { round: 0, signatures };
         let Ok(bytes) = (DecidedBlock { block, certificate }).encode() else { return };

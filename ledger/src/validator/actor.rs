@@ -7,6 +7,7 @@ use super::hands::{self, Hands};
 use super::reading::Read;
 use super::serve;
 use crate::block::DecidedBlock;
+use crate::consensus::concern::Concern;
 use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
@@ -22,7 +23,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::entry::Entry;
-use wire::envelope::Opened;
+use wire::envelope::{KeyChange, Opened, Under};
 use wire::message::{Body, Verdict};
 use wire::party::Registry;
 
@@ -51,7 +52,7 @@ pub(super) struct ValidatorActor {
 
 impl ValidatorActor {
     pub fn new(parts: Parts, thread: ArbiterHandle) -> Self {
-        let registry = parts.core.rules().verifier.registry().clone();
+        let registry = parts.core.rules().verifier.heard().clone();
         Self { parts, thread, start: Instant::now(), timer: None, own: VecDeque::new(), registry }
     }
 
@@ -66,13 +67,15 @@ impl ValidatorActor {
         while let (Ok(()), Some(event)) = (&done, self.own.pop_front()) {
             let now = self.now();
             done = match self.parts.core.step(now, event) {
-                Ok(effects) => effects.into_iter().try_for_each(|effect| self.perform(effect)),
+                Ok(effects) => {
+                    self.go_by_registry();
+                    effects.into_iter().try_for_each(|effect| self.perform(effect))
+                }
                 Err(error) => Err(error.to_string()),
             };
         }
         match done {
             Ok(()) => {
-                self.go_by_registry();
                 self.show();
                 self.set_timer(ctx);
             }
@@ -85,12 +88,22 @@ impl ValidatorActor {
         }
     }
 
-    /// Believes whom the rules after the last block name.
+    /// Believes whom the rules after the last block name, and signs with the key they name.
     fn go_by_registry(&mut self) {
-        let registry = self.parts.core.rules().verifier.registry();
-        if !Arc::ptr_eq(registry, &self.registry) {
-            self.registry = registry.clone();
-            self.parts.link.update_registry(registry.clone());
+        let registry = self.parts.core.rules().verifier.heard();
+        if Arc::ptr_eq(registry, &self.registry) {
+            return;
+        }
+        self.registry = registry.clone();
+        self.parts.link.update_registry(registry.clone());
+        let signer = &self.parts.signer;
+        match self.registry.get(signer.party()).map(|me| signer.follow(me)) {
+            Some(KeyChange::None) => {}
+            Some(KeyChange::Rotated) => self.note("key-rotated", "signing with the new key from now on"),
+            Some(KeyChange::Foreign) => {
+                self.note("key-foreign", "the registry has another key: following alone")
+            }
+            None => self.note("unregistered", "the registry does not have us: following alone"),
         }
     }
 
@@ -111,8 +124,8 @@ impl ValidatorActor {
     }
 
     /// Sends to all. What is not sent is repeated by the protocol, not here.
-    fn send(&mut self, body: Body, valid_for_ms: u64) {
-        if let Err(error) = self.parts.link.send(to_all(body, valid_for_ms)) {
+    fn send(&mut self, under: Under, body: Body, valid_for_ms: u64) {
+        if let Err(error) = self.parts.link.send_under(under, to_all(body, valid_for_ms)) {
             self.note("unsent", &error.to_string());
         }
     }
@@ -224,11 +237,12 @@ impl Hands for ValidatorActor {
 
     fn publish(&mut self, message: Vec<u8>) {
         self.parts.metrics.sent.inc();
-        self.send(Body::Consensus(message.into()), CONSENSUS_VALID_MS);
+        let under = if Concern::is_question(&message) { Under::Present } else { Under::Before };
+        self.send(under, Body::Consensus(message.into()), CONSENSUS_VALID_MS);
     }
 
     fn announce(&mut self, decided: Vec<u8>) {
-        self.send(Body::Block(decided.into()), BLOCK_VALID_MS);
+        self.send(Under::Before, Body::Block(decided.into()), BLOCK_VALID_MS);
     }
 
     /// What the others miss of an entry of ours, we still propose.
@@ -258,7 +272,7 @@ impl Hands for ValidatorActor {
             Effect::Summarise { to, bytes } => {
                 let body = Body::RegistrySummary(bytes.into());
                 let outgoing = Outgoing { recipient: Some(to), ..to_all(body, CONSENSUS_VALID_MS) };
-                if let Err(error) = parts.link.send(outgoing) {
+                if let Err(error) = parts.link.send_under(Under::Before, outgoing) {
                     self.note("unsent", &error.to_string());
                 }
             }

@@ -31,7 +31,7 @@ use serde_bytes::ByteBuf;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
-use wire::hash::Hash32;
+use wire::envelope::Signer;
 use wire::message::{MessageRef, Verdict, MAX_TEXT_CHARS};
 use wire::party::Id;
 
@@ -39,13 +39,13 @@ use wire::party::Id;
 const MAX_EARLY: usize = 256;
 
 /// Which validator it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Me {
     /// Its name.
     pub name: Id,
-    /// Its public key. At heights where the name has another, or is no validator, it follows and
+    /// Its keys. At heights where the name has none of them, or is no validator, it follows and
     /// does not vote.
-    pub key: Hash32,
+    pub signer: Arc<Signer>,
 }
 /// Entries accepted with an answer at once. Under more, signing answers would cost more than all the rest: who submits
 /// sees the entry decided before it would ask again, or is answered then.
@@ -130,7 +130,7 @@ impl ValidatorCore {
     /// Our place among those who decide the height after the tip; none where we do not.
     fn place(&self) -> Option<ValidatorIndex> {
         let place = self.committee.validators.index_of(&self.me.name)?;
-        (self.committee.validators.key_of(place) == Some(&self.me.key)).then_some(place)
+        self.committee.validators.key_of(place).filter(|key| self.me.signer.holds(key)).map(|_| place)
     }
 
     /// The rules after it.

@@ -27,7 +27,7 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use wire::cbor::CborError;
 use wire::entry::SignedEnvelope;
-use wire::envelope::Signer;
+use wire::envelope::{KeyChange, Signer};
 use wire::party::{Id, PartyId, Role};
 
 /// Messages that may wait for the network, and of each connection for the validator.
@@ -61,11 +61,19 @@ pub struct ValidatorConfig {
 /// Why a validator can't be started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The signer is no validator of the genesis, or with another key.
-    #[error("starting a validator: {party} is no validator of the genesis with this key")]
+    /// The signer signs for another role.
+    #[error("starting a validator: {party} is none")]
     NoValidator {
         /// For whom the signer signs.
         party: PartyId,
+    },
+    /// The registry has another key, which the signer does not hold.
+    #[error("starting a validator: the registry has another key for {party}, that of epoch {epoch}")]
+    OtherKey {
+        /// For whom the signer signs.
+        party: PartyId,
+        /// Epoch of the registry's key.
+        epoch: u32,
     },
     /// The genesis makes no ledger.
     #[error("starting a validator: {0}")]
@@ -216,7 +224,7 @@ fn open(
     let rules = Arc::new(Rules::new(&config.genesis)?);
     let (store, chain) = Store::open_with(&config.data_dir, &config.genesis, &rules, config.store)?;
     let rules = chain.rules.clone();
-    let me = me(&rules, &config.signer)?;
+    let me = me(&rules, config.signer.clone())?;
     let (wal, records) = Wal::open(&config.data_dir, chain.tip.height + 1)?;
     let records = records
         .iter()
@@ -230,7 +238,12 @@ fn open(
     height.send_replace(chain.tip.height);
     let (link, events) = connect(config, &rules, height.subscribe())?;
     let agreement = Box::new(Tendermint::new(config.signer.clone()));
-    let core = ValidatorCore::new(me, agreement, config.timeouts, chain);
+    let last = store.block(chain.tip.height)?;
+    let governed = chain.rules.governed.clone();
+    let mut core = ValidatorCore::new(me, agreement, config.timeouts, chain);
+    if let Some(last) = &last {
+        core.remember(last, &governed, false);
+    }
     Ok(Parts {
         views: watch::Sender::new(core.view()),
         core,
@@ -248,15 +261,22 @@ fn open(
     })
 }
 
-fn me(rules: &Rules, signer: &Signer) -> Result<Me, StartError> {
-    let party = signer.party();
-    let me = Me { name: party.id.clone(), key: signer.public_key() };
-    let index = rules.verifier.index_of(&me.name);
-    let known = index.is_some_and(|index| rules.verifier.key_of(index) == Some(&me.key));
-    if party.role != Role::Validator || !known {
-        return Err(StartError::NoValidator { party: party.clone() });
+/// Which validator it is, with its signer at the key of this chain. One that the registry does not know is still to
+/// come, and one it has dismissed follows; so does one whose key the chain here has not come to.
+fn me(rules: &Rules, signer: Arc<Signer>) -> Result<Me, StartError> {
+    let party = signer.party().clone();
+    if party.role != Role::Validator {
+        return Err(StartError::NoValidator { party });
     }
-    Ok(me)
+    let believed = rules.verifier.registry().get(&party);
+    let known = believed.or_else(|| rules.governed.members.get(&party).map(|member| &member.participant));
+    if let Some(known) = known {
+        let epoch = known.epoch.number;
+        if signer.follow(known) == KeyChange::Foreign && signer.epoch() <= epoch {
+            return Err(StartError::OtherKey { party, epoch });
+        }
+    }
+    Ok(Me { name: party.id, signer })
 }
 
 fn decided_lately(store: &Store, chain: &Chain) -> Result<Vec<SignedEnvelope>, StoreError> {
@@ -278,10 +298,13 @@ fn connect(
     if let Some(unknown) = config.brokers.unknown(me, verifier.validators().iter().map(|(id, _)| id)) {
         return Err(StartError::Mesh { validator: unknown.clone() });
     }
+    for stranger in config.brokers.strangers(verifier.validators()) {
+        tracing::info!(validator = %me, peer = %stranger, "connects to one that is no validator, or not yet");
+    }
     let link = LinkConfig {
         connections: config.brokers.connections(verifier.network(), me),
         signer: config.signer.clone(),
-        registry: verifier.registry().clone(),
+        registry: verifier.heard().clone(),
         queue: LINK_QUEUE,
         rates: vec![(Role::Validator, VALIDATOR_RATE)],
         screen: Some(Arc::new(HeightWindow::new(tip))),

@@ -4,6 +4,7 @@
 
 use broker::link::{Carries, ConnectionConfig};
 use std::collections::BTreeMap;
+use wire::hash::Hash32;
 use wire::party::{Id, PartyId, Role};
 use wire::topic::Network;
 
@@ -32,7 +33,8 @@ pub enum Brokers {
 pub struct Mesh {
     /// Its own broker.
     pub own: Vec<String>,
-    /// Each other validator's broker, by the validator's identifier.
+    /// Each other validator's broker, by the validator's identifier; of those who are still to come as well, for
+    /// connections are made at the start.
     pub peers: BTreeMap<Id, Vec<String>>,
     /// The market's brokers, tried in turn, where parties submit that know no validator's broker. There may
     /// be none.
@@ -46,6 +48,15 @@ impl Brokers {
             Brokers::Shared(_) => None,
             Brokers::Mesh(mesh) => validators.find(|id| *id != me && !mesh.peers.contains_key(id)),
         }
+    }
+
+    /// Validators whose broker is known and who are none of these: those to come, perhaps.
+    pub fn strangers<'a>(&'a self, validators: &'a [(Id, Hash32)]) -> impl Iterator<Item = &'a Id> {
+        let peers = match self {
+            Brokers::Shared(_) => None,
+            Brokers::Mesh(mesh) => Some(mesh.peers.keys()),
+        };
+        peers.into_iter().flatten().filter(|peer| !validators.iter().any(|(id, _)| id == *peer))
     }
 
     /// The connections of a validator's link.
@@ -152,5 +163,7 @@ mod tests {
         };
         assert_eq!(unknown(&["v1", "v2", "v3"]), None);
         assert_eq!(unknown(&["v1", "v2", "v4"]), Some(id("v4")));
+        let set = ["v1", "v2"].map(|known| (id(known), Hash32::default()));
+        assert_eq!(brokers.strangers(&set).collect::<Vec<_>>(), [&id("v3")]);
     }
 }

@@ -12,7 +12,7 @@ use wire::party::Role;
 fn under_load_who_submits_is_answered_when_it_asks_again_and_refusals_are_told_at_once() {
     let world = World::new(4);
     let signer = world.signers[&validator(1)].clone();
-    let me = Me { name: id("v1"), key: signer.public_key() };
+    let me = Me { name: id("v1"), signer: signer.clone() };
     let agreement = Box::new(Tendermint::new(signer));
     let mut core = ValidatorCore::new(me, agreement, Timeouts::default(), world.chain());
     let payer = party(Role::Site, "s1");

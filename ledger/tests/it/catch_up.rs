@@ -60,7 +60,7 @@ impl Scene {
         let others = others.collect();
         let (store, chain) = open(&world, behind, SMALL).unwrap();
         let signer = world.signers[&validator(4)].clone();
-        let me = Me { name: validator(4).id, key: signer.public_key() };
+        let me = Me { name: validator(4).id, signer: signer.clone() };
         let agreement = Box::new(Tendermint::new(signer));
         let core = ValidatorCore::new(me, agreement, Timeouts::default(), chain);
         let random = SmallRng::seed_from_u64(seed);

@@ -4,7 +4,7 @@ use crate::world::{party, transfer, validator, World};
 use ledger::block::vote::{Proposal, Signature, SignedProposal, SignedVote, Vote, VoteKind};
 use ledger::consensus::concern::Concern;
 use ledger::consensus::message::{
-    ConsensusMessage, PolkaCertificate, RoundCertificate, RoundReason, Statement,
+    ConsensusMessage, PolkaCertificate, RoundCertificate, RoundReason, SnapshotPart, Statement,
 };
 use serde_bytes::ByteBuf;
 use wire::hash::Hash32;
@@ -50,6 +50,23 @@ fn every_message_shows_its_height_at_a_glance() {
     check(&world, &consensus(ConsensusMessage::Decided(vec![decided.clone(); 2])), Some(Concern::Decided(1)));
     check(&world, &Body::Block(decided), Some(Concern::Decided(1)));
     check(&world, &Body::Consensus(ByteBuf::from(*b"no message")), None);
+}
+
+#[test]
+fn questions_and_nothing_else_are_questions() {
+    let of: wire::party::Id = "v1".parse().unwrap();
+    let statement = statements(1).remove(0);
+    let check = |message: ConsensusMessage, expected| {
+        assert_eq!(Concern::is_question(&message.encode().unwrap()), expected, "{message:?}");
+    };
+    check(ConsensusMessage::Request { height: 1, of: of.clone() }, true);
+    check(ConsensusMessage::SnapshotRequest { part: SnapshotPart::Manifest, of }, true);
+    check(ConsensusMessage::Statement { statement, block: None }, false);
+    check(ConsensusMessage::Decided(vec![ByteBuf::new()]), false);
+    check(ConsensusMessage::Pruned { lowest: 1, tip: 2 }, false);
+    check(ConsensusMessage::Manifest(ByteBuf::new()), false);
+    check(ConsensusMessage::Chunk { height: 1, index: 0, bytes: ByteBuf::new() }, false);
+    assert!(!Concern::is_question(b"no message"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ const AT: At = At { height: 2, time_ms: NOW_MS };
 fn vote(world: &World, by: usize, kind: VoteKind, round: u32, block: Option<u8>) -> SignedVote {
     let block = block.map(|byte| Hash32([byte; 32]));
     let vote = Vote { kind, height: 1, round, block, validator: by as u16 - 1 };
-    let signature = vote.sign(world.rules.verifier.ledger(), &world.signers[&validator(by)]);
+    let signature = vote.sign(world.rules.verifier.ledger(), &world.signers[&validator(by)].key());
     SignedVote { vote, signature }
 }
 
@@ -25,7 +25,7 @@ fn proposal(world: &World, by: usize, polka_round: Option<u32>, block: u8) -> Si
     let validator_index = by as u16 - 1;
     let block = Hash32([block; 32]);
     let proposal = Proposal { height: 1, round: 3, polka_round, block, validator: validator_index };
-    let signature = proposal.sign(world.rules.verifier.ledger(), &world.signers[&validator(by)]);
+    let signature = proposal.sign(world.rules.verifier.ledger(), &world.signers[&validator(by)].key());
     SignedProposal { proposal, signature }
 }
 

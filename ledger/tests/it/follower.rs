@@ -90,7 +90,40 @@ fn summary(story: &Story, block: usize) -> Summary {
         header: decided.block.header.clone(),
         certificate: decided.certificate.clone(),
         governed: governed_before(story, block),
+        block: None,
     }
+}
+
+/// The same with the block itself.
+fn whole(story: &Story, block: usize) -> Summary {
+    Summary { block: Some(story.blocks[block].0.encode().unwrap().into()), ..summary(story, block) }
+}
+
+#[test]
+fn with_the_block_itself_nothing_is_missing() {
+    let story = story();
+    for block in 0..5 {
+        let mut follower = Follower::new(&story.world.genesis).unwrap();
+        assert!(follower.take_summary(&whole(&story, block).encode().unwrap()).unwrap());
+        assert_eq!(follower.rules().governed, *story.blocks[block].1.state.governed());
+        assert!(!follower.take_summary(&whole(&story, block).encode().unwrap()).unwrap());
+        for (decided, _) in &story.blocks[block + 1..] {
+            take(&mut follower, decided).unwrap();
+        }
+        assert_eq!(follower.rules().governed, *story.blocks[4].1.state.governed());
+    }
+    check_summary(
+        |story, draft| draft.block = whole(story, 3).block,
+        |error| matches!(error, FollowError::OtherBlock { .. }),
+    );
+    check_summary(
+        |story, draft| {
+            let mut decided = story.blocks[4].0.clone();
+            decided.block.entries.clear();
+            draft.block = Some(decided.encode().unwrap().into());
+        },
+        |error| matches!(error, FollowError::Block(_)),
+    );
 }
 
 #[test]
@@ -190,7 +223,7 @@ proptest! {
     #[test]
     fn hostile_summaries_are_refused(place in any::<prop::sample::Index>(), flip in 1u8..) {
         let story = STORY.get_or_init(story);
-        let mut bytes = summary(story, 4).encode().unwrap();
+        let mut bytes = whole(story, 4).encode().unwrap();
         let at = place.index(bytes.len());
         bytes[at] ^= flip;
         let mut follower = Follower::new(&story.world.genesis).unwrap();

@@ -24,14 +24,14 @@ fn decided(world: &World) -> Chain {
 
 fn core(world: &World, number: usize, chain: Chain) -> ValidatorCore {
     let signer = world.signers[&validator(number)].clone();
-    let me = Me { name: validator(number).id, key: signer.public_key() };
+    let me = Me { name: validator(number).id, signer: signer.clone() };
     ValidatorCore::new(me, Box::new(Tendermint::new(signer)), Timeouts::default(), chain)
 }
 
 /// A precommit about the block before, as `sender` sends it.
 fn late(world: &World, by: usize, sender: usize, block: Option<Hash32>, round: u32) -> Event {
     let vote = Vote { kind: VoteKind::Precommit, height: 1, round, block, validator: by as u16 - 1 };
-    let signature = vote.sign(world.rules.verifier.ledger(), &world.signers[&validator(by)]);
+    let signature = vote.sign(world.rules.verifier.ledger(), &world.signers[&validator(by)].key());
     let statement = Statement::Vote(SignedVote { vote, signature });
     let bytes = ConsensusMessage::Statement { statement, block: None }.encode().unwrap();
     Event::Consensus { sender: validator(sender).id, bytes }
@@ -85,7 +85,7 @@ fn who_is_no_validator_follows_and_says_nothing() {
     let world = World::new(4);
     let chain = decided(&world);
     let signer = world.signers[&validator(1)].clone();
-    let me = Me { name: id("v9"), key: signer.public_key() };
+    let me = Me { name: id("v9"), signer: signer.clone() };
     let mut core =
         ValidatorCore::new(me, Box::new(Tendermint::new(signer)), Timeouts::default(), chain.clone());
     let opened = world.opened(&party(Role::Site, "s1"), transfer(1, 5));

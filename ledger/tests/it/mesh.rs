@@ -15,6 +15,7 @@ use ledger::validator::mesh::{Brokers, Mesh};
 use ledger::validator::{start, StartError, Timeouts, ValidatorConfig, ValidatorHandle};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Receiver;
@@ -27,8 +28,8 @@ use wire::party::Role;
 const BAD: (u64, u64) = (1_000, 500);
 const FLOOD: usize = 5_000;
 
-struct Net {
-    world: World,
+pub struct Net {
+    pub world: World,
     /// Before each validator's broker: it can be cut.
     proxies: Vec<Proxy>,
     metrics: LinkMetrics,
@@ -38,8 +39,13 @@ struct Net {
 
 impl Net {
     async fn new() -> Net {
+        Net::with_brokers(4).await
+    }
+
+    /// Four validators, and brokers for so many.
+    pub async fn with_brokers(count: usize) -> Net {
         let mut proxies = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..count {
             let broker = EmbeddedBroker::start(([127, 0, 0, 1], 0).into()).unwrap();
             proxies.push(Proxy::start(&broker.address().to_string()).await);
         }
@@ -49,12 +55,22 @@ impl Net {
         Net { world: World::new(4), proxies, metrics, registry, folder }
     }
 
-    fn address(&self, index: usize) -> String {
+    pub fn address(&self, index: usize) -> String {
         self.proxies[index - 1].address()
     }
 
     fn config(&self, index: usize) -> ValidatorConfig {
-        let peers = (1..=4).filter(|peer| *peer != index);
+        self.config_with(index, self.world.signers[&validator(index)].clone(), self.registry.clone())
+    }
+
+    /// Validator `index` with these keys and counters.
+    pub fn config_with(
+        &self,
+        index: usize,
+        signer: Arc<Signer>,
+        registry: prometheus::Registry,
+    ) -> ValidatorConfig {
+        let peers = (1..=self.proxies.len()).filter(|peer| *peer != index);
         let mesh = Mesh {
             own: vec![self.address(index)],
             peers: peers.map(|peer| (validator(peer).id, vec![self.address(peer)])).collect(),
@@ -62,22 +78,36 @@ impl Net {
         };
         ValidatorConfig {
             genesis: Arc::new(self.world.genesis.clone()),
-            signer: self.world.signers[&validator(index)].clone(),
+            signer,
             brokers: Brokers::Mesh(mesh),
-            data_dir: self.folder.path().join(format!("v{index}")),
-            registry: self.registry.clone(),
+            data_dir: self.data(index),
+            registry,
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
             store: StoreOptions::default(),
         }
     }
 
-    fn validator(&self, index: usize) -> ValidatorHandle {
+    /// Where validator `index` keeps its ledger.
+    pub fn data(&self, index: usize) -> PathBuf {
+        self.folder.path().join(format!("v{index}"))
+    }
+
+    pub fn validator(&self, index: usize) -> ValidatorHandle {
         start(self.config(index)).unwrap()
     }
 
     /// A site that submits, and follows blocks, over a connection to each of these groups of brokers.
     async fn site_on(&self, groups: Vec<Vec<String>>) -> (Link, Receiver<LinkEvent>) {
+        self.party_on(self.world.signers[&party(Role::Site, "s1")].clone(), groups).await
+    }
+
+    /// The same for whoever these keys are of.
+    pub async fn party_on(
+        &self,
+        signer: Arc<Signer>,
+        groups: Vec<Vec<String>>,
+    ) -> (Link, Receiver<LinkEvent>) {
         let blocks = vec![self.world.genesis.network.filter_broadcast(Role::Validator, "block")];
         let connection = |(place, addresses): (usize, Vec<String>)| ConnectionConfig {
             name: format!("group-{place}"),
@@ -85,7 +115,7 @@ impl Net {
         };
         let config = LinkConfig {
             connections: groups.into_iter().enumerate().map(connection).collect(),
-            signer: self.world.signers[&party(Role::Site, "s1")].clone(),
+            signer,
             registry: Arc::new(self.world.genesis.registry()),
             queue: 64,
             rates: Vec::new(),
@@ -111,7 +141,7 @@ impl Net {
     }
 }
 
-async fn all_stop(validators: Vec<ValidatorHandle>) {
+pub async fn all_stop(validators: Vec<ValidatorHandle>) {
     for handle in validators {
         handle.stop();
         assert_eq!(handle.ended().await, None);

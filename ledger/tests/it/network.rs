@@ -16,34 +16,47 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use wire::entry::Entry;
-use wire::envelope::KeyChange;
+use wire::envelope::{KeyChange, Signer};
 use wire::message::{Body, RegistryQuestion, Verdict};
 use wire::party::{PartyId, Role};
 
 /// Only against hanging for ever.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Net {
-    world: World,
+pub struct Net {
+    pub world: World,
     address: String,
     metrics: LinkMetrics,
     registry: prometheus::Registry,
 }
 
 impl Net {
-    fn new() -> Net {
+    pub fn new() -> Net {
         let broker = EmbeddedBroker::start("127.0.0.1:0".parse().unwrap()).unwrap();
         let registry = prometheus::Registry::new();
         let metrics = LinkMetrics::register(&registry).unwrap();
         Net { world: World::new(4), address: broker.address().to_string(), metrics, registry }
     }
 
-    fn validator(&self, index: usize, folder: &Path) -> ValidatorHandle {
+    pub fn validator(&self, index: usize, folder: &Path) -> ValidatorHandle {
         self.validator_with(index, folder, StoreOptions::default())
     }
 
     fn validator_with(&self, index: usize, folder: &Path, store: StoreOptions) -> ValidatorHandle {
-        let config = ValidatorConfig {
+        start(ValidatorConfig { store, ..self.config(index, folder) }).unwrap()
+    }
+
+    /// Validator `index` as a process started anew, with these keys and counters of its own.
+    pub fn anew(&self, signer: Signer, folder: &Path) -> ValidatorConfig {
+        let name = signer.party().id.to_string();
+        let signer = Arc::new(signer);
+        let brokers = Brokers::Shared(vec![self.address.clone()]);
+        let (data_dir, registry) = (folder.join(name), prometheus::Registry::new());
+        ValidatorConfig { signer, brokers, data_dir, registry, ..self.config(1, folder) }
+    }
+
+    fn config(&self, index: usize, folder: &Path) -> ValidatorConfig {
+        ValidatorConfig {
             genesis: Arc::new(self.world.genesis.clone()),
             signer: self.world.signers[&validator(index)].clone(),
             brokers: Brokers::Shared(vec![self.address.clone()]),
@@ -51,17 +64,21 @@ impl Net {
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
             timeouts: Timeouts::default(),
-            store,
-        };
-        start(config).unwrap()
+            store: StoreOptions::default(),
+        }
     }
 
     /// A party that submits and follows blocks.
-    async fn client(&self, who: &PartyId) -> (Link, Receiver<LinkEvent>) {
+    pub async fn client(&self, who: &PartyId) -> (Link, Receiver<LinkEvent>) {
+        self.client_with(self.world.signers[who].clone()).await
+    }
+
+    /// The same with these keys.
+    pub async fn client_with(&self, signer: Arc<Signer>) -> (Link, Receiver<LinkEvent>) {
         let config = LinkConfig::with_one_connection(
             vec![self.address.clone()],
             vec![self.world.genesis.network.filter_broadcast(Role::Validator, "block")],
-            self.world.signers[who].clone(),
+            signer,
             Arc::new(self.world.genesis.registry()),
             64,
         );

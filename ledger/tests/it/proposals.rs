@@ -42,13 +42,13 @@ fn check(spoil: impl FnOnce(&mut Draft), expected: Outcome) {
         draft.proposal.block = draft.block.header.hash();
     }
     let ledger = world.rules.verifier.ledger();
-    let signature = draft.proposal.sign(ledger, &world.signers[&validator(draft.signed_by)]);
+    let signature = draft.proposal.sign(ledger, &world.signers[&validator(draft.signed_by)].key());
     let statement = Statement::Proposal(SignedProposal { proposal: draft.proposal, signature });
     let block = Some(draft.block.encode().unwrap().into());
     let message = ConsensusMessage::Statement { statement, block };
     let bytes = draft.bytes.unwrap_or_else(|| message.encode().unwrap());
     let signer = world.signers[&validator(1)].clone();
-    let me = Me { name: id("v1"), key: signer.public_key() };
+    let me = Me { name: id("v1"), signer: signer.clone() };
     let agreement = Box::new(Tendermint::new(signer));
     let mut core = ValidatorCore::new(me, agreement, Timeouts::default(), chain);
     let now = Now { real_ms: 0, wall_ms: NOW_MS };

@@ -34,7 +34,7 @@ impl Heads {
         let vote = |(validator, (name, _)): (u16, &(_, _))| {
             let vote = Vote { kind: VoteKind::Precommit, height, round: 0, block, validator };
             let signer = &self.world.signers[&PartyId::new(Role::Validator, Clone::clone(name))];
-            (validator, vote.sign(ledger, signer))
+            (validator, vote.sign(ledger, &signer.key()))
         };
         let signatures = (0..).zip(&roster.0).map(vote).collect();
         CertifiedHead::of(ledger, roster, &header, &VoteCertificate { round: 0, signatures }).unwrap()

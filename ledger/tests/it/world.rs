@@ -236,7 +236,7 @@ impl World {
     /// The votes for a header of all who are validators by these rules.
     pub fn votes_by(&self, rules: &Rules, header: &Header) -> VoteCertificate {
         let verifier = &rules.verifier;
-        let vote = |(index, (name, _)): (u16, &(Id, Hash32))| {
+        let vote = |(index, (name, key)): (u16, &(Id, Hash32))| {
             let vote = Vote {
                 kind: VoteKind::Precommit,
                 height: header.height,
@@ -245,7 +245,7 @@ impl World {
                 validator: index,
             };
             let signer = &self.signers[&PartyId::new(Role::Validator, name.clone())];
-            (index, vote.sign(verifier.ledger(), signer))
+            (index, vote.sign(verifier.ledger(), &signer.held(key).expect("its key")))
         };
         VoteCertificate { round: 0, signatures: (0..).zip(verifier.validators()).map(vote).collect() }
     }

@@ -18,7 +18,7 @@ mod submitted;
 
 pub use open::{claimed, open, Opened};
 pub(crate) use signer::sign_separated;
-pub use signer::{verify_bytes, KeyChange, Sealed, Signer};
+pub use signer::{verify_bytes, HeldKey, KeyChange, Sealed, Signer, Under};
 pub use submitted::{is_sound_key, Unchecked};
 
 use crate::cbor::CborError;

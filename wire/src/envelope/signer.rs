@@ -25,12 +25,27 @@ pub struct Signer {
     next_sequence: AtomicU64,
 }
 
-/// The key in use with its epoch, and the one to be used once the registry has it.
+/// The key in use with its epoch, the one to be used once the registry has it, and the one before, as long as it
+/// is believed.
 struct Keys {
     current: SigningKey,
     epoch: u32,
     next: Option<SigningKey>,
+    before: Option<SigningKey>,
 }
+
+/// Which of a party's keys signs a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// The present one.
+    Present,
+    /// The one before, as long as it is believed: whoever is behind the rotation knows no other.
+    Before,
+}
+
+/// One key that a signer holds, for signing what is no envelope.
+#[derive(Clone)]
+pub struct HeldKey(SigningKey);
 
 /// What a signer made of its party's entry in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +71,7 @@ impl Signer {
     /// A signer for `party`. `boot` must be higher at each start of the party than at the one
     /// before (milliseconds since 1970 will do): receivers drop what an earlier boot sent.
     pub fn new(network: Network, party: PartyId, key: SigningKey, boot: u64) -> Self {
-        let keys = RwLock::new(Keys { current: key, epoch: 0, next: None });
+        let keys = RwLock::new(Keys { current: key, epoch: 0, next: None, before: None });
         Self { network, party, keys, boot, next_sequence: AtomicU64::new(1) }
     }
 
@@ -78,29 +93,27 @@ impl Signer {
 
     /// Signs with the key that the registry has of the party, if it holds it.
     pub fn follow(&self, participant: &Participant) -> KeyChange {
-        let (key, epoch) = (participant.key, participant.epoch.number);
-        {
-            let keys = self.keys();
-            if public(&keys.current) == key && keys.epoch == epoch {
-                return KeyChange::None;
-            }
-        }
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        if public(&keys.current) == key {
-            keys.epoch = epoch;
-            return KeyChange::None;
+        let change = keys.follow(&participant.key, participant.epoch.number);
+        if keys.before.as_ref().map(public) != participant.epoch.retiring {
+            keys.before = None;
         }
-        match keys.next.take() {
-            Some(next) if public(&next) == key => {
-                keys.current = next;
-                keys.epoch = epoch;
-                KeyChange::Rotated
-            }
-            other => {
-                keys.next = other;
-                KeyChange::Foreign
-            }
-        }
+        change
+    }
+
+    /// Whether it holds this key: the present one, the next, or the one before while that is believed.
+    pub fn holds(&self, key: &Hash32) -> bool {
+        self.keys().held(key).is_some()
+    }
+
+    /// This key, where it holds it. What must be signed with the key of a certain time is signed with that.
+    pub fn held(&self, key: &Hash32) -> Option<HeldKey> {
+        self.keys().held(key).cloned().map(HeldKey)
+    }
+
+    /// The present key.
+    pub fn key(&self) -> HeldKey {
+        HeldKey(self.keys().current.clone())
     }
 
     fn keys(&self) -> RwLockReadGuard<'_, Keys> {
@@ -146,15 +159,31 @@ impl Signer {
         expires_ms: u64,
         body: &Body,
     ) -> Result<Sealed, EnvelopeError> {
+        self.sign_under(Under::Present, recipient, interval, (issued_ms, expires_ms), body)
+    }
+
+    /// The same under one of its keys; from `issued_ms` to `expires_ms`.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn sign_under(
+        &self,
+        under: Under,
+        recipient: Option<PartyId>,
+        interval: Interval,
+        (issued_ms, expires_ms): (u64, u64),
+        body: &Body,
+    ) -> Result<Sealed, EnvelopeError> {
         body.check_bounds()?;
         check_right(body, &self.party, recipient.is_some())?;
         let keys = self.keys();
+        let (key, epoch) = keys.under(under);
         let payload = Payload {
             sender: self.party.clone(),
             recipient,
             boot: self.boot,
             sequence: self.next_sequence.fetch_add(1, Ordering::Relaxed),
-            epoch: keys.epoch,
+            epoch,
             issued_ms,
             expires_ms,
             interval,
@@ -162,7 +191,7 @@ impl Signer {
         };
         let topic = payload.topic(&self.network, body.kind())?;
         let mut sign1 = cose::unsigned(&self.party.to_string(), cbor::to_vec(&payload)?);
-        sign1.signature = keys.current.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
+        sign1.signature = key.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
         let bytes = cose::encode(sign1)?;
         if bytes.len() > MAX_ENVELOPE_BYTES {
             return Err(EnvelopeError::Oversized { size: bytes.len(), limit: MAX_ENVELOPE_BYTES });
@@ -174,17 +203,57 @@ impl Signer {
     pub(crate) fn sign_cose(&self, structure: &[u8]) -> Vec<u8> {
         self.keys().current.sign(structure).to_vec()
     }
+}
 
+impl Keys {
+    fn follow(&mut self, key: &Hash32, epoch: u32) -> KeyChange {
+        if public(&self.current) == *key {
+            self.epoch = epoch;
+            return KeyChange::None;
+        }
+        match self.next.take() {
+            Some(next) if public(&next) == *key => {
+                self.before = Some(std::mem::replace(&mut self.current, next));
+                self.epoch = epoch;
+                KeyChange::Rotated
+            }
+            other => {
+                self.next = other;
+                KeyChange::Foreign
+            }
+        }
+    }
+
+    fn held(&self, key: &Hash32) -> Option<&SigningKey> {
+        let held = [Some(&self.current), self.next.as_ref(), self.before.as_ref()];
+        held.into_iter().flatten().find(|held| public(held) == *key)
+    }
+
+    fn under(&self, under: Under) -> (&SigningKey, u32) {
+        match (under, &self.before) {
+            (Under::Before, Some(before)) => (before, self.epoch.saturating_sub(1)),
+            _ => (&self.current, self.epoch),
+        }
+    }
+}
+
+impl HeldKey {
     /// Signs bytes that are no envelope, such as a consensus vote. `domain` names what they are, and
     /// keeps the signature from being taken for one over anything else.
     pub fn sign_bytes(&self, domain: &str, bytes: &[u8]) -> [u8; 64] {
-        sign_separated(&self.keys().current, domain, bytes)
+        sign_separated(&self.0, domain, bytes)
     }
 
     /// Signs the root of a Merkle tree as a COSE Receipt's signature. No envelope has such a header, so
     /// neither can be taken for the other.
     pub fn sign_root(&self, purpose: &Purpose, root: &Hash32) -> [u8; 64] {
-        self.keys().current.sign(&receipt::signed_bytes(purpose, root)).to_bytes()
+        self.0.sign(&receipt::signed_bytes(purpose, root)).to_bytes()
+    }
+}
+
+impl fmt::Debug for HeldKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeldKey({})", public(&self.0).short())
     }
 }
 
@@ -194,7 +263,7 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// Whether `signature` is one by [`Signer::sign_bytes`] with this public key, by the strict rules
+/// Whether `signature` is one by [`HeldKey::sign_bytes`] with this public key, by the strict rules
 /// (no small-order points), under which every machine gives the same verdict.
 pub fn verify_bytes(key: &Hash32, domain: &str, bytes: &[u8], signature: &[u8; 64]) -> bool {
     signature::verify(key, &separated(domain, bytes), &signature::Signature(*signature))
@@ -252,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_signature_over_bytes_holds_for_its_domain_key_and_bytes_alone() {
-        let signature = signer().sign_bytes("vote", b"height 1");
+        let signature = signer().key().sign_bytes("vote", b"height 1");
         let check = |key: &Hash32, domain, bytes, expected| {
             assert_eq!(verify_bytes(key, domain, bytes, &signature), expected, "{domain}");
         };
@@ -262,6 +331,42 @@ mod tests {
         check(&public, "proposal", b"height 1", false);
         check(&public, "voteheight", b" 1", false);
         check(&Hash32(key(2).verifying_key().to_bytes()), "vote", b"height 1", false);
+    }
+
+    /// The registry's word for the party, with the key of this seed.
+    fn registered(seed: u8, number: u32, retiring: Option<u8>) -> Participant {
+        let of = |seed| public(&key(seed));
+        Participant {
+            party: signer().party().clone(),
+            key: of(seed),
+            account: "account".parse().unwrap(),
+            bus: None,
+            aggregator: None,
+            connection_milliwatt: None,
+            epoch: crate::party::KeyEpoch { number, retiring: retiring.map(of) },
+        }
+    }
+
+    #[test]
+    fn the_key_before_is_held_as_long_as_it_is_believed() {
+        let signer = signer();
+        signer.set_next(key(2));
+        let check = |participant: Participant, change, held: &[u8], before: u32| {
+            assert_eq!(signer.follow(&participant), change);
+            let holds: Vec<u8> = (1..=3).filter(|seed| signer.holds(&public(&key(*seed)))).collect();
+            assert_eq!(holds, held);
+            assert_eq!(
+                (signer.keys().under(Under::Before).1, signer.epoch()),
+                (before, participant.epoch.number)
+            );
+        };
+        check(registered(1, 0, None), KeyChange::None, &[1, 2], 0);
+        check(registered(2, 1, Some(1)), KeyChange::Rotated, &[1, 2], 0);
+        check(registered(2, 1, Some(1)), KeyChange::None, &[1, 2], 0);
+        check(registered(2, 1, None), KeyChange::None, &[2], 1);
+        signer.set_next(key(3));
+        // Believed no more by the time this one hears of the rotation.
+        check(registered(3, 2, None), KeyChange::Rotated, &[3], 2);
     }
 
     // A point of small order verifies anything under the lax rules: key and R are the identity, s = 0.

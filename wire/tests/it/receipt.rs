@@ -16,7 +16,7 @@ fn leaves() -> Vec<Hash32> {
 }
 
 fn receipt() -> Receipt {
-    let signature = signer(Role::Validator).sign_root(&purpose(1), &root(&leaves()));
+    let signature = signer(Role::Validator).key().sign_root(&purpose(1), &root(&leaves()));
     let kid = party(Role::Validator).to_string();
     Receipt { kid, inclusion: Inclusion::of(&leaves(), 5).unwrap(), signature }
 }
@@ -39,7 +39,7 @@ fn a_receipt_is_read_back_and_proves_its_leaf() {
 /// A root signed as one thing is signed as nothing else, nor as bytes or an envelope.
 #[test]
 fn a_signature_counts_for_its_purpose_alone() {
-    let signature = signer(Role::Validator).sign_root(&purpose(1), &Hash32([1; 32]));
+    let signature = signer(Role::Validator).key().sign_root(&purpose(1), &Hash32([1; 32]));
     let key = signer(Role::Validator).public_key();
     assert!(verify_root(&key, &purpose(1), &Hash32([1; 32]), &signature));
     let other = Purpose { name: "other", ..purpose(1) };
@@ -72,7 +72,7 @@ fn golden_receipt() -> (Purpose, Vec<Vec<u8>>, Receipt) {
     let purpose = Purpose { name: "gridpact precommit", context: (0..44).collect() };
     let leaves: Vec<Vec<u8>> = (0..10u8).map(|n| format!("leaf {n}").into_bytes()).collect();
     let hashes: Vec<Hash32> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
-    let signature = signer(Role::Validator).sign_root(&purpose, &root(&hashes));
+    let signature = signer(Role::Validator).key().sign_root(&purpose, &root(&hashes));
     let kid = party(Role::Validator).to_string();
     let receipt = Receipt { kid, inclusion: Inclusion::of(&hashes, 5).unwrap(), signature };
     (purpose, leaves, receipt)

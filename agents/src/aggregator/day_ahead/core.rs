@@ -9,7 +9,7 @@ use crate::aggregator::core::{tag, AggregatorAct, Said};
 use crate::chain::Decided;
 use crate::core::{Effect, Incoming, Now};
 use crate::roster::{self, RosterError, SiteEntry};
-use ledger::genesis::Genesis;
+use crate::terms::Terms;
 use market::day_ahead::rules::DayAheadRules;
 use market::feeder::Tree;
 use market::interval::Interval;
@@ -45,19 +45,19 @@ pub(in crate::aggregator) struct DeskSettings {
 }
 
 impl DeskSettings {
-    /// What an aggregator of this genesis goes by; none where it has no day-ahead market.
+    /// What an aggregator goes by in a market of these terms; none where it has no day-ahead market.
     ///
     /// # Errors
     /// Where the feeder is no tree, or there is no DSO.
-    pub fn of(genesis: &Genesis, seed: [u8; 32]) -> Result<Option<Self>, RosterError> {
-        let Some(rules) = genesis.day_ahead else { return Ok(None) };
+    pub fn of(terms: &Terms, seed: [u8; 32]) -> Result<Option<Self>, RosterError> {
+        let Some(rules) = terms.day_ahead else { return Ok(None) };
         Ok(Some(Self {
             rules,
-            parameters: genesis.parameters,
-            price_tolerance: genesis.price_tolerance(),
-            bus_index: genesis.feeder.buses.iter().cloned().zip(0..).collect(),
-            tree: genesis.feeder.tree().map_err(RosterError::Feeder)?,
-            dso: roster::only(genesis, Role::Dso)?,
+            parameters: terms.parameters,
+            price_tolerance: terms.price_tolerance(),
+            bus_index: terms.feeder.buses.iter().cloned().zip(0..).collect(),
+            tree: terms.feeder.tree().map_err(RosterError::Feeder)?,
+            dso: roster::only(terms, Role::Dso)?,
             seed,
         }))
     }
@@ -70,13 +70,24 @@ pub(in crate::aggregator) struct DayAheadDesk {
     sessions: BTreeMap<Interval, SessionTrading>,
     held: Held,
     closed: Option<Interval>,
+    /// Whether there are sessions to come. Where there are none any more, what was traded before is delivered still.
+    trades: bool,
 }
 
 impl DayAheadDesk {
     /// A desk without bids, whose sites hold what an earlier start has written down.
     pub fn new(settings: DeskSettings, held: Vec<PositionsFile>) -> Self {
         let (book, sessions) = (DayAheadBook::default(), BTreeMap::new());
-        Self { settings, book, sessions, held: Held::new(held), closed: None }
+        Self { settings, book, sessions, held: Held::new(held), closed: None, trades: true }
+    }
+
+    /// Goes by other settings from now on, for sessions whose gate is still to close; by none where there are no sessions
+    /// any more.
+    pub fn turn_to(&mut self, settings: Option<DeskSettings>) {
+        self.trades = settings.is_some();
+        if let Some(settings) = settings {
+            self.settings = settings;
+        }
     }
 
     /// Time has passed: the next session's commitment, once its gate has closed.
@@ -99,13 +110,13 @@ impl DayAheadDesk {
         let DeskSettings { rules, parameters, bus_index, seed, .. } = &self.settings;
         let here = rules.session_of(parameters, parameters.interval_at(now.market));
         let next = rules.next(parameters, here);
-        let due = now.market >= rules.gate_closure(next) && self.closed < Some(next);
+        let due = self.trades && now.market >= rules.gate_closure(next) && self.closed < Some(next);
         if !due || sites.is_empty() {
             return None;
         }
         self.closed = Some(next);
         let standing = self.book.close(next);
-        let silent = sites.len() - standing.len();
+        let silent = sites.len().saturating_sub(standing.len());
         let fixed = FixedSession::fix((next, rules.intervals as usize), standing, sites, bus_index, seed);
         let commitment = fixed.commitment();
         self.sessions.insert(next, SessionTrading::new(fixed));

@@ -12,6 +12,7 @@ use super::{Buses, Setting};
 use crate::core::{Effect, Incoming, Now};
 use crate::dso::answers;
 use crate::dso::core::{to_one, DsoAct};
+use crate::dso::market::Market;
 use crate::dso::measurement::Measurement;
 use market::clearing::sampled::{Question, MAX_ROUNDS};
 use market::day_ahead::rounds::{SessionCleared, SessionError};
@@ -48,26 +49,38 @@ pub(in crate::dso) struct DayAheadDesk {
     sessions: BTreeMap<Interval, Session>,
 }
 
+/// Aggregators' buses by place in the feeder's.
+fn by_place(aggregators: &BTreeMap<PartyId, answers::Buses>) -> BTreeMap<PartyId, Buses> {
+    let placed = |buses: &answers::Buses| -> Buses {
+        buses.values().filter_map(|(bus, limit)| Some((u32::try_from(*bus).ok()?, *limit))).collect()
+    };
+    aggregators.iter().map(|(aggregator, buses)| (aggregator.clone(), placed(buses))).collect()
+}
+
 impl DayAheadDesk {
     /// A desk that waits as often as long at each stage as the market in real time does.
-    pub fn new(
-        setting: Setting,
-        (tso, validators): (PartyId, Vec<PartyId>),
-        aggregators: &BTreeMap<PartyId, answers::Buses>,
-        round_timeout_ms: u64,
-    ) -> Self {
-        let by_place = |buses: &answers::Buses| -> Buses {
-            buses.values().filter_map(|(bus, limit)| Some((u32::try_from(*bus).ok()?, *limit))).collect()
-        };
-        let aggregators = aggregators.iter().map(|(aggregator, buses)| (aggregator.clone(), by_place(buses)));
+    pub fn new(setting: Setting, market: &Market, round_timeout_ms: u64) -> Self {
         Self {
             setting: Arc::new(setting),
-            tso,
-            validators,
-            aggregators: aggregators.collect(),
+            tso: market.tso.clone(),
+            validators: market.validators.clone(),
+            aggregators: by_place(&market.aggregators),
             patience_ms: PATIENCE * round_timeout_ms,
             sessions: BTreeMap::new(),
         }
+    }
+
+    /// Goes by another setting from now on.
+    pub fn turn_to(&mut self, setting: Setting, market: &Market) {
+        self.setting = Arc::new(setting);
+        self.tso = market.tso.clone();
+        self.validators = market.validators.clone();
+        self.aggregators = by_place(&market.aggregators);
+    }
+
+    /// Whether no session is being cleared.
+    pub fn is_idle(&self) -> bool {
+        self.sessions.values().all(|session| session.stage.is_idle())
     }
 
     /// Time has passed.

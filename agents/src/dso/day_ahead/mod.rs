@@ -11,7 +11,7 @@ mod session;
 
 use super::problem::Grid;
 use crate::roster::RosterError;
-use ledger::genesis::Genesis;
+use crate::terms::Terms;
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 use market::interval::{Interval, UnixSeconds};
@@ -39,15 +39,15 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// What sessions of this genesis go by; none where it has none.
+    /// What sessions go by in a market of these terms; none where it has none.
     ///
     /// # Errors
     /// Where planned reactive power leaves a line no room.
-    pub(super) fn of(genesis: &Genesis, grid: &Arc<Grid>) -> Result<Option<Self>, RosterError> {
-        let (Some(rules), Some(terms)) = (genesis.day_ahead, &grid.terms) else { return Ok(None) };
-        let parameters = genesis.parameters;
+    pub(super) fn of(market: &Terms, grid: &Arc<Grid>) -> Result<Option<Self>, RosterError> {
+        let (Some(rules), Some(terms)) = (market.day_ahead, &grid.terms) else { return Ok(None) };
+        let parameters = market.parameters;
         let terms = DayAheadTerms::new(terms, parameters.interval_s)?;
-        let carbon_price = genesis.grid.as_ref().and_then(|rules| rules.carbon_price).unwrap_or_default();
+        let carbon_price = market.carbon_price();
         Ok(Some(Self { grid: grid.clone(), terms, rules, parameters, carbon_price }))
     }
 

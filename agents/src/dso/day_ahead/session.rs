@@ -74,6 +74,11 @@ impl Stage {
         matches!(self, Stage::Open | Stage::Gathering)
     }
 
+    /// Whether nothing is done about it for now but waiting for its gate to close, or for the validators.
+    pub fn is_idle(&self) -> bool {
+        matches!(self, Stage::Open | Stage::Submitted { .. } | Stage::Decided | Stage::Failed(_))
+    }
+
     /// Whether something is waited for that a time-out should end.
     pub fn waits(&self) -> bool {
         matches!(self, Stage::Gathering | Stage::Asking { .. } | Stage::Awarded { .. })

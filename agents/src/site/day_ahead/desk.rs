@@ -26,6 +26,8 @@ use wire::message::day_ahead::{DayAheadBid, DayAheadFirm};
 #[derive(Clone, Debug)]
 pub struct Desk {
     setting: Setting,
+    /// Whether there are sessions to come.
+    trades: bool,
     asked: Option<(Interval, UnixSeconds)>,
     /// Bids by session.
     bids: BTreeMap<Interval, OwnSession>,
@@ -76,7 +78,15 @@ pub struct Knowledge<'a> {
 impl Desk {
     /// A desk that has offered nothing yet.
     pub fn new(setting: Setting) -> Self {
-        Self { setting, asked: None, bids: BTreeMap::new(), held: BTreeMap::new() }
+        Self { setting, trades: true, asked: None, bids: BTreeMap::new(), held: BTreeMap::new() }
+    }
+
+    /// Goes by another setting from now on, or by none where there are no sessions any more: what is held stays held.
+    pub fn turn_to(&mut self, setting: Option<Setting>) {
+        self.trades = setting.is_some();
+        if let Some(setting) = setting {
+            self.setting = setting;
+        }
     }
 
     /// The session whose bids are open, once: devices are to be read for it.
@@ -84,7 +94,7 @@ impl Desk {
         let current = self.setting.rules.session_of(parameters, parameters.interval_at(now));
         let next = self.setting.rules.next(parameters, current);
         let open = self.setting.rules.bids_open(next) <= now && now < self.setting.rules.gate_closure(next);
-        let due = open && self.asked.is_none_or(|(asked, _)| asked < next);
+        let due = self.trades && open && self.asked.is_none_or(|(asked, _)| asked < next);
         due.then(|| {
             self.asked = Some((next, now));
             next

@@ -6,7 +6,7 @@ pub mod firm;
 pub mod offer;
 
 use crate::roster::RosterError;
-use ledger::genesis::Genesis;
+use crate::terms::Terms;
 use market::day_ahead::rules::DayAheadRules;
 use market::day_ahead::terms::DayAheadTerms;
 
@@ -20,13 +20,13 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// That of this genesis; none where it has no day-ahead market.
+    /// That of these terms; none where they have no day-ahead market.
     ///
     /// # Errors
-    /// Where its feeder or its grid rules make no market.
-    pub fn of(genesis: &Genesis) -> Result<Option<Self>, RosterError> {
-        let (Some(rules), Some(grid)) = (genesis.day_ahead, &genesis.grid) else { return Ok(None) };
-        let grid = grid.terms(&genesis.feeder, &genesis.feeder.tree()?)?;
-        Ok(Some(Self { rules, terms: DayAheadTerms::new(&grid, genesis.parameters.interval_s)? }))
+    /// Where the feeder or the grid rules make no market.
+    pub fn of(market: &Terms) -> Result<Option<Self>, RosterError> {
+        let (Some(rules), Some(grid)) = (market.day_ahead, &market.grid) else { return Ok(None) };
+        let grid = grid.terms(&market.feeder, &market.feeder.tree()?)?;
+        Ok(Some(Self { rules, terms: DayAheadTerms::new(&grid, market.parameters.interval_s)? }))
     }
 }

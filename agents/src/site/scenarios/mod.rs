@@ -5,6 +5,7 @@
 
 mod bids;
 mod day_ahead;
+mod turning;
 mod world;
 
 use super::act::{SiteAction, SiteReport};

@@ -2,6 +2,7 @@
 //! with keys, so that every firm price in the scenarios is signed, proven and voted for in earnest.
 
 use crate::site::standing::Standing;
+use crate::terms::Terms;
 use ed25519_dalek::SigningKey;
 use ledger::block::verifier::Verifier;
 use ledger::block::vote::{Vote, VoteCertificate, VoteKind};
@@ -127,7 +128,7 @@ impl World {
     }
 
     pub fn standing(&self) -> Standing {
-        Standing::of(&self.genesis, &site()).unwrap()
+        Standing::of(&Terms::from(&self.genesis), &site()).unwrap()
     }
 
     fn signer(&self, party: PartyId) -> Signer {
@@ -289,7 +290,7 @@ impl World {
         let sign = |validator: u16| {
             let vote = Vote { kind: VoteKind::Precommit, height: 3, round: 0, block, validator };
             let party = PartyId::new(Role::Validator, id(&format!("v{}", validator + 1)));
-            (validator, vote.sign(verifier.ledger(), &self.signer(party)))
+            (validator, vote.sign(verifier.ledger(), &self.signer(party).key()))
         };
         let certificate = VoteCertificate { round: 0, signatures: (0..votes).map(sign).collect() };
         DecidedBlock { block: Block { header, previous_votes: None, entries }, certificate }

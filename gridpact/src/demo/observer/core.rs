@@ -4,6 +4,7 @@
 use super::day_ahead::{AheadAccount, Ledgers};
 use agents::price_parts::PriceParts;
 use agents::roster::RosterError;
+use agents::terms::Terms;
 use ledger::block::verifier::{BlockError, Verifier};
 use ledger::block::{BlockCodecError, DecidedBlock};
 use ledger::contracts::rules::RulesError;
@@ -98,7 +99,7 @@ impl ObserverCore {
             parameters: genesis.parameters,
             root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
             buses: feeder.buses.clone(),
-            price_parts: PriceParts::new(genesis)?,
+            price_parts: PriceParts::new(&Terms::from(genesis))?,
             seen: BTreeSet::new(),
             accounts: BTreeMap::new(),
         })

@@ -66,7 +66,8 @@ impl ValidatorCore {
     ) {
         self.tip = self.tip.after(&decided);
         let governed = self.rules.governed.clone();
-        self.remember(&decided, &governed);
+        let changed = !Arc::ptr_eq(&governed, &executed.rules.governed);
+        self.remember(&decided, &governed, changed);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         let decided = Arc::new(decided);

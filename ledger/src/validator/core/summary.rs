@@ -5,27 +5,39 @@ use super::{Effect, Now, ValidatorCore};
 use crate::block::DecidedBlock;
 use crate::follower::Summary;
 use crate::governed::Governed;
+use serde_bytes::ByteBuf;
 use std::sync::Arc;
 use wire::hash::Hash32;
 use wire::party::PartyId;
 
 impl ValidatorCore {
-    /// Remembers the last block for those who ask. What was governed when it was made is known, but after a start
-    /// with a block that changed it.
-    pub fn remember(&mut self, decided: &DecidedBlock, governed: &Arc<Governed>) {
+    /// Remembers the last block for those who ask, and the block itself where it `changed` what was governed when it
+    /// was made. What that was is known, but after a start with such a block.
+    pub fn remember(&mut self, decided: &DecidedBlock, governed: &Arc<Governed>, changed: bool) {
         let header = decided.block.header.clone();
-        if governed.hash() == header.governed {
-            let (certificate, governed) = (decided.certificate.clone(), Governed::clone(governed));
-            self.summary = Some(Arc::new(Summary { header, certificate, governed }));
+        if governed.hash() != header.governed {
+            return;
         }
+        let (certificate, governed) = (decided.certificate.clone(), Governed::clone(governed));
+        let block = changed.then(|| decided.encode().ok()).flatten().map(ByteBuf::from);
+        self.summary = Some(Arc::new(Summary { header, certificate, governed, block }));
     }
 
     pub(super) fn asked(&mut self, now: Now, by: PartyId, known: &Hash32) {
         let Some(summary) = self.summary.clone() else { return };
-        if summary.header.governed == *known || !self.catch_up.may_answer(now.real_ms) {
+        let last = match &summary.block {
+            Some(_) => self.rules.governed.hash(),
+            None => summary.header.governed,
+        };
+        if last == *known || !self.catch_up.may_answer(now.real_ms) {
             return;
         }
-        match summary.encode() {
+        let encoded = summary.encode().or_else(|error| match &summary.block {
+            // Together they are too much for one message; what is governed comes first.
+            Some(_) => Summary { block: None, ..Summary::clone(&summary) }.encode(),
+            None => Err(error),
+        });
+        match encoded {
             Ok(bytes) => self.effects.push(Effect::Summarise { to: by, bytes }),
             Err(error) => self.note("unencodable", error.to_string()),
         }
