@@ -5,8 +5,10 @@
 
 mod api;
 mod clear;
+mod client;
 mod configuration;
 mod demo;
 mod gateway;
 mod house;
+mod served;
 mod torment;

@@ -179,7 +179,7 @@ impl Hands for ValidatorActor {
         state: &mut State,
         remembered: &Remembered,
     ) -> Result<(), String> {
-        self.parts.store.remember(decided.height(), remembered).map_err(|e| e.to_string())?;
+        self.parts.store.remember(decided, remembered).map_err(|e| e.to_string())?;
         self.parts.store.append(decided, state).map_err(|e| e.to_string())?;
         self.parts.metrics.height.set(decided.height() as i64);
         self.parts.height.send_replace(decided.height());

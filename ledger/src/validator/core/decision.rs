@@ -58,7 +58,7 @@ impl ValidatorCore {
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         self.effects.push(Effect::Commit {
-            remembered: Remembered::of(&executed.receipts),
+            remembered: Remembered::of(&self.rules, &executed.receipts, (&state, &executed.rules)),
             decided: Box::new(decided),
             state: Box::new(state.clone()),
         });
