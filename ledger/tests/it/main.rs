@@ -37,6 +37,7 @@ mod pruning;
 mod query;
 mod query_governance;
 mod query_proofs;
+mod query_rights;
 mod query_statements;
 mod reactive;
 mod receipts;
