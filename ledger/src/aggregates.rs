@@ -7,6 +7,7 @@
 //! gives away beyond the groups is the pool.
 
 use crate::contracts::rules::Rules;
+use crate::state::receipt::Receipt;
 use crate::verify::Replayed;
 use market::interval::{Interval, UnixSeconds};
 use market::units::Milliwatt;
@@ -95,31 +96,36 @@ pub fn contributions(
     for (entry, receipt) in &block.receipts {
         let Entry::Delivery(delivery) = entry else { continue };
         let start = delivery.interval.start();
-        if from.is_some_and(|from| start < from) || to.is_some_and(|to| start >= to) {
-            continue;
-        }
-        let over = |power: Milliwatt| i128::from(power.0) * i128::from(rules.parameters.interval_s);
-        let paid: BTreeMap<&Id, i128> =
-            receipt.payments.iter().map(|payment| (&payment.account, i128::from(payment.amount.0))).collect();
-        let settled = delivery.sites.iter().map(|site| (&site.account, (site.commitment, site.energy)));
-        let mut sites: BTreeMap<&Id, _> =
-            delivery.positions.iter().map(|site| (&site.account, (Milliwatt::ZERO, None))).collect();
-        sites.extend(settled);
-        for (account, (commitment, energy)) in sites {
-            let Some(rule) = rules.sites.get(account) else { continue };
-            let Some(bus) = rules.feeder.buses.get(rule.bus as usize) else { continue };
-            found.push(Contribution {
-                site: account.clone(),
-                bus: bus.clone(),
-                aggregator: receipt.submitter.id.clone(),
-                interval: delivery.interval,
-                energy_millijoule: energy.map_or_else(|| over(commitment), |energy| i128::from(energy.0)),
-                committed_millijoule: over(commitment),
-                received_nano_eur: paid.get(account).copied().unwrap_or_default(),
-            });
+        if from.is_none_or(|from| start >= from) && to.is_none_or(|to| start < to) {
+            found.extend(of_delivery(rules, delivery.interval, receipt));
         }
     }
     found
+}
+
+/// The contributions of one delivery, given with the receipt it left.
+pub fn of_delivery<'a>(
+    rules: &'a Rules,
+    interval: Interval,
+    receipt: &'a Receipt,
+) -> impl Iterator<Item = Contribution> + 'a {
+    let over = |power: Milliwatt| i128::from(power.0) * i128::from(rules.parameters.interval_s);
+    let paid: BTreeMap<&Id, i128> =
+        receipt.payments.iter().map(|payment| (&payment.account, i128::from(payment.amount.0))).collect();
+    receipt.settled.iter().filter_map(move |(account, settled)| {
+        Some(Contribution {
+            site: account.clone(),
+            bus: rules.feeder.buses.get(settled.bus as usize)?.clone(),
+            aggregator: receipt.submitter.id.clone(),
+            interval,
+            energy_millijoule: match settled.energy {
+                Some(energy) => i128::from(energy.0),
+                None => over(settled.commitment),
+            },
+            committed_millijoule: over(settled.commitment),
+            received_nano_eur: paid.get(account).copied().unwrap_or_default(),
+        })
+    })
 }
 
 impl GroupName {

@@ -7,6 +7,7 @@ use crate::block::{entries_root, DecidedBlock};
 use crate::contracts::rules::Rules;
 use crate::execute::{ExecuteError, Tip};
 use crate::genesis::Genesis;
+use crate::governed::succession::Lineage;
 use crate::state::State;
 use crate::store::log::{segments, LogReader};
 use crate::store::snapshots::{read_snapshot, snapshot_path, snapshots};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 /// The chain that verification begins with, and the log from the block after it on.
 pub(crate) struct Beginning {
     pub chain: Chain,
+    /// Who decided on the blocks before, as far as it is known.
+    pub lineage: Lineage,
     /// None where there is no log.
     pub log: Option<LogReader>,
 }
@@ -30,6 +33,7 @@ impl Beginning {
         let rules = Arc::new(Rules::new(genesis)?);
         let kept = segments(folder)?;
         let oldest = snapshots(folder)?.first().copied();
+        let mut lineage = Lineage::default();
         let chain = match (kept.first().copied(), oldest) {
             (None | Some(1), None) | (Some(1), _) => {
                 let tip = Tip::genesis(*rules.verifier.ledger());
@@ -41,6 +45,7 @@ impl Beginning {
             (_, Some(height)) => {
                 let snapshot = read_snapshot(folder, height, &rules.verifier)?;
                 let path = snapshot_path(folder, height);
+                lineage = snapshot.sound_lineage(rules.verifier.ledger(), rules.verifier.network());
                 snapshot.chain(&rules).map_err(|source| StoreError::snapshot(path, source))?
             }
         };
@@ -48,7 +53,7 @@ impl Beginning {
         if let Some(log) = &mut log {
             lead_up(folder, log, &chain.tip)?;
         }
-        Ok(Self { chain, log })
+        Ok(Self { chain, lineage, log })
     }
 }
 

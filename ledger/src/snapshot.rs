@@ -2,6 +2,9 @@
 //! and the bounded chunks in which it is stored and sent. Believed for the votes for its block, whose
 //! header names the state's hash; who made or sent it is worth nothing.
 //!
+//! With it goes who decided on earlier blocks, back to the genesis: what proofs need of blocks that are gone. It proves
+//! itself, by the votes that each step carries; one that does not is left out.
+//!
 //! Whose votes count is part of the state, so whoever believes a snapshot must know some of its
 //! voters: more than a third of the validators known before must be among them, of whom one at least
 //! is honest and would not have voted for a block that was not decided.
@@ -11,6 +14,7 @@ use crate::block::vote::VoteCertificate;
 use crate::block::Header;
 use crate::contracts::rules::{Rules, RulesError};
 use crate::execute::Tip;
+use crate::governed::succession::{Lineage, MAX_LINEAGE_BYTES};
 use crate::state::encoding::{EncodingError, MAX_STATE_BYTES};
 use crate::state::State;
 use crate::store::Chain;
@@ -19,6 +23,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::cbor::{self, CborError};
 use wire::hash::Hash32;
+use wire::topic::Network;
 
 /// Size of every chunk but the last, in bytes.
 pub const CHUNK_BYTES: usize = 256 << 10;
@@ -36,6 +41,8 @@ pub struct Snapshot {
     pub certificate: VoteCertificate,
     /// The state after it.
     pub state: State,
+    /// Who decided on earlier blocks, as far as known.
+    pub lineage: Lineage,
 }
 
 /// What a snapshot holds: its block, and the hashes of its state's chunks.
@@ -50,8 +57,15 @@ pub struct Manifest {
     pub certificate: VoteCertificate,
     /// Bytes of the state's encoding.
     pub state_bytes: u64,
-    /// Hash of each chunk of it, in order.
+    /// Bytes of the lineage's encoding behind it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lineage_bytes: u64,
+    /// Hash of each chunk of both, in order.
     pub chunks: Vec<Hash32>,
+}
+
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// Why bytes are no snapshot.
@@ -60,8 +74,8 @@ pub enum SnapshotError {
     /// The manifest's encoding is none.
     #[error("the manifest: {0}")]
     Manifest(#[from] CborError),
-    /// More bytes than any state has, or another number of chunks than they make.
-    #[error("{bytes} bytes of state in {chunks} chunks")]
+    /// More bytes than any state or lineage has, or another number of chunks than they make.
+    #[error("{bytes} bytes of state and lineage in {chunks} chunks")]
     Shape {
         /// Bytes stated.
         bytes: u64,
@@ -116,17 +130,20 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// The manifest, and the state's encoding, whose [`chunks`] it names.
+    /// The manifest, and the encoding of state and lineage, whose [`chunks`] it names.
     ///
     /// # Errors
     /// Where the state has no encoding.
     pub fn split(&self) -> Result<(Manifest, Vec<u8>), CborError> {
-        let encoded = self.state.encode()?;
+        let mut encoded = self.state.encode()?;
+        let state_bytes = encoded.len() as u64;
+        encoded.extend(self.lineage.encode()?);
         let manifest = Manifest {
             previous: self.previous.clone(),
             header: self.header.clone(),
             certificate: self.certificate.clone(),
-            state_bytes: encoded.len() as u64,
+            state_bytes,
+            lineage_bytes: encoded.len() as u64 - state_bytes,
             chunks: chunks(&encoded).map(chunk_hash).collect(),
         };
         Ok((manifest, encoded))
@@ -143,7 +160,7 @@ impl Snapshot {
     /// # Errors
     /// Names the first thing that does not hold.
     pub fn check_votes(&self, known: &Verifier) -> Result<(), SnapshotError> {
-        let Self { previous, header, certificate, state } = self;
+        let Self { previous, header, certificate, state, .. } = self;
         let height = header.height;
         if header.governed != state.governed().hash() {
             return Err(SnapshotError::Governed { height });
@@ -161,6 +178,13 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Who decided on earlier blocks, where that holds, for a snapshot whose votes do.
+    pub fn sound_lineage(&self, ledger: &Hash32, network: &Network) -> Lineage {
+        let ledger_and_network = (*ledger, network.clone());
+        let verifier = Verifier::under(ledger_and_network, self.state.governed(), self.previous.time_ms);
+        self.lineage.clone().leading_to(ledger, verifier.roster(), self.header.height)
+    }
+
     /// The chain that goes on from here. `rules` are those of any block of the same ledger.
     ///
     /// # Errors
@@ -172,7 +196,7 @@ impl Snapshot {
     }
 }
 
-/// A state's encoding in chunks.
+/// A snapshot's encoding in chunks.
 pub fn chunks(encoded: &[u8]) -> impl Iterator<Item = &[u8]> {
     encoded.chunks(CHUNK_BYTES)
 }
@@ -201,8 +225,10 @@ impl Manifest {
     /// Names what is wrong with them.
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let manifest: Self = cbor::from_slice(bytes, MAX_MANIFEST_BYTES)?;
-        let (bytes, chunks) = (manifest.state_bytes, manifest.chunks.len());
-        if bytes > MAX_STATE_BYTES as u64 || bytes.div_ceil(CHUNK_BYTES as u64) != chunks as u64 {
+        let Self { state_bytes, lineage_bytes, .. } = manifest;
+        let (bytes, chunks) = (state_bytes.saturating_add(lineage_bytes), manifest.chunks.len());
+        let bounded = state_bytes <= MAX_STATE_BYTES as u64 && lineage_bytes <= MAX_LINEAGE_BYTES as u64;
+        if !bounded || bytes.div_ceil(CHUNK_BYTES as u64) != chunks as u64 {
             return Err(SnapshotError::Shape { bytes, chunks });
         }
         let Self { previous, header, certificate, .. } = &manifest;
@@ -243,11 +269,14 @@ impl Manifest {
     /// # Errors
     /// Where they are no state, or not the one that the block names.
     pub fn join(self, encoded: &[u8]) -> Result<Snapshot, SnapshotError> {
-        let state = State::decode(encoded)?;
-        let Self { previous, header, certificate, .. } = self;
+        let Self { previous, header, certificate, state_bytes, .. } = self;
+        let other = SnapshotError::StateHash { height: header.height };
+        let parts = usize::try_from(state_bytes).ok().and_then(|at| encoded.split_at_checked(at));
+        let Some((state, lineage)) = parts else { return Err(other) };
+        let state = State::decode(state)?;
         if state.hash() != header.state_hash {
-            return Err(SnapshotError::StateHash { height: header.height });
+            return Err(other);
         }
-        Ok(Snapshot { previous, header, certificate, state })
+        Ok(Snapshot { previous, header, certificate, state, lineage: Lineage::decode(lineage) })
     }
 }

@@ -10,6 +10,7 @@ use crate::block::verifier::BlockError;
 use crate::block::{BlockCodecError, DecidedBlock};
 use crate::contracts::rules::{Rules, RulesError};
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
+use crate::governed::succession::Lineage;
 use crate::state::receipt::Receipt;
 use crate::state::voting::Liar;
 use crate::state::{State, StateError};
@@ -195,6 +196,7 @@ pub struct Replayed {
 pub struct Replay {
     folder: PathBuf,
     chain: Chain,
+    lineage: Lineage,
     /// None where there is no log.
     log: Option<LogReader>,
     ahead: Ahead,
@@ -211,10 +213,10 @@ pub struct Replay {
 /// Where the folder has no usable genesis, or nothing to begin with.
 pub fn replay(folder: &Path) -> Result<Replay, VerifyError> {
     let genesis = read_genesis(folder)?;
-    let Beginning { chain, log } = Beginning::of(folder, &genesis)?;
+    let Beginning { chain, lineage, log } = Beginning::of(folder, &genesis)?;
     let ahead = Ahead::new().map_err(VerifyError::Threads)?;
     let (total, end) = (chain.state.total_nano_eur(), None);
-    Ok(Replay { folder: folder.to_owned(), chain, log, ahead, end, total, failed: false })
+    Ok(Replay { folder: folder.to_owned(), chain, lineage, log, ahead, end, total, failed: false })
 }
 
 /// Checks a data folder. `progress` hears the height checked last, and the last there is.
@@ -243,6 +245,11 @@ impl Replay {
     /// The state after the last block that was walked through.
     pub fn state(&self) -> &State {
         &self.chain.state
+    }
+
+    /// Who decided on the blocks before the first that is walked through, as far as it is known.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// The rules of the block that follows.

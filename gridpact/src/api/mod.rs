@@ -1,16 +1,19 @@
 //! Reading the ledger over HTTP. Takes requests apart, has [`ledger::query`] answer, writes JSON. Who may ask
 //! what, and what the answer is, is decided there; nothing can be written through here.
 
+mod asked;
 mod caller;
 pub mod document;
 mod load;
 mod problem;
-mod routes;
+mod questions;
+pub mod routes;
 mod stream;
 
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use ledger::genesis::Genesis;
 use ledger::query::{History, View};
 use load::Load;
 use prometheus::{IntCounterVec, Opts, Registry};
@@ -29,6 +32,8 @@ pub struct Source {
     pub views: watch::Receiver<View>,
     /// The blocks kept.
     pub history: Arc<dyn History + Send + Sync>,
+    /// What the ledger started from: what proofs are checked against before they are given out.
+    pub genesis: Arc<Genesis>,
 }
 
 /// What every request needs.

@@ -19,6 +19,12 @@ pub enum Problem {
     /// The request makes no question.
     #[error("{0}")]
     Request(String),
+    /// Nothing is served there.
+    #[error("nothing is served at {0}; /openapi.json says what is")]
+    Path(String),
+    /// An answer can't be written.
+    #[error("writing the answer: {0}")]
+    Encoding(String),
     /// Too much is asked at once.
     #[error("too many requests at once; try again")]
     Busy,
@@ -41,9 +47,18 @@ impl ResponseError for Problem {
                 StatusCode::UNAUTHORIZED
             }
             Problem::Read(ReadError::NotAllowed { .. }) => StatusCode::FORBIDDEN,
-            Problem::Read(ReadError::NoSuch { .. }) => StatusCode::NOT_FOUND,
+            Problem::Path(_)
+            | Problem::Read(
+                ReadError::NoSuch { .. }
+                | ReadError::Unprovable(_)
+                | ReadError::Settlement(_)
+                | ReadError::Head(_),
+            ) => StatusCode::NOT_FOUND,
+            Problem::Read(ReadError::TooMuch { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Problem::Read(ReadError::Span { .. }) | Problem::Request(_) => StatusCode::BAD_REQUEST,
-            Problem::Read(ReadError::History(_)) | Problem::GivenUp => StatusCode::INTERNAL_SERVER_ERROR,
+            Problem::Read(ReadError::History(_) | ReadError::Statement(_) | ReadError::Encoding(_))
+            | Problem::Encoding(_)
+            | Problem::GivenUp => StatusCode::INTERNAL_SERVER_ERROR,
             Problem::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

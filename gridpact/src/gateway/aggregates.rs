@@ -1,17 +1,20 @@
 //! `gridpact ledger aggregates`: sums over at least k sites, for third parties.
 
-use super::args::{AggregatesArgs, GroupBy};
+use super::args::{AggregatesArgs, GroupBy, RowFormat};
 use super::format::{eur, kwh, put, rendered, utc};
 use super::walk::walk;
 use super::GatewayError;
 use ledger::aggregates::{contributions, publish, Contribution, Group, GroupName, Key, Published};
+use ledger::query::{Hour, K_ANONYMOUS};
 use market::interval::UnixSeconds;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::Write;
 
 /// One row: a group, the rest, or everything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AggregatesRow")]
 pub struct Row {
     /// `group`, `rest` (groups of too few sites, together) or `total`.
     pub record: &'static str,
@@ -57,6 +60,31 @@ pub fn run(args: &AggregatesArgs, out: &mut dyn Write) -> Result<(), GatewayErro
     let document = || Ok(serde_json::json!({ "k": args.k, "groups_pooled": published.pooled, "rows": rows }));
     let bytes = rendered(args.format, rows.iter(), document)?;
     put(args.output.as_deref(), &bytes, out)
+}
+
+/// Publications hour by hour as one document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HoursDocument {
+    /// Fewest sites behind any figure.
+    pub k: usize,
+    /// Of each hour its groups by bus, the rest and the total, as far as each has k sites.
+    pub rows: Vec<Row>,
+}
+
+/// Publications hour by hour as a file.
+///
+/// # Errors
+/// Where rows make none.
+pub fn hourly(hours: &[Hour], format: RowFormat) -> Result<Vec<u8>, GatewayError> {
+    let of_hour = |hour: &Hour| {
+        let start = utc(hour.start.0);
+        rows(&hour.published)
+            .into_iter()
+            .map(move |row| Row { hour_start_utc: Some(start.clone()), ..row })
+            .collect::<Vec<_>>()
+    };
+    let document = HoursDocument { k: K_ANONYMOUS, rows: hours.iter().flat_map(of_hour).collect() };
+    rendered(format, document.rows.iter(), || serde_json::to_value(&document))
 }
 
 fn key(by: GroupBy) -> Key {

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use ledger::archive::location::Place;
+use serde::Deserialize;
 use std::path::PathBuf;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
@@ -39,7 +40,8 @@ fn hex_bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RowFormat {
     /// RFC 4180, with a header.
     Csv,
@@ -48,7 +50,8 @@ pub enum RowFormat {
 }
 
 /// What a period is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PeriodOf {
     /// Block times: when lines were booked. Totals then carry the balances before and after.
     Booking,

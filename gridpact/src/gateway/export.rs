@@ -1,17 +1,19 @@
 //! `gridpact ledger export`: statements of accounts as files for billing systems. The columns are those of
 //! docs/EXPORT.md; a test holds the page against this file.
 
-use super::args::{ExportArgs, PeriodOf};
+use super::args::{ExportArgs, PeriodOf, RowFormat};
 use super::format::{decimal, eur, kwh, put, rendered, utc, utc_ms};
 use super::walk::walk;
 use super::GatewayError;
 use ledger::statement::{Book, Line, Period, Quantity, Statement, Total};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Write;
 use wire::party::Id;
 
 /// One row: a line of an account, or an account's total.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "StatementRow")]
 pub struct Row {
     /// `line` or `total`.
     pub record: &'static str,
@@ -78,10 +80,27 @@ pub fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<(), GatewayError> {
         let account = account(&statement, name).ok_or_else(|| GatewayError::Party { name: name.clone() })?;
         statement = statement.of_account(&account);
     }
-    let (lines, totals) = rows(&statement);
-    let document = || Ok(serde_json::json!({ "lines": lines, "totals": totals }));
-    let bytes = rendered(args.format, lines.iter().chain(&totals), document)?;
-    put(args.output.as_deref(), &bytes, out)
+    put(args.output.as_deref(), &file(&statement, args.format)?, out)
+}
+
+/// A statement as a file.
+///
+/// # Errors
+/// Where rows make none.
+pub fn file(statement: &Statement, format: RowFormat) -> Result<Vec<u8>, GatewayError> {
+    let (lines, totals) = rows(statement);
+    let document = StatementDocument { lines, totals };
+    let rows = document.lines.iter().chain(&document.totals);
+    rendered(format, rows, || serde_json::to_value(&document))
+}
+
+/// A statement as one document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StatementDocument {
+    /// Lines, in order of the ledger.
+    pub lines: Vec<Row>,
+    /// A total for each account.
+    pub totals: Vec<Row>,
 }
 
 /// The account of this name, or of the party of this name.
@@ -142,7 +161,6 @@ fn of_total(total: &Total) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::RowFormat;
     use super::*;
 
     /// Every column stands in docs/EXPORT.md, in order, and nothing else does.

@@ -45,7 +45,7 @@ pub(super) fn utc_ms(milliseconds: u64) -> String {
 }
 
 /// Rows as a file: CSV as RFC 4180 has it, or `document` as JSON.
-pub(super) fn rendered<R: Serialize>(
+pub(crate) fn rendered<R: Serialize>(
     format: RowFormat,
     rows: impl Iterator<Item = R>,
     document: impl FnOnce() -> serde_json::Result<serde_json::Value>,

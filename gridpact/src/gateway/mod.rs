@@ -5,7 +5,7 @@ pub mod aggregates;
 pub mod args;
 pub mod export;
 pub mod fetch;
-mod format;
+pub(crate) mod format;
 mod walk;
 
 use std::io;

@@ -65,7 +65,7 @@ pub fn run(args: &ProveArgs, out: &mut dyn Write) -> Result<(), ProveCommandErro
     let mut chain = replay(&folder).map_err(wrong)?;
     let roster = |chain: &Replay| Roster(chain.rules().verifier.validators().to_vec());
     let (ledger, before) = (*chain.rules().verifier.ledger(), chain.tip().history());
-    let mut prover = Prover::new(ledger, args.interval, before, roster(&chain));
+    let mut prover = Prover::new(ledger, args.interval, before, roster(&chain)).after(chain.lineage())?;
     while let Some(block) = chain.next() {
         let block = block.map_err(wrong)?;
         prover.take(&block.decided, &block.receipts, roster(&chain))?;

@@ -21,6 +21,7 @@ use agents::tso::{ImportTerms, TsoOptions};
 use broker::embedded::EmbeddedBroker;
 use ledger::archive::location::Place;
 use ledger::archive::store::S3Settings;
+use ledger::genesis::Genesis;
 use ledger::validator::{Timeouts, ValidatorConfig, ValidatorHandle};
 use market::interval::{Interval, UnixSeconds};
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
@@ -31,7 +32,7 @@ use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 use wire::message::MAX_EMISSION;
-use wire::party::{PartyId, Role};
+use wire::party::Role;
 
 /// What a simulation hangs onto the timekeeper. Without one, time passes and no world with it.
 #[derive(Clone)]
@@ -138,23 +139,24 @@ async fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Sta
         timeouts: Timeouts::default(),
         store: file.store.options(),
     };
-    let (registry, party) = (config.registry.clone(), config.signer.party().clone());
+    let (registry, genesis) = (config.registry.clone(), config.genesis.clone());
     let handle = ledger::validator::start(config)?;
-    let api = file.api.as_ref().map(|keys| serve(keys.listen, &party, &handle, &registry)).transpose()?;
+    let api = file.api.as_ref().map(|keys| serve(keys.listen, genesis, &handle, &registry)).transpose()?;
     Ok(Started::Validator(handle, api))
 }
 
 /// Serves a validator's ledger over HTTP.
 fn serve(
     address: SocketAddr,
-    party: &PartyId,
+    genesis: Arc<Genesis>,
     validator: &ValidatorHandle,
     registry: &prometheus::Registry,
 ) -> Result<ServerHandle, RoleError> {
     let wrong = |source| RoleError::Api { address, source };
     let listener = TcpListener::bind(address).map_err(wrong)?;
     let bound = listener.local_addr().map_err(wrong)?;
-    let source = api::Source { views: validator.views(), history: Arc::new(validator.history()) };
+    let party = validator.party();
+    let source = api::Source { views: validator.views(), history: Arc::new(validator.history()), genesis };
     let server = api::server(listener, source, &party.id, registry).map_err(wrong)?;
     let handle = server.handle();
     actix::spawn(server);

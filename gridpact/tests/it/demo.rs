@@ -136,6 +136,7 @@ fn eight_intervals_are_played_settled_and_verified() {
     assert!(said.contains("Everything holds in 4 of 4 ledgers"), "{said}");
     crate::gateway::check(&data, 15, INTERVALS);
     check_proof(&data);
+    crate::served::check(&data, 15);
     let log = data.join("validator-v3/blocks/00000000000000000001.log");
     for thousandth in [1, 250, 500, 999] {
         check_changed(&data, &log, thousandth);

@@ -5,9 +5,11 @@
 
 mod api;
 mod clear;
+mod client;
 mod configuration;
 mod demo;
 mod gateway;
 mod house;
 mod joining;
+mod served;
 mod torment;

@@ -25,13 +25,13 @@ use crate::governed::member::Standing;
 use crate::governed::registry::RegistryRefusal;
 use crate::governed::{Edit, Governed};
 use crate::rights::{may_write, EntryKind};
-use crate::state::receipt::{Cleared, Receipt, Refusal};
+use crate::state::receipt::{Cleared, Receipt, Refusal, SettledSite};
 use crate::state::{Changes, State};
 use market::interval::Interval;
 use rules::Rules;
 use std::collections::BTreeMap;
 use wire::entry::{BilateralEntry, Entry, ReserveEntry, ResponseEntry};
-use wire::party::PartyId;
+use wire::party::{Id, PartyId};
 
 /// The word for an entry's kind, in receipts and metrics.
 pub fn kind(entry: &Entry) -> &'static str {
@@ -111,13 +111,18 @@ pub fn apply(
 ) -> Result<Receipt, Refusal> {
     let changes = execute(rules, state, at, submitter, entry)?;
     let cleared = cleared(entry, &changes);
-    let settled = match entry {
-        Entry::Delivery(delivery) => delivery::settled(rules, delivery),
-        _ => BTreeMap::new(),
-    };
+    let settled = settled(rules, entry);
     let payments = state.commit(changes)?;
     let (submitter, kind, interval) = (submitter.clone(), kind(entry), interval(entry));
     Ok(Receipt { submitter, kind, interval, payments, cleared, settled })
+}
+
+/// What sites' accounts are paid for by an entry that fits, where it is a delivery.
+pub(crate) fn settled(rules: &Rules, entry: &Entry) -> BTreeMap<Id, SettledSite> {
+    match entry {
+        Entry::Delivery(delivery) => delivery::settled(rules, delivery),
+        _ => BTreeMap::new(),
+    }
 }
 
 /// What a clearing's changes record. A delivery changes an interval's record too, and clears nothing.

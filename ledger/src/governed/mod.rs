@@ -7,6 +7,7 @@ pub mod member;
 pub mod proposal;
 pub mod registry;
 pub mod roster;
+pub mod succession;
 
 use crate::genesis::Genesis;
 use market::day_ahead::rules::DayAheadRules;

@@ -142,7 +142,11 @@ pub enum PartError {
 }
 
 impl BlockPart {
-    fn check(&self, head: &Header) -> Result<(), PartError> {
+    /// Checks that the block is on the chain that the head ends.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check(&self, head: &Header) -> Result<(), PartError> {
         let height = self.header.height;
         let lies = match &self.history {
             None => self.header == *head,

@@ -3,6 +3,7 @@
 
 use super::chain::{ChainError, ChainProof};
 use super::part::{ClearingPart, PartError, ReceiptPart, CLEARING, DAY_AHEAD, DELIVERY};
+use crate::block::Header;
 use crate::genesis::Genesis;
 use crate::receipts::ReceiptLine;
 use crate::state::receipt::SettledSite;
@@ -91,6 +92,13 @@ pub struct ProvenBlock {
     pub time_ms: u64,
 }
 
+impl ProvenBlock {
+    /// The block with this header.
+    pub(super) fn of(header: &Header) -> Self {
+        Self { height: header.height, hash: header.hash(), time_ms: header.time_ms }
+    }
+}
+
 /// Why bytes are no proof, or a proof proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SettlementProofError {
@@ -176,11 +184,6 @@ impl SettlementProof {
         check_powers(&settled, clearing, ahead.as_ref()).map_err(apart)?;
         let bus = genesis.feeder.buses.get(settled.bus as usize);
         let site = genesis.participants.iter().find(|p| p.account == *account && is_site(&p.party));
-        let block = |header: &crate::block::Header| ProvenBlock {
-            height: header.height,
-            hash: header.hash(),
-            time_ms: header.time_ms,
-        };
         Ok(ProvenSettlement {
             ledger: chain.ledger,
             network: genesis.network.clone(),
@@ -197,9 +200,9 @@ impl SettlementProof {
             reactive: settled.reactive,
             energy: settled.energy,
             amount,
-            cleared: block(&clearing.receipt.block.header),
-            settled: block(&delivery.block.header),
-            head: block(head),
+            cleared: ProvenBlock::of(&clearing.receipt.block.header),
+            settled: ProvenBlock::of(&delivery.block.header),
+            head: ProvenBlock::of(head),
             votes,
             validators: roster.0.len(),
             changes: chain.changes.len(),

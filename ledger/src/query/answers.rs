@@ -3,6 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A block's header with the votes that made it final.
@@ -174,4 +175,132 @@ pub struct Participant {
     pub valid_to: Option<String>,
     /// When its registration was taken back.
     pub revoked: Option<String>,
+}
+
+/// What is on the ledger against validators.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Evidence {
+    /// Every validator that contradicted itself, as far as recorded, for good.
+    pub validators: Vec<Liar>,
+    /// The proofs of it, in order of block, as far as blocks are kept.
+    pub contradictions: Vec<Contradiction>,
+    /// The height to ask from for those that did not fit this answer.
+    pub next_from: Option<u64>,
+    /// And the entry there to ask from.
+    pub next_entry: Option<usize>,
+}
+
+/// A validator that contradicted itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Liar {
+    /// Who.
+    pub validator: String,
+    /// How often, as far as recorded.
+    pub contradictions: u64,
+    /// Height of the first contradiction.
+    pub first_height: u64,
+    /// Height of the last.
+    pub last_height: u64,
+}
+
+/// Proof that a validator signed two different things where it may sign one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Contradiction {
+    /// Height of the block that records it.
+    pub height: u64,
+    /// The entry's place in the block, from 0.
+    pub entry: usize,
+    /// Who handed it in.
+    pub submitter: String,
+    /// Who contradicted itself.
+    pub validator: String,
+    /// Height of the blocks that were signed.
+    pub about_height: u64,
+    /// Round in which they were.
+    pub round: u32,
+    /// `proposal`, `prevote` or `precommit`.
+    pub kind: String,
+    /// Both things.
+    pub signed: Vec<Signed>,
+}
+
+/// One thing that a validator signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Signed {
+    /// Hash of the block; none in a vote for no block.
+    pub block: Option<String>,
+    /// In a proposal: the earlier round in which two thirds voted for the block, where there was one.
+    pub polka_round: Option<u32>,
+    /// The signature (Ed25519).
+    pub signature: String,
+}
+
+/// What holds for everyone, what is voted on, and what was decided.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Governance {
+    /// The block after which this is so.
+    pub height: u64,
+    /// Hash over all that is governed, which headers name.
+    pub governed: String,
+    /// The market's figures, as in the genesis.
+    pub parameters: Value,
+    /// What a market that knows its grid goes by, as in the genesis; none where it does not.
+    pub grid: Option<Value>,
+    /// When day-ahead sessions are, as in the genesis; none where there are none.
+    pub day_ahead: Option<Value>,
+    /// Version of each contract; 0 where it is switched off.
+    pub contract_versions: BTreeMap<String, u32>,
+    /// Whose votes decide on blocks.
+    pub validators: Vec<ValidatorKey>,
+    /// Proposals that wait for their height, in the order they were made.
+    pub open: Vec<Proposed>,
+    /// What became of the last proposals.
+    pub decided: Vec<Decided>,
+}
+
+/// A validator and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ValidatorKey {
+    /// Its name.
+    pub validator: String,
+    /// Its public key (Ed25519).
+    pub key: String,
+}
+
+/// A proposal that is voted on.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Proposed {
+    /// Its identity, which votes name.
+    pub proposal: String,
+    /// Who made it.
+    pub by: String,
+    /// The first block that goes by it, if enough vote for it before.
+    pub at_height: u64,
+    /// What it would change.
+    pub change: Value,
+    /// Validators' votes so far: whether for it.
+    pub votes: BTreeMap<String, bool>,
+}
+
+/// What became of a proposal.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Decided {
+    /// Its identity.
+    pub proposal: String,
+    /// The height it named: the first block that goes by it, where it was applied.
+    pub at_height: u64,
+    /// Validators for it.
+    pub approvals: u32,
+    /// Validators there were.
+    pub validators: u32,
+    /// `applied`; `lapsed`, where too few had voted for it; `unfit`, where enough had and it did not fit any more.
+    pub result: String,
+    /// What did not fit.
+    pub reason: Option<String>,
+    /// Who made it; none where the block is not kept.
+    pub by: Option<String>,
+    /// Height of the block in which it was made; likewise.
+    pub proposed_height: Option<u64>,
+    /// What it changes; likewise.
+    pub change: Option<Value>,
 }

@@ -32,7 +32,7 @@ impl Reader<'_> {
         let whose = self.whose(account)?;
         let mut found = Vec::new();
         for at in self.intervals(from, to)? {
-            for place in self.history.about(at, EntryKind::Delivery)? {
+            for place in self.history.about(at, Some(EntryKind::Delivery))? {
                 self.collect(at, &place, &whose, &mut found)?;
             }
         }
@@ -50,16 +50,9 @@ impl Reader<'_> {
         match account {
             None if caller.role == Role::Aggregator => Ok(Whose::Aggregator(caller.clone())),
             None => Ok(Whose::Account(own.clone())),
-            Some(account) if account == *own || self.is_site_of(caller, &account) => {
-                Ok(Whose::Account(account))
-            }
+            Some(account) if account == *own || self.has_site(&account) => Ok(Whose::Account(account)),
             Some(_) => Err(refused()),
         }
-    }
-
-    fn is_site_of(&self, aggregator: &PartyId, account: &Id) -> bool {
-        let site = self.view.rules.sites.get(account);
-        aggregator.role == Role::Aggregator && site.is_some_and(|site| site.aggregator == aggregator.id)
     }
 
     fn collect(
@@ -69,14 +62,14 @@ impl Reader<'_> {
         whose: &Whose,
         found: &mut Vec<Commitment>,
     ) -> Result<(), ReadError> {
-        if matches!(whose, Whose::Aggregator(party) if *party != place.submitter) {
+        if matches!(whose, Whose::Aggregator(party) if *party != place.entry.submitter) {
             return Ok(());
         }
         let Some(decided) = self.history.block(place.height)? else { return Ok(()) };
         let Some((_, Entry::Delivery(delivery))) = decided.entries().nth(place.index) else { return Ok(()) };
         let paid = |account: &Id| {
-            let payment = place.payments.iter().find(|payment| payment.account == *account);
-            payment.map(|payment| payment.amount.0)
+            let payment = place.entry.payments.iter().find(|(paid, _)| paid == account);
+            payment.map(|(_, amount)| amount.0)
         };
         let DeliveryEntry { sites, .. } = &delivery;
         for site in sites {

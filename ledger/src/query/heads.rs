@@ -5,10 +5,9 @@ use super::{ReadError, Reader, MAX_HEIGHTS};
 use crate::block::DecidedBlock;
 use crate::contracts::kind;
 use crate::rights::Query;
-use crate::state::receipt::Payment;
+use crate::store::remembered::RememberedEntry;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
-use market::units::NanoEur;
 use wire::party::PartyId;
 
 impl Reader<'_> {
@@ -54,10 +53,9 @@ impl Reader<'_> {
     pub fn whole_block(&self, height: u64) -> Result<Block, ReadError> {
         self.allow(Query::Blocks)?;
         let decided = self.block(height)?;
-        let payments = self.history.payments(height)?.unwrap_or_default();
+        let remembered = self.history.remembered(height)?.unwrap_or_default();
         let entries = decided.entries().enumerate().map(|(index, (submitter, entry))| {
-            let paid = payments.get(index).map_or(&[][..], Vec::as_slice);
-            shown(&decided, index, &submitter, kind(&entry), paid)
+            shown(&decided, index, &submitter, kind(&entry), remembered.get(index))
         });
         Ok(Block { head: self.head(&decided), contents: entries.flatten().collect() })
     }
@@ -76,9 +74,8 @@ impl Reader<'_> {
         if self.caller.as_ref() != Some(&submitter) {
             self.allow(Query::Entries)?;
         }
-        let payments = self.history.payments(height)?.unwrap_or_default();
-        let paid = payments.get(index).map_or(&[][..], Vec::as_slice);
-        shown(&decided, index, &submitter, kind(&entry), paid).ok_or_else(missing)
+        let remembered = self.history.remembered(height)?.unwrap_or_default();
+        shown(&decided, index, &submitter, kind(&entry), remembered.get(index)).ok_or_else(missing)
     }
 
     fn head(&self, decided: &DecidedBlock) -> Head {
@@ -109,13 +106,10 @@ fn shown(
     index: usize,
     submitter: &PartyId,
     kind: &str,
-    paid: &[Payment],
+    remembered: Option<&RememberedEntry>,
 ) -> Option<Entry> {
     let envelope = decided.block.entries.get(index)?;
-    let payment = |payment: &Payment| {
-        let NanoEur(amount) = payment.amount;
-        (payment.account.to_string(), amount)
-    };
+    let payments = remembered.iter().flat_map(|remembered| &remembered.payments);
     Some(Entry {
         height: decided.height(),
         entry: index,
@@ -123,6 +117,6 @@ fn shown(
         kind: kind.to_owned(),
         topic: envelope.topic.clone(),
         envelope: URL_SAFE_NO_PAD.encode(&envelope.bytes),
-        payment_nano_eur: paid.iter().map(payment).collect(),
+        payment_nano_eur: payments.map(|(account, amount)| (account.to_string(), amount.0)).collect(),
     })
 }

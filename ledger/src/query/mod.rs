@@ -1,25 +1,42 @@
 //! What can be asked of the ledger, and who is answered: rights first, then what the chain says. Pure: blocks
 //! come through [`History`], the caller was recognised before. How questions travel is not known here.
 
+pub use aggregates::{Hour, K_ANONYMOUS};
+pub use history::{History, HistoryError, Place};
 pub use prices::time_s;
+pub use proofs::ProofRequest;
+pub use statements::{Booked, PeriodOf, MAX_LINES, MAX_PERIOD_DAYS};
 
+mod aggregates;
 pub mod answers;
 mod commitments;
+mod evidence;
+mod governance;
 mod heads;
+mod history;
 mod kept;
 mod prices;
+mod proofs;
 mod standing;
+mod statements;
 
 use crate::block::DecidedBlock;
 use crate::contracts::rules::Rules;
 use crate::execute::Tip;
 use crate::governed::member::Standing;
-use crate::rights::{may_read, EntryKind, Query};
-use crate::state::receipt::Payment;
+use crate::proof::head::HeadProofError;
+use crate::proof::prove::ProveError;
+use crate::proof::settlement::SettlementProofError;
+use crate::receipts::receipts_root;
+use crate::rights::{may_read, Query};
+use crate::state::receipt::Receipt;
 use crate::state::State;
+use crate::statement::StatementError;
 use market::interval::{Interval, UnixSeconds};
 use std::sync::Arc;
 use thiserror::Error;
+use wire::cbor::CborError;
+use wire::entry::Entry;
 use wire::party::{Id, PartyId, Role};
 use wire::token::{self, TokenError};
 
@@ -37,46 +54,6 @@ pub struct View {
     pub state: Arc<State>,
     /// The rules after it.
     pub rules: Arc<Rules>,
-}
-
-/// Where an entry stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Height of its block.
-    pub height: u64,
-    /// Its place in the block, from 0.
-    pub index: usize,
-    /// Who submitted it.
-    pub submitter: PartyId,
-    /// What it paid.
-    pub payments: Vec<Payment>,
-}
-
-/// The blocks that are kept, and what is remembered of them.
-pub trait History {
-    /// The decided block at a height; none where there is none, or none any more.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    fn block(&self, height: u64) -> Result<Option<DecidedBlock>, HistoryError>;
-    /// What each entry of a block paid, in order.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    fn payments(&self, height: u64) -> Result<Option<Vec<Vec<Payment>>>, HistoryError>;
-    /// Entries of a kind about an interval.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    fn about(&self, interval: Interval, kind: EntryKind) -> Result<Vec<Place>, HistoryError>;
-}
-
-/// Why the blocks kept can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("reading the chain: {reason}")]
-pub struct HistoryError {
-    /// What failed.
-    pub reason: String,
 }
 
 /// Why a question is not answered.
@@ -108,6 +85,29 @@ pub enum ReadError {
         /// What is counted.
         unit: &'static str,
     },
+    /// More would be answered than is.
+    #[error("the answer would have more than {most} {what}: ask for less at once")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// How many an answer has at most.
+        most: usize,
+    },
+    /// What should be proven is not there.
+    #[error(transparent)]
+    Unprovable(#[from] ProveError),
+    /// A proof of a settlement would not hold.
+    #[error("the proof would not hold: {0}")]
+    Settlement(#[from] SettlementProofError),
+    /// A proof of a head would not hold.
+    #[error("the proof would not hold: {0}")]
+    Head(#[from] HeadProofError),
+    /// Lines do not add up to what balances changed by.
+    #[error("the statement does not reconcile: {0}")]
+    Statement(#[from] StatementError),
+    /// An answer has no encoding.
+    #[error("encoding the answer: {0}")]
+    Encoding(#[from] CborError),
     /// The chain can't be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -166,6 +166,48 @@ impl<'a> Reader<'a> {
             Some(count) => Ok((0..count).map(|n| first.later(n, length_s)).collect()),
             None => Err(span),
         }
+    }
+
+    /// The caller's own account, or the one that it names and has a right to: its own, one of its sites', or any with
+    /// the right `any`.
+    fn account_for(&self, named: Option<Id>, (own, any): (Query, Query)) -> Result<Id, ReadError> {
+        if !self.may(any) {
+            self.allow(own)?;
+        }
+        let Some(account) = named else {
+            let none = || ReadError::NoSuch { what: "account of the caller; name one".to_owned() };
+            return self.own_account().cloned().ok_or_else(none);
+        };
+        if !self.may(any) && self.own_account() != Some(&account) && !self.has_site(&account) {
+            return Err(ReadError::NotAllowed { caller: self.caller.clone(), query: any });
+        }
+        Ok(account)
+    }
+
+    /// Whether the caller is the aggregator of the site with this account.
+    fn has_site(&self, account: &Id) -> bool {
+        let site = self.view.rules.sites.get(account);
+        let aggregator = self.caller.as_ref().filter(|caller| caller.role == Role::Aggregator);
+        aggregator.zip(site).is_some_and(|(aggregator, site)| site.aggregator == aggregator.id)
+    }
+
+    /// A block with what its entries did, held against what it names.
+    fn executed(&self, height: u64) -> Result<(DecidedBlock, Vec<(Entry, Receipt)>), ReadError> {
+        let decided = self.block(height)?;
+        let unknown = || ReadError::NoSuch { what: format!("record here of what block {height} did") };
+        let remembered = self.history.remembered(height)?.ok_or_else(unknown)?;
+        let rules = &self.view.rules;
+        let pairs = decided.entries().zip(&remembered);
+        let receipts: Vec<_> =
+            pairs.map(|((_, entry), of)| (entry.clone(), of.receipt(rules, &entry))).collect();
+        let entries = &decided.block.entries;
+        if receipts.len() != entries.len()
+            || receipts_root(entries, &receipts) != decided.block.header.receipts_root
+        {
+            let reason = format!("what is remembered of block {height} is not what it names");
+            return Err(HistoryError { reason }.into());
+        }
+        Ok((decided, receipts))
     }
 
     fn block(&self, height: u64) -> Result<DecidedBlock, ReadError> {

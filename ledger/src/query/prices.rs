@@ -63,7 +63,7 @@ impl Reader<'_> {
     }
 
     fn clearing(&self, at: Interval) -> Result<Option<(Place, ClearingEntry)>, ReadError> {
-        let Some(place) = self.history.about(at, EntryKind::Clearing)?.pop() else { return Ok(None) };
+        let Some(place) = self.history.about(at, Some(EntryKind::Clearing))?.pop() else { return Ok(None) };
         let Some(decided) = self.history.block(place.height)? else { return Ok(None) };
         let entry = decided.entries().nth(place.index);
         Ok(match entry {

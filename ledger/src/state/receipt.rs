@@ -56,7 +56,8 @@ pub struct SettledSite {
 }
 
 /// What a clearing recorded of one interval.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cleared {
     /// The interval.
     pub interval: Interval,

@@ -4,17 +4,18 @@
 //! A period is of block times, half-open, as a bank's statement is of booking dates: it is a run of blocks, so the
 //! balances before and after it are the ledger's own. Lines by market interval are a selection of the same lines.
 
-mod parts;
+pub mod parts;
 
 use crate::block::entry_leaf;
 use crate::contracts::rules::Rules;
+use crate::state::receipt::Receipt;
 use crate::state::State;
 use crate::verify::Replayed;
 use market::interval::{Interval, UnixSeconds};
 use market::units::{Millijoule, NanoEur, PicoEurPerWh};
+use parts::Terms;
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
-use wire::entry::Entry;
 use wire::hash::Hash32;
 use wire::party::{Id, PartyId};
 
@@ -172,31 +173,8 @@ impl Book {
                 kind: receipt.kind,
                 entry: entry_leaf(envelope),
             };
-            let parts = match entry {
-                Entry::Delivery(delivery) => parts::of_sites(rules, state, &receipt.submitter.id, delivery),
-                _ => BTreeMap::new(),
-            };
-            for payment in &receipt.payments {
-                let parts = parts.get(&payment.account).filter(|parts| {
-                    let sum: i128 = parts.iter().map(|part| i128::from(part.amount.0)).sum();
-                    sum == i128::from(payment.amount.0)
-                });
-                let line = |item, quantity, price, amount| Line {
-                    account: payment.account.clone(),
-                    item,
-                    interval: receipt.interval,
-                    quantity,
-                    price,
-                    amount,
-                    reference: reference.clone(),
-                };
-                match parts {
-                    Some(parts) => self.lines.extend(
-                        parts.iter().map(|part| line(part.item, part.quantity, part.price, part.amount)),
-                    ),
-                    None => self.lines.push(line(receipt.kind, Quantity::None, None, payment.amount)),
-                }
-            }
+            let terms = Terms::of(rules, state, entry, &receipt.submitter);
+            self.lines.extend(lines(&reference, receipt, terms.as_ref()));
         }
         true
     }
@@ -227,7 +205,37 @@ impl Book {
     }
 }
 
-fn sums(lines: &[Line]) -> BTreeMap<Id, i128> {
+/// An entry's lines: a site's payment in parts where these make it up, and otherwise as a whole.
+pub fn lines(reference: &Reference, receipt: &Receipt, terms: Option<&Terms>) -> Vec<Line> {
+    let parts = terms.map(|terms| terms.parts(&receipt.settled)).unwrap_or_default();
+    let mut lines = Vec::with_capacity(receipt.payments.len());
+    for payment in &receipt.payments {
+        let parts = parts.get(&payment.account).filter(|parts| {
+            let sum: i128 = parts.iter().map(|part| i128::from(part.amount.0)).sum();
+            sum == i128::from(payment.amount.0)
+        });
+        let line = |item, quantity, price, amount| Line {
+            account: payment.account.clone(),
+            item,
+            interval: receipt.interval,
+            quantity,
+            price,
+            amount,
+            reference: reference.clone(),
+        };
+        match parts {
+            Some(parts) => {
+                lines
+                    .extend(parts.iter().map(|part| line(part.item, part.quantity, part.price, part.amount)));
+            }
+            None => lines.push(line(receipt.kind, Quantity::None, None, payment.amount)),
+        }
+    }
+    lines
+}
+
+/// What each account's lines add up to.
+pub(crate) fn sums(lines: &[Line]) -> BTreeMap<Id, i128> {
     let mut sums: BTreeMap<Id, i128> = BTreeMap::new();
     for line in lines {
         *sums.entry(line.account.clone()).or_default() += i128::from(line.amount.0);

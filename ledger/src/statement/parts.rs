@@ -3,16 +3,18 @@
 
 use super::Quantity;
 use crate::contracts::rules::Rules;
+use crate::state::receipt::SettledSite;
 use crate::state::State;
-use market::interval::Interval;
-use market::units::{Millijoule, Millivar, Milliwatt, NanoEur, PicoEurPerWh};
+use market::parameters::MarketParameters;
+use market::units::{Millijoule, Milliwatt, NanoEur, PicoEurPerWh};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use wire::entry::DeliveryEntry;
-use wire::party::Id;
+use wire::entry::{DeliveryEntry, Entry};
+use wire::party::{Id, PartyId};
 
 /// One part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Its name.
     pub item: &'static str,
     /// How much.
@@ -23,59 +25,54 @@ pub(super) struct Part {
     pub amount: NanoEur,
 }
 
-/// What one site was committed to and took.
-#[derive(Default)]
-struct Owed {
-    position: Milliwatt,
-    commitment: Milliwatt,
-    reactive: Millivar,
-    energy: Option<Millijoule>,
+/// What an aggregator's sites are paid by in one interval: enough to tell their payments in parts again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// The market's figures.
+    pub parameters: MarketParameters,
+    /// Price at each bus, in the order of the feeder's buses.
+    pub prices: Vec<PicoEurPerWh>,
+    /// Prices a day ahead, likewise; none where no session holds the interval.
+    pub prices_ahead: Vec<PicoEurPerWh>,
+    /// Price of reactive power at those buses where the aggregator has any.
+    pub reactive_prices: BTreeMap<u32, PicoEurPerWh>,
 }
 
-/// The parts by site's account, for a delivery that `state` holds the prices of; sites whose parts can't be worked
-/// out have none.
-pub(super) fn of_sites(
-    rules: &Rules,
-    state: &State,
-    aggregator: &Id,
-    delivery: &DeliveryEntry,
-) -> BTreeMap<Id, Vec<Part>> {
-    let mut owed: BTreeMap<&Id, Owed> = BTreeMap::new();
-    for site in &delivery.positions {
-        owed.entry(&site.account).or_default().position = site.position;
+impl Terms {
+    /// Those of a delivery in an interval of which `state` holds the prices; none where it does not, or the entry is
+    /// none.
+    pub fn of(rules: &Rules, state: &State, entry: &Entry, submitter: &PartyId) -> Option<Self> {
+        let Entry::Delivery(DeliveryEntry { interval, .. }) = entry else { return None };
+        let record = state.intervals().get(interval)?;
+        let reactive = &record.awards.get(&submitter.id)?.reactive;
+        let ahead = state.day_ahead().get(interval);
+        Some(Self {
+            parameters: rules.parameters,
+            prices: record.prices.clone(),
+            prices_ahead: ahead.map(|ahead| ahead.prices.clone()).unwrap_or_default(),
+            reactive_prices: reactive.iter().map(|(bus, record)| (*bus, record.price)).collect(),
+        })
     }
-    for site in &delivery.sites {
-        let of = owed.entry(&site.account).or_default();
-        (of.commitment, of.reactive, of.energy) = (site.commitment, site.reactive, site.energy);
+
+    /// The parts by site's account, of a delivery on these terms, given with what its sites are settled for; sites
+    /// whose parts can't be worked out have none.
+    pub(crate) fn parts(&self, settled: &BTreeMap<Id, SettledSite>) -> BTreeMap<Id, Vec<Part>> {
+        let parts = |(account, settled): (&Id, &SettledSite)| Some((account.clone(), self.of_site(settled)?));
+        settled.iter().filter_map(parts).collect()
     }
-    let interval = delivery.interval;
-    let prices = Prices { rules, state, aggregator, interval };
-    let parts = |(account, owed)| Some((Id::clone(account), prices.parts(account, &owed)?));
-    owed.into_iter().filter_map(parts).collect()
-}
 
-struct Prices<'a> {
-    rules: &'a Rules,
-    state: &'a State,
-    aggregator: &'a Id,
-    interval: Interval,
-}
-
-impl Prices<'_> {
-    fn parts(&self, account: &Id, owed: &Owed) -> Option<Vec<Part>> {
-        let parameters = &self.rules.parameters;
-        let bus = self.rules.sites.get(account)?.bus;
-        let record = self.state.intervals().get(&self.interval)?;
-        let price = *record.prices.get(bus as usize)?;
-        let ahead = self.state.day_ahead().get(&self.interval);
-        let price_ahead = ahead.and_then(|ahead| ahead.prices.get(bus as usize)).copied().unwrap_or_default();
-        let award = record.awards.get(self.aggregator)?;
-        let reactive_price = award.reactive.get(&bus).map_or(PicoEurPerWh::ZERO, |at| at.price);
+    fn of_site(&self, settled: &SettledSite) -> Option<Vec<Part>> {
+        let SettledSite { bus, position, commitment, reactive, energy } = *settled;
+        let parameters = &self.parameters;
+        let price = *self.prices.get(bus as usize)?;
+        let price_ahead = self.prices_ahead.get(bus as usize).copied().unwrap_or_default();
+        let reactive_price = self.reactive_prices.get(&bus).copied().unwrap_or(PicoEurPerWh::ZERO);
 
         let over = |power: Milliwatt| power.0.checked_mul(parameters.interval_s).map(Millijoule);
-        let (held, committed) = (over(owed.position)?, over(owed.commitment)?);
+        let (held, committed) = (over(position)?, over(commitment)?);
         let beyond = committed.checked_sub(held)?;
-        let deviation = owed.energy.unwrap_or(committed).checked_sub(committed)?;
+        let deviation = energy.unwrap_or(committed).checked_sub(committed)?;
         let spread = parameters.imbalance_spread;
         let imbalance = match deviation > Millijoule::ZERO {
             true => price.checked_add(spread)?,
@@ -93,11 +90,11 @@ impl Prices<'_> {
             let amount = NanoEur::ZERO.checked_sub(price.cost_of(energy)?)?;
             parts.push(Part { item, quantity: Quantity::Energy(energy), price: Some(price), amount });
         }
-        let reactive = over(Milliwatt(owed.reactive.0))?;
-        let amount = NanoEur::ZERO.checked_sub(reactive_price.cost_of(reactive)?)?;
-        let quantity = Quantity::Reactive(reactive.0);
+        let absorbed = over(Milliwatt(reactive.0))?;
+        let amount = NanoEur::ZERO.checked_sub(reactive_price.cost_of(absorbed)?)?;
+        let quantity = Quantity::Reactive(absorbed.0);
         parts.push(Part { item: "reactive-energy", quantity, price: Some(reactive_price), amount });
-        let penalty = match owed.energy {
+        let penalty = match energy {
             Some(delivered) => parameters.charges.penalty(committed, delivered)?,
             None => NanoEur::ZERO,
         };

@@ -1,14 +1,22 @@
 //! The index: where each block stands in the log, and the state after the last one. A sled tree,
 //! not trusted for durability: whatever it says is checked against the log or a snapshot.
 
+mod asked;
+mod keys;
+
 use super::log::Place;
 use super::remembered::Remembered;
 use super::seal::Seal;
 use super::StoreError;
+use crate::block::{history_leaf, DecidedBlock};
 use crate::execute::Tip;
+use crate::governed::succession::{Lineage, Succession};
 use crate::state::table::EncodedRow;
 use crate::state::State;
-use market::interval::Interval;
+use keys::{
+    block_key, entry_keys, height_in, held_key, node_key, remembered_key, row_key, succession_key,
+    FORMAT_KEY, STATE, TIP_KEY,
+};
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use sled::{Batch, Db};
 use std::cell::Cell;
@@ -17,6 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::cbor;
+use wire::merkle::Node;
 
 /// Memory the database may use for its cache.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -32,16 +41,8 @@ const UNFLUSHED_BYTES: usize = 64 << 10;
 const LOCK_TRIES: usize = 100;
 const LOCK_WAIT: Duration = Duration::from_millis(20);
 
-const TIP_KEY: &[u8] = b"tip";
-const BLOCK: u8 = b'b';
-/// Largest value of what is remembered of one block.
-const MAX_REMEMBERED_BYTES: usize = 1 << 26;
-/// What is remembered of a block: this and its height.
-const REMEMBERED: u8 = b'r';
-/// An entry about an interval: this, the interval, the entry's kind, a zero byte, height and place in the block.
-const ABOUT: u8 = b'a';
-/// Rows of the state: this, the piece's name, a zero byte, the row's key.
-const STATE: u8 = b's';
+/// What the keys and values mean that this program writes. An index of another meaning is rebuilt.
+const FORMAT: u32 = 2;
 
 /// Where a block stands in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +113,7 @@ impl Index {
 
     /// What it holds; none where that is nothing, or can't be read.
     pub fn load(&self) -> Option<Indexed> {
+        self.value::<u32>(FORMAT_KEY).filter(|format| *format == FORMAT)?;
         let TipValue { tip, stands } = self.value(TIP_KEY)?;
         let rows: Option<Vec<_>> = self.tree.scan_prefix([STATE]).map(|pair| row(pair.ok()?)).collect();
         let state = State::from_rows(rows?).ok()?;
@@ -129,8 +131,8 @@ impl Index {
         Ok(value.and_then(|bytes| cbor::from_slice(&bytes, MAX_VALUE_BYTES).ok()))
     }
 
-    /// Forgets all, and takes a whole state instead. The blocks before it are put one by one.
-    pub fn reset(&self, tip: &Tip, state: &State) -> Result<(), StoreError> {
+    /// Forgets all, and takes a whole state instead, with who decided before. The blocks before it are put one by one.
+    pub fn reset(&self, tip: &Tip, state: &State, lineage: &Lineage) -> Result<(), StoreError> {
         self.tree.clear().map_err(failed(&self.folder))?;
         // The tip comes last: without one the rows are nothing.
         for some in state.rows()?.chunks(BATCH) {
@@ -141,6 +143,14 @@ impl Index {
             self.apply(writes)?;
         }
         let mut writes = Writes::default();
+        for (node, hash) in tip.before.peaks() {
+            writes.insert(node_key(node), hash.0.to_vec());
+        }
+        for succession in &lineage.0 {
+            writes.succession(succession)?;
+        }
+        writes.nodes(tip);
+        writes.insert(FORMAT_KEY.to_vec(), cbor::to_vec(&FORMAT)?);
         writes.tip(tip, None)?;
         self.apply(writes)
     }
@@ -156,6 +166,7 @@ impl Index {
             }
         }
         writes.insert(block_key(tip.height), cbor::to_vec(&stands.place)?);
+        writes.nodes(tip);
         writes.tip(tip, Some(stands))?;
         self.apply(writes)
     }
@@ -180,60 +191,73 @@ impl Index {
         self.apply(writes)
     }
 
-    /// Forgets where blocks below this height stood.
+    /// Forgets where blocks below this height stood, what they did, and what of the tree over them no later block
+    /// needs.
     pub fn remove_below(&self, height: u64) -> Result<(), StoreError> {
         loop {
             let range = self.tree.range(block_key(0)..block_key(height)).keys().take(BATCH);
             let keys = range.collect::<Result<Vec<_>, _>>().map_err(failed(&self.folder))?;
             if keys.is_empty() {
-                return Ok(());
+                return self.remove_nodes_below(height.saturating_sub(1));
             }
             let mut writes = Writes::default();
             for key in keys {
-                self.forget(&key, &mut writes)?;
+                if let Some(height) = height_in(&key) {
+                    self.forget(height, &mut writes)?;
+                }
                 writes.remove(key.to_vec());
             }
             self.apply(writes)?;
         }
     }
 
-    /// Remembers what the entries of a block did that is put next: it is written with that block.
-    pub fn remember(&self, height: u64, remembered: &Remembered) -> Result<(), StoreError> {
+    /// Forgets the nodes over the first `leaves` leaves that stand below another such node.
+    fn remove_nodes_below(&self, leaves: u64) -> Result<(), StoreError> {
+        for level in 0..u64::BITS as u8 - 1 {
+            let whole = leaves >> (level + 1) << 1;
+            loop {
+                let range = node_key(Node { level, index: 0 })..node_key(Node { level, index: whole });
+                let keys = self.tree.range(range).keys().take(BATCH);
+                let keys = keys.collect::<Result<Vec<_>, _>>().map_err(failed(&self.folder))?;
+                if keys.is_empty() {
+                    break;
+                }
+                let mut writes = Writes::default();
+                keys.iter().for_each(|key| writes.remove(key.to_vec()));
+                self.apply(writes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what a block did that is put next: it is written with that block.
+    pub fn remember(&self, decided: &DecidedBlock, remembered: &Remembered) -> Result<(), StoreError> {
+        let height = decided.height();
         let mut writes = Writes::default();
-        for key in about_keys(height, remembered) {
+        for key in entry_keys(height, remembered) {
             writes.insert(key, Vec::new());
         }
-        writes.insert(remembered_key(&height.to_be_bytes()), cbor::to_vec(remembered)?);
+        for (account, balance) in &remembered.balances {
+            writes.insert(held_key(account, height), balance.0.to_be_bytes().to_vec());
+        }
+        if let Some((before, next)) = remembered.succession.clone() {
+            let (header, certificate) = (decided.block.header.clone(), decided.certificate.clone());
+            let succession = Succession { header, certificate, decided: before, next };
+            writes.succession(&succession)?;
+        }
+        writes.insert(remembered_key(height), cbor::to_vec(&remembered.entries)?);
         self.remembered.set(writes);
         Ok(())
     }
 
-    /// What is remembered of the block at a height.
-    pub fn remembered(&self, height: u64) -> Result<Option<Remembered>, StoreError> {
-        self.remembered_at(&height.to_be_bytes())
-    }
-
-    /// Heights and places of the entries of a kind about an interval.
-    pub fn about(&self, interval: Interval, kind: &str) -> Result<Vec<(u64, usize)>, StoreError> {
-        let prefix = about_prefix(interval, kind);
-        let keys = self.tree.scan_prefix(&prefix).keys();
-        let places = keys.map(|key| Ok(place_in(&key.map_err(failed(&self.folder))?[prefix.len()..])));
-        Ok(places.collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect())
-    }
-
-    fn remembered_at(&self, height: &[u8]) -> Result<Option<Remembered>, StoreError> {
-        let value = self.tree.get(remembered_key(height)).map_err(failed(&self.folder))?;
-        Ok(value.and_then(|bytes| cbor::from_slice(&bytes, MAX_REMEMBERED_BYTES).ok()))
-    }
-
-    /// Forgets what is remembered of the block whose key this is.
-    fn forget(&self, block_key: &[u8], writes: &mut Writes) -> Result<(), StoreError> {
-        let Some(height) = block_key.get(1..).and_then(|rest| <[u8; 8]>::try_from(rest).ok()) else {
-            return Ok(());
-        };
-        let remembered = self.remembered_at(&height)?.unwrap_or_default();
-        about_keys(u64::from_be_bytes(height), &remembered).for_each(|key| writes.remove(key));
-        writes.remove(remembered_key(&height));
+    /// Forgets what is remembered of the block at a height, but for who decides after it.
+    fn forget(&self, height: u64, writes: &mut Writes) -> Result<(), StoreError> {
+        let entries = self.remembered(height)?.unwrap_or_default();
+        let remembered = Remembered { entries, ..Remembered::default() };
+        entry_keys(height, &remembered).for_each(|key| writes.remove(key));
+        let paid = remembered.entries.iter().flat_map(|entry| &entry.payments);
+        paid.for_each(|(account, _)| writes.remove(held_key(account, height)));
+        writes.remove(remembered_key(height));
         Ok(())
     }
 
@@ -270,6 +294,21 @@ impl Writes {
         self.batch.remove(key);
     }
 
+    fn succession(&mut self, succession: &Succession) -> Result<(), StoreError> {
+        self.insert(succession_key(succession.header.height), cbor::to_vec(succession)?);
+        Ok(())
+    }
+
+    /// What the last block adds to the tree over the blocks.
+    fn nodes(&mut self, tip: &Tip) {
+        if tip.height > 0 {
+            let mut before = tip.before.clone();
+            before.push_with(history_leaf(&tip.hash), &mut |node, hash| {
+                self.insert(node_key(node), hash.0.to_vec());
+            });
+        }
+    }
+
     fn tip(&mut self, tip: &Tip, stands: Option<Stands>) -> Result<(), StoreError> {
         self.insert(TIP_KEY.to_vec(), cbor::to_vec(&TipValue { tip: tip.clone(), stands })?);
         Ok(())
@@ -303,41 +342,12 @@ fn failed(folder: &Path) -> impl FnOnce(sled::Error) -> StoreError + '_ {
     move |source| StoreError::Index { path: folder.to_owned(), source }
 }
 
-fn row_key(piece: &str, key: &[u8]) -> Vec<u8> {
-    [&[STATE], piece.as_bytes(), &[0], key].concat()
-}
-
 /// The row that a pair holds, with its piece's name.
 fn row((key, value): (sled::IVec, sled::IVec)) -> Option<(String, EncodedRow)> {
     let rest = key.get(1..)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
     let name = std::str::from_utf8(&rest[..end]).ok()?.to_owned();
     Some((name, EncodedRow { key: rest[end + 1..].to_vec(), value: value.to_vec() }))
-}
-
-fn block_key(height: u64) -> Vec<u8> {
-    [&[BLOCK][..], &height.to_be_bytes()].concat()
-}
-
-fn remembered_key(height: &[u8]) -> Vec<u8> {
-    [&[REMEMBERED], height].concat()
-}
-
-fn about_prefix(interval: Interval, kind: &str) -> Vec<u8> {
-    [&[ABOUT], &interval.0 .0.to_be_bytes()[..], kind.as_bytes(), &[0]].concat()
-}
-
-fn about_keys(height: u64, remembered: &Remembered) -> impl Iterator<Item = Vec<u8>> + '_ {
-    (0u32..).zip(&remembered.0).filter_map(move |(place, entry)| {
-        let prefix = about_prefix(entry.interval?, &entry.kind);
-        Some([&prefix[..], &height.to_be_bytes(), &place.to_be_bytes()].concat())
-    })
-}
-
-/// Height and place at the end of an entry's key.
-fn place_in(rest: &[u8]) -> Option<(u64, usize)> {
-    let (height, place) = rest.split_first_chunk()?;
-    Some((u64::from_be_bytes(*height), u32::from_be_bytes(place.try_into().ok()?) as usize))
 }
 
 #[cfg(test)]

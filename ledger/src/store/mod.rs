@@ -11,6 +11,7 @@
 //! index.seal        a checksum of it, from an orderly stop to the next start
 //! ```
 
+mod asked;
 mod error;
 pub mod frames;
 mod genesis_file;
@@ -35,7 +36,6 @@ use crate::state::State;
 use error::io_error;
 use index::{Index, Stands};
 use log::{BlockLog, Place};
-use market::interval::Interval;
 use remembered::Remembered;
 use serde::{Deserialize, Serialize};
 use snapshots::Snapshots;
@@ -43,6 +43,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wire::hash::Hash32;
+use wire::topic::Network;
 
 /// Name of the genesis file in a data folder.
 pub const GENESIS_FILE: &str = "genesis.json";
@@ -90,6 +92,8 @@ pub struct Store {
     tip: Tip,
     /// Where the block stands that is logged and not indexed yet.
     logged: Option<Stands>,
+    /// Identity and market of the ledger.
+    ledger: (Hash32, Network),
 }
 
 impl Store {
@@ -130,7 +134,8 @@ impl Store {
         self.index.put_block(&self.tip, stands, state)?;
         if self.snapshot_is_due(header, state) {
             let (header, certificate) = (header.clone(), decided.certificate.clone());
-            self.snapshots.begin(Snapshot { previous, header, certificate, state: state.clone() })?;
+            let (state, lineage) = (state.clone(), self.index.lineage()?);
+            self.snapshots.begin(Snapshot { previous, header, certificate, state, lineage })?;
         }
         match self.snapshots.poll()? {
             true => self.prune(),
@@ -153,7 +158,8 @@ impl Store {
     pub fn install(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
         self.snapshots.write(snapshot)?;
         self.tip = snapshot.tip();
-        self.index.reset(&self.tip, &snapshot.state)?;
+        let lineage = snapshot.sound_lineage(&self.ledger.0, &self.ledger.1);
+        self.index.reset(&self.tip, &snapshot.state, &lineage)?;
         self.log = open::begin_log_after(&self.folder, self.tip.height, self.options.segment_bytes)?;
         Ok(())
     }
@@ -196,28 +202,12 @@ impl Store {
         Ok(blocks)
     }
 
-    /// Remembers what the entries of a block did that is appended next.
+    /// Remembers what a block did that is appended next.
     ///
     /// # Errors
     /// Where the index can't be written.
-    pub fn remember(&self, height: u64, remembered: &Remembered) -> Result<(), StoreError> {
-        self.index.remember(height, remembered)
-    }
-
-    /// What is remembered of the block at a height; none where nothing is, or nothing any more.
-    ///
-    /// # Errors
-    /// Where the index can't be read.
-    pub fn remembered(&self, height: u64) -> Result<Option<Remembered>, StoreError> {
-        self.index.remembered(height)
-    }
-
-    /// Heights of, and places in, the blocks of the entries of a kind about an interval.
-    ///
-    /// # Errors
-    /// Where the index can't be read.
-    pub fn about(&self, interval: Interval, kind: &str) -> Result<Vec<(u64, usize)>, StoreError> {
-        self.index.about(interval, kind)
+    pub fn remember(&self, decided: &DecidedBlock, remembered: &Remembered) -> Result<(), StoreError> {
+        self.index.remember(decided, remembered)
     }
 
     /// The last block decided.

@@ -11,6 +11,7 @@ use crate::block::{DecidedBlock, Header};
 use crate::contracts::rules::Rules;
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::genesis::Genesis;
+use crate::governed::succession::Lineage;
 use crate::state::State;
 use std::cmp::Ordering;
 use std::fs;
@@ -95,7 +96,9 @@ pub(super) fn open(
         }
     };
     let tip = chain.tip.clone();
-    let store = Store { folder: folder.to_owned(), options, log, index, snapshots, tip, logged: None };
+    let ledger = (*rules.verifier.ledger(), rules.verifier.network().clone());
+    let store =
+        Store { folder: folder.to_owned(), options, log, index, snapshots, tip, logged: None, ledger };
     Ok(Opened { store, chain, started_from })
 }
 
@@ -170,17 +173,19 @@ fn start(
     if span.first > height.saturating_add(1) {
         return Err(StoreError::NoStart { path: folder.to_owned(), first: span.first });
     }
-    let chain = match snapshot {
+    let verifier = &rules.verifier;
+    let (chain, lineage) = match snapshot {
         Some(snapshot) => {
             let path = snapshot_path(folder, height);
-            snapshot.chain(rules).map_err(|source| StoreError::snapshot(path, source))?
+            let lineage = snapshot.sound_lineage(verifier.ledger(), verifier.network());
+            (snapshot.chain(rules).map_err(|source| StoreError::snapshot(path, source))?, lineage)
         }
         None => {
-            let tip = Tip::genesis(*rules.verifier.ledger());
-            Chain { tip, state: State::genesis(genesis)?, rules: rules.clone() }
+            let tip = Tip::genesis(*verifier.ledger());
+            (Chain { tip, state: State::genesis(genesis)?, rules: rules.clone() }, Lineage::default())
         }
     };
-    index.reset(&chain.tip, &chain.state)?;
+    index.reset(&chain.tip, &chain.state, &lineage)?;
     let start = if span.last < height || span.is_empty() { Start::Behind } else { Start::Whole };
     Ok((chain, start))
 }
@@ -229,7 +234,8 @@ impl Replay<'_> {
         let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open);
         let Executed { state, rules, receipts } =
             executed.map_err(|source| self.wrong(stands.place, source))?;
-        self.index.remember(decided.height(), &Remembered::of(&receipts))?;
+        let remembered = Remembered::of(&chain.rules, &receipts, (&state, &rules));
+        self.index.remember(&decided, &remembered)?;
         *chain = Chain { tip: chain.tip.after(&decided), state, rules };
         self.index.put_block(&chain.tip, stands, &mut chain.state)
     }

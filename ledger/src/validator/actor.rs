@@ -209,7 +209,7 @@ impl Hands for ValidatorActor {
         remembered: &Remembered,
     ) -> Result<(), String> {
         let store = &mut self.parts.store;
-        store.remember(decided.height(), remembered).map_err(|e| e.to_string())?;
+        store.remember(decided, remembered).map_err(|e| e.to_string())?;
         store.index(decided, state).map_err(|e| e.to_string())
     }
 

@@ -1,15 +1,19 @@
 //! Reading a running validator's blocks from other threads: a question to its actor, which alone holds the store.
 
 use crate::block::DecidedBlock;
+use crate::governed::succession::Lineage;
 use crate::query::{History, HistoryError, Place};
 use crate::rights::EntryKind;
-use crate::state::receipt::Payment;
+use crate::store::remembered::RememberedEntry;
 use crate::store::Store;
 use actix::{Message, Recipient};
 use market::interval::Interval;
+use market::units::NanoEur;
 use std::fmt;
 use std::sync::mpsc::{sync_channel, SyncSender};
 use std::time::Duration;
+use wire::hash::Hash32;
+use wire::party::Id;
 
 /// How long an answer is waited for: a validator may be executing a block.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,11 +71,50 @@ impl History for Blocks {
         self.ask(move |store| History::block(store, height))
     }
 
-    fn payments(&self, height: u64) -> Result<Option<Vec<Vec<Payment>>>, HistoryError> {
-        self.ask(move |store| store.payments(height))
+    fn remembered(&self, height: u64) -> Result<Option<Vec<RememberedEntry>>, HistoryError> {
+        self.ask(move |store| History::remembered(store, height))
     }
 
-    fn about(&self, interval: Interval, kind: EntryKind) -> Result<Vec<Place>, HistoryError> {
+    fn known_from(&self) -> Result<u64, HistoryError> {
+        self.ask(|store| History::known_from(store))
+    }
+
+    fn first_at(&self, time_ms: u64) -> Result<u64, HistoryError> {
+        self.ask(move |store| History::first_at(store, time_ms))
+    }
+
+    fn about(&self, interval: Interval, kind: Option<EntryKind>) -> Result<Vec<Place>, HistoryError> {
         self.ask(move |store| History::about(store, interval, kind))
+    }
+
+    fn of_kind(&self, kind: EntryKind, from: (u64, usize), most: usize) -> Result<Vec<Place>, HistoryError> {
+        self.ask(move |store| History::of_kind(store, kind, from, most))
+    }
+
+    fn touched(
+        &self,
+        account: &Id,
+        heights: (u64, u64),
+        most: usize,
+    ) -> Result<Vec<(u64, NanoEur)>, HistoryError> {
+        let account = account.clone();
+        self.ask(move |store| History::touched(store, &account, heights, most))
+    }
+
+    fn held(&self, account: &Id, height: u64) -> Result<Option<(u64, NanoEur)>, HistoryError> {
+        let account = account.clone();
+        self.ask(move |store| History::held(store, &account, height))
+    }
+
+    fn lineage(&self) -> Result<Lineage, HistoryError> {
+        self.ask(|store| History::lineage(store))
+    }
+
+    fn inclusion(&self, index: u64, size: u64) -> Result<Option<Vec<Hash32>>, HistoryError> {
+        self.ask(move |store| History::inclusion(store, index, size))
+    }
+
+    fn consistency(&self, old_size: u64, size: u64) -> Result<Option<Vec<Hash32>>, HistoryError> {
+        self.ask(move |store| History::consistency(store, old_size, size))
     }
 }

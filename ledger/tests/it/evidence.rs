@@ -34,7 +34,7 @@ fn entry(world: &World, both: &Equivocation) -> EvidenceEntry {
 }
 
 /// A chain of one block, and two votes of validator 3 that contradict each other.
-fn setting() -> (World, Chain, EvidenceEntry) {
+pub fn setting() -> (World, Chain, EvidenceEntry) {
     let world = World::new(4);
     let (_, chain) = world.decide(&world.chain(), &[world.opened(&party(Role::Site, "s1"), transfer(0, 5))]);
     let votes = [Some(1), None].map(|block| vote(&world, 3, VoteKind::Prevote, 0, block));

@@ -5,22 +5,28 @@ use crate::world::{id, party, World, INTERVAL};
 use ledger::query::{ReadError, Reader, View};
 use ledger::store::Store;
 use market::interval::UnixSeconds;
+use std::path::Path;
 use std::sync::Arc;
 use wire::party::{PartyId, Role};
 
 /// A chain of a clearing, two deliveries and a transfer, its index rebuilt from the log.
-fn scene() -> (tempfile::TempDir, View, Store) {
+pub fn scene() -> (tempfile::TempDir, View, Store) {
     let world = World::new(4);
     let folder = tempfile::tempdir().unwrap();
     filled(&world, folder.path());
     drop_index(folder.path());
-    let (store, chain) = open(&world, folder.path()).unwrap();
-    let view = View { tip: chain.tip, state: Arc::new(chain.state), rules: chain.rules };
+    let (view, store) = look(&world, folder.path());
     (folder, view, store)
 }
 
-const FROM: UnixSeconds = UnixSeconds(INTERVAL.0 .0 - 10);
-const TO: UnixSeconds = UnixSeconds(INTERVAL.0 .0 + 900);
+/// What a folder holds, to be asked.
+pub fn look(world: &World, folder: &Path) -> (View, Store) {
+    let (store, chain) = open(world, folder).unwrap();
+    (View { tip: chain.tip, state: Arc::new(chain.state), rules: chain.rules }, store)
+}
+
+pub const FROM: UnixSeconds = UnixSeconds(INTERVAL.0 .0 - 10);
+pub const TO: UnixSeconds = UnixSeconds(INTERVAL.0 .0 + 900);
 
 #[test]
 fn commitments_are_shown_to_whom_they_concern() {

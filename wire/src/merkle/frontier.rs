@@ -1,6 +1,7 @@
 //! The right edge of a growing tree: enough to append to it and to know its root, in as many hashes
 //! as the size has binary digits.
 
+use super::nodes::Node;
 use super::{node_hash, root};
 use crate::hash::Hash32;
 use serde::{Deserialize, Serialize};
@@ -55,15 +56,31 @@ impl Frontier {
 
     /// Appends a leaf, given by its hash.
     pub fn push(&mut self, leaf: Hash32) {
-        let mut node = leaf;
+        self.push_with(leaf, &mut |_, _| {});
+    }
+
+    /// Appends a leaf, given by its hash, and tells of every full subtree that it completes, itself first.
+    pub fn push_with(&mut self, leaf: Hash32, completed: &mut dyn FnMut(Node, Hash32)) {
+        let (mut at, mut node) = (Node { level: 0, index: self.size }, leaf);
+        completed(at, node);
         // Every trailing one of the size is a full subtree that the new one completes to a larger.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 node = node_hash(&left, &node);
+                at = Node { level: at.level + 1, index: at.index / 2 };
+                completed(at, node);
             }
         }
         self.peaks.push(node);
         self.size += 1;
+    }
+
+    /// The full subtrees it is made of, the largest first.
+    pub fn peaks(&self) -> impl Iterator<Item = (Node, Hash32)> + '_ {
+        let levels = (0..u64::BITS).rev().filter(|bit| self.size >> bit & 1 == 1);
+        // What stands before a part is a multiple of its size, for its parts are larger.
+        let node = |bit: u32| Node { level: bit as u8, index: (self.size >> bit) - 1 };
+        levels.map(node).zip(self.peaks.iter().copied())
     }
 
     /// Root of the full subtree of `count` leaves from `low` on; none where that is none of its parts.

@@ -1,7 +1,8 @@
 //! A growing tree of which only the frontier at some size is known, and the leaves after it: enough to prove
 //! every later leaf. So a ledger that has forgotten its oldest blocks still proves its newer ones.
 
-use super::{root, split_point, Frontier};
+use super::nodes::{self, split};
+use super::{root, Frontier};
 use crate::hash::Hash32;
 
 /// A frontier, and the leaves that were appended to it.
@@ -30,47 +31,19 @@ impl Grown {
     /// As [`super::inclusion_proof`], in the tree of the first `size` leaves, for a leaf appended since; none
     /// for another.
     pub fn inclusion_proof(&self, index: u64, size: u64) -> Option<Vec<Hash32>> {
-        if index < self.base.size() || index >= size || size > self.size() {
+        if index < self.base.size() || size > self.size() {
             return None;
         }
-        let (mut low, mut high, mut proof) = (0, size, Vec::new());
-        while high - low > 1 {
-            let middle = low + split(high - low);
-            if index < middle {
-                proof.push(self.node(middle, high)?);
-                high = middle;
-            } else {
-                proof.push(self.node(low, middle)?);
-                low = middle;
-            }
-        }
-        proof.reverse();
-        Some(proof)
+        nodes::inclusion(index, size, &mut |low, high| self.node(low, high))
     }
 
     /// As [`super::consistency_proof`], for the tree of the first `size` leaves; none where what is known of it
     /// does not go back far enough.
     pub fn consistency_proof(&self, old_size: u64, size: u64) -> Option<Vec<Hash32>> {
-        if old_size == 0 || old_size > size || size > self.size() {
+        if size > self.size() {
             return None;
         }
-        let (mut low, mut high, mut proof) = (0, size, Vec::new());
-        let mut known = true;
-        while old_size < high {
-            let middle = low + split(high - low);
-            if old_size <= middle {
-                proof.push(self.node(middle, high)?);
-                high = middle;
-            } else {
-                proof.push(self.node(low, middle)?);
-                (low, known) = (middle, false);
-            }
-        }
-        if !known {
-            proof.push(self.node(low, high)?);
-        }
-        proof.reverse();
-        Some(proof)
+        nodes::consistency(old_size, size, &mut |low, high| self.node(low, high))
     }
 
     /// Root over the leaves from `low` up to `high`, being a node of the tree.
@@ -87,10 +60,6 @@ impl Grown {
         let middle = low + split(high - low);
         Some(super::node_hash(&self.node(low, middle)?, &self.node(middle, high)?))
     }
-}
-
-fn split(count: u64) -> u64 {
-    split_point(count as usize) as u64
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 mod consistency;
 mod frontier;
 mod grown;
+mod nodes;
 
 pub use consistency::{consistency_proof, verify_consistency};
 pub use frontier::{Frontier, FrontierError};
 pub use grown::Grown;
+pub use nodes::{consistency_proof_from, inclusion_proof_from, Node};
 
 use crate::hash::Hash32;
 use sha2::{Digest, Sha256};

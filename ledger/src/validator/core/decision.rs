@@ -74,7 +74,7 @@ impl ValidatorCore {
         let announced = (tell == Tell::Everyone).then(|| Effect::Announce(bytes.clone()));
         self.effects.push(Effect::Commit { decided: decided.clone(), bytes });
         self.effects.extend(announced);
-        let remembered = Remembered::of(&executed.receipts);
+        let remembered = Remembered::of(&self.rules, &executed.receipts, (&state, &executed.rules));
         self.effects.push(Effect::Index { remembered, decided, state: Box::new(state.clone()) });
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
