@@ -1,0 +1,5 @@
+//! The gate, from outside: bytes into a socket, bytes out of it.
+
+mod attacks;
+mod conformance;
+mod raw;
