@@ -6,7 +6,6 @@ use super::matrix::{add, dot, Mat3, Vec3, ZERO};
 use super::model::Bound;
 use super::pair::Pair;
 use super::point::{needed_current, Node, Point};
-use super::standby::earned;
 use super::tree::{Answer, Load};
 use crate::grid::error::Limit;
 
@@ -303,8 +302,7 @@ impl Point<'_> {
                 let vars = self.nodes[place].price[1];
                 let vars = party.vars.map_or(0.0, |index| self.wish(index, vars, target));
                 if party.reserve.iter().any(Option::is_some) {
-                    let (standby, wish) = (self.standby(party), self.wishes(party, real, target));
-                    real += standby.give * earned(standby.covers(&wish, 0.0, [0.0; 2]));
+                    real = self.standby(party).taken(&self.wishes(party, real, target));
                 }
                 let own = &mut self.system.loads[place].own;
                 own[0] += real;
