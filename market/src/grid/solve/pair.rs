@@ -134,3 +134,12 @@ pub(super) fn reach(value: f64, step: f64) -> f64 {
         f64::INFINITY
     }
 }
+
+/// The larger of two, not a number where one is not: `f64::max` would pass over it.
+pub(super) fn worse(one: f64, other: f64) -> f64 {
+    if one.is_nan() || one > other {
+        one
+    } else {
+        other
+    }
+}
