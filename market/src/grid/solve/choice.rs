@@ -4,7 +4,7 @@ use super::model::Stretch;
 use super::pair::reach;
 
 /// How much of a step adds to the price asked for.
-const PROXIMITY: f64 = 1e-7;
+const PROXIMITY: f64 = 1e-6;
 
 /// Least share of a stretch taken or left at the start.
 const INSIDE: f64 = 1e-6;

@@ -8,7 +8,17 @@
 //! cannot move. It vanishes as the iterates settle, so the solution is not moved by it.
 
 /// How much of the multiplier's change is let into the equation of a limit of power.
-const PROXIMITY: f64 = 1e-6;
+///
+/// With the choices' it says how far the figures of a step's system lie apart: eleven orders of
+/// magnitude, which leaves a flow behind a full line five digits. With thirteen its balance was lost.
+const PROXIMITY: f64 = 1e-5;
+
+/// Share of its slack by which a limit's equation may be off and is put right at once.
+///
+/// Apparent power is curved: where a flow can move at no cost, each step leaves an excess of second
+/// order that the next one makes anew. Where a limit is far from binding its slack can simply be what it is
+/// (as Byrd, Hribar and Nocedal reset slacks, SIAM J. Optimization 9(4), 1999); a tenth keeps the product near the others.
+const RESET: f64 = 0.1;
 
 /// What a limit is like beside others.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +75,11 @@ impl Pair {
 
     /// Takes the present value of `g`; forgets the last step.
     pub(super) fn prepare(&mut self, value: f64) {
-        self.residual = value + self.slack - self.give * self.dual;
+        let room = self.give * self.dual - value;
+        if (room - self.slack).abs() < RESET * self.slack {
+            self.slack = room;
+        }
+        self.residual = self.slack - room;
         self.second = 0.0;
         self.inverse = 1.0 / (self.slack + (self.give + self.proximity) * self.dual);
     }

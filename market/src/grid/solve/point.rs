@@ -171,8 +171,9 @@ impl<'a> Point<'a> {
                         ((size * 0.1).max(1e-2), Scale::power(give.power))
                     }
                 };
-                let slack = -excess(bound, &self.nodes[place]);
-                self.pairs[index] = Pair::start(slack, least, product, scale);
+                let excess = excess(bound, &self.nodes[place]);
+                // A slack that is small beside the excess would end every step before it.
+                self.pairs[index] = Pair::start(-excess, least.max(excess), product, scale);
             }
             if model.carried {
                 let least = 0.1 * self.nodes[place].current + 1e-3;
