@@ -9,9 +9,8 @@
 
 /// How much of the multiplier's change is let into the equation of a limit of power.
 ///
-/// With the choices' it says how far the figures of a step's system lie apart: eleven orders of
-/// magnitude, which leaves a flow behind a full line five digits. With thirteen its balance was lost.
-const PROXIMITY: f64 = 1e-5;
+/// Ten times as much keeps two limits that nearly coincide from settling which of them binds.
+const PROXIMITY: f64 = 1e-6;
 
 /// Share of its slack by which a limit's equation may be off and is put right at once.
 ///
