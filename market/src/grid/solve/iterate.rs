@@ -9,6 +9,19 @@ const MAX_ITERATIONS: usize = 150;
 /// Iterations without progress after which no more is expected.
 const PATIENCE: usize = 20;
 
+/// Iterations without progress after which steps are made with care.
+///
+/// Where a step of the prediction is short, what it leaves of the products says little about the corrected
+/// step, which can then raise them, and so round in a circle (Cartis, Applied Numerical Mathematics 59, 2009).
+/// Steps that correct nothing and centre more leave it.
+const WARNING: usize = 8;
+
+/// Least centring of a careful step.
+const CENTRED: f64 = 0.1;
+
+/// Part of the longest step that is gone with care.
+const CARE: f64 = 0.9;
+
 /// Residual, in the solver's units, at which the iteration ends at once.
 const AIM: f64 = 1e-11;
 
@@ -34,6 +47,7 @@ pub(super) fn iterate(point: &mut Point) -> (usize, f64) {
     let (mut best, mut found) = (f64::INFINITY, 0);
     let mut kept = None;
     let mut iteration = 0;
+    let mut careful = false;
     while let Some(residuals) = point.prepare() {
         let worst = residuals.worst();
         if worst < 0.9 * best {
@@ -44,7 +58,8 @@ pub(super) fn iterate(point: &mut Point) -> (usize, f64) {
         if best <= AIM || iteration - found >= hopeless || iteration == MAX_ITERATIONS {
             break;
         }
-        step(point, &residuals);
+        careful |= best > FINE && iteration - found >= WARNING;
+        step(point, &residuals, careful);
         iteration += 1;
     }
     if let Some(kept) = kept {
@@ -53,16 +68,21 @@ pub(super) fn iterate(point: &mut Point) -> (usize, f64) {
     (iteration, best)
 }
 
-/// One predictor and corrector.
-fn step(point: &mut Point, residuals: &Residuals) {
+/// One predictor and corrector; a careful one centres more and corrects nothing.
+fn step(point: &mut Point, residuals: &Residuals, careful: bool) {
     point.solve(0.0);
     let (reach, [now, linear, square]) = point.reach();
     let length = reach.min(1.0);
     let after = (now + length * (linear + length * square)).max(0.0);
-    let centring = (after / now).powi(3);
-    point.predict((TRUST * length).min(1.0));
+    let mut centring = (after / now).powi(3);
+    if careful {
+        centring = centring.max(CENTRED);
+    } else {
+        point.predict((TRUST * length).min(1.0));
+    }
     let target = (centring * residuals.mean()).max(LEAST_PRODUCT);
     point.load(target);
     point.solve(target);
-    point.advance((CAUTION * point.reach().0).min(1.0));
+    let part = if careful { CARE } else { CAUTION };
+    point.advance((part * point.reach().0).min(1.0));
 }

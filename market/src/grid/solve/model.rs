@@ -219,7 +219,15 @@ impl Model {
             (Limit::VoltageMax, band.max_square_pu),
             (Limit::VoltageMin, band.min_square_pu),
         ];
-        let finite = bounds.into_iter().filter(|(_, bound)| bound.is_finite());
+        // Real power is never more than apparent power: a limit of it beyond can only hold up the iteration,
+        // which would follow it, reactive power circling, before it has met the limit that counts.
+        let idle = |(limit, bound): &(Limit, f64)| match limit {
+            Limit::PowerMax => *bound >= branch.apparent_max_kva / unit,
+            Limit::PowerMin => -*bound >= branch.apparent_max_kva / unit,
+            _ => false,
+        };
+        let bounds = bounds.into_iter().filter(|bound| !idle(bound));
+        let finite = bounds.filter(|(_, bound)| bound.is_finite());
         self.bounds.extend(finite.map(|(limit, bound)| Bound { limit, bound }));
     }
 

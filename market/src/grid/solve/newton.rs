@@ -4,9 +4,8 @@
 use super::line::{Current, Element, Push};
 use super::matrix::{add, dot, Mat3, Vec3, ZERO};
 use super::model::Bound;
-use super::pair::Pair;
+use super::pair::{worse, Pair};
 use super::point::{needed_current, Node, Point};
-use super::standby::earned;
 use super::tree::{Answer, Load};
 use crate::grid::error::Limit;
 
@@ -58,7 +57,7 @@ fn gradient(bound: &Bound, node: &Node) -> Vec3 {
 }
 
 fn largest(figures: &[f64]) -> f64 {
-    figures.iter().fold(0.0, |most, figure| most.max(figure.abs()))
+    figures.iter().fold(0.0, |most, figure| worse(most, figure.abs()))
 }
 
 impl Point<'_> {
@@ -71,9 +70,9 @@ impl Point<'_> {
         }
         self.prepare_pairs();
         let (gap, product, count) = self.products();
-        let dual = self.push(|pair| pair.dual).max(self.choices_residual());
+        let dual = worse(self.push(|pair| pair.dual), self.choices_residual());
         self.factor()?;
-        let primal = self.limits_residual().max(self.load(0.0));
+        let primal = worse(self.limits_residual(), self.load(0.0));
         Some(Residuals { primal, dual, gap, product, count })
     }
 
@@ -109,7 +108,7 @@ impl Point<'_> {
         let mut worst = 0f64;
         let mut take = |index: usize, price: f64| {
             let residual = self.choices[index].stationarity(&self.model.stretches[index], price);
-            worst = worst.max(residual.abs());
+            worst = worse(worst, residual.abs());
         };
         for place in 0..self.model.parent.len() {
             for party in self.parties(place) {
@@ -253,7 +252,7 @@ impl Point<'_> {
             self.system.loads[place].own[2] += own;
             let residual =
                 largest(&[push.effort[0], push.effort[1], push.gain, self.system.loads[place].own[2]]);
-            worst = worst.max(residual);
+            worst = worse(worst, residual);
             self.system.loads[model.parent[place]].own[2] += push.response - line.ratio * node.drop;
         }
         worst
@@ -283,7 +282,7 @@ impl Point<'_> {
                 let parent = &mut self.system.loads[model.parent[place]].own;
                 parent[0] += node.flow[0];
                 parent[1] += node.flow[1];
-                worst = worst.max(largest(&[own[0], own[1], push.effort[2]]));
+                worst = worse(worst, largest(&[own[0], own[1], push.effort[2]]));
             } else {
                 load.own = own;
             }
@@ -291,7 +290,7 @@ impl Point<'_> {
         let balance = self.system.loads[0].own[0] - self.import() - self.give * self.nodes[0].price[0];
         self.system.loads[0].own[0] = balance;
         self.pull(target);
-        worst.max(balance.abs())
+        worse(worst, balance.abs())
     }
 
     /// Adds what the parties would move at unchanged prices.
@@ -303,8 +302,7 @@ impl Point<'_> {
                 let vars = self.nodes[place].price[1];
                 let vars = party.vars.map_or(0.0, |index| self.wish(index, vars, target));
                 if party.reserve.iter().any(Option::is_some) {
-                    let (standby, wish) = (self.standby(party), self.wishes(party, real, target));
-                    real += standby.give * earned(standby.covers(&wish, 0.0, [0.0; 2]));
+                    real = self.standby(party).taken(&self.wishes(party, real, target));
                 }
                 let own = &mut self.system.loads[place].own;
                 own[0] += real;
@@ -326,7 +324,7 @@ impl Point<'_> {
         let price = -self.nodes[0].price[0];
         let supply = self.model.supply.clone();
         let supplied: f64 = supply.map(|index| self.wish(index, price, target)).sum();
-        let root = (drawn[0] - supplied) / self.system.root;
+        let root = self.system.root_price(drawn[0] - supplied);
         let system = &mut self.system;
         system.tree.down([root, 0.0, 0.0], &system.loads, &mut system.answers);
         let reserve = self.solve_reserve(target);

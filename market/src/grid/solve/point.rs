@@ -3,7 +3,7 @@
 use super::choice::Choice;
 use super::line::{Element, Push};
 use super::model::{Bound, Cover, Model, Party, Stretch};
-use super::pair::{Pair, Scale};
+use super::pair::{worse, Pair, Scale};
 use super::tree::{Answer, Load, Tree};
 use crate::grid::error::Limit;
 
@@ -171,8 +171,9 @@ impl<'a> Point<'a> {
                         ((size * 0.1).max(1e-2), Scale::power(give.power))
                     }
                 };
-                let slack = -excess(bound, &self.nodes[place]);
-                self.pairs[index] = Pair::start(slack, least, product, scale);
+                let excess = excess(bound, &self.nodes[place]);
+                // A slack that is small beside the excess would end every step before it.
+                self.pairs[index] = Pair::start(-excess, least.max(excess), product, scale);
             }
             if model.carried {
                 let least = 0.1 * self.nodes[place].current + 1e-3;
@@ -283,7 +284,7 @@ impl<'a> Point<'a> {
 
     /// Largest of what the limits' equations lack.
     pub(super) fn limits_residual(&self) -> f64 {
-        self.all_pairs().fold(0.0, |most, pair| most.max(pair.residual().abs()))
+        self.all_pairs().fold(0.0, |most, pair| worse(most, pair.residual().abs()))
     }
 
     /// Goes along the step.
@@ -333,6 +334,16 @@ impl Point<'_> {
 }
 
 impl System {
+    /// Step of the root's price that makes supply and feeder move by `lacking` together. Where nothing
+    /// at all can move, no price makes it, and what lacks stays to be seen.
+    pub(super) fn root_price(&self, lacking: f64) -> f64 {
+        if self.root > 0.0 {
+            lacking / self.root
+        } else {
+            0.0
+        }
+    }
+
     fn new(model: &Model) -> Self {
         let places = model.parent.len();
         let lossy = if model.carried { places } else { 0 };

@@ -48,7 +48,7 @@ impl Point<'_> {
             }
             let system = &mut self.system;
             let drawn = system.tree.up(&system.loads);
-            let root = [drawn[0] / system.root, 0.0, 0.0];
+            let root = [system.root_price(drawn[0]), 0.0, 0.0];
             system.tree.down(root, &system.loads, &mut system.reserve[kind]);
             let mut unit = [0.0; 2];
             unit[kind] = 1.0;

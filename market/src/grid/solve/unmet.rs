@@ -3,7 +3,7 @@
 //! Nobody's value counts now: every limit may give way at a cost rising with the square of its
 //! violation, and the dispatch that costs least says where limits must give way, and by how much.
 
-use super::iterate::iterate;
+use super::iterate::{iterate, TOLERATED};
 use super::model::{Bound, Model};
 use super::point::{Give, Point};
 use crate::grid::error::{GridError, Limit};
@@ -15,7 +15,8 @@ const GIVE: Give = Give { power: 1.0, square: 1e-4 };
 /// Relative violation below which a limit counts as met.
 const MET: f64 = 1e-7;
 
-/// The limit that must give way most, relative to what it allows; none where all can be met.
+/// The limit that must give way most, relative to what it allows; none where all can be met, or where
+/// that is not known.
 pub(super) fn limit(model: &Model) -> Option<GridError> {
     let mut model = model.clone();
     for stretch in &mut model.stretches {
@@ -26,7 +27,9 @@ pub(super) fn limit(model: &Model) -> Option<GridError> {
     }
     model.deviation = 0.0;
     let mut point = Point::start(&model, 0.0, 1e-2, GIVE);
-    iterate(&mut point);
+    if iterate(&mut point).1 > TOLERATED {
+        return None;
+    }
     let worst = violations(&point).fold(None, |worst: Option<Violation>, violation| match worst {
         Some(worst) if worst.relative() >= violation.relative() => Some(worst),
         _ => Some(violation),

@@ -4,6 +4,7 @@ use crate::cases;
 use crate::grid::conic;
 use crate::grid::optimal::faults;
 use crate::grid::random::{problem, Features};
+use market::grid::error::Limit;
 use market::grid::{clear, GridError};
 use proptest::prelude::*;
 
@@ -70,6 +71,127 @@ fn losses_in_the_balance_cost_as_the_conic_solver_says() {
     check(0..40, Features { power: 0.3, voltage: true, carried: true, ..PLAIN });
 }
 
+/// Features by places, chances of limits of real and apparent power, and what is limited, priced or asked
+/// for: voltage, losses, deviation, reserve, and whether curves are steps.
+fn features(
+    (places, power, apparent): (usize, f64, f64),
+    [voltage, loss_price, deviation, reserve, steps]: [bool; 5],
+) -> Features {
+    Features { places, power, apparent, voltage, loss_price, deviation, reserve, carried: false, steps }
+}
+
+/// What is wrong with the clearing of a random feeder: nothing where all are content or no dispatch
+/// meets every limit.
+fn wrong(seed: u64, features: &Features) -> Vec<String> {
+    let problem = problem(seed, features);
+    match clear(&problem) {
+        Ok(solution) => faults(&problem, &solution),
+        Err(GridError::Infeasible { .. }) => Vec::new(),
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+/// A feeder with a solution on which the iteration once failed.
+fn hard(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
+    let problem = problem(seed, &features(sizes, flags));
+    let solution = clear(&problem).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    assert_eq!(faults(&problem, &solution), Vec::<String>::new(), "seed {seed}");
+}
+
+/// A feeder whose supply is cut off below what it must have.
+fn beyond_supply(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
+    let found = clear(&problem(seed, &features(sizes, flags)));
+    let named = matches!(found, Err(GridError::Infeasible { limit: Limit::ImportMax, .. }));
+    assert!(named, "seed {seed}: {found:?}");
+}
+
+#[test]
+fn hard_feeders() {
+    // Round in a circle: a short prediction, whose correction raised the products.
+    hard(
+        14355084747263317007,
+        (2, 0.4892229248752741, 0.27387572053765935),
+        [false, false, false, true, true],
+    );
+    // Flows at the start far beyond what their lines may carry.
+    hard(
+        334277229517459840,
+        (37, 0.44576236958390864, 0.28967896149519823),
+        [false, false, true, true, false],
+    );
+    hard(614472404545973120, (36, 0.35427116268157516, 0.2365128203335472), [true, false, true, true, true]);
+    hard(1041173546227540096, (38, 0.1679597384550614, 0.3377556253430971), [true, true, false, true, true]);
+    hard(
+        555418304915259392,
+        (31, 0.11273116818773093, 0.3831968393750122),
+        [false, false, true, true, false],
+    );
+    hard(
+        561774175465779456,
+        (35, 0.19992722119018863, 0.4084472931443786),
+        [true, true, false, false, false],
+    );
+    // Reactive power free to move at no cost, behind limits of apparent power.
+    hard(
+        139821492506830848,
+        (26, 0.05146967731812774, 0.18301359340853257),
+        [true, false, false, true, false],
+    );
+    hard(
+        1108716840127670912,
+        (35, 0.35520186045730096, 0.15060453539925428),
+        [true, false, false, false, false],
+    );
+    hard(
+        443000070849719168,
+        (39, 0.15942573005290173, 0.2192320343405103),
+        [true, false, false, false, false],
+    );
+    hard(
+        973634579221601280,
+        (35, 0.16402936073583346, 0.07662088508157139),
+        [true, false, false, true, true],
+    );
+    hard(
+        1034530979748824192,
+        (37, 0.23092899006444284, 0.29096585762903443),
+        [true, false, false, true, false],
+    );
+    // Real power limited beyond apparent power.
+    hard(
+        621766793396060032,
+        (22, 0.43469866762987286, 0.4605339749349756),
+        [false, false, false, true, true],
+    );
+    // Steep covers of reserve, and flat curves behind a full line.
+    hard(851492414610681472, (3, 0.4696847134968062, 0.4232122951170872), [false, false, true, true, false]);
+    hard(
+        446128189530815488,
+        (28, 0.38155646654139114, 0.2746753700141564),
+        [true, false, false, true, false],
+    );
+    hard(271797830808606208, (34, 0.013825502056325045, 0.281936322101293), [true, false, true, true, true]);
+}
+
+#[test]
+fn nothing_that_can_move_and_too_little_supply() {
+    beyond_supply(
+        1031962305254831104,
+        (2, 0.182216295402496, 0.2654796357239948),
+        [false, true, true, false, false],
+    );
+    beyond_supply(
+        636480351570881664,
+        (2, 0.10906101152334169, 0.22643244507739518),
+        [false, false, false, false, false],
+    );
+    beyond_supply(
+        811028014523412736,
+        (2, 0.4124709599703407, 0.23706315838337066),
+        [false, true, false, false, false],
+    );
+}
+
 proptest! {
     #![proptest_config(cases(256))]
 
@@ -81,13 +203,6 @@ proptest! {
         apparent in 0.0..0.5,
         flags in any::<[bool; 5]>(),
     ) {
-        let [voltage, loss_price, deviation, reserve, steps] = flags;
-        let features =
-            Features { places, power, apparent, voltage, loss_price, deviation, reserve, carried: false, steps };
-        let problem = problem(seed, &features);
-        match clear(&problem) {
-            Ok(solution) => prop_assert_eq!(faults(&problem, &solution), Vec::<String>::new()),
-            Err(error) => prop_assert!(matches!(error, GridError::Infeasible { .. }), "{}", error),
-        }
+        prop_assert_eq!(wrong(seed, &features((places, power, apparent), flags)), Vec::<String>::new());
     }
 }
