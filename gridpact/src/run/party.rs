@@ -94,11 +94,14 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
     let party = PartyId::new(role, keys.id.parse()?);
     let genesis = read_genesis(&keys.genesis)?;
     let key = key_file::read(&keys.key)?;
-    let known = genesis.participants.iter().find(|known| known.party == party);
-    let known = known.ok_or_else(|| PartyOpenError::Unknown { party: party.clone() })?;
-    // A key that was rotated to stands on the ledger alone.
-    if keys.key_epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) {
-        return Err(PartyOpenError::OtherKey { party });
+    match genesis.participants.iter().find(|known| known.party == party) {
+        // A validator that was voted in stands on the ledger alone, as does a key that was rotated to.
+        None if role == Role::Validator => {}
+        None => return Err(PartyOpenError::Unknown { party }),
+        Some(known) if keys.key_epoch == 0 && known.key != Hash32(key.verifying_key().to_bytes()) => {
+            return Err(PartyOpenError::OtherKey { party });
+        }
+        Some(_) => {}
     }
     let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
     let signer = Signer::new(genesis.network.clone(), party, key, boot()).in_epoch(keys.key_epoch);

@@ -3,22 +3,17 @@
 use super::bug::Bug;
 use super::course::Course;
 use super::fault::{Fault, VALIDATORS};
+use super::judge::Judge;
 use super::world::World;
 use super::SetupError;
-use crate::block::validators::check_votes;
 use crate::block::vote::{VoteCertificate, VoteKind};
 use crate::block::{DecidedBlock, Header};
 use crate::consensus::message::{ConsensusMessage, Statement};
-use crate::contracts::rules::Rules;
-use crate::execute::{execute_block, Executed};
-use crate::governed::proposal::OutcomeKind;
-use crate::store::Chain;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
-use wire::entry::registry::ParticipantEntry;
-use wire::entry::{Entry, SignedEnvelope};
+use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 
 /// Something that must not happen.
@@ -155,9 +150,10 @@ pub struct Watch {
 
 /// A block as it was made final.
 #[derive(Debug)]
-struct Final {
-    decided: DecidedBlock,
-    certificates: Vec<VoteCertificate>,
+pub(super) struct Final {
+    pub decided: DecidedBlock,
+    /// Every certificate with which an honest node has it.
+    pub certificates: Vec<VoteCertificate>,
     is_of_honest: bool,
 }
 
@@ -239,7 +235,7 @@ impl Watch {
     }
 
     /// An honest node goes on from a block, whether it decided it or had a snapshot of it.
-    pub fn stand(&mut self, node: usize, header: &Header) {
+    fn stand(&mut self, node: usize, header: &Header) {
         let (height, hash) = (header.height, header.hash());
         if *self.decided.entry(height).or_insert(hash) != hash {
             self.found(Violation::Fork { node, height });
@@ -265,7 +261,7 @@ impl Watch {
         validators: &[usize],
         is_honest: impl Fn(usize) -> bool,
     ) -> Result<(), SetupError> {
-        let judge = Judge { world, submitted, chain: world.chain()?, seen: Vec::new(), found: Vec::new() };
+        let judge = Judge::new(world, submitted, world.chain()?);
         let Judge { chain, mut found, .. } = self.follow(judge, validators);
         let honest = (0..world.validators.len()).filter(|validator| is_honest(*validator));
         let slandered = honest.map(|validator| world.name(validator));
@@ -307,68 +303,5 @@ impl Watch {
             let at = (*node, height, 0, VoteKind::Prevote)..=(*node, height, u32::MAX, VoteKind::Precommit);
             self.votes.range(at).next().is_some()
         })
-    }
-}
-
-/// Follows a chain of decided blocks.
-struct Judge<'a> {
-    world: &'a World,
-    submitted: &'a [SignedEnvelope],
-    chain: Chain,
-    seen: Vec<SignedEnvelope>,
-    found: Vec<Violation>,
-}
-
-impl Judge<'_> {
-    fn follow(&mut self, known: &Final) -> Result<(), String> {
-        let (decided, height) = (&known.decided, known.decided.height());
-        let Chain { tip, state, rules } = &self.chain;
-        let total = state.total_nano_eur();
-        rules.verifier.verify(decided).map_err(|e| e.to_string())?;
-        let at = (height, decided.block.header.hash());
-        for certificate in &known.certificates {
-            let (validators, checked) = (rules.verifier.validators(), Some(&decided.certificate));
-            check_votes(self.world.ledger(), validators, at, certificate, checked)
-                .map_err(|e| e.to_string())?;
-        }
-        let open = |envelope: &SignedEnvelope| rules.verifier.open_entry(envelope);
-        let executed = execute_block(rules, tip, state, &decided.block, &open).map_err(|e| e.to_string())?;
-        let Executed { state, rules, .. } = executed;
-        let next = Chain { tip: tip.after(decided), state, rules };
-        let before = std::mem::replace(&mut self.chain, next);
-        if self.chain.state.total_nano_eur() != total {
-            return Err("balances are not conserved".to_owned());
-        }
-        self.check_change(&before.rules, decided)?;
-        for (envelope, (_, entry)) in decided.block.entries.iter().zip(decided.entries()) {
-            let known = matches!(entry, Entry::Evidence(_)) || self.submitted.contains(envelope);
-            if !known || self.seen.contains(envelope) {
-                return Err("an entry that nobody submitted, or twice".to_owned());
-            }
-            self.seen.push(envelope.clone());
-        }
-        Ok(())
-    }
-
-    /// Validators change at the height after this block where a vote named that, or one of them changed its key in
-    /// it, and nowhere else.
-    fn check_change(&self, before: &Rules, decided: &DecidedBlock) -> Result<(), String> {
-        let after = &self.chain.rules;
-        if before.verifier.roster() == after.verifier.roster() {
-            return Ok(());
-        }
-        let next = decided.height() + 1;
-        let voted = after
-            .governed
-            .outcomes
-            .iter()
-            .any(|outcome| (outcome.at_height, &outcome.result) == (next, &OutcomeKind::Applied));
-        let rotated = decided.entries().any(|(_, entry)| {
-            matches!(&entry, Entry::Participant(change) if matches!(**change, ParticipantEntry::Rotate(_)))
-        });
-        match voted || rotated {
-            true => Ok(()),
-            false => Err(format!("validators change at height {next}, which nobody named")),
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Of how many turns of the faults one has each course but the plain one.
-const TURNS: u64 = 8;
+const TURNS: u64 = 10;
 
 /// What happens besides faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -33,8 +33,8 @@ impl Course {
         match seed / Fault::WITHSTOOD.len() as u64 % TURNS {
             _ if fault == Fault::Split => Course::Plain,
             1 => Course::Pruning,
-            3 => Course::Members,
-            5 => Course::Both,
+            4 => Course::Members,
+            7 => Course::Both,
             _ => Course::Plain,
         }
     }

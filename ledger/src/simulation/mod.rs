@@ -14,11 +14,14 @@ mod folder;
 mod forger;
 mod hands;
 mod hasty;
+mod judge;
 mod lockless;
 mod network;
 mod node;
 mod operator;
+mod process;
 mod run;
+mod scenario;
 mod store;
 mod world;
 
@@ -26,7 +29,8 @@ pub use bug::Bug;
 pub use check::{Failure, Violation};
 pub use course::Course;
 pub use fault::Fault;
-pub use run::{simulate, Report, Scenario};
+pub use run::simulate;
+pub use scenario::{Report, Scenario};
 
 use crate::contracts::rules::RulesError;
 use crate::state::StateError;

@@ -61,8 +61,8 @@ pub struct ValidatorConfig {
 /// Why a validator can't be started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The signer is no validator of the genesis, or with another key.
-    #[error("starting a validator: {party} is no validator of the genesis with this key")]
+    /// The signer is no validator's, or the ledger has another key for it.
+    #[error("starting a validator: {party} is no validator, or the ledger has another key for it")]
     NoValidator {
         /// For whom the signer signs.
         party: PartyId,
@@ -248,13 +248,16 @@ fn open(
     })
 }
 
+/// Whom the chain in the folder does not name follows it: it may have been voted in since, or be voted in yet.
 fn me(rules: &Rules, signer: &Signer) -> Result<Me, StartError> {
     let party = signer.party();
     let me = Me { name: party.id.clone(), key: signer.public_key() };
-    let index = rules.verifier.index_of(&me.name);
-    let known = index.is_some_and(|index| rules.verifier.key_of(index) == Some(&me.key));
-    if party.role != Role::Validator || !known {
+    let known = rules.verifier.registry().get(party);
+    if party.role != Role::Validator || known.is_some_and(|known| known.key != me.key) {
         return Err(StartError::NoValidator { party: party.clone() });
+    }
+    if known.is_none() {
+        tracing::warn!(%party, "no validator by the blocks kept here: it follows, and does not vote until it is one");
     }
     Ok(me)
 }
