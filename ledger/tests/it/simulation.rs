@@ -55,6 +55,21 @@ fn a_thousand_seeds_of_every_fault_in_turn() {
     assert!(changes > 100 && installed > 50, "{changes} changes, {installed} snapshots gone on from");
 }
 
+fn check_holds(seed: u64, fault: Fault, course: Course) {
+    if let Err(failure) = run(seed, (fault, course), None) {
+        panic!("{failure}");
+    }
+}
+
+/// A validator starts while it is cut off, so that the question with which it starts is lost, and the ledger is
+/// quiet afterwards: one with its next key, after the block that changed that, and one that was voted in, with
+/// nothing. Both stayed behind for ever.
+#[test]
+fn who_starts_cut_off_on_a_quiet_ledger_asks_again() {
+    check_holds(166, Fault::Partition, Course::Members);
+    check_holds(688, Fault::Partition, Course::Members);
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     for fault in [Fault::Crashes, Fault::Twins, Fault::Clocks] {
