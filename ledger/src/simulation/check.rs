@@ -143,18 +143,10 @@ pub struct Watch {
     prevoted: BTreeMap<(u64, u32, Hash32), BTreeSet<usize>>,
     /// The block decided at each height, by whatever honest node came first.
     decided: BTreeMap<u64, Hash32>,
-    /// The same blocks, and every certificate with which an honest node has one. Liars' blocks stand here too
-    /// until somebody honest has one of that height.
-    chain: BTreeMap<u64, Final>,
-}
-
-/// A block as it was made final.
-#[derive(Debug)]
-pub(super) struct Final {
-    pub decided: DecidedBlock,
-    /// Every certificate with which an honest node has it.
-    pub certificates: Vec<VoteCertificate>,
-    is_of_honest: bool,
+    /// The same blocks, and whether it was somebody honest who decided them: liars' stand here until then.
+    chain: BTreeMap<u64, (bool, DecidedBlock)>,
+    /// Every certificate with which an honest node went on from a block of a height.
+    certificates: BTreeMap<u64, Vec<VoteCertificate>>,
 }
 
 impl Watch {
@@ -216,39 +208,26 @@ impl Watch {
 
     /// A node made a block final.
     pub fn decide(&mut self, node: usize, is_honest: bool, decided: &DecidedBlock) {
-        let (height, certificate) = (decided.height(), decided.certificate.clone());
         if is_honest {
-            self.stand(node, &decided.block.header);
+            self.go_on(node, &decided.block.header, &decided.certificate);
         }
-        match self.chain.get_mut(&height) {
-            Some(known) if known.is_of_honest || !is_honest => {
-                if is_honest && !known.certificates.contains(&certificate) {
-                    known.certificates.push(certificate);
-                }
-            }
+        match self.chain.get(&decided.height()) {
+            Some((by_honest, _)) if *by_honest || !is_honest => {}
             _ => {
-                let certificates = if is_honest { vec![certificate] } else { Vec::new() };
-                let decided = decided.clone();
-                self.chain.insert(height, Final { decided, certificates, is_of_honest: is_honest });
+                self.chain.insert(decided.height(), (is_honest, decided.clone()));
             }
         }
     }
 
-    /// An honest node goes on from a block, whether it decided it or had a snapshot of it.
-    fn stand(&mut self, node: usize, header: &Header) {
+    /// An honest node goes on from a block that it decided, or had a snapshot of, with these votes.
+    pub fn go_on(&mut self, node: usize, header: &Header, certificate: &VoteCertificate) {
         let (height, hash) = (header.height, header.hash());
         if *self.decided.entry(height).or_insert(hash) != hash {
             self.found(Violation::Fork { node, height });
         }
-    }
-
-    /// An honest node took a snapshot of a block with this header, which came with these votes.
-    pub fn install(&mut self, node: usize, header: &Header, certificate: VoteCertificate) {
-        self.stand(node, header);
-        if let Some(known) = self.chain.get_mut(&header.height) {
-            if !known.certificates.contains(&certificate) {
-                known.certificates.push(certificate);
-            }
+        let certificates = self.certificates.entry(height).or_default();
+        if !certificates.contains(certificate) {
+            certificates.push(certificate.clone());
         }
     }
 
@@ -283,10 +262,12 @@ impl Watch {
             let hash = self.decided.get(&height);
             let reason = match self.chain.get(&height) {
                 None => Err("an honest node goes on from it, and nobody decided it".to_owned()),
-                Some(known) if hash.is_some_and(|hash| *hash != known.decided.block.header.hash()) => {
+                Some((_, known)) if hash.is_some_and(|hash| *hash != known.block.header.hash()) => {
                     Err("an honest node goes on from another block than was decided".to_owned())
                 }
-                Some(known) => judge.follow(known),
+                Some((_, known)) => {
+                    judge.follow(known, self.certificates.get(&height).map_or(&[], Vec::as_slice))
+                }
             };
             if let Err(reason) = reason {
                 judge.found.push(Violation::Invalid { height, reason });

@@ -1,6 +1,5 @@
 //! Who comes and goes in a run: the machine that is away, the newcomer, and whom the operator sees and asks.
 
-use super::course::Course;
 use super::fault::VALIDATORS;
 use super::network::Delivery;
 use super::operator::LOOKS_EVERY_MS;
@@ -11,15 +10,15 @@ use crate::validator::core::ValidatorCore;
 use rand::Rng;
 
 impl Simulation {
-    /// Lets a machine be away: the newcomer's, until it is admitted or from the start on, or that of some
-    /// validator where no other is dead.
+    /// Lets a machine be away: the newcomer's until it is admitted, or, where validators prune and none is dead,
+    /// one of theirs.
     pub(super) fn send_away(&mut self) {
         let fault = self.scenario.fault;
         if let Some(newcomer) = self.nodes.iter_mut().find(|node| node.validator == NEWCOMER) {
             newcomer.is_away = self.random.random_bool(0.7);
             return;
         }
-        if self.scenario.course != Course::Pruning || !(0..VALIDATORS).all(|place| fault.is_there(place)) {
+        if !self.scenario.course.prunes() || !(0..VALIDATORS).all(|place| fault.is_there(place)) {
             return;
         }
         let place = self.random.random_range(0..VALIDATORS);
@@ -63,7 +62,7 @@ impl Simulation {
         let (node, furthest) = (&self.nodes[place], &self.nodes[furthest]);
         let lacks = furthest.store.lowest() > node.store.tip().height + 1;
         let long_enough = self.now_ms >= BACK_BY_MS || !self.scenario.course.prunes();
-        (lacks || long_enough) && (node.validator < VALIDATORS || self.is_member(node.validator))
+        (lacks || long_enough) && (node.validator < VALIDATORS || !self.operator.admits())
     }
 
     /// Whether a validator is one after the last block decided.

@@ -7,6 +7,7 @@ use crate::block::vote::VoteCertificate;
 use crate::block::{Block, DecidedBlock, Header};
 use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::execute::{build_block, Executed};
+use crate::governed::Provisions;
 use crate::snapshot::{chunks, Snapshot};
 use crate::validator::core::ValidatorCore;
 use ed25519_dalek::SigningKey;
@@ -14,7 +15,7 @@ use rand::rngs::SmallRng;
 use rand::Rng;
 use std::sync::Arc;
 use wire::envelope::Signer;
-use wire::party::{PartyId, Role};
+use wire::party::{Id, PartyId, Role};
 
 /// Which validator it is.
 pub const FORGER: usize = 3;
@@ -103,22 +104,21 @@ fn by_strangers(world: &World, victim: &ValidatorCore, wall_ms: u64) -> Option<S
     let (block, executed) = follow_up(world, victim, wall_ms)?;
     let (mut state, mut header) = (executed.state, block.header);
     let names: Vec<_> = state.governed().validators.iter().cloned().collect();
-    let mut signers = Vec::new();
-    for (place, name) in (MADE_UP..).zip(&names) {
-        let party = PartyId::new(Role::Validator, name.clone());
-        let key = SigningKey::from_bytes(&[place; 32]);
-        let signer = Arc::new(Signer::new(world.genesis.network.clone(), party.clone(), key, 0));
-        let signer = if name == world.name(FORGER) { world.validators[FORGER].clone() } else { signer };
-        let public = signer.public_key();
-        state.govern(|governed| {
-            governed.edit(|provisions| {
-                if let Some(member) = provisions.members.get_mut(&party) {
-                    Arc::make_mut(member).participant.key = public;
-                }
-            });
-        });
-        signers.push(signer);
-    }
+    let signer = |(place, name): (u8, Id)| {
+        let (party, key) = (PartyId::new(Role::Validator, name), SigningKey::from_bytes(&[place; 32]));
+        Arc::new(Signer::new(world.genesis.network.clone(), party, key, 0))
+    };
+    let mut signers: Vec<Arc<Signer>> = (MADE_UP..).zip(names).map(signer).collect();
+    let itself = signers.iter_mut().find(|signer| signer.party().id == *world.name(FORGER));
+    *itself? = world.validators[FORGER].clone();
+    let theirs = |provisions: &mut Provisions| {
+        for signer in &signers {
+            if let Some(member) = provisions.members.get_mut(signer.party()) {
+                Arc::make_mut(member).participant.key = signer.public_key();
+            }
+        }
+    };
+    state.govern(|governed| governed.edit(theirs));
     header.governed = state.governed().hash();
     header.state_hash = state.hash();
     let certificate = good(&header, world.ledger(), &signers);

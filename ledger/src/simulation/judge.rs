@@ -1,8 +1,9 @@
 //! Checks a chain of decided blocks from its genesis on, alone, as an auditor would.
 
-use super::check::{Final, Violation};
+use super::check::Violation;
 use super::world::World;
 use crate::block::validators::check_votes;
+use crate::block::vote::VoteCertificate;
 use crate::block::DecidedBlock;
 use crate::contracts::rules::Rules;
 use crate::execute::{execute_block, Executed};
@@ -13,10 +14,15 @@ use wire::entry::{Entry, SignedEnvelope};
 
 /// Follows a chain of decided blocks.
 pub struct Judge<'a> {
+    /// The market.
     pub world: &'a World,
-    pub submitted: &'a [SignedEnvelope],
+    /// Everything that anybody but validators submitted.
+    submitted: &'a [SignedEnvelope],
+    /// The chain as far as it was followed.
     pub chain: Chain,
+    /// Entries on it.
     seen: Vec<SignedEnvelope>,
+    /// What does not hold.
     pub found: Vec<Violation>,
 }
 
@@ -27,14 +33,13 @@ impl<'a> Judge<'a> {
     }
 
     /// Goes on with the next block: votes, link, state, balances, that its entries are the submitted ones, each
-    /// once, and that validators change where it was decided.
-    pub fn follow(&mut self, known: &Final) -> Result<(), String> {
-        let (decided, height) = (&known.decided, known.decided.height());
+    /// once, and that validators change where it was decided; and every other certificate with which somebody has it.
+    pub fn follow(&mut self, decided: &DecidedBlock, certificates: &[VoteCertificate]) -> Result<(), String> {
         let Chain { tip, state, rules } = &self.chain;
         let total = state.total_nano_eur();
         rules.verifier.verify(decided).map_err(|e| e.to_string())?;
-        let at = (height, decided.block.header.hash());
-        for certificate in &known.certificates {
+        let at = (decided.height(), decided.block.header.hash());
+        for certificate in certificates {
             let (validators, checked) = (rules.verifier.validators(), Some(&decided.certificate));
             check_votes(self.world.ledger(), validators, at, certificate, checked)
                 .map_err(|e| e.to_string())?;

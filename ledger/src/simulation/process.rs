@@ -23,6 +23,7 @@ impl Simulation {
         self.scenario.bug.filter(|bug| place == 0 || !bug.is_of_one())
     }
 
+    /// Starts a process from its disk, if its machine is on.
     pub(super) fn start(&mut self, place: usize) -> Result<(), SetupError> {
         let bug = self.bug_of(place);
         let (fault, node) = (self.scenario.fault, &mut self.nodes[place]);
@@ -135,12 +136,14 @@ impl Simulation {
         self.network.put(self.now_ms + after_ms, place, Delivery::Restart);
     }
 
+    /// Turns its machine off, whatever it was doing.
     pub(super) fn turn_off(&mut self, place: usize) {
         let node = &mut self.nodes[place];
         node.core = None;
         node.store.crash(&mut self.random);
     }
 
+    /// Lets its thread write the snapshot that was begun.
     pub(super) fn write_snapshot(&mut self, place: usize) {
         self.nodes[place].is_awaited = false;
         // Somewhat more often than elsewhere: a snapshot is many writes.
@@ -186,7 +189,7 @@ impl Simulation {
         }
         if let Some((header, certificate)) = installed.filter(|_| honest) {
             self.installed += 1;
-            self.watch.install(place, &header, certificate);
+            self.watch.go_on(place, &header, &certificate);
         }
         if let Some(reason) = alarming.filter(|_| honest) {
             self.watch.found(Violation::Stopped { node: place, reason });

@@ -138,21 +138,21 @@ fn a_certificate_that_is_not_checked_is_caught() {
 
 #[test]
 fn a_snapshot_whose_certificate_is_not_checked_is_caught() {
-    check(Bug::SnapshotUnchecked, (Fault::Forger, Course::Pruning), 20, |found| {
+    check(Bug::SnapshotUnchecked, (Fault::Forger, Course::Pruning), 10, |found| {
         matches!(found, Violation::Fork { .. } | Violation::Invalid { .. })
     });
 }
 
 #[test]
 fn a_snapshot_that_is_not_synced_is_caught() {
-    check(Bug::SnapshotNotSynced, (Fault::Crashes, Course::Pruning), 100, |found| {
+    check(Bug::SnapshotNotSynced, (Fault::Crashes, Course::Pruning), 20, |found| {
         matches!(found, Violation::Stopped { .. } | Violation::Lost { .. })
     });
 }
 
 #[test]
 fn validators_that_take_effect_early_are_caught() {
-    check(Bug::SetTooEarly, (Fault::Network, Course::Members), 100, |found| {
+    check(Bug::SetTooEarly, (Fault::Network, Course::Members), 50, |found| {
         matches!(found, Violation::Fork { .. } | Violation::Invalid { .. })
     });
 }
