@@ -91,7 +91,7 @@ async fn accept_all(link: Link, mut events: Receiver<LinkEvent>, done: mpsc::Unb
                 let _ = done.send(());
             }
             LinkEvent::Expired { tag, .. } => eprintln!("message {tag} expired"),
-            LinkEvent::Message(_) | LinkEvent::Disconnected { .. } => {}
+            LinkEvent::Message(_) | LinkEvent::Claimed(_) | LinkEvent::Disconnected { .. } => {}
         }
     }
 }

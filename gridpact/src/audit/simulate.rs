@@ -3,7 +3,7 @@
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger::simulation::{simulate, Failure, Fault, SetupError};
+use ledger::simulation::{simulate, Course, Failure, Fault, Report, Scenario, SetupError};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -18,6 +18,7 @@ Examples:
   gridpact ledger simulate                        a thousand seeds, every fault in turn
   gridpact ledger simulate --seeds 100000         an afternoon
   gridpact ledger simulate --fault crashes        crashes alone
+  gridpact ledger simulate --course both          validators come and go, and prune
   gridpact ledger simulate --from 4711 --seeds 1  one seed again
   gridpact ledger simulate --fault split          the control: two of four lie, and every seed must fail
 
@@ -35,7 +36,11 @@ pub struct SimulateArgs {
     /// [default: each but the last in turn]
     #[arg(long)]
     pub fault: Option<Fault>,
-    /// Transfers decided in each run
+    /// What happens besides: plain (nothing), pruning (validators prune, and one is away meanwhile), members (one
+    /// comes in, goes or changes its key) or both [default: each in turn, plain most often]
+    #[arg(long)]
+    pub course: Option<Course>,
+    /// Transfers decided in each run, at least
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub transfers: u64,
     /// Go on after a seed that fails
@@ -73,6 +78,8 @@ struct Summary<'a> {
     from: u64,
     blocks: u64,
     evidence: u64,
+    changes: u64,
+    installed: u64,
     failures: &'a [Failure],
 }
 
@@ -91,34 +98,42 @@ pub fn run(args: &SimulateArgs, out: &mut dyn Write) -> Result<(), SimulateError
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let verdict = simulate(seed, args.fault.unwrap_or(Fault::of_seed(seed)), None, args.transfers)?;
+        let fault = args.fault.unwrap_or(Fault::of_seed(seed));
+        let course = args.course.unwrap_or(Course::of_seed(seed, fault));
+        let verdict = simulate(Scenario { seed, fault, course, bug: None, transfers: args.transfers })?;
         bar.inc(1);
         stop.fetch_or(verdict.is_err() && !args.keep_going, Ordering::Relaxed);
         Ok(Some(verdict))
     };
     let verdicts = seeds.into_par_iter().map(one).collect::<Result<Vec<_>, SetupError>>();
     bar.finish_and_clear();
-    let (mut failures, mut ran, mut blocks, mut evidence) = (Vec::new(), 0, 0, 0);
+    let (mut failures, mut reports) = (Vec::new(), Vec::new());
     for verdict in verdicts?.into_iter().flatten() {
-        ran += 1;
         match verdict {
-            Ok(report) => {
-                blocks += report.height;
-                evidence += report.evidence;
-            }
+            Ok(report) => reports.push(report),
             Err(failure) => failures.push(failure),
         }
     }
-    let summary = Summary { seeds: ran, from: args.from, blocks, evidence, failures: &failures };
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum();
+    let seeds = (reports.len() + failures.len()) as u64;
+    let summary = Summary {
+        seeds,
+        from: args.from,
+        blocks: sum(|report| report.height),
+        evidence: sum(|report| report.evidence),
+        changes: sum(|report| report.changes),
+        installed: sum(|report| report.installed),
+        failures: &failures,
+    };
     print(args.json, &summary, start.elapsed().as_secs_f64(), out)?;
     match failures.first() {
         None => Ok(()),
         Some(first) => {
             let again = format!(
-                "--from {} --seeds 1 --fault {} --transfers {}",
-                first.seed, first.fault, args.transfers
+                "--from {} --seeds 1 --fault {} --course {} --transfers {}",
+                first.seed, first.fault, first.course, args.transfers
             );
-            Err(SimulateError::Failed { failed: failures.len(), seeds: ran, again })
+            Err(SimulateError::Failed { failed: failures.len(), seeds, again })
         }
     }
 }
@@ -131,10 +146,11 @@ fn print(json: bool, summary: &Summary<'_>, seconds: f64, out: &mut dyn Write) -
     for failure in summary.failures {
         writeln!(out, "{failure}")?;
     }
-    let Summary { seeds, blocks, evidence, failures, .. } = summary;
+    let Summary { seeds, blocks, evidence, changes, installed, failures, .. } = summary;
     writeln!(
         out,
-        "{seeds} seeds in {seconds:.1} s: {blocks} blocks, {evidence} contradictions on the ledger"
+        "{seeds} seeds in {seconds:.1} s: {blocks} blocks, {evidence} contradictions on the ledger, {changes} changes of \
+         validators, {installed} snapshots gone on from"
     )?;
     match failures.len() {
         0 => writeln!(out, "agreement, validity, no lost block, progress and balances hold in all of them"),
@@ -147,13 +163,14 @@ mod tests {
     use super::*;
 
     fn args(fault: Fault, seeds: u64) -> SimulateArgs {
-        SimulateArgs { seeds, from: 0, fault: Some(fault), transfers: 1, keep_going: false, json: true }
+        let fault = Some(fault);
+        SimulateArgs { seeds, from: 0, fault, course: None, transfers: 1, keep_going: false, json: true }
     }
 
     #[test]
     fn a_seed_that_fails_is_named_with_how_to_run_it_again() {
         run(&args(Fault::Network, 2), &mut Vec::new()).unwrap();
         let error = run(&args(Fault::Split, 1), &mut Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("--from 0 --seeds 1 --fault split"), "{error}");
+        assert!(error.to_string().contains("--from 0 --seeds 1 --fault split --course plain"), "{error}");
     }
 }

@@ -1,19 +1,19 @@
 //! What must hold in every run, and what was found not to.
 
 use super::bug::Bug;
+use super::course::Course;
 use super::fault::{Fault, VALIDATORS};
+use super::judge::Judge;
 use super::world::World;
 use super::SetupError;
-use crate::block::vote::VoteKind;
-use crate::block::DecidedBlock;
+use crate::block::vote::{VoteCertificate, VoteKind};
+use crate::block::{DecidedBlock, Header};
 use crate::consensus::message::{ConsensusMessage, Statement};
-use crate::execute::{execute_block, Executed};
-use crate::store::Chain;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
-use wire::entry::{Entry, SignedEnvelope};
+use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 
 /// Something that must not happen.
@@ -61,14 +61,14 @@ pub enum Violation {
         reason: String,
     },
     /// A block that was final is gone.
-    #[error("node {node} came back with {found} blocks, and had made {had} final")]
+    #[error("node {node} came back at height {found}, and had made height {had} final")]
     Lost {
         /// Which node.
         node: usize,
-        /// Blocks it came back with.
-        found: usize,
-        /// Blocks it had told of.
-        had: usize,
+        /// Height it came back at.
+        found: u64,
+        /// Height it had told of.
+        had: u64,
     },
     /// A validator could not go on.
     #[error("node {node} stops: {reason}")]
@@ -84,6 +84,14 @@ pub enum Violation {
         /// Which node.
         node: usize,
     },
+    /// An honest process voted at a height at which it was no validator.
+    #[error("node {node} votes at height {height}, where it is no validator")]
+    Unentitled {
+        /// Which node.
+        node: usize,
+        /// Height.
+        height: u64,
+    },
     /// An honest validator stands on the ledger as a liar.
     #[error("the ledger calls validator {name} a liar, and it is none")]
     Slander {
@@ -91,10 +99,10 @@ pub enum Violation {
         name: String,
     },
     /// Not everyone honest was done in time.
-    #[error("progress: {done_at:?} blocks, and not everything decided, {after_ms} ms after the start")]
+    #[error("progress: heights {done_at:?}, and not everything decided, {after_ms} ms after the start")]
     Stalled {
-        /// Blocks of each node.
-        done_at: Vec<usize>,
+        /// Height of each node.
+        done_at: Vec<u64>,
         /// When it was given up, in milliseconds of simulated time.
         after_ms: u64,
     },
@@ -107,6 +115,8 @@ pub struct Failure {
     pub seed: u64,
     /// What went wrong by intent.
     pub fault: Fault,
+    /// What happened besides.
+    pub course: Course,
     /// Which part was broken by intent.
     pub bug: Option<Bug>,
     /// What happened, the first first.
@@ -115,7 +125,7 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {}, fault {}:", self.seed, self.fault)?;
+        write!(f, "seed {}, fault {}, course {}:", self.seed, self.fault, self.course)?;
         self.violations.iter().try_for_each(|violation| write!(f, "\n  {violation}"))
     }
 }
@@ -131,8 +141,12 @@ pub struct Watch {
     votes: BTreeMap<VotePlace, Option<Hash32>>,
     /// Who prevoted what: validators by height, round and block.
     prevoted: BTreeMap<(u64, u32, Hash32), BTreeSet<usize>>,
-    /// The block decided at each height, by whoever decided first.
+    /// The block decided at each height, by whatever honest node came first.
     decided: BTreeMap<u64, Hash32>,
+    /// The same blocks, and whether it was somebody honest who decided them: liars' stand here until then.
+    chain: BTreeMap<u64, (bool, DecidedBlock)>,
+    /// Every certificate with which an honest node went on from a block of a height.
+    certificates: BTreeMap<u64, Vec<VoteCertificate>>,
 }
 
 impl Watch {
@@ -174,7 +188,8 @@ impl Watch {
     }
 
     /// Who precommitted a block may prevote another only where two thirds prevoted that one since
-    /// (Buchman, Kwon, Milosevic 2018, algorithm 1, lines 22 and 28).
+    /// (Buchman, Kwon, Milosevic 2018, algorithm 1, lines 22 and 28). Counted as among those the run began with:
+    /// there are never fewer.
     fn check_lock(&mut self, node: usize, (height, round): (u64, u32), block: Hash32) {
         let before = (node, height, 0, VoteKind::Prevote)..(node, height, round, VoteKind::Prevote);
         let locked = self.votes.range(before).rev().find_map(|((_, _, at, kind), voted)| {
@@ -192,60 +207,82 @@ impl Watch {
     }
 
     /// A node made a block final.
-    pub fn decide(&mut self, node: usize, decided: &DecidedBlock) {
-        let (height, hash) = (decided.height(), decided.block.header.hash());
+    pub fn decide(&mut self, node: usize, is_honest: bool, decided: &DecidedBlock) {
+        if is_honest {
+            self.go_on(node, &decided.block.header, &decided.certificate);
+        }
+        match self.chain.get(&decided.height()) {
+            Some((by_honest, _)) if *by_honest || !is_honest => {}
+            _ => {
+                self.chain.insert(decided.height(), (is_honest, decided.clone()));
+            }
+        }
+    }
+
+    /// An honest node goes on from a block that it decided, or had a snapshot of, with these votes.
+    pub fn go_on(&mut self, node: usize, header: &Header, certificate: &VoteCertificate) {
+        let (height, hash) = (header.height, header.hash());
         if *self.decided.entry(height).or_insert(hash) != hash {
             self.found(Violation::Fork { node, height });
         }
-    }
-}
-
-/// Checks a whole chain of decided blocks: votes, links, states, balances, and that its entries are
-/// the submitted ones, each once.
-pub fn check_chain(
-    world: &World,
-    blocks: &[DecidedBlock],
-    submitted: &[SignedEnvelope],
-    honest: impl Fn(usize) -> bool,
-) -> Result<Vec<Violation>, SetupError> {
-    let mut chain = world.chain()?;
-    let total = chain.state.total_nano_eur();
-    let mut seen: Vec<&SignedEnvelope> = Vec::new();
-    let mut found = Vec::new();
-    for decided in blocks {
-        let height = decided.height();
-        match follow(&chain, decided) {
-            Ok(next) => chain = next,
-            Err(reason) => {
-                found.push(Violation::Invalid { height, reason });
-                return Ok(found);
-            }
-        }
-        if chain.state.total_nano_eur() != total {
-            found.push(Violation::Invalid { height, reason: "balances are not conserved".to_owned() });
-        }
-        let entries = decided.entries().map(|(_, entry)| entry);
-        for (envelope, entry) in decided.block.entries.iter().zip(entries) {
-            let known = matches!(entry, Entry::Evidence(_)) || submitted.contains(envelope);
-            if !known || seen.contains(&envelope) {
-                let reason = "an entry that nobody submitted, or twice".to_owned();
-                found.push(Violation::Invalid { height, reason });
-            }
-            seen.push(envelope);
+        let certificates = self.certificates.entry(height).or_default();
+        if !certificates.contains(certificate) {
+            certificates.push(certificate.clone());
         }
     }
-    let honest =
-        (0..VALIDATORS).filter(|validator| honest(*validator)).map(|validator| world.name(validator));
-    let slandered = honest.filter(|name| chain.state.voting().liars().contains_key(name));
-    found.extend(slandered.map(|name| Violation::Slander { name: name.to_string() }));
-    Ok(found)
-}
 
-fn follow(chain: &Chain, decided: &DecidedBlock) -> Result<Chain, String> {
-    let Chain { tip, state, rules } = chain;
-    rules.verifier.verify(decided).map_err(|e| e.to_string())?;
-    let open = |envelope: &SignedEnvelope| rules.verifier.open_entry(envelope);
-    let executed = execute_block(rules, tip, state, &decided.block, &open).map_err(|e| e.to_string())?;
-    let Executed { state, rules, .. } = executed;
-    Ok(Chain { tip: chain.tip.after(decided), state, rules })
+    /// Checks everything final from the genesis on: votes, links, states, balances, that its entries are the
+    /// submitted ones, each once, that validators change where it was decided, and vote where they are any.
+    pub fn judge(
+        &mut self,
+        world: &World,
+        submitted: &[SignedEnvelope],
+        validators: &[usize],
+        is_honest: impl Fn(usize) -> bool,
+    ) -> Result<(), SetupError> {
+        let judge = Judge::new(world, submitted, world.chain()?);
+        let Judge { chain, mut found, .. } = self.follow(judge, validators);
+        let honest = (0..world.validators.len()).filter(|validator| is_honest(*validator));
+        let slandered = honest.map(|validator| world.name(validator));
+        let slandered = slandered.filter(|name| chain.state.voting().liars().contains_key(name));
+        found.extend(slandered.map(|name| Violation::Slander { name: name.to_string() }));
+        self.violations.extend(found);
+        Ok(())
+    }
+
+    /// Follows the chain as far as it holds.
+    fn follow<'a>(&self, mut judge: Judge<'a>, validators: &[usize]) -> Judge<'a> {
+        let top = self.decided.last_key_value().map_or(0, |(height, _)| *height);
+        for height in 1..=top {
+            let voters: Vec<usize> = self.voters(height).collect();
+            let verifier = judge.chain.rules.verifier.clone();
+            let is_one = |node: &usize| verifier.index_of(judge.world.name(validators[*node])).is_some();
+            let strangers = voters.into_iter().filter(|node| !is_one(node));
+            judge.found.extend(strangers.map(|node| Violation::Unentitled { node, height }));
+            let hash = self.decided.get(&height);
+            let reason = match self.chain.get(&height) {
+                None => Err("an honest node goes on from it, and nobody decided it".to_owned()),
+                Some((_, known)) if hash.is_some_and(|hash| *hash != known.block.header.hash()) => {
+                    Err("an honest node goes on from another block than was decided".to_owned())
+                }
+                Some((_, known)) => {
+                    judge.follow(known, self.certificates.get(&height).map_or(&[], Vec::as_slice))
+                }
+            };
+            if let Err(reason) = reason {
+                judge.found.push(Violation::Invalid { height, reason });
+                break;
+            }
+        }
+        judge
+    }
+
+    /// Honest nodes that voted at a height.
+    fn voters(&self, height: u64) -> impl Iterator<Item = usize> + '_ {
+        let nodes: BTreeSet<usize> = self.votes.keys().map(|(node, ..)| *node).collect();
+        nodes.into_iter().filter(move |node| {
+            let at = (*node, height, 0, VoteKind::Prevote)..=(*node, height, u32::MAX, VoteKind::Precommit);
+            self.votes.range(at).next().is_some()
+        })
+    }
 }

@@ -6,12 +6,41 @@ use crate::store::frames::{encode, Found, FrameError, FrameReader};
 use rand::Rng;
 use std::path::PathBuf;
 
-/// Largest record of either file.
+/// Largest record of any file.
 const RECORD_LIMIT: usize = 1 << 21;
 /// Bytes of a record's header, which a disk writes whole or not at all.
 const HEADER_BYTES: usize = 16;
 /// Bytes of its closing checksum, likewise.
 const TRAILER_BYTES: usize = 4;
+
+/// What all files of one machine depend on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Power {
+    /// Whether the disk refuses to write.
+    pub broken: bool,
+    /// Writes left until the power goes; none where it stays.
+    pub left: Option<u32>,
+}
+
+impl Power {
+    /// Whether one more thing can be done to the disk.
+    pub fn act(&mut self) -> Result<(), String> {
+        if self.broken {
+            return Err("the disk refuses to write".to_owned());
+        }
+        match &mut self.left {
+            Some(0) => return Err("the power is gone".to_owned()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the power went.
+    pub fn is_gone(&self) -> bool {
+        self.left == Some(0)
+    }
+}
 
 /// Something done to a file.
 #[derive(Clone, Debug)]
@@ -29,14 +58,12 @@ pub struct DiskFile {
     unsynced: Vec<Write>,
     /// The file as the running process sees it.
     current: Vec<u8>,
-    /// Whether the disk refuses to write.
-    pub broken: bool,
 }
 
 impl DiskFile {
     /// Writes one record behind the last; durable only after [`DiskFile::sync`].
-    pub fn append(&mut self, number: u64, payload: &[u8]) -> Result<(), String> {
-        self.works()?;
+    pub fn append(&mut self, power: &mut Power, number: u64, payload: &[u8]) -> Result<(), String> {
+        power.act()?;
         let bytes =
             encode(number, payload, RECORD_LIMIT).map_err(|size| format!("{size} bytes in a record"))?;
         self.current.extend(&bytes);
@@ -45,26 +72,29 @@ impl DiskFile {
     }
 
     /// Cuts the file to its first `end` bytes.
-    pub fn cut(&mut self, end: usize) -> Result<(), String> {
-        self.works()?;
+    pub fn cut(&mut self, power: &mut Power, end: usize) -> Result<(), String> {
+        power.act()?;
         self.current.truncate(end);
         self.unsynced.push(Write::Cut(end));
         Ok(())
     }
 
     /// Makes everything done durable.
-    pub fn sync(&mut self) -> Result<(), String> {
-        self.works()?;
+    pub fn sync(&mut self, power: &mut Power) -> Result<(), String> {
+        power.act()?;
         self.durable.clone_from(&self.current);
         self.unsynced.clear();
         Ok(())
     }
 
-    fn works(&self) -> Result<(), String> {
-        if self.broken {
-            return Err("the disk refuses to write".to_owned());
-        }
-        Ok(())
+    /// Bytes in it, as the running process sees it.
+    pub fn len(&self) -> u64 {
+        self.current.len() as u64
+    }
+
+    /// Reads it from its beginning; `path` names it in errors.
+    pub fn reader(&self, path: PathBuf) -> FrameReader<&[u8]> {
+        FrameReader::over(path, self.current.as_slice(), self.len(), RECORD_LIMIT)
     }
 
     /// The process dies, or the power goes.
@@ -91,13 +121,7 @@ impl DiskFile {
 
     /// Reads every sound record, and cuts a torn tail away, as a validator does when it starts.
     pub fn open(&mut self) -> Result<Vec<(u64, Vec<u8>)>, FrameError> {
-        let length = self.current.len() as u64;
-        let mut reader = FrameReader::over(
-            PathBuf::from("a simulated file"),
-            self.current.as_slice(),
-            length,
-            RECORD_LIMIT,
-        );
+        let mut reader = self.reader(PathBuf::from("a simulated file"));
         let mut records = Vec::new();
         let end = loop {
             match reader.next_frame()? {
@@ -124,16 +148,16 @@ mod tests {
         let mut seen = [false; 4];
         for seed in 0..200 {
             let mut random = SmallRng::seed_from_u64(seed);
-            let mut file = DiskFile::default();
-            file.append(1, b"one").unwrap();
-            file.sync().unwrap();
-            file.append(2, b"two").unwrap();
-            file.append(3, b"three").unwrap();
+            let (mut file, mut power) = (DiskFile::default(), Power::default());
+            file.append(&mut power, 1, b"one").unwrap();
+            file.sync(&mut power).unwrap();
+            file.append(&mut power, 2, b"two").unwrap();
+            file.append(&mut power, 3, b"three").unwrap();
             file.crash(&mut random);
             let numbers: Vec<u64> = file.open().unwrap().iter().map(|(number, _)| *number).collect();
             assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "seed {seed}");
             seen[numbers.len()] = true;
-            file.append(9, b"after").unwrap();
+            file.append(&mut power, 9, b"after").unwrap();
             assert_eq!(file.open().unwrap().last().unwrap().0, 9, "seed {seed}");
         }
         assert_eq!(seen, [false, true, true, true]);
@@ -142,10 +166,10 @@ mod tests {
     #[test]
     fn a_cut_that_was_not_synced_may_be_undone() {
         let left = |seed| {
-            let mut file = DiskFile::default();
-            file.append(1, b"one").unwrap();
-            file.sync().unwrap();
-            file.cut(0).unwrap();
+            let (mut file, mut power) = (DiskFile::default(), Power::default());
+            file.append(&mut power, 1, b"one").unwrap();
+            file.sync(&mut power).unwrap();
+            file.cut(&mut power, 0).unwrap();
             file.crash(&mut SmallRng::seed_from_u64(seed));
             file.open().unwrap().len()
         };

@@ -4,10 +4,8 @@ use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
-/// Validators in a run; one of them may fail in whatever way.
+/// Validators that a run begins with; one of them may fail in whatever way.
 pub const VALIDATORS: usize = 4;
-/// Until when faults last, in milliseconds.
-pub const FAULTS_UNTIL_MS: u64 = 6_000;
 
 /// What goes wrong. Messages are late, lost and doubled in every kind but the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

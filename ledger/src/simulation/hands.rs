@@ -2,7 +2,9 @@
 
 use super::bug::Bug;
 use super::node::Node;
-use crate::block::DecidedBlock;
+use super::store::SimStore;
+use crate::block::vote::VoteCertificate;
+use crate::block::{DecidedBlock, Header};
 use crate::consensus::message::{ConsensusMessage, SnapshotPart};
 use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
@@ -36,19 +38,23 @@ pub struct NodeHands<'a> {
     pub sent: Vec<Sent>,
     /// What it made final.
     pub decided: Option<DecidedBlock>,
+    /// The header of a snapshot it went on from, with the votes that came with it.
+    pub installed: Option<(Header, VoteCertificate)>,
     /// What it noted as wrong that none but a broken part brings about.
     pub alarming: Option<String>,
 }
 
 impl Hands for NodeHands<'_> {
     fn record(&mut self, height: u64, record: &[u8]) -> Result<(), String> {
-        self.node.wal.append(height, record)
+        let SimStore { wal, power, .. } = &mut self.node.store;
+        wal.append(power, height, record)
     }
 
     fn sync_records(&mut self) -> Result<(), String> {
+        let SimStore { wal, power, .. } = &mut self.node.store;
         match self.bug {
             Some(Bug::LogNotSynced) => Ok(()),
-            _ => self.node.wal.sync(),
+            _ => wal.sync(power),
         }
     }
 
@@ -57,37 +63,52 @@ impl Hands for NodeHands<'_> {
         if let Some(certificate) = self.node.unchecked.get(&decided.block.header.hash()) {
             decided.certificate = certificate.clone();
         }
-        let bytes = decided.encode().map_err(|e| e.to_string())?;
-        self.node.log.append(decided.height(), &bytes)?;
-        self.node.log.sync()?;
-        self.node.blocks.push(decided.clone());
+        self.node.store.log(&decided)?;
         self.decided = Some(decided);
         Ok(())
     }
 
-    /// A run keeps its blocks in memory as well.
-    fn index(&mut self, _: &DecidedBlock, _: &mut State, _: &Remembered) -> Result<(), String> {
-        Ok(())
+    fn index(&mut self, decided: &DecidedBlock, state: &mut State, _: &Remembered) -> Result<(), String> {
+        let decided = self.decided.as_ref().unwrap_or(decided);
+        self.node.store.go_on(decided, state)
     }
 
     fn clear_records(&mut self) -> Result<(), String> {
-        self.node.wal.cut(0)
+        let SimStore { wal, power, .. } = &mut self.node.store;
+        wal.cut(power, 0)
     }
 
-    /// Nobody in a run prunes, so that nobody is ever offered a snapshot.
     fn install(&mut self, snapshot: &Snapshot) -> Result<(), String> {
-        Err(format!("a snapshot of block {}, which nobody made", snapshot.header.height))
+        self.node.store.install(snapshot)?;
+        let Snapshot { header, certificate, .. } = snapshot;
+        let came_with = self.node.unchecked.get(&header.hash()).unwrap_or(certificate);
+        self.installed = Some((header.clone(), came_with.clone()));
+        Ok(())
     }
 
     fn blocks(&mut self, height: u64) -> Result<Option<ConsensusMessage>, String> {
-        let Some(place) = height.checked_sub(1) else { return Ok(None) };
-        let Some(decided) = self.node.blocks.get(place as usize) else { return Ok(None) };
+        let store = &self.node.store;
+        if height < store.lowest() {
+            let (lowest, tip) = (store.lowest(), store.tip().height);
+            return Ok(Some(ConsensusMessage::Pruned { lowest, tip }));
+        }
+        let Some(decided) = store.block(height) else { return Ok(None) };
         let bytes = decided.encode().map_err(|e| e.to_string())?;
         Ok(Some(ConsensusMessage::Decided(vec![bytes.into()])))
     }
 
-    fn snapshot(&mut self, _: SnapshotPart) -> Option<ConsensusMessage> {
-        None
+    fn snapshot(&mut self, part: SnapshotPart) -> Option<ConsensusMessage> {
+        let store = &self.node.store;
+        match part {
+            SnapshotPart::Manifest => {
+                let bytes = store.newest_snapshot()?.manifest().encode().ok()?;
+                Some(ConsensusMessage::Manifest(bytes.into()))
+            }
+            SnapshotPart::Chunk { height, index } => {
+                let chunk = store.snapshot(height)?.chunk(index as usize).ok()?;
+                Some(ConsensusMessage::Chunk { height, index, bytes: chunk.into() })
+            }
+        }
     }
 
     fn publish(&mut self, message: Vec<u8>) {
@@ -95,7 +116,7 @@ impl Hands for NodeHands<'_> {
     }
 
     fn announce(&mut self, decided: Vec<u8>) {
-        self.node.told = self.node.blocks.len();
+        self.node.told = self.node.store.tip().height;
         self.sent.push(Sent::Block(decided));
     }
 

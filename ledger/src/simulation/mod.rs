@@ -1,23 +1,36 @@
 //! Whole validators under a virtual clock with seeded faults: the same cores and the same codecs as
 //! on a network, while messages and disks are lists of bytes. One seed is one run, and gives the same
-//! run again. What is checked is in [`check`]; what goes wrong by intent in [`fault`]; and that the
-//! checks see it where a part is broken, in [`bug`]. Nothing here reads a clock, a socket or a file.
+//! run again. What is checked is in [`check`]; what goes wrong by intent in [`fault`], and what happens
+//! besides (who comes and goes, how much is kept) in [`course`]; and that the checks see it where a part is
+//! broken, in [`bug`]. Nothing here reads a clock, a socket or a file.
 
 pub mod bug;
 pub mod check;
+mod coming;
+pub mod course;
 mod disk;
 pub mod fault;
+mod folder;
+mod forger;
 mod hands;
+mod hasty;
+mod judge;
 mod lockless;
 mod network;
 mod node;
+mod operator;
+mod process;
 mod run;
+mod scenario;
+mod store;
 mod world;
 
 pub use bug::Bug;
 pub use check::{Failure, Violation};
+pub use course::Course;
 pub use fault::Fault;
-pub use run::{simulate, Report};
+pub use run::simulate;
+pub use scenario::{Report, Scenario};
 
 use crate::contracts::rules::RulesError;
 use crate::state::StateError;

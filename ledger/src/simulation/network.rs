@@ -1,11 +1,21 @@
 //! Who hears what and when: delay, loss, doubling, and who is cut off from whom.
 
-use super::fault::{Fault, FAULTS_UNTIL_MS};
+use super::fault::Fault;
 use crate::execute::OpenedEntry;
 use rand::rngs::SmallRng;
 use rand::Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use wire::hash::Hash32;
+
+/// Who signed a message.
+#[derive(Clone, Copy, Debug)]
+pub struct By {
+    /// Which validator.
+    pub validator: usize,
+    /// With which of its keys.
+    pub key: Hash32,
+}
 
 /// What reaches a node.
 #[derive(Clone, Debug)]
@@ -13,11 +23,17 @@ pub enum Delivery {
     /// A submitted entry.
     Submit(Arc<OpenedEntry>),
     /// A consensus message of a validator.
-    Consensus(usize, Arc<Vec<u8>>),
+    Consensus(By, Arc<Vec<u8>>),
     /// A decided block as somebody broadcast it.
-    Block(Arc<Vec<u8>>),
+    Block(By, Arc<Vec<u8>>),
     /// The node's machine comes back.
     Restart,
+    /// It goes, and does not come back by itself.
+    Leave,
+    /// The thread that writes its snapshots has time.
+    WriteSnapshot,
+    /// The operator looks at the ledger.
+    Look,
     /// The node's disk begins to refuse.
     DiskFails,
     /// The forger's moment: it hands out a block that nobody decided.
@@ -28,6 +44,8 @@ pub enum Delivery {
 #[derive(Debug)]
 pub struct Network {
     fault: Fault,
+    /// Until when faults last.
+    until_ms: u64,
     agenda: BTreeMap<(u64, u64), (usize, Delivery)>,
     order: u64,
     /// Which nodes stand on the one side of a cut.
@@ -37,8 +55,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network between so many nodes.
-    pub fn new(fault: Fault, nodes: usize, random: &mut SmallRng) -> Self {
+    /// A network between so many nodes, bad until a time.
+    pub fn new((fault, until_ms): (Fault, u64), nodes: usize, random: &mut SmallRng) -> Self {
         let side = match fault {
             Fault::Partition => {
                 // Halves, or one against three.
@@ -48,14 +66,14 @@ impl Network {
             }
             _ => vec![false; nodes],
         };
-        let from_ms = random.random_range(0..FAULTS_UNTIL_MS / 2);
-        let to_ms = random.random_range(from_ms..FAULTS_UNTIL_MS);
-        Self { fault, agenda: BTreeMap::new(), order: 0, side, cut_ms: (from_ms, to_ms) }
+        let from_ms = random.random_range(0..until_ms / 2);
+        let to_ms = random.random_range(from_ms..until_ms);
+        Self { fault, until_ms, agenda: BTreeMap::new(), order: 0, side, cut_ms: (from_ms, to_ms) }
     }
 
     /// Whether faults still happen.
     pub fn is_faulty(&self, now_ms: u64) -> bool {
-        self.fault == Fault::Split || now_ms < FAULTS_UNTIL_MS
+        self.fault == Fault::Split || now_ms < self.until_ms
     }
 
     /// When the next thing arrives.

@@ -1,95 +1,109 @@
 //! One run, from a seed to a verdict.
 
 use super::bug::{self, Bug};
-use super::check::{check_chain, Failure, Violation, Watch};
-use super::fault::{Fault, FAULTS_UNTIL_MS, VALIDATORS};
-use super::hands::{NodeHands, Sent};
-use super::network::{Delivery, Network};
+use super::check::{Failure, Violation, Watch};
+use super::course::Course;
+use super::fault::{Fault, VALIDATORS};
+use super::forger::{Forger, FORGER};
+use super::hands::Sent;
+use super::network::{By, Delivery, Network};
 use super::node::Node;
-use super::world::World;
+use super::operator::{Operator, LOOKS_EVERY_MS};
+use super::scenario::{Report, Scenario};
+use super::world::{World, NEWCOMER};
 use super::SetupError;
-use crate::block::vote::VoteCertificate;
-use crate::block::DecidedBlock;
-use crate::execute::{build_block, OpenedEntry};
-use crate::validator::core::{Effect, Event};
-use crate::validator::hands::perform;
+use crate::execute::OpenedEntry;
+use crate::validator::core::Event;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::message::MessageRef;
+use wire::party::PartyId;
 
 /// Until when everyone must be done, in milliseconds of simulated time.
 const DONE_BY_MS: u64 = 300_000;
 /// When a submitter says again what is not decided yet.
 const SUBMIT_AGAIN_MS: u64 = 1_500;
-/// How many of a thousand steps end in a crash, where validators crash.
-const CRASHES_PERMILLE: u32 = 20;
+/// When whoever is away comes back at the latest, in milliseconds.
+pub(super) const BACK_BY_MS: u64 = 12_000;
 
-/// A run in which everything held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Height of the last block.
-    pub height: u64,
-    /// Simulated time it took, in milliseconds.
-    pub after_ms: u64,
-    /// Contradictions that stand on the ledger.
-    pub evidence: u64,
-}
-
-struct Simulation {
-    world: World,
-    fault: Fault,
-    bug: Option<Bug>,
-    random: SmallRng,
-    now_ms: u64,
-    nodes: Vec<Node>,
-    network: Network,
-    watch: Watch,
+pub(super) struct Simulation {
+    pub(super) world: World,
+    pub(super) scenario: Scenario,
+    pub(super) random: SmallRng,
+    pub(super) now_ms: u64,
+    pub(super) nodes: Vec<Node>,
+    pub(super) network: Network,
+    pub(super) watch: Watch,
+    /// What is submitted in a plain run, whatever the validators do.
     transfers: Vec<Arc<OpenedEntry>>,
+    /// Who submits in the others.
+    pub(super) operator: Operator,
+    forger: Forger,
     submissions: u64,
+    pub(super) installed: u64,
 }
 
-/// Runs `transfers` transfers through four validators under a fault, one part of them broken by intent
-/// or none. The same arguments give the same run.
+/// Runs transfers through validators under a fault, one part of them broken by intent or none. The same
+/// scenario gives the same run.
 ///
 /// # Errors
 /// Where no run can be set up.
-pub fn simulate(
-    seed: u64,
-    fault: Fault,
-    bug: Option<Bug>,
-    transfers: u64,
-) -> Result<Result<Report, Failure>, SetupError> {
-    let mut simulation = Simulation::new(seed, fault, bug, transfers)?;
+pub fn simulate(scenario: Scenario) -> Result<Result<Report, Failure>, SetupError> {
+    let mut simulation = Simulation::new(scenario)?;
     simulation.run()?;
     simulation.judge()?;
     let violations = simulation.watch.violations().to_vec();
     if violations.is_empty() {
         return Ok(Ok(simulation.report()));
     }
-    Ok(Err(Failure { seed, fault, bug, violations }))
+    let Scenario { seed, fault, course, bug, .. } = scenario;
+    Ok(Err(Failure { seed, fault, course, bug, violations }))
 }
 
 impl Simulation {
-    fn new(seed: u64, fault: Fault, bug: Option<Bug>, transfers: u64) -> Result<Self, SetupError> {
+    fn new(scenario: Scenario) -> Result<Self, SetupError> {
+        let Scenario { seed, fault, course, bug, transfers } = scenario;
         let mut random = SmallRng::seed_from_u64(seed);
         let world = World::new()?;
-        let places: Vec<usize> = (0..VALIDATORS).chain(fault.twins().iter().copied()).collect();
-        let node = |validator: usize, random: &mut SmallRng| match fault {
-            Fault::Clocks => {
-                Node::new(validator, random.random_range(0..20_000), random.random_range(600..1_500))
+        let operator = Operator::new(course, transfers, &mut random);
+        let newcomer = operator.admits().then_some(NEWCOMER);
+        let places = (0..VALIDATORS).chain(fault.twins().iter().copied()).chain(newcomer);
+        let mut nodes: Vec<Node> = Vec::new();
+        for validator in places {
+            let mut node = Node::new(validator, &world, course.store());
+            node.is_twin = nodes.iter().any(|other| other.validator == validator);
+            match fault {
+                Fault::Clocks => {
+                    node.ahead_ms = random.random_range(0..20_000);
+                    node.rate_permille = random.random_range(600..1_500);
+                }
+                _ => node.ahead_ms = random.random_range(0..2_000),
             }
-            _ => Node::new(validator, random.random_range(0..2_000), 1_000),
-        };
-        let nodes: Vec<Node> = places.into_iter().map(|validator| node(validator, &mut random)).collect();
-        let network = Network::new(fault, nodes.len(), &mut random);
+            if bug == Some(Bug::SnapshotNotSynced) {
+                node.store.break_snapshot_sync();
+            }
+            nodes.push(node);
+        }
+        let network = Network::new((fault, course.faults_until_ms()), nodes.len(), &mut random);
+        let transfers = if course == Course::Plain { transfers } else { 0 };
         let transfers = (0..transfers).map(|nonce| world.transfer(nonce, 5).map(Arc::new));
         let transfers = transfers.collect::<Result<Vec<_>, _>>()?;
-        let watch = Watch::default();
-        Ok(Self { world, fault, bug, random, now_ms: 0, nodes, network, watch, transfers, submissions: 0 })
+        Ok(Self {
+            world,
+            scenario,
+            random,
+            now_ms: 0,
+            nodes,
+            network,
+            watch: Watch::default(),
+            transfers,
+            operator,
+            forger: Forger::default(),
+            submissions: 0,
+            installed: 0,
+        })
     }
 
     fn run(&mut self) -> Result<(), SetupError> {
@@ -97,16 +111,17 @@ impl Simulation {
         for place in 0..self.nodes.len() {
             self.start(place)?;
         }
+        let is_control = self.scenario.fault == Fault::Split;
+        let stop_ms = if is_control { DONE_BY_MS / 4 } else { DONE_BY_MS };
         while !self.done() && self.watch.violations().is_empty() {
-            let stop_ms = if self.fault == Fault::Split { DONE_BY_MS / 4 } else { DONE_BY_MS };
             let timer = self.nodes.iter().enumerate();
             let timer =
                 timer.filter_map(|(place, node)| Some((node.next_ms()?.max(self.now_ms), place))).min();
             let due = self.network.next_ms();
             let next = timer.map(|(at, _)| at).into_iter().chain(due).min();
             let Some(next) = next.filter(|next| *next <= stop_ms) else {
-                if self.fault != Fault::Split {
-                    let done_at = self.nodes.iter().map(|node| node.blocks.len()).collect();
+                if !is_control {
+                    let done_at = self.nodes.iter().map(|node| node.store.tip().height).collect();
                     self.watch.found(Violation::Stalled { done_at, after_ms: self.now_ms });
                 }
                 break;
@@ -126,134 +141,41 @@ impl Simulation {
 
     /// What is to happen whatever the validators do.
     fn plan(&mut self) {
+        let Scenario { fault, course, .. } = self.scenario;
+        let until_ms = course.faults_until_ms();
         for transfer in self.transfers.clone() {
-            let from_ms = self.random.random_range(0..FAULTS_UNTIL_MS);
+            let from_ms = self.random.random_range(0..until_ms);
             for place in 0..self.nodes.len() {
                 let delay_ms = self.random.random_range(0..500);
                 self.network.put(from_ms + delay_ms, place, Delivery::Submit(transfer.clone()));
             }
         }
-        let some_time = self.random.random_range(100..FAULTS_UNTIL_MS);
-        match self.fault {
+        let some_time = self.random.random_range(100..until_ms);
+        match fault {
             Fault::Disk => self.network.put(some_time, 0, Delivery::DiskFails),
             Fault::Forger => (0..8).for_each(|_| {
-                let at_ms = self.random.random_range(0..FAULTS_UNTIL_MS);
-                self.network.put(at_ms, 3, Delivery::Forge);
+                let at_ms = self.random.random_range(0..until_ms);
+                self.network.put(at_ms, FORGER, Delivery::Forge);
             }),
             _ => {}
         }
-    }
-
-    fn start(&mut self, place: usize) -> Result<(), SetupError> {
-        let node = &mut self.nodes[place];
-        if !self.fault.is_there(node.validator) && self.fault != Fault::Disk {
-            return Ok(());
-        }
-        match node.start(&self.world, self.bug)? {
-            Ok(event) => {
-                let (found, had) = (node.blocks.len(), node.told);
-                if found < had {
-                    self.watch.found(Violation::Lost { node: place, found, had });
-                }
-                self.step(place, event)
-            }
-            Err(reason) => {
-                self.watch.found(Violation::Stopped { node: place, reason });
-                Ok(())
-            }
+        if course != Course::Plain {
+            self.network.put(LOOKS_EVERY_MS, 0, Delivery::Look);
+            self.send_away();
         }
     }
 
-    /// Lets a node do one thing, with whatever that brings about in itself. It may crash over it.
-    fn step(&mut self, place: usize, event: Event) -> Result<(), SetupError> {
-        let crashes = self.fault == Fault::Crashes
-            && self.network.is_faulty(self.now_ms)
-            && self.random.random_ratio(CRASHES_PERMILLE, 1_000);
-        let mut left = if crashes { self.random.random_range(0..6) } else { usize::MAX };
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let node = &mut self.nodes[place];
-            let now = node.now(self.now_ms);
-            let Some(core) = node.core.as_mut() else { return Ok(()) };
-            let effects = match core.step(now, event) {
-                Ok(effects) => effects,
-                Err(error) => {
-                    self.stop(place, error.to_string(), true);
-                    return Ok(());
-                }
-            };
-            for effect in effects {
-                if left == 0 {
-                    break;
-                }
-                left -= 1;
-                match self.perform(place, effect) {
-                    Ok(own) => events.extend(own),
-                    Err(failure) => {
-                        self.stop(place, failure, false);
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        if crashes {
-            self.crash(place);
-        }
-        Ok(())
-    }
-
-    fn crash(&mut self, place: usize) {
-        let node = &mut self.nodes[place];
-        node.core = None;
-        node.wal.crash(&mut self.random);
-        node.log.crash(&mut self.random);
-        let after_ms = self.random.random_range(1..2_000);
-        self.network.put(self.now_ms + after_ms, place, Delivery::Restart);
-    }
-
-    /// A node stops for good, as the real one would. Where its disk did not fail, it should not have to.
-    fn stop(&mut self, place: usize, reason: String, alarming: bool) {
-        let node = &mut self.nodes[place];
-        node.core = None;
-        node.stopped = Some(reason.clone());
-        if alarming || !node.wal.broken {
-            self.watch.found(Violation::Stopped { node: place, reason });
-        }
-    }
-
-    fn perform(&mut self, place: usize, effect: Effect) -> Result<Option<Event>, String> {
-        let node = &mut self.nodes[place];
-        let validator = node.validator;
-        let (world, signer) = (&self.world, self.world.validators[validator].clone());
-        let sign = move |entry| world.submit(&signer, entry).ok();
-        let bug = self.bug;
-        let mut hands = NodeHands { node, bug, sign: &sign, sent: Vec::new(), decided: None, alarming: None };
-        let done = perform(&mut hands, effect);
-        let NodeHands { sent, decided, alarming, .. } = hands;
-        let honest = self.fault.is_honest(validator);
-        if let Some(decided) = decided.filter(|_| honest) {
-            self.watch.decide(place, &decided);
-        }
-        if let Some(reason) = alarming.filter(|_| honest) {
-            self.watch.found(Violation::Stopped { node: place, reason });
-        }
-        for sent in sent {
-            if self.nodes[place].wal.broken && matches!(sent, Sent::Consensus(_)) && done.is_err() {
-                self.watch.found(Violation::SpokeWithoutDisk { node: place });
-            }
-            self.send(place, sent);
-        }
-        done
-    }
-
-    fn send(&mut self, from: usize, sent: Sent) {
-        let validator = self.nodes[from].validator;
+    pub(super) fn send(&mut self, from: usize, sent: Sent) {
+        let Node { validator, signer, .. } = &self.nodes[from];
+        let by = By { validator: *validator, key: signer.public_key() };
         let delivery = match sent {
             Sent::Consensus(bytes) => {
-                self.watch.hear((from, validator), self.fault.is_honest(validator), &bytes);
-                Delivery::Consensus(validator, Arc::new(bytes))
+                let honest = self.scenario.fault.is_honest(by.validator);
+                self.watch.hear((from, by.validator), honest, &bytes);
+                self.lie(from, &bytes);
+                Delivery::Consensus(by, Arc::new(bytes))
             }
-            Sent::Block(bytes) => Delivery::Block(Arc::new(bytes)),
+            Sent::Block(bytes) => Delivery::Block(by, Arc::new(bytes)),
             Sent::Submit(opened) => Delivery::Submit(opened),
         };
         for to in (0..self.nodes.len()).filter(|to| *to != from) {
@@ -264,19 +186,30 @@ impl Simulation {
     fn deliver(&mut self, place: usize, delivery: Delivery) -> Result<(), SetupError> {
         let event = match delivery {
             Delivery::Restart => return self.start(place),
+            Delivery::Leave => {
+                self.nodes[place].is_away = true;
+                self.turn_off(place);
+                return Ok(());
+            }
+            Delivery::Look => return self.look(),
+            Delivery::WriteSnapshot => {
+                self.write_snapshot(place);
+                return Ok(());
+            }
             Delivery::DiskFails => {
-                self.nodes[place].wal.broken = true;
-                self.nodes[place].log.broken = true;
+                self.nodes[place].store.power.broken = true;
                 return Ok(());
             }
             Delivery::Forge => {
-                self.forge(place);
+                self.forge();
                 return Ok(());
             }
-            Delivery::Consensus(sender, bytes) => {
-                Event::Consensus { sender: self.world.name(sender).clone(), bytes: bytes.to_vec() }
+            Delivery::Consensus(by, _) | Delivery::Block(by, _) if !self.believes(place, by) => return Ok(()),
+            Delivery::Consensus(by, bytes) => {
+                let sender = self.world.name(by.validator).clone();
+                Event::Consensus { sender, bytes: self.vouched(place, &bytes) }
             }
-            Delivery::Block(bytes) => Event::Block { bytes: self.vouched(place, &bytes) },
+            Delivery::Block(_, bytes) => Event::Block { bytes: self.vouched(place, &bytes) },
             Delivery::Submit(opened) => {
                 self.submit_again(place, &opened);
                 self.submissions += 1;
@@ -288,73 +221,83 @@ impl Simulation {
         self.step(place, event)
     }
 
+    /// Whether a node's link takes a message for one of this validator's: by a key that its chain names, or named
+    /// lately.
+    fn believes(&self, place: usize, by: By) -> bool {
+        let Some(core) = &self.nodes[place].core else { return false };
+        let party: &PartyId = self.world.validators[by.validator].party();
+        let known = core.rules().verifier.registry().get(party);
+        known.is_some_and(|known| known.keys().any(|(_, key)| *key == by.key))
+    }
+
     /// What a validator that checks no certificate takes the bytes for.
     fn vouched(&mut self, place: usize, bytes: &[u8]) -> Vec<u8> {
-        let careless = place == 0 && self.bug == Some(Bug::CertificateUnchecked);
-        let vouch = || bug::vouch(bytes, self.world.ledger(), &self.world.validators);
-        match careless.then(vouch).flatten() {
-            Some((vouched, (block, had))) => {
-                self.nodes[place].unchecked.entry(block).or_insert(had);
-                vouched
-            }
-            None => bytes.to_vec(),
-        }
+        let (ledger, founders) = (self.world.ledger(), &self.world.validators[..VALIDATORS]);
+        let vouched = match self.bug_of(place) {
+            Some(Bug::CertificateUnchecked) => bug::vouch(bytes, ledger, founders),
+            Some(Bug::SnapshotUnchecked) => bug::vouch_manifest(bytes, ledger, founders),
+            _ => None,
+        };
+        vouched.map_or_else(|| bytes.to_vec(), |vouched| self.nodes[place].believe(vouched))
     }
 
     /// A submitter says again what it does not see decided.
     fn submit_again(&mut self, place: usize, opened: &Arc<OpenedEntry>) {
         let ours = self.transfers.iter().any(|transfer| Arc::ptr_eq(transfer, opened));
-        let decided = self.nodes[place].blocks.iter().any(|b| b.block.entries.contains(&opened.envelope));
-        if ours && !decided && self.nodes[place].stopped.is_none() {
+        let node = &self.nodes[place];
+        let decided = ours && node.store.blocks().any(|b| b.block.entries.contains(&opened.envelope));
+        if ours && !decided && node.stopped.is_none() {
             let at_ms = self.now_ms + SUBMIT_AGAIN_MS;
             self.network.put(at_ms, place, Delivery::Submit(opened.clone()));
         }
     }
 
-    /// The forger takes some other node's chain, puts a block of its own on it with no vote but its own,
-    /// and tells everyone that it is decided.
-    fn forge(&mut self, forger: usize) {
-        let victim = self.random.random_range(0..VALIDATORS - 1);
-        let Some(core) = &self.nodes[victim].core else { return };
-        let (tip, state, rules) = (core.tip().clone(), core.state().clone(), core.rules().clone());
-        let nonce = self.world.decided(&state);
-        let Ok(entry) = self.world.transfer(nonce, 1_000) else { return };
+    /// The forger tells everyone that a block of its own is decided.
+    fn forge(&mut self) {
+        let victim = self.random.random_range(0..FORGER);
         let wall_ms = self.nodes[victim].now(self.now_ms).wall_ms;
-        let by = (self.world.name(forger), wall_ms);
-        let Some((block, _)) = build_block(&rules, &tip, &state, by, [&entry].into_iter()) else { return };
-        let signer = &self.world.validators[forger];
-        let signature = bug::precommit(&block.header, forger as u16).sign(self.world.ledger(), &signer.key());
-        let signatures = (0..VALIDATORS as u16).map(|validator| (validator, signature)).collect();
-        let certificate = VoteCertificate { round: 0, signatures };
-        let Ok(bytes) = (DecidedBlock { block, certificate }).encode() else { return };
-        self.send(forger, Sent::Block(bytes));
+        let Some(core) = &self.nodes[victim].core else { return };
+        if let Some(bytes) = Forger::block(&self.world, core, wall_ms) {
+            self.send(FORGER, Sent::Block(bytes));
+        }
+    }
+
+    /// The forger answers, where it is asked.
+    fn lie(&mut self, place: usize, question: &[u8]) {
+        if self.scenario.fault != Fault::Forger || place == FORGER {
+            return;
+        }
+        let wall_ms = self.nodes[place].now(self.now_ms).wall_ms;
+        let Some(core) = &self.nodes[place].core else { return };
+        let lie = self.forger.answer(&self.world, question, (core, wall_ms), &mut self.random);
+        if let Some(lie) = lie {
+            self.send(FORGER, Sent::Consensus(lie));
+        }
     }
 
     fn done(&self) -> bool {
-        let has_all = |node: &Node| {
-            node.core
-                .as_ref()
-                .is_some_and(|core| self.world.decided(core.state()) == self.transfers.len() as u64)
+        let goal = match self.scenario.course {
+            Course::Plain => Some(self.transfers.len() as u64),
+            _ => self.operator.goal(),
         };
-        let mut there = self.nodes.iter().enumerate().filter(|(place, node)| {
-            *place < VALIDATORS && self.fault.is_honest(node.validator) && self.fault.is_there(node.validator)
+        let Some(goal) = goal.filter(|_| !self.nodes.iter().any(|node| node.is_away)) else { return false };
+        let has_all =
+            |node: &Node| node.core.as_ref().is_some_and(|core| self.world.decided(core.state()) == goal);
+        let fault = self.scenario.fault;
+        let mut there = self.nodes.iter().filter(|node| {
+            let is_there = fault.is_honest(node.validator) && fault.is_there(node.validator);
+            is_there && !node.is_twin && self.is_member(node.validator)
         });
-        there.all(|(_, node)| has_all(node))
+        there.all(has_all)
     }
 
-    /// Checks the longest honest chain from its genesis; that the others agree was watched.
+    /// Checks everything that was made final; that all agree on it was watched.
     fn judge(&mut self) -> Result<(), SetupError> {
-        let honest = |node: &&Node| self.fault.is_honest(node.validator);
-        let longest = self.nodes.iter().filter(honest).max_by_key(|node| node.blocks.len());
-        let Some(longest) = longest else { return Ok(()) };
-        let mut submitted: Vec<SignedEnvelope> =
-            self.transfers.iter().map(|transfer| transfer.envelope.clone()).collect();
-        submitted.dedup();
-        let fault = self.fault;
-        let found =
-            check_chain(&self.world, &longest.blocks, &submitted, |validator| fault.is_honest(validator))?;
-        found.into_iter().for_each(|violation| self.watch.found(violation));
-        Ok(())
+        let submitted = self.transfers.iter().chain(self.operator.submitted());
+        let submitted: Vec<SignedEnvelope> = submitted.map(|opened| opened.envelope.clone()).collect();
+        let validators: Vec<usize> = self.nodes.iter().map(|node| node.validator).collect();
+        let fault = self.scenario.fault;
+        self.watch.judge(&self.world, &submitted, &validators, |validator| fault.is_honest(validator))
     }
 
     fn report(&self) -> Report {
@@ -362,6 +305,12 @@ impl Simulation {
             self.nodes.iter().filter_map(|node| node.core.as_ref()).max_by_key(|core| core.tip().height);
         let evidence = longest
             .map_or(0, |core| core.state().voting().liars().values().map(|liar| liar.contradictions).sum());
-        Report { height: longest.map_or(0, |core| core.tip().height), after_ms: self.now_ms, evidence }
+        Report {
+            height: longest.map_or(0, |core| core.tip().height),
+            after_ms: self.now_ms,
+            evidence,
+            changes: self.operator.changes(),
+            installed: self.installed,
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! The market a run is about: the least that makes a ledger, four validators with real keys, and one
-//! account that pays another. The same for every seed, so that it is made once for many.
+//! The market a run is about: the least that makes a ledger, four validators with real keys and one that may
+//! come in, and one account that pays another. The same for every seed, so that it is made once for many.
 
 use super::fault::VALIDATORS;
 use super::SetupError;
@@ -15,15 +15,26 @@ use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::{NanoEur, PicoEurPerWh};
 use std::sync::Arc;
+use wire::entry::registry::{KeyRotation, Registration};
 use wire::entry::{Entry, TransferEntry};
 use wire::envelope::Signer;
 use wire::hash::Hash32;
 use wire::message::Body;
 use wire::party::{Id, Participant, PartyId, Role};
+use wire::possession::Possession;
+use wire::pseudonym::Pseudonym;
 use wire::topic::Network;
 
 /// Wall clock at the start of every run, in milliseconds since 1970.
 pub const START_MS: u64 = 1_700_000_000_000;
+/// The validator that is not of the genesis.
+pub const NEWCOMER: usize = VALIDATORS;
+/// The validator that may change its key.
+pub const ROTATING: usize = 1;
+/// Place of the first validator among the parties.
+const FIRST_VALIDATOR: usize = 5;
+/// Its next key's place among the keys, behind every party's.
+const NEXT_KEY: usize = FIRST_VALIDATOR + VALIDATORS + 1;
 /// What the paying account begins with, in nano-euro.
 const BALANCE: NanoEur = NanoEur(1_000_000_000_000);
 
@@ -32,9 +43,16 @@ const BALANCE: NanoEur = NanoEur(1_000_000_000_000);
 pub struct World {
     pub genesis: Genesis,
     pub rules: Arc<Rules>,
-    /// The validators' signers, in order of validator.
+    /// The validators' signers, in order of validator; behind those of the genesis the newcomer's.
     pub validators: Vec<Arc<Signer>>,
-    payer: Arc<Signer>,
+    /// With which the newcomer is admitted.
+    pub newcomer: Registration,
+    /// With which a validator changes its key.
+    pub rotation: KeyRotation,
+    /// That validator's signer after it.
+    pub rotated: Arc<Signer>,
+    /// Who pays.
+    pub payer: Arc<Signer>,
     payee: Id,
 }
 
@@ -49,6 +67,22 @@ fn participant(signer: &Signer, site: bool) -> Result<Participant, SetupError> {
         party,
         epoch: Default::default(),
     })
+}
+
+/// With which somebody new shows that it holds its key.
+fn registration(signer: &Signer, key: &SigningKey) -> Result<Registration, SetupError> {
+    let (network, party) = (signer.network(), signer.party());
+    Ok(Registration {
+        participant: participant(signer, false)?,
+        pseudonym: Pseudonym::of(network, party),
+        valid_from_ms: 0,
+        valid_to_ms: None,
+        possession: Possession::prove(key, network, party, 0),
+    })
+}
+
+fn key(place: usize) -> SigningKey {
+    SigningKey::from_bytes(&[place as u8 + 1; 32])
 }
 
 fn feeder() -> Feeder {
@@ -83,17 +117,25 @@ impl World {
             (Role::Site, "payer".to_owned()),
             (Role::Site, "payee".to_owned()),
         ];
-        let validators = (0..VALIDATORS).map(|place| (Role::Validator, format!("v{place}")));
+        let validators = (0..=NEWCOMER).map(|place| (Role::Validator, format!("v{place}")));
         let mut signers = Vec::new();
-        for (seed, (role, name)) in (1u8..).zip(parties.into_iter().chain(validators)) {
+        for (place, (role, name)) in parties.into_iter().chain(validators).enumerate() {
             let party = PartyId::new(role, name.parse()?);
-            let key = SigningKey::from_bytes(&[seed; 32]);
-            signers.push(Arc::new(Signer::new(network.clone(), party, key, START_MS)));
+            signers.push(Arc::new(Signer::new(network.clone(), party, key(place), START_MS)));
         }
         let site = |signer: &Signer| signer.party().role == Role::Site;
+        let founders = signers[..FIRST_VALIDATOR + VALIDATORS].iter();
         let participants =
-            signers.iter().map(|signer| participant(signer, site(signer))).collect::<Result<Vec<_>, _>>()?;
-        let validators = signers.split_off(5);
+            founders.map(|signer| participant(signer, site(signer))).collect::<Result<_, _>>()?;
+        let validators = signers.split_off(FIRST_VALIDATOR);
+        let newcomer = registration(&validators[NEWCOMER], &key(FIRST_VALIDATOR + NEWCOMER))?;
+        let (rotating, next) = (validators[ROTATING].party().clone(), key(NEXT_KEY));
+        let rotation = KeyRotation {
+            key: Hash32(next.verifying_key().to_bytes()),
+            epoch: 1,
+            possession: Possession::prove(&next, &network, &rotating, 1),
+        };
+        let rotated = Arc::new(Signer::new(network.clone(), rotating, next, START_MS).in_epoch(1));
         let [payer, payee] = [3, 4].map(|place| signers[place].clone());
         let genesis = Genesis {
             network,
@@ -115,7 +157,7 @@ impl World {
         };
         let rules = Arc::new(Rules::new(&genesis)?);
         let payee = format!("account-{}", payee.party().id).parse()?;
-        Ok(Self { genesis, rules, validators, payer, payee })
+        Ok(Self { genesis, rules, validators, newcomer, rotation, rotated, payer, payee })
     }
 
     /// The chain before its first block.
@@ -134,10 +176,14 @@ impl World {
         &self.validators[validator].party().id
     }
 
-    /// The payer's transfer with this nonce, signed.
+    /// The payer's transfer with this nonce.
+    pub fn transfer_entry(&self, nonce: u64, amount: i64) -> Entry {
+        Entry::Transfer(TransferEntry { to: self.payee.clone(), amount: NanoEur(amount), nonce })
+    }
+
+    /// The same, signed.
     pub fn transfer(&self, nonce: u64, amount: i64) -> Result<OpenedEntry, SetupError> {
-        let transfer = TransferEntry { to: self.payee.clone(), amount: NanoEur(amount), nonce };
-        self.submit(&self.payer, Entry::Transfer(transfer))
+        self.submit(&self.payer, self.transfer_entry(nonce, amount))
     }
 
     /// An entry as its submitter signs it.

@@ -212,12 +212,11 @@ impl BlockLog {
 
     /// Deletes segments that hold nothing but blocks up to `height`; never the one written to.
     pub fn remove_up_to(&mut self, height: u64) -> Result<(), StoreError> {
-        let kept = self.segments.windows(2).position(|pair| pair[1] > height.saturating_add(1));
-        let kept = kept.unwrap_or(self.segments.len().saturating_sub(1));
-        if kept == 0 {
+        let surplus = surplus(&self.segments, height);
+        if surplus == 0 {
             return Ok(());
         }
-        for first in self.segments.drain(..kept) {
+        for first in self.segments.drain(..surplus) {
             let path = segment_path(&self.folder, first);
             fs::remove_file(&path).map_err(io_error("removing", &path))?;
         }
@@ -227,6 +226,13 @@ impl BlockLog {
     fn current(&self) -> u64 {
         self.segments.last().copied().unwrap_or(u64::MAX)
     }
+}
+
+/// How many of the first of these segments, by their first heights, hold nothing but blocks up to `height`;
+/// never the last, which is written to.
+pub(crate) fn surplus(segments: &[u64], height: u64) -> usize {
+    let kept = segments.windows(2).position(|pair| pair[1] > height.saturating_add(1));
+    kept.unwrap_or(segments.len().saturating_sub(1))
 }
 
 /// Deletes every segment: a snapshot further on takes the log's place.
@@ -244,7 +250,7 @@ pub(super) fn remove_all(folder: &Path) -> Result<(), StoreError> {
 
 /// What a log holds, as far as its names and its last segment say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// First height it can hold.
     pub first: u64,
     /// Last height it holds; one less than the first where it holds none.

@@ -24,6 +24,8 @@ mod seal;
 pub mod snapshots;
 pub mod wal;
 
+pub(crate) use open::Start;
+
 pub use error::StoreError;
 pub use genesis_file::read_genesis;
 pub use reindex::{reindex, ReindexReport};
@@ -68,6 +70,22 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self { segment_bytes: 16 << 20, snapshot_every: 1_000, pruning: None }
+    }
+}
+
+impl StoreOptions {
+    /// Whether a snapshot is due after the block with this header, `newest` being the height of the last
+    /// begun. One is at every so many heights, or at the next that leaves what is governed as it was:
+    /// whose votes count for its block stands in the state then.
+    pub(crate) fn snapshot_is_due(&self, header: &Header, state: &State, newest: u64) -> bool {
+        let due = header.height - header.height % self.snapshot_every.max(1);
+        due > newest && header.governed == state.governed().hash()
+    }
+
+    /// Up to which height blocks need not be kept any more, where the last is `tip` and the oldest snapshot
+    /// `oldest`: the blocks after that stay, so that each snapshot is a start. None where all are kept.
+    pub(crate) fn prunable(&self, tip: u64, oldest: Option<u64>) -> Option<u64> {
+        Some(tip.saturating_sub(self.pruning?).min(oldest?))
     }
 }
 
@@ -132,7 +150,7 @@ impl Store {
         let previous = self.tip.clone();
         self.tip = previous.after(decided);
         self.index.put_block(&self.tip, stands, state)?;
-        if self.snapshot_is_due(header, state) {
+        if self.options.snapshot_is_due(header, state, self.snapshots.newest_begun()) {
             let (header, certificate) = (header.clone(), decided.certificate.clone());
             let (state, lineage) = (state.clone(), self.index.lineage()?);
             self.snapshots.begin(Snapshot { previous, header, certificate, state, lineage })?;
@@ -141,13 +159,6 @@ impl Store {
             true => self.prune(),
             false => Ok(()),
         }
-    }
-
-    /// One is due at every so many heights, or at the next that leaves what is governed as it was: whose
-    /// votes count for its block stands in the state then.
-    fn snapshot_is_due(&self, header: &Header, state: &State) -> bool {
-        let due = header.height - header.height % self.options.snapshot_every.max(1);
-        due > self.snapshots.newest_begun() && header.governed == state.governed().hash()
     }
 
     /// Puts a snapshot in the place of everything before it. Whatever happens meanwhile, the folder
@@ -259,13 +270,12 @@ impl Store {
         }
     }
 
-    /// Removes segments of blocks older than those kept, and what the index says of them. The blocks
-    /// after the oldest snapshot stay, so that each snapshot is a start.
+    /// Removes segments of blocks older than those kept, and what the index says of them.
     fn prune(&mut self) -> Result<(), StoreError> {
-        let Some(kept) = self.options.pruning else { return Ok(()) };
-        let Some(oldest) = self.snapshots.sound().first() else { return Ok(()) };
+        let oldest = self.snapshots.sound().first().copied();
+        let Some(height) = self.options.prunable(self.tip.height, oldest) else { return Ok(()) };
         let before = self.log.first();
-        self.log.remove_up_to(self.tip.height.saturating_sub(kept).min(*oldest))?;
+        self.log.remove_up_to(height)?;
         match self.log.first() > before {
             true => self.index.remove_below(self.log.first()),
             false => Ok(()),

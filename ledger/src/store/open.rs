@@ -103,13 +103,24 @@ pub(super) fn open(
 }
 
 /// Where the log is read on from.
-enum Start {
+pub(crate) enum Start {
     /// Nowhere: everything in it is older than the chain.
     Behind,
     /// Here, where the height after the chain's stands: what stands before is indexed.
     At(Place),
     /// Its beginning: nothing is indexed.
     Whole,
+}
+
+impl Start {
+    /// Where a log of this span goes on from a snapshot at `height`, or from the genesis at 0. None where
+    /// blocks between the two are missing.
+    pub(crate) fn from(height: u64, span: &Span) -> Option<Self> {
+        if span.first > height.saturating_add(1) {
+            return None;
+        }
+        Some(if span.last < height || span.is_empty() { Self::Behind } else { Self::Whole })
+    }
 }
 
 /// The index's word, where the log or a snapshot bears it out: its tip stands there, and the state has
@@ -170,9 +181,8 @@ fn start(
             .ok()
     });
     let height = snapshot.as_ref().map_or(0, |snapshot| snapshot.header.height);
-    if span.first > height.saturating_add(1) {
-        return Err(StoreError::NoStart { path: folder.to_owned(), first: span.first });
-    }
+    let start = Start::from(height, span)
+        .ok_or_else(|| StoreError::NoStart { path: folder.to_owned(), first: span.first })?;
     let verifier = &rules.verifier;
     let (chain, lineage) = match snapshot {
         Some(snapshot) => {
@@ -186,7 +196,6 @@ fn start(
         }
     };
     index.reset(&chain.tip, &chain.state, &lineage)?;
-    let start = if span.last < height || span.is_empty() { Start::Behind } else { Start::Whole };
     Ok((chain, start))
 }
 

@@ -9,8 +9,10 @@ use super::{io_error, numbered_files, sync_folder, StoreError};
 use crate::block::verifier::Verifier;
 use crate::snapshot::{chunks, Manifest, Snapshot, SnapshotError, CHUNK_BYTES, MAX_MANIFEST_BYTES};
 use std::fs;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use wire::cbor::CborError;
 
 /// Folder of the snapshots in a data folder.
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
@@ -21,7 +23,7 @@ const DRAFT_SUFFIX: &str = ".snapshot.new";
 /// Snapshots kept: should the last be damaged, the one before still is there.
 pub const KEPT_SNAPSHOTS: usize = 2;
 /// Largest record: a manifest or a chunk.
-const MAX_RECORD_BYTES: usize =
+pub(crate) const MAX_RECORD_BYTES: usize =
     if MAX_MANIFEST_BYTES > CHUNK_BYTES { MAX_MANIFEST_BYTES } else { CHUNK_BYTES };
 
 /// The file of the snapshot at this height.
@@ -45,26 +47,7 @@ pub fn snapshots(folder: &Path) -> Result<Vec<u64>, StoreError> {
 /// # Errors
 /// Where it can't be read or anything of it does not hold.
 pub fn read_snapshot(folder: &Path, height: u64, known: &Verifier) -> Result<Snapshot, StoreError> {
-    let mut encoded = Vec::new();
-    let (path, manifest) = read_checked(folder, height, |chunk| encoded.extend(chunk))?;
-    let snapshot = manifest.join(&encoded).and_then(|snapshot| {
-        snapshot.check_votes(known)?;
-        Ok(snapshot)
-    });
-    snapshot.map_err(|source| StoreError::snapshot(path, source))
-}
-
-/// Reads a snapshot's chunks in order, each checked against its hash.
-fn read_checked(
-    folder: &Path,
-    height: u64,
-    mut take: impl FnMut(Vec<u8>),
-) -> Result<(PathBuf, Manifest), StoreError> {
-    let mut file = SnapshotFile::open(folder, height)?;
-    for index in 0..file.manifest.chunks.len() {
-        take(file.next_chunk(index)?);
-    }
-    file.end()
+    SnapshotFile::open(folder, height)?.snapshot(known)
 }
 
 /// The manifest of a snapshot that was checked before.
@@ -84,17 +67,24 @@ pub(super) fn read_chunk(folder: &Path, height: u64, index: usize) -> Result<Opt
     file.next_chunk(index).map(Some)
 }
 
-/// A snapshot file being read.
-struct SnapshotFile {
+/// A snapshot file being read, or what stands for one.
+pub(crate) struct SnapshotFile<R = BufReader<fs::File>> {
     path: PathBuf,
     manifest: Manifest,
-    reader: FrameReader,
+    reader: FrameReader<R>,
 }
 
 impl SnapshotFile {
     fn open(folder: &Path, height: u64) -> Result<Self, StoreError> {
         let path = snapshot_path(folder, height);
-        let mut reader = FrameReader::open(&path, 0, MAX_RECORD_BYTES)?;
+        let reader = FrameReader::open(&path, 0, MAX_RECORD_BYTES)?;
+        Self::over(path, reader, height)
+    }
+}
+
+impl<R: Read> SnapshotFile<R> {
+    /// The snapshot at this height from the records of `reader`, which `path` names in errors.
+    pub(crate) fn over(path: PathBuf, mut reader: FrameReader<R>, height: u64) -> Result<Self, StoreError> {
         let payload = match reader.next_frame()? {
             Found::Frame(frame) if frame.number == height => frame.payload,
             _ => return Err(StoreError::CutOff { path, offset: 0 }),
@@ -107,6 +97,41 @@ impl SnapshotFile {
             false => Err(SnapshotError::StateHash { height }),
         })?;
         Ok(file)
+    }
+
+    /// What it says it holds.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// One chunk, found by reading those before it.
+    pub(crate) fn chunk(mut self, index: usize) -> Result<Vec<u8>, StoreError> {
+        for before in 0..index {
+            self.next_chunk(before)?;
+        }
+        self.next_chunk(index)
+    }
+
+    /// The whole snapshot, everything checked as by [`read_snapshot`].
+    pub(crate) fn snapshot(self, known: &Verifier) -> Result<Snapshot, StoreError> {
+        let mut encoded = Vec::new();
+        let (path, manifest) = self.checked(|chunk| encoded.extend(chunk))?;
+        let snapshot = manifest.join(&encoded).and_then(|snapshot| {
+            snapshot.check_votes(known)?;
+            Ok(snapshot)
+        });
+        snapshot.map_err(|source| StoreError::snapshot(path, source))
+    }
+
+    /// Reads its chunks in order, each checked against its hash.
+    pub(crate) fn checked(
+        mut self,
+        mut take: impl FnMut(Vec<u8>),
+    ) -> Result<(PathBuf, Manifest), StoreError> {
+        for index in 0..self.manifest.chunks.len() {
+            take(self.next_chunk(index)?);
+        }
+        self.end()
     }
 
     fn check(&self, holds: impl FnOnce(&Manifest) -> Result<(), SnapshotError>) -> Result<(), StoreError> {
@@ -134,6 +159,13 @@ impl SnapshotFile {
     }
 }
 
+/// A snapshot's records in its file, each under its number.
+pub(crate) fn records(snapshot: &Snapshot) -> Result<Vec<(u64, Vec<u8>)>, CborError> {
+    let (manifest, encoded) = snapshot.split()?;
+    let chunks = (0..).zip(chunks(&encoded)).map(|(index, chunk)| (index, chunk.to_vec()));
+    Ok([(snapshot.header.height, manifest.encode()?)].into_iter().chain(chunks).collect())
+}
+
 /// Writes a snapshot: whole and durable under its name, or not there.
 pub(super) fn write_snapshot(folder: &Path, snapshot: &Snapshot) -> Result<(), StoreError> {
     let height = snapshot.header.height;
@@ -143,11 +175,10 @@ pub(super) fn write_snapshot(folder: &Path, snapshot: &Snapshot) -> Result<(), S
         sync_folder(folder)?;
     }
     let draft = snapshots.join(format!("{height:020}{DRAFT_SUFFIX}"));
-    let (manifest, encoded) = snapshot.split()?;
+    let records = records(snapshot)?;
     let mut writer = FrameWriter::open(&draft, 0, MAX_RECORD_BYTES)?;
-    writer.append(height, &manifest.encode()?)?;
-    for (index, chunk) in (0..).zip(chunks(&encoded)) {
-        writer.append(index, chunk)?;
+    for (number, record) in &records {
+        writer.append(*number, record)?;
     }
     writer.sync()?;
     let path = snapshot_path(folder, height);
@@ -173,7 +204,7 @@ impl Snapshots {
         }
         let mut sound = Vec::new();
         for height in snapshots(folder)? {
-            match read_checked(folder, height, |_| {}) {
+            match SnapshotFile::open(folder, height).and_then(|file| file.checked(|_| {})) {
                 Ok(_) => sound.push(height),
                 Err(error) => tracing::error!(height, %error, "a snapshot is damaged and not used"),
             }

@@ -9,6 +9,10 @@ const ANSWER_COST_MS: u64 = 5;
 /// How much may be taken in advance, in milliseconds: a hundred answers at once.
 const ANSWERS_AHEAD_MS: u64 = 500;
 
+/// How long nothing may happen before somebody is asked although nobody shows to be ahead, in milliseconds: the
+/// last block, and the question after a start, may have been lost, and on a quiet ledger nobody says more.
+const QUIET_MS: u64 = 60_000;
+
 /// Where we stand against the others.
 #[derive(Debug)]
 pub struct CatchUp {
@@ -20,13 +24,31 @@ pub struct CatchUp {
     /// Place of the one asked last.
     asked: usize,
     ask_at: Option<u64>,
+    /// When somebody is asked although nobody shows to be ahead; none before a start.
+    quiet_at: Option<u64>,
+    /// How long after that again.
+    quiet_ms: u64,
     answers_spent_to: u64,
 }
 
 impl CatchUp {
     /// For one that waits so long before it asks.
     pub fn new(wait_ms: u64) -> Self {
-        Self { peers: Vec::new(), wait_ms, known: 0, asked: 0, ask_at: None, answers_spent_to: 0 }
+        Self {
+            peers: Vec::new(),
+            wait_ms,
+            known: 0,
+            asked: 0,
+            ask_at: None,
+            quiet_at: None,
+            quiet_ms: wait_ms,
+            answers_spent_to: 0,
+        }
+    }
+
+    /// We start, and ask somebody. Should that be lost, others are asked, less and less often.
+    pub fn started(&mut self, now_ms: u64) {
+        self.quiet_at = Some(now_ms.saturating_add(self.quiet_ms));
     }
 
     /// These validators, we `me` perhaps among them, are there to be asked, beginning with the one
@@ -59,11 +81,13 @@ impl CatchUp {
     /// Our last block is `tip` now.
     pub fn reached(&mut self, tip: u64, now_ms: u64) {
         self.ask_at = (self.known > tip).then(|| now_ms.saturating_add(self.wait_ms));
+        self.quiet_ms = QUIET_MS;
+        self.quiet_at = self.quiet_at.map(|_| now_ms.saturating_add(QUIET_MS));
     }
 
     /// When the next question is due.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.ask_at
+        self.ask_at.into_iter().chain(self.quiet_at).min()
     }
 
     /// Highest height that somebody shows, or says, to be decided.
@@ -74,13 +98,20 @@ impl CatchUp {
     /// Whom to ask for the block after `tip`, where a question is due.
     pub fn ask(&mut self, tip: u64, now_ms: u64) -> Option<Id> {
         if self.ask_at.is_none_or(|at| at > now_ms) {
-            return None;
+            return self.ask_anyway(now_ms);
         }
         if self.known <= tip {
             self.ask_at = None;
             return None;
         }
         self.ask_at = Some(now_ms.saturating_add(self.wait_ms));
+        self.next_peer()
+    }
+
+    fn ask_anyway(&mut self, now_ms: u64) -> Option<Id> {
+        self.quiet_at.filter(|at| *at <= now_ms)?;
+        self.quiet_ms = self.quiet_ms.saturating_mul(2).min(QUIET_MS);
+        self.quiet_at = Some(now_ms.saturating_add(self.quiet_ms));
         self.next_peer()
     }
 
@@ -122,5 +153,23 @@ mod tests {
         check(&mut catch_up, (7, 410), Some("v2"));
         catch_up.reached(9, 420);
         assert_eq!(catch_up.next_deadline(), None);
+    }
+
+    #[test]
+    fn after_a_start_others_are_asked_less_and_less_often_until_a_block_comes() {
+        let id = |n: u8| format!("v{n}").parse::<Id>().unwrap();
+        let set = ValidatorSet::new((0..4).map(|n| (id(n), Hash32([n; 32]))).collect());
+        let mut catch_up = CatchUp::new(100);
+        catch_up.set_peers(&id(1), &set);
+        catch_up.started(0);
+        check(&mut catch_up, (6, 99), None);
+        check(&mut catch_up, (6, 100), Some("v2"));
+        check(&mut catch_up, (6, 299), None);
+        check(&mut catch_up, (6, 300), Some("v3"));
+        assert_eq!(catch_up.next_deadline(), Some(700));
+        catch_up.reached(7, 400);
+        check(&mut catch_up, (7, 400 + QUIET_MS - 1), None);
+        check(&mut catch_up, (7, 400 + QUIET_MS), Some("v0"));
+        assert_eq!(catch_up.next_deadline(), Some(400 + 2 * QUIET_MS));
     }
 }

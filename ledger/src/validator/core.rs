@@ -172,7 +172,8 @@ impl ValidatorCore {
         decided: &[SignedEnvelope],
     ) -> Result<(), AgreementError> {
         self.pool.decided(decided.iter());
-        // One question, answered only if somebody is ahead of us.
+        // One question, answered only if somebody is ahead of us; more where that may be lost.
+        self.catch_up.started(now.real_ms);
         if let Some(of) = self.catch_up.next_peer() {
             self.ask(of);
         }

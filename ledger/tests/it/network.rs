@@ -1,7 +1,8 @@
 //! Four validators over a real broker, on real disks.
 
-use crate::registry::{key, public, rotate, rotation};
-use crate::world::{id, party, transfer, validator, World};
+use crate::governance::proposal;
+use crate::registry::{key, public, registration, rotate, rotation};
+use crate::world::{id, party, transfer, validator, World, NOW_MS};
 use broker::embedded::EmbeddedBroker;
 use broker::link::{Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
+use wire::entry::governance::{BallotEntry, GovernedChange};
 use wire::entry::Entry;
 use wire::envelope::{KeyChange, Signer};
 use wire::message::{Body, RegistryQuestion, Verdict};
@@ -250,4 +252,43 @@ async fn a_new_validator_goes_on_from_a_snapshot_where_the_others_have_pruned() 
     assert_eq!(late.ended().await, None);
     let report = verify_dir(&folder.path().join("v4"), &mut |_, _| {}).unwrap();
     assert!(report.started_from >= 6 && report.blocks > 0, "{report:?}");
+}
+
+#[actix::test]
+async fn a_validator_that_was_voted_in_starts_with_nothing_and_votes() {
+    let mut net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let validators: Vec<_> = (1..=4).map(|index| net.validator(index, folder.path())).collect();
+    let fifth = validator(5);
+    let admit = vec![registration(&net.world, &fifth, 77)];
+    let entry = proposal(6, GovernedChange::Validators { admit, dismiss: Vec::new() });
+    let ballot = Entry::Ballot(BallotEntry { proposal: entry.id().unwrap(), approve: true });
+    let payer = party(Role::Site, "s1");
+    let entries = [
+        (validator(1), Entry::Proposal(Box::new(entry))),
+        (validator(1), ballot.clone()),
+        (validator(2), ballot.clone()),
+        (validator(3), ballot),
+        (payer.clone(), transfer(0, 5)),
+    ];
+    for (height, (by, entry)) in (1..).zip(entries) {
+        let (link, _events) = net.client(&by).await;
+        link.send(submission(entry)).unwrap();
+        for handle in &validators {
+            height_reached(handle, height).await;
+        }
+    }
+    let signer = Signer::new(net.world.genesis.network.clone(), fifth.clone(), key(77), NOW_MS);
+    net.world.signers.insert(fifth, Arc::new(signer));
+    let new = net.validator(5, folder.path());
+    height_reached(&new, 5).await;
+    // Without the first, all four others must vote.
+    validators[0].stop();
+    let (link, _events) = net.client(&payer).await;
+    link.send(submission(transfer(1, 5))).unwrap();
+    height_reached(&new, 6).await;
+    new.stop();
+    assert_eq!(new.ended().await, None);
+    let report = verify_dir(&folder.path().join("v5"), &mut |_, _| {}).unwrap();
+    assert_eq!((report.blocks, report.transfers), (6, 2));
 }
