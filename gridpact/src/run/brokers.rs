@@ -3,10 +3,14 @@
 use super::running::RoleError;
 use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::PartyKeys;
-use broker::embedded::EmbeddedBroker;
+use broker::embedded::{EmbeddedBroker, Options};
 use ledger::validator::mesh::{Brokers, Mesh};
 use std::collections::BTreeMap;
 use wire::party::Id;
+
+/// Bytes of a segment of a validator's broker: four of them hold what a thousand sites submit at once. Few filters
+/// are asked for there.
+const SEGMENT_BYTES: usize = 1 << 20;
 
 /// Validators' brokers, dealt out to as many connections as asked for: each tries its own in turn, and no
 /// broker has two of them.
@@ -27,7 +31,10 @@ pub(super) fn of_validator(mesh: Option<&MeshKeys>, market: Vec<String>) -> Resu
     let Some(mesh) = mesh else { return Ok(Brokers::Shared(market)) };
     let wrong = |key, reason: String| RoleError::Value { key, reason };
     let own = match (mesh.listen, &mesh.broker[..]) {
-        (Some(listen), []) => vec![EmbeddedBroker::start(listen)?.address().to_string()],
+        (Some(listen), []) => {
+            let options = Options { segment_bytes: SEGMENT_BYTES, ..Options::default() };
+            vec![EmbeddedBroker::start_with(listen, options)?.address().to_string()]
+        }
         (None, [_, ..]) => mesh.broker.clone(),
         _ => return Err(wrong("mesh.listen", "give either listen or broker".to_owned())),
     };
