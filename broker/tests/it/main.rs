@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod delivery;
+mod listening;
 mod proxy;
 mod several;
 mod simulation;
