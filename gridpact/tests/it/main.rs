@@ -11,3 +11,4 @@ mod gateway;
 mod house;
 mod joining;
 mod torment;
+mod voted;
