@@ -13,7 +13,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::cbor::CborError;
 use wire::entry::{Entry, SignedEnvelope};
-use wire::envelope::open;
+use wire::envelope::{open, Opened};
 use wire::hash::Hash32;
 use wire::message::Body;
 use wire::party::{PartyId, Registry};
@@ -122,10 +122,14 @@ impl Chain {
     /// What a signed envelope in a decided entry says; none where it isn't rightly signed, which validators
     /// don't let through.
     pub fn evidence(&self, envelope: &SignedEnvelope) -> Option<Body> {
+        self.opened(envelope).map(|opened| opened.body)
+    }
+
+    /// The same, with all that was signed.
+    pub fn opened(&self, envelope: &SignedEnvelope) -> Option<Opened> {
         self.follower.verifiers().find_map(|verifier| {
             let (registry, network) = (verifier.registry(), verifier.network());
-            let opened = open(registry, network, &envelope.topic, &envelope.bytes).ok()?;
-            Some(opened.body)
+            open(registry, network, &envelope.topic, &envelope.bytes).ok()
         })
     }
 
@@ -142,6 +146,11 @@ impl Decided {
     /// Who submitted which entry, in order.
     pub fn entries(&self) -> &[(PartyId, Entry)] {
         &self.entries
+    }
+
+    /// The same as they were signed.
+    pub fn envelopes(&self) -> &[SignedEnvelope] {
+        &self.block.block.entries
     }
 
     /// Height of the block.

@@ -107,6 +107,11 @@ pub trait RoleCore: Send + Unpin + 'static {
         let _ = rules;
     }
 
+    /// Validators whose broadcasts of blocks it hears, where these are not all of them.
+    fn hears(&self) -> Vec<PartyId> {
+        Vec::new()
+    }
+
     /// Takes note of the signed envelope in which a message with this tag went out. The shell says so
     /// for every [`Effect::Send`]; few roles need their own signed words as evidence.
     fn sent(&mut self, tag: u64, envelope: &SignedEnvelope) {

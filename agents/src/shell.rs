@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use wire::envelope::Signer;
 use wire::message::Body;
 use wire::party::{PartyId, Role};
+use wire::topic::Network;
 
 /// Real time between two polls of a core.
 const POLL: Duration = Duration::from_millis(250);
@@ -201,7 +202,11 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     let (link, events) = Link::connect(config, common.link_metrics.clone())?;
     let (reports, reports_out) = mpsc::channel(REPORTS);
     let (alive, ended) = oneshot::channel();
+    if !following.heard().is_empty() {
+        link.listen(blocks_of(&common.genesis.network, following.heard()))?;
+    }
     let shell = Shell {
+        network: common.genesis.network.clone(),
         core,
         performer,
         link,
@@ -238,6 +243,11 @@ pub fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<Connectio
     market.into_iter().chain(validators).collect()
 }
 
+/// Topics of these validators' blocks.
+fn blocks_of(network: &Network, validators: &[PartyId]) -> Vec<String> {
+    validators.iter().map(|validator| network.broadcast_by(validator, "block")).collect()
+}
+
 /// What the actor takes in besides its mailbox.
 enum Event<R> {
     Link(Box<LinkEvent>),
@@ -248,6 +258,7 @@ enum Event<R> {
 type Streams<R> = (mpsc::Receiver<LinkEvent>, mpsc::Receiver<R>);
 
 struct Shell<C: RoleCore, P> {
+    network: Network,
     core: C,
     performer: P,
     link: Link,
@@ -402,6 +413,11 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
         for step in first.into_iter().chain(steps) {
             match step {
                 Step::Registry(registry) => self.link.update_registry(registry),
+                Step::Listen(validators) => {
+                    if let Err(error) = self.link.listen(blocks_of(&self.network, &validators)) {
+                        self.note("unheard", &error.to_string());
+                    }
+                }
                 Step::Note(event, text) => self.note(event, &text),
             }
         }

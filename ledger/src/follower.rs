@@ -4,19 +4,18 @@
 
 use crate::block::verifier::{BlockError, Verifier};
 use crate::block::vote::VoteCertificate;
-use crate::block::{BlockCodecError, DecidedBlock, Header};
+use crate::block::{entries_root, submitted, DecidedBlock, Header};
 use crate::contracts::edit;
 use crate::contracts::rules::{Rules, RulesError};
 use crate::genesis::Genesis;
 use crate::governed::Governed;
 use crate::state::receipt::Refusal;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
 use wire::cbor::{self, CborError};
-use wire::entry::Entry;
+use wire::entry::{Entry, SignedEnvelope};
 use wire::message::MAX_ENVELOPE_BYTES;
 use wire::party::{PartyId, Registry};
 
@@ -33,10 +32,10 @@ pub struct Summary {
     pub certificate: VoteCertificate,
     /// What was governed.
     pub governed: Governed,
-    /// The encoded block itself, where it changed that: the header names what it was made under, and no later one may
-    /// come for long.
+    /// The block's entries, where they changed that: the header names what it was made under, and no later one may come
+    /// for long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub block: Option<ByteBuf>,
+    pub entries: Option<Vec<SignedEnvelope>>,
 }
 
 /// Why a block or a summary is not followed.
@@ -66,12 +65,9 @@ pub enum FollowError {
     /// A summary has no deterministic encoding, or is too large to be sent.
     #[error("the summary: {0}")]
     Encoding(#[from] CborError),
-    /// A summary's block is none.
-    #[error("the summary's block: {0}")]
-    Codec(#[from] BlockCodecError),
-    /// A summary holds another block than its header's.
-    #[error("the summary of block {height} holds another block")]
-    OtherBlock {
+    /// A summary's entries are not those under its header's root.
+    #[error("the summary of block {height} holds other entries than the block")]
+    OtherEntries {
         /// The header's height.
         height: u64,
     },
@@ -194,7 +190,7 @@ impl Follower {
     /// Names what does not hold.
     pub fn take_summary(&mut self, bytes: &[u8]) -> Result<bool, FollowError> {
         let summary: Summary = cbor::from_slice(bytes, MAX_ENVELOPE_BYTES)?;
-        let Summary { header, certificate, governed, block } = summary;
+        let Summary { header, certificate, governed, entries } = summary;
         let height = header.height;
         if height <= self.height {
             return Ok(false);
@@ -216,17 +212,16 @@ impl Follower {
             ahead.height = height - 1;
             ahead.turn_to(next);
         }
-        let Some(block) = block else {
-            // The block itself is not here: if it changed what is governed once more, that is asked for again.
+        let Some(entries) = entries else {
+            // Not here: if they changed what is governed once more, that is asked for again.
             *self = ahead;
             return Ok(news);
         };
-        let decided = DecidedBlock::decode(&block)?;
-        if decided.block.header != header {
-            return Err(FollowError::OtherBlock { height });
+        if entries_root(&entries) != header.entries_root {
+            return Err(FollowError::OtherEntries { height });
         }
-        ahead.check(&decided)?;
-        ahead.advance(&header, &decided.entries().collect::<Vec<_>>())?;
+        ahead.rules.verifier.verify_votes(&header, &certificate)?;
+        ahead.advance(&header, &entries.iter().filter_map(submitted).collect::<Vec<_>>())?;
         *self = ahead;
         Ok(true)
     }

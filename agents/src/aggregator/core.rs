@@ -10,6 +10,7 @@ use super::rounds::FixedBids;
 use super::trading::{Due, Trading};
 use crate::chain::{Chain, Decided};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::price_parts::PriceParts;
 use crate::roster::{RosterError, SiteEntry};
 use crate::terms::{Terms, Turn};
 use ledger::archive::location::Place;
@@ -96,6 +97,8 @@ pub struct AggregatorCore {
     settings: AggregatorSettings,
     market: Market,
     turn: Turn<Arc<Rules>>,
+    /// What made up prices before the present terms, and the first interval that is traded by these.
+    before: Option<(Interval, PriceParts)>,
     chain: Chain,
     book: BidBook,
     trading: BTreeMap<Interval, Trading>,
@@ -119,6 +122,7 @@ impl AggregatorCore {
         Ok(Self {
             market: Market::of(&terms, &settings.party)?,
             turn: Turn::default(),
+            before: None,
             chain,
             book: BidBook::new(terms.clears_reactive()),
             trading: BTreeMap::new(),
@@ -138,14 +142,16 @@ impl AggregatorCore {
             Ok(made) => made,
             Err(error) => return Some(Effect::Note { event: "terms-unfit", text: error.to_string() }),
         };
-        self.market = market;
+        let before = std::mem::replace(&mut self.market, market);
+        let first = self.market.parameters.next(here);
+        self.before = Some((first, before.price_parts));
         self.book.clear_reactive(terms.clears_reactive());
         match (&mut self.day_ahead, sessions) {
             (Some(desk), sessions) => desk.turn_to(sessions),
             (None, Some(sessions)) => self.day_ahead = Some(DayAheadDesk::new(sessions, Vec::new())),
             (None, None) => {}
         }
-        let text = format!("from the {here} on by other terms, with {} sites", self.market.sites.len());
+        let text = format!("from the {first} on by other terms, with {} sites", self.market.sites.len());
         Some(Effect::Note { event: "terms-changed", text })
     }
 
@@ -310,7 +316,10 @@ impl AggregatorCore {
             Err(error) => return note("bad-block", error.to_string()),
         };
         let price_at = |bus: &str| clearing.prices.get(*self.market.bus_index.get(bus)?).copied();
-        let parts = self.market.price_parts.of(clearing);
+        let parts = match &self.before {
+            Some((first, before)) if interval < *first => before.of(clearing),
+            _ => self.market.price_parts.of(clearing),
+        };
         let parts_at = |bus: &str| parts.as_ref()?.get(*self.market.bus_index.get(bus)?).copied();
         match trading.decide(price_at, parts_at, &finality) {
             Err(reason) => note("clearing-differs", reason),

@@ -117,8 +117,7 @@ impl DsoCore {
             }
             (None, _) => self.day_ahead = None,
         }
-        let text =
-            format!("from the {next} on by the rules after the ledger's block of {} ms", rules.time_ms);
+        let text = format!("from the {next} on by other terms");
         Some(Effect::Note { event: "terms-changed", text })
     }
 

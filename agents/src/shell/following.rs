@@ -7,7 +7,7 @@ use ledger::contracts::rules::Rules;
 use std::sync::Arc;
 use wire::envelope::{KeyChange, Signer};
 use wire::message::{Body, RegistryQuestion};
-use wire::party::Registry;
+use wire::party::{PartyId, Registry};
 
 /// Least time between two questions, in milliseconds.
 const ASK_EVERY_MS: u64 = 5_000;
@@ -17,6 +17,7 @@ pub(super) struct Following {
     own: Option<Chain>,
     known: Arc<Registry>,
     rules: Arc<Rules>,
+    heard: Vec<PartyId>,
     ask_from_ms: u64,
 }
 
@@ -24,6 +25,8 @@ pub(super) struct Following {
 pub(super) enum Step {
     /// Go by this registry.
     Registry(Arc<Registry>),
+    /// Hear these validators' blocks.
+    Listen(Vec<PartyId>),
     /// Tell the operator: a word for metrics, and in words.
     Note(&'static str, String),
 }
@@ -35,12 +38,18 @@ impl Following {
             Some(chain) => (None, chain.rules().clone()),
             None => (Some(own.clone()), own.rules().clone()),
         };
-        Self { own, known: rules.verifier.registry().clone(), rules, ask_from_ms: 0 }
+        let known = rules.verifier.registry().clone();
+        Self { own, known, rules, heard: core.hears(), ask_from_ms: 0 }
     }
 
     /// The registry gone by.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.known
+    }
+
+    /// Validators whose blocks the core hears, where these are not all.
+    pub fn heard(&self) -> &[PartyId] {
+        &self.heard
     }
 
     /// Whether blocks come here and not to the core.
@@ -81,6 +90,11 @@ impl Following {
         core.govern(&self.rules);
         self.known = self.rules.verifier.registry().clone();
         let mut steps = vec![Step::Registry(self.known.clone())];
+        let heard = core.hears();
+        if heard != self.heard {
+            self.heard = heard;
+            steps.push(Step::Listen(self.heard.clone()));
+        }
         let note = |event, text: &str| Step::Note(event, text.to_owned());
         match self.known.get(signer.party()).map(|me| signer.follow(me)) {
             Some(KeyChange::None) => {}

@@ -18,7 +18,7 @@ use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
-use super::watch::Watch;
+use super::watch::{validators_heard, Watch};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::base_load::{BaseLoad, Tariff};
@@ -39,7 +39,7 @@ use wire::message::{
     Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
     MAX_TEXT_CHARS,
 };
-use wire::party::PartyId;
+use wire::party::{PartyId, Role};
 
 /// Bids kept: what an aggregator may still clear as a forward bid.
 const BIDS_KEPT: usize = 8;
@@ -95,6 +95,13 @@ impl RoleCore for SiteCore {
 
     fn chain(&mut self) -> Option<&mut Chain> {
         Some(&mut self.chain)
+    }
+
+    fn hears(&self) -> Vec<PartyId> {
+        let validators = self.chain.rules().verifier.validators().iter();
+        let validators: Vec<PartyId> =
+            validators.map(|(id, _)| PartyId::new(Role::Validator, id.clone())).collect();
+        validators_heard(&validators, &self.config.standing.account).into_iter().cloned().collect()
     }
 
     fn govern(&mut self, rules: &Arc<LedgerRules>) {

@@ -8,7 +8,6 @@ use super::lane::Lane;
 use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
-use super::watch::validators_heard;
 use crate::device::Reading;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use futures::future::join_all;
@@ -54,7 +53,6 @@ pub async fn start(
         devices.push((name, site_device.preferences));
     }
     let standing = Standing::of(&terms, common.signer.party())?;
-    let account = standing.account.clone();
     let core = SiteCore::new(SiteConfig {
         standing,
         parameters: terms.parameters,
@@ -69,13 +67,9 @@ pub async fn start(
         lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
         ordered: None,
     };
-    let validators = crate::roster::parties(&terms, Role::Validator);
-    let heard = validators_heard(&validators, &account);
-    let blocks = heard.into_iter().map(|validator| genesis.network.broadcast_by(validator, "block"));
     let forecasts = [(Role::Tso, "forecast"), (Role::Forecaster, "quantile-forecast")];
     let forecasts = forecasts.map(|(role, kind)| genesis.network.filter_broadcast(role, kind));
-    let subscriptions = forecasts.into_iter().chain(blocks).collect();
-    let connection = Connection { subscriptions, queue: QUEUE };
+    let connection = Connection { subscriptions: forecasts.into(), queue: QUEUE };
     shell::start(common, core, performer, connection)
 }
 

@@ -143,7 +143,8 @@ impl TsoCore {
             (Some(sessions), Some(rules)) => sessions.turn_to(rules),
             (sessions, rules) => *sessions = rules.map(Sessions::new),
         }
-        Some(Effect::Note { event: "terms-changed", text: format!("from the {here} on by other terms") })
+        let text = format!("from the {} on by other terms", self.parameters.next(here));
+        Some(Effect::Note { event: "terms-changed", text })
     }
 
     /// Whether import comes from a wholesale market.

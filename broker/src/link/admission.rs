@@ -95,13 +95,20 @@ pub(super) struct Admission {
     taken: Vec<BTreeMap<PartyId, Taken>>,
     known: Known,
     parties: Parties,
+    /// What the first connection hears besides what the configuration says.
+    heard: Vec<String>,
 }
 
 impl Admission {
     /// Nothing taken yet; the last `known` messages will be remembered.
     pub fn new(connections: usize, known: usize, parties: Parties) -> Self {
         let taken = (0..connections).map(|_| BTreeMap::new()).collect();
-        Self { taken, known: Known::new(known), parties }
+        Self { taken, known: Known::new(known), parties, heard: Vec::new() }
+    }
+
+    /// The first connection hears these broadcasts from now on, in place of those named before.
+    pub fn listen(&mut self, heard: Vec<String>) {
+        self.heard = heard;
     }
 
     /// Looks at a message that connection `at` brought. Time is in milliseconds: `wall_ms` since 1970,
@@ -121,7 +128,8 @@ impl Admission {
         if parsed.sender == *me || parsed.recipient.as_ref().is_some_and(|recipient| recipient != me) {
             return Ok(Admitted::NotForUs);
         }
-        if parsed.recipient.is_none() && !is_subscribed(config, at, topic) {
+        let heard = at == 0 && self.heard.iter().any(|filter| rumqttc::matches(topic, filter));
+        if parsed.recipient.is_none() && !heard && !is_subscribed(config, at, topic) {
             return Err(Refusal::Misplaced.into());
         }
         let registry = self.parties.now();

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     config: ConnectionConfig,
     /// The party's addressed filter and the configured ones.
     filters: Vec<String>,
+    /// What is heard besides, for now.
+    heard: Vec<String>,
     /// What its client ids begin with.
     client: String,
     boot: u64,
@@ -50,6 +52,7 @@ impl Connection {
         Self {
             config,
             filters,
+            heard: Vec::new(),
             client: format!("{}-{}", party.role.word(), party.id),
             boot: signer.boot(),
             requests: requests.max(FEWEST_REQUESTS),
@@ -122,6 +125,19 @@ impl Connection {
         matches!(before, State::Standing(..))
     }
 
+    /// Hears these broadcasts in place of those named before. Where the client has no room to say so, the connection is
+    /// made anew.
+    pub fn listen(&mut self, heard: &[String], now: Instant) {
+        let before = std::mem::replace(&mut self.heard, heard.to_vec());
+        let (State::Connecting(session, _) | State::Standing(session, _)) = &self.state else { return };
+        let without = |all: &[String], some: &[String]| -> Vec<String> {
+            all.iter().filter(|filter| !some.contains(filter)).cloned().collect()
+        };
+        if !session.listen(without(heard, &before), without(&before, heard)) {
+            self.lost("its subscriptions can't be changed", now);
+        }
+    }
+
     /// Hands a message to the client; whether it stands and had room.
     pub fn publish(&self, raw: &SignedEnvelope) -> bool {
         matches!(&self.state, State::Standing(session, _) if session.publish(raw))
@@ -141,7 +157,12 @@ impl Connection {
         let _ = getrandom::fill(&mut random);
         let number = u64::from_be_bytes(random) ^ self.boot;
         let client_id = format!("{}-{number:016x}", self.client);
-        self.state = match Session::start(address, client_id, self.filters.clone(), self.requests) {
+        self.state = match Session::start(
+            address,
+            client_id,
+            [&self.filters[..], &self.heard].concat(),
+            self.requests,
+        ) {
             Some(session) => State::Connecting(session, now + CONNECT_TIMEOUT),
             None => State::Waiting(now + LONGEST_RETRY),
         };

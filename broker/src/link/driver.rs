@@ -39,6 +39,8 @@ const MOST_TOGETHER: usize = 1_024;
 pub(super) enum Command {
     /// Send this, and repeat it for so long.
     Send { sealed: Sealed, tag: u64, acknowledged_by: Vec<PartyId>, valid_for_ms: u64, routes: Routes },
+    /// Hear these broadcasts in place of those named before.
+    Listen { filters: Vec<String> },
     /// Answer a message delivered.
     Answer { of: MessageRef, verdict: Verdict, when: When },
 }
@@ -171,6 +173,11 @@ impl Driver {
                 let acknowledged_by = acknowledged_by.into_iter().collect();
                 let expires_ms = self.now_ms().saturating_add(valid_for_ms);
                 self.step(Input::Send(Sending { id, raw, tag, acknowledged_by, routes, expires_ms }));
+            }
+            Command::Listen { filters } => {
+                let now = Instant::now();
+                self.connections.iter_mut().take(1).for_each(|first| first.listen(&filters, now));
+                self.admission.listen(filters);
             }
             Command::Answer { of, verdict, when } => {
                 let answer = self.inbox.answer(&of, verdict);

@@ -144,6 +144,15 @@ impl Link {
         self.parties.update(registry);
     }
 
+    /// Hears these broadcasts besides what the configuration says, in place of those it was told of before: on the
+    /// first connection.
+    ///
+    /// # Errors
+    /// [`LinkError::Full`] or [`LinkError::Ended`].
+    pub fn listen(&self, filters: Vec<String>) -> Result<(), LinkError> {
+        self.command("subscription", Command::Listen { filters })
+    }
+
     /// Signs and sends one message.
     ///
     /// # Errors

@@ -81,6 +81,14 @@ impl Session {
         self.ahead.hand(bytes, give)
     }
 
+    /// Subscribes to what is new and no more to what is gone; whether the client had room to say so.
+    pub fn listen(&self, new: Vec<String>, gone: Vec<String>) -> bool {
+        let filters = new.into_iter().map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
+        let filters: Vec<SubscribeFilter> = filters.collect();
+        let subscribed = filters.is_empty() || self.client.try_subscribe_many(filters).is_ok();
+        subscribed && gone.into_iter().all(|filter| self.client.try_unsubscribe(filter).is_ok())
+    }
+
     /// Says goodbye to the broker, so that what was handed to the client before goes out.
     pub async fn close(mut self) {
         if self.client.try_disconnect().is_ok() {

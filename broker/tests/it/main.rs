@@ -4,6 +4,7 @@
 mod bad_input;
 mod delivery;
 mod gate;
+mod listening;
 mod proxy;
 mod several;
 mod simulation;

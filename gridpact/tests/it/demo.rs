@@ -15,7 +15,7 @@ const INTERVALS: usize = 8;
 /// Only against hanging for ever: time passes by what the market has done.
 const GUARD: Duration = Duration::from_secs(900);
 
-fn arguments(line: &str) -> DemoArgs {
+pub fn arguments(line: &str) -> DemoArgs {
     match Cli::try_parse_from(line.split(' ')).unwrap().command {
         Command::Demo(args) => args,
         other => panic!("{other:?} is no demo"),

@@ -13,3 +13,4 @@ mod house;
 mod joining;
 mod served;
 mod torment;
+mod voted;

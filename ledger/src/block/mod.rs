@@ -258,7 +258,7 @@ impl DecidedBlock {
 }
 
 /// Submitter and entry of one envelope, its signature not checked.
-fn submitted(envelope: &SignedEnvelope) -> Option<(PartyId, Entry)> {
+pub(crate) fn submitted(envelope: &SignedEnvelope) -> Option<(PartyId, Entry)> {
     #[derive(Deserialize)]
     struct Payload {
         body: Body,

@@ -6,6 +6,7 @@ use crate::registry::{key, public, rotate, rotation};
 use crate::world::{id, party, transfer, validator, World, NOW_MS};
 use broker::link::{Link, LinkEvent};
 use ledger::block::vote::{SignedVote, VoteKind};
+use ledger::block::DecidedBlock;
 use ledger::consensus::core::Tendermint;
 use ledger::consensus::message::{ConsensusMessage, Record, Statement};
 use ledger::validator::core::{Effect, Event, Me, Now, ValidatorCore};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
 use wire::entry::Entry;
 use wire::envelope::Signer;
+use wire::message::Body;
 use wire::party::{PartyId, Role};
 use wire::replay::COMMAND;
 
@@ -128,6 +130,44 @@ async fn it_may_be_stopped_before_the_rotation_and_start_after_it_with_both_keys
 async fn it_may_be_stopped_after_the_rotation_and_start_with_both_keys_or_the_new_one() {
     check(false, |world| with_both(world, 1)).await;
     check(false, |world| signer(world, &validator(4), NEW, NOW_MS + 1).in_epoch(1)).await;
+}
+
+/// Whether a block of this height or later was heard from validator 4.
+fn heard_from_fourth(events: &mut Receiver<LinkEvent>, height: u64) -> bool {
+    let events = std::iter::from_fn(|| events.try_recv().ok());
+    let mut blocks = events.filter_map(|event| match event {
+        LinkEvent::Message(message) if message.topic.sender == validator(4) => Some(message.body),
+        _ => None,
+    });
+    blocks.any(|body| match body {
+        Body::Block(bytes) => DecidedBlock::decode(&bytes).unwrap().height() >= height,
+        _ => false,
+    })
+}
+
+#[actix::test]
+async fn who_is_behind_the_rotation_goes_on_hearing_the_one_that_rotated() {
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut validators: Vec<_> = (1..=3).map(|index| net.validator(index, folder.path())).collect();
+    validators.push(start(net.anew(with_both(&net.world, 0), folder.path())).unwrap());
+    // Knows the first keys alone, and is told of no others.
+    let (link, mut events) = net.client(&party(Role::Site, "s1")).await;
+    let _command = rotate_fourth(&net).await;
+    for handle in &validators {
+        height_reached(handle, 1).await;
+    }
+    // Who is told of a block before it decides does not tell of it.
+    let mut heard = false;
+    for nonce in 0..30 {
+        link.send(submission(transfer(nonce, 5))).unwrap();
+        for handle in &validators {
+            height_reached(handle, nonce + 2).await;
+        }
+        heard = heard || heard_from_fourth(&mut events, 2);
+    }
+    assert!(heard);
+    all_stop(validators).await;
 }
 
 /// With one of four dead everybody waits for the one that rotates, and hears it although it knows the next key first.

@@ -2,23 +2,25 @@
 //! accounts out.
 
 use super::day_ahead::{AheadAccount, Ledgers};
+use agents::chain::{Chain, ChainError};
 use agents::price_parts::PriceParts;
 use agents::roster::RosterError;
 use agents::terms::Terms;
-use ledger::block::verifier::{BlockError, Verifier};
-use ledger::block::{BlockCodecError, DecidedBlock};
-use ledger::contracts::rules::RulesError;
+use ledger::contracts::rules::Rules;
+use ledger::follower::FollowError;
 use ledger::genesis::Genesis;
 use market::dlmp::Dlmp;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{ClearingEntry, DayAheadEntry, DeliveryEntry, Entry, SignedEnvelope};
-use wire::envelope::{self, Opened};
+use wire::envelope::Opened;
 use wire::message::day_ahead::DayAheadFinalDemand;
 use wire::message::{Body, MessageRef};
+use wire::party::Registry;
 
 /// One interval, as the ledger and the messages around it tell it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,28 +63,35 @@ pub struct IntervalAccount {
     reported: BTreeSet<MessageRef>,
 }
 
+/// Blocks kept until one before them is heard, which changed whose votes decide.
+const MOST_WAITING: usize = 64;
+
 /// Why a block heard of does not count.
 #[derive(Debug, Error)]
 pub enum ObserverError {
-    /// No block.
+    /// None, or not decided by those who were to.
     #[error(transparent)]
-    Codec(#[from] BlockCodecError),
-    /// Not decided.
+    Chain(#[from] ChainError),
+    /// What was voted for makes no market.
     #[error(transparent)]
-    Undecided(#[from] BlockError),
+    Terms(#[from] RosterError),
 }
 
 /// The onlooker.
 pub struct ObserverCore {
-    verifier: Verifier,
+    chain: Chain,
+    /// What the next block is made under, as far as was heard, and what follows from it.
+    rules: Arc<Rules>,
     ledgers: Ledgers,
     parameters: MarketParameters,
+    price_parts: PriceParts,
     /// Place of the grid supply point among the feeder's buses.
     root: usize,
     /// The feeder's buses.
     buses: Vec<String>,
-    price_parts: PriceParts,
-    seen: BTreeSet<u64>,
+    /// Blocks that came before one they follow from, with their messages' times of issue.
+    waiting: VecDeque<(Vec<u8>, u64)>,
+    blocks: u64,
     accounts: BTreeMap<Interval, IntervalAccount>,
 }
 
@@ -93,16 +102,25 @@ impl ObserverCore {
     /// Where the genesis makes no market.
     pub fn new(genesis: &Genesis) -> Result<Self, RosterError> {
         let feeder = &genesis.feeder;
+        let chain = Chain::new(genesis)?;
+        let terms = Terms::of(chain.rules());
         Ok(Self {
-            ledgers: Ledgers::new(genesis)?,
-            verifier: Verifier::new(genesis).map_err(RulesError::from)?,
-            parameters: genesis.parameters,
+            rules: chain.rules().clone(),
+            ledgers: Ledgers::new(&terms)?,
+            parameters: terms.parameters,
+            price_parts: PriceParts::new(&terms)?,
             root: feeder.buses.iter().position(|bus| *bus == feeder.root).unwrap_or(0),
             buses: feeder.buses.clone(),
-            price_parts: PriceParts::new(&Terms::from(genesis))?,
-            seen: BTreeSet::new(),
+            waiting: VecDeque::new(),
+            blocks: 0,
             accounts: BTreeMap::new(),
+            chain,
         })
+    }
+
+    /// Everyone's keys, as far as the ledger was followed.
+    pub fn registry(&self) -> &Arc<Registry> {
+        self.chain.registry()
     }
 
     /// Takes in one message.
@@ -135,19 +153,31 @@ impl ObserverCore {
         Ok(())
     }
 
+    /// A block, and those that waited for it.
     fn hear_block(&mut self, bytes: &[u8], issued_ms: u64) -> Result<(), ObserverError> {
-        let decided = DecidedBlock::decode(bytes)?;
-        if self.seen.contains(&decided.height()) {
+        match self.take(bytes, issued_ms) {
+            Err(ObserverError::Chain(ChainError::Follow(FollowError::Behind { .. }))) => {
+                if self.waiting.len() == MOST_WAITING {
+                    self.waiting.pop_front();
+                }
+                self.waiting.push_back((bytes.to_vec(), issued_ms));
+                return Ok(());
+            }
+            taken => taken?,
+        }
+        if Arc::ptr_eq(self.chain.rules(), &self.rules) {
             return Ok(());
         }
-        self.verifier.verify(&decided)?;
-        self.seen.insert(decided.height());
-        for envelope in &decided.block.entries {
-            let (registry, network) = (self.verifier.registry(), self.verifier.network());
+        std::mem::take(&mut self.waiting).into_iter().try_for_each(|(bytes, ms)| self.hear_block(&bytes, ms))
+    }
+
+    fn take(&mut self, bytes: &[u8], issued_ms: u64) -> Result<(), ObserverError> {
+        self.turn()?;
+        let Some(decided) = self.chain.take(bytes)? else { return Ok(()) };
+        self.blocks += 1;
+        for envelope in decided.envelopes() {
             // Validators voted for the block, so its entries open.
-            let Ok(entry) = envelope::open(registry, network, &envelope.topic, &envelope.bytes) else {
-                continue;
-            };
+            let Some(entry) = self.chain.opened(envelope) else { continue };
             let took_ms = issued_ms.saturating_sub(entry.issued_ms);
             match entry.body {
                 Body::Submit(Entry::Clearing(clearing)) => self.cleared(&clearing, took_ms),
@@ -155,6 +185,18 @@ impl ObserverCore {
                 Body::Submit(Entry::Delivery(delivery)) => self.delivered(&delivery),
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Goes by what the next block is made under.
+    fn turn(&mut self) -> Result<(), ObserverError> {
+        if !Arc::ptr_eq(self.chain.rules(), &self.rules) {
+            self.rules = self.chain.rules().clone();
+            let terms = Terms::of(&self.rules);
+            self.parameters = terms.parameters;
+            self.price_parts = PriceParts::new(&terms)?;
+            self.ledgers = Ledgers::new(&terms).map_err(RosterError::from)?;
         }
         Ok(())
     }
@@ -175,9 +217,8 @@ impl ObserverCore {
     }
 
     fn cleared_ahead(&mut self, session: &DayAheadEntry) {
-        let (registry, network) = (self.verifier.registry(), self.verifier.network());
-        let demand = |raw: &SignedEnvelope| match envelope::open(registry, network, &raw.topic, &raw.bytes) {
-            Ok(Opened { body: Body::DayAheadFinalDemand(demand), .. }) => Some(demand),
+        let demand = |raw: &SignedEnvelope| match self.chain.evidence(raw) {
+            Some(Body::DayAheadFinalDemand(demand)) => Some(demand),
             _ => None,
         };
         let demands: Vec<DayAheadFinalDemand> = session.demands.iter().filter_map(demand).collect();
@@ -213,6 +254,6 @@ impl ObserverCore {
 
     /// How many blocks were heard of; where none was missed, the last one's height.
     pub fn blocks(&self) -> u64 {
-        self.seen.len() as u64
+        self.blocks
     }
 }

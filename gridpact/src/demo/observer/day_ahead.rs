@@ -1,7 +1,7 @@
 //! What the onlooker makes of the day-ahead market: what a session cleared for each interval, and what became of
 //! it when the interval was delivered. Pure.
 
-use ledger::genesis::Genesis;
+use agents::terms::Terms;
 use market::day_ahead::clearing::IntervalPrices;
 use market::feeder::{FeederError, Tree};
 use market::interval::Interval;
@@ -42,15 +42,15 @@ pub struct Ledgers {
 }
 
 impl Ledgers {
-    /// Those of this genesis.
+    /// Those of a market by its terms.
     ///
     /// # Errors
     /// Where its feeder is no tree.
-    pub fn new(genesis: &Genesis) -> Result<Self, FeederError> {
-        let place = |name: &String| genesis.feeder.buses.iter().position(|bus| bus == name);
-        let sites = genesis.participants.iter();
+    pub fn new(terms: &Terms) -> Result<Self, FeederError> {
+        let place = |name: &String| terms.feeder.buses.iter().position(|bus| bus == name);
+        let sites = terms.participants.iter();
         let bus_of = sites.filter_map(|p| Some((p.account.clone(), place(p.bus.as_ref()?)?))).collect();
-        Ok(Self { tree: genesis.feeder.tree()?, bus_of, parameters: genesis.parameters })
+        Ok(Self { tree: terms.feeder.tree()?, bus_of, parameters: terms.parameters })
     }
 
     /// What a session cleared for each of its intervals; `demands` are the aggregators' signed ones in it.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{watch, Notify};
 use wire::envelope;
 use wire::message::MAX_ENVELOPE_BYTES;
-use wire::party::{Registry, Role};
+use wire::party::Role;
 use wire::topic::{Network, MAX_TOPIC_BYTES};
 
 /// An envelope with its topic and MQTT's own headers.
@@ -32,7 +32,6 @@ pub struct Observer {
 }
 
 struct Ears {
-    registry: Registry,
     network: Network,
     observer: Observer,
 }
@@ -45,8 +44,7 @@ impl Observer {
     pub fn start(genesis: &Genesis, broker: SocketAddr) -> Result<Self, RosterError> {
         let core = Arc::new(Mutex::new(ObserverCore::new(genesis)?));
         let observer = Self { core, heard: Arc::new(Notify::new()), listening: watch::Sender::new(false) };
-        let (registry, network) = (genesis.registry(), genesis.network.clone());
-        let ears = Ears { registry, network, observer: observer.clone() };
+        let ears = Ears { network: genesis.network.clone(), observer: observer.clone() };
         let id = format!("onlooker-{:x}", crate::run::party::boot());
         let mut options = MqttOptions::new(id, broker.ip().to_string(), broker.port());
         options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
@@ -106,7 +104,8 @@ impl Ears {
     }
 
     fn hear(&self, publish: &Publish) {
-        let opened = envelope::open(&self.registry, &self.network, &publish.topic, &publish.payload);
+        let registry = self.observer.look(|core| core.registry().clone());
+        let opened = envelope::open(&registry, &self.network, &publish.topic, &publish.payload);
         let heard = match opened {
             Ok(message) => self.observer.core.lock().unwrap_or_else(PoisonError::into_inner).hear(&message),
             Err(error) => {

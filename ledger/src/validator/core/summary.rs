@@ -5,13 +5,12 @@ use super::{Effect, Now, ValidatorCore};
 use crate::block::DecidedBlock;
 use crate::follower::Summary;
 use crate::governed::Governed;
-use serde_bytes::ByteBuf;
 use std::sync::Arc;
 use wire::hash::Hash32;
 use wire::party::PartyId;
 
 impl ValidatorCore {
-    /// Remembers the last block for those who ask, and the block itself where it `changed` what was governed when it
+    /// Remembers the last block for those who ask, and its entries where they `changed` what was governed when it
     /// was made. What that was is known, but after a start with such a block.
     pub fn remember(&mut self, decided: &DecidedBlock, governed: &Arc<Governed>, changed: bool) {
         let header = decided.block.header.clone();
@@ -19,22 +18,22 @@ impl ValidatorCore {
             return;
         }
         let (certificate, governed) = (decided.certificate.clone(), Governed::clone(governed));
-        let block = changed.then(|| decided.encode().ok()).flatten().map(ByteBuf::from);
-        self.summary = Some(Arc::new(Summary { header, certificate, governed, block }));
+        let entries = changed.then(|| decided.block.entries.clone());
+        self.summary = Some(Arc::new(Summary { header, certificate, governed, entries }));
     }
 
     pub(super) fn asked(&mut self, now: Now, by: PartyId, known: &Hash32) {
         let Some(summary) = self.summary.clone() else { return };
-        let last = match &summary.block {
+        let last = match &summary.entries {
             Some(_) => self.rules.governed.hash(),
             None => summary.header.governed,
         };
         if last == *known || !self.catch_up.may_answer(now.real_ms) {
             return;
         }
-        let encoded = summary.encode().or_else(|error| match &summary.block {
+        let encoded = summary.encode().or_else(|error| match &summary.entries {
             // Together they are too much for one message; what is governed comes first.
-            Some(_) => Summary { block: None, ..Summary::clone(&summary) }.encode(),
+            Some(_) => Summary { entries: None, ..Summary::clone(&summary) }.encode(),
             None => Err(error),
         });
         match encoded {
