@@ -213,7 +213,7 @@ Exits 0 when everything holds, 3 naming the height where it does not.")]
     },
     /// Write the proof that one site's commitment, price and payment in one interval are final
     Prove(ProveArgs),
-    /// Check such a proof, from nothing but the genesis
+    /// Check such a proof, or one of a head as it is had over HTTP, from nothing but the genesis
     #[command(after_help = "\
 Examples:
   gridpact ledger check s1.proof --genesis genesis.json
@@ -276,6 +276,10 @@ Exits 0 when done, 3 where the log is damaged, naming file and offset, 1 where i
     Reindex {
         /// A validator's data directory
         dir: PathBuf,
+        /// Begin with the oldest state there is and not the newest: takes as long as verifying, and what any block
+        /// did can be asked for over HTTP then
+        #[arg(long)]
+        whole: bool,
         /// Print what was done as JSON
         #[arg(long)]
         json: bool,
@@ -345,7 +349,7 @@ mod tests {
         check("gridpact ledger possess --genesis g.json --party site/s9 --key k.pem", true);
         check("gridpact ledger submit entry.toml --as dso.toml", true);
         check("gridpact ledger submit entry.toml", false);
-        check("gridpact ledger reindex validator-v1 --json", true);
+        check("gridpact ledger reindex validator-v1 --whole --json", true);
         check("gridpact ledger reindex", false);
         check("gridpact ledger verify demo --json", true);
         check("gridpact ledger prove demo --party s1 --interval 2020-01-15T12:00:00Z -o s1.proof", true);

@@ -65,7 +65,9 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
         LedgerCommand::Check { proof, genesis, after, json } => {
             match check::run((&proof, after.as_deref()), &genesis, json, out) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error @ CheckError::NotProven(_)) => failed_with(EXIT_WRONG, error),
+                Err(error @ (CheckError::NotProven(_) | CheckError::HeadNotProven(_))) => {
+                    failed_with(EXIT_WRONG, error)
+                }
                 Err(error @ (CheckError::Print(_) | CheckError::Json(_))) => failed(error),
                 Err(error) => failed_with(EXIT_UNUSABLE, error),
             }
@@ -79,7 +81,7 @@ fn ledger(command: LedgerCommand, log_format: LogFormat) -> ExitCode {
             let submission = members::submission::run(&file, &submitter, out);
             done(actix::System::new().block_on(submission))
         }
-        LedgerCommand::Reindex { dir, json } => match reindex::run(&dir, json, out) {
+        LedgerCommand::Reindex { dir, whole, json } => match reindex::run(&dir, (whole, json), out) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_damage() => failed_with(EXIT_WRONG, error),
             Err(error) => failed(error),

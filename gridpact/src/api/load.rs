@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 /// Requests read from disk at once.
 const MAX_READING: usize = 16;
+/// Of those, requests whose answers may be large.
+const MAX_LARGE: usize = 2;
 /// Streams open at once.
 const MAX_STREAMS: usize = 64;
 
@@ -12,6 +14,7 @@ const MAX_STREAMS: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Load {
     reading: Arc<AtomicUsize>,
+    large: Arc<AtomicUsize>,
     streams: Arc<AtomicUsize>,
 }
 
@@ -23,6 +26,11 @@ impl Load {
     /// A place for one request; none where all are taken.
     pub fn reading(&self) -> Option<Taken> {
         take(&self.reading, MAX_READING)
+    }
+
+    /// A place for one request whose answer may be large; none where all are taken.
+    pub fn large(&self) -> Option<Taken> {
+        take(&self.large, MAX_LARGE)
     }
 
     /// A place for one stream; none where all are taken.
@@ -55,5 +63,7 @@ mod tests {
         assert!(load.stream().is_none() && load.reading().is_some());
         drop(taken);
         assert!(load.stream().is_some());
+        let taken: Vec<Taken> = (0..9).filter_map(|_| load.large()).collect();
+        assert_eq!(taken.len(), MAX_LARGE);
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use ledger::query::{CallerError, ReadError};
+use ledger::query::{CallerError, HistoryError, ReadError};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -56,10 +56,16 @@ impl ResponseError for Problem {
             ) => StatusCode::NOT_FOUND,
             Problem::Read(ReadError::TooMuch { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Problem::Read(ReadError::Span { .. }) | Problem::Request(_) => StatusCode::BAD_REQUEST,
-            Problem::Read(ReadError::History(_) | ReadError::Statement(_) | ReadError::Encoding(_))
+            Problem::Read(
+                ReadError::History(HistoryError::Failed { .. })
+                | ReadError::Statement(_)
+                | ReadError::Encoding(_),
+            )
             | Problem::Encoding(_)
             | Problem::GivenUp => StatusCode::INTERNAL_SERVER_ERROR,
-            Problem::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::Busy | Problem::Read(ReadError::History(HistoryError::Busy { .. })) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 

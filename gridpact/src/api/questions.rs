@@ -41,24 +41,33 @@ pub type Question = Box<dyn FnOnce(&Reader<'_>) -> Result<Answer, Problem> + Sen
 /// Makes a question of a request's text.
 pub type Ask = fn(&Asked<'_>) -> Result<Question, Problem>;
 
+/// How large answers may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Some kilobytes, or a block.
+    Small,
+    /// Some megabytes: few are made at once.
+    Large,
+}
+
 /// Every path that asks the ledger something once.
-pub const QUESTIONS: [(&str, Ask); 16] = [
-    ("/v1/status", status),
-    ("/v1/heads", heads),
-    ("/v1/heads/proof", head_proof),
-    ("/v1/prices", prices),
-    ("/v1/clearings", clearings),
-    ("/v1/commitments", commitments),
-    ("/v1/balance", balance),
-    ("/v1/proof", settlement_proof),
-    ("/v1/statement", statement),
-    ("/v1/aggregates", hours),
-    ("/v1/governance", governance),
-    ("/v1/evidence", evidence),
-    ("/v1/blocks/{height}", block),
-    ("/v1/blocks/{height}/entries/{entry}", entry),
-    ("/v1/blocks/{height}/entries/{entry}/proof", entry_proof),
-    ("/v1/participants", participants),
+pub const QUESTIONS: [(&str, Size, Ask); 16] = [
+    ("/v1/status", Size::Small, status),
+    ("/v1/heads", Size::Small, heads),
+    ("/v1/heads/proof", Size::Small, head_proof),
+    ("/v1/prices", Size::Small, prices),
+    ("/v1/clearings", Size::Small, clearings),
+    ("/v1/commitments", Size::Large, commitments),
+    ("/v1/balance", Size::Small, balance),
+    ("/v1/proof", Size::Small, settlement_proof),
+    ("/v1/statement", Size::Large, statement),
+    ("/v1/aggregates", Size::Large, hours),
+    ("/v1/governance", Size::Small, governance),
+    ("/v1/evidence", Size::Small, evidence),
+    ("/v1/blocks/{height}", Size::Small, block),
+    ("/v1/blocks/{height}/entries/{entry}", Size::Small, entry),
+    ("/v1/blocks/{height}/entries/{entry}/proof", Size::Small, entry_proof),
+    ("/v1/participants", Size::Small, participants),
 ];
 
 fn status(asked: &Asked<'_>) -> Result<Question, Problem> {

@@ -2,7 +2,7 @@
 //! them.
 
 use super::problem::Problem;
-use super::questions::{Answer, Ask, Asked, QUESTIONS};
+use super::questions::{Answer, Ask, Asked, Size, QUESTIONS};
 use super::{caller, document, stream, Desk};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -15,14 +15,14 @@ pub const STREAM: &str = "/v1/stream";
 
 /// Every path served.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    [DOCUMENT, STREAM].into_iter().chain(QUESTIONS.into_iter().map(|(path, _)| path))
+    [DOCUMENT, STREAM].into_iter().chain(QUESTIONS.into_iter().map(|(path, _, _)| path))
 }
 
 /// Registers every path.
 pub(super) fn all(config: &mut ServiceConfig) {
     config.route(DOCUMENT, web::get().to(openapi)).route(STREAM, web::get().to(stream::blocks));
-    for (path, ask) in QUESTIONS {
-        let handler = move |request: HttpRequest, desk: Data<Desk>| answer(request, desk, ask);
+    for (path, size, ask) in QUESTIONS {
+        let handler = move |request: HttpRequest, desk: Data<Desk>| answer(request, desk, (size, ask));
         config.route(path, web::get().to(handler));
     }
     config.default_service(web::to(nothing_here));
@@ -37,7 +37,7 @@ async fn nothing_here(request: HttpRequest, desk: Data<Desk>) -> HttpResponse {
 }
 
 /// Has one question answered, where the request makes one, and counts how.
-async fn answer(request: HttpRequest, desk: Data<Desk>, ask: Ask) -> HttpResponse {
+async fn answer(request: HttpRequest, desk: Data<Desk>, ask: (Size, Ask)) -> HttpResponse {
     match found(&request, &desk, ask).await {
         Ok(Answer { media, bytes }) => {
             desk.requests.with_label_values(&["200"]).inc();
@@ -48,16 +48,20 @@ async fn answer(request: HttpRequest, desk: Data<Desk>, ask: Ask) -> HttpRespons
 }
 
 /// The answer, found on a thread where reading from disk makes nobody wait.
-async fn found(request: &HttpRequest, desk: &Desk, ask: Ask) -> Result<Answer, Problem> {
+async fn found(request: &HttpRequest, desk: &Desk, (size, ask): (Size, Ask)) -> Result<Answer, Problem> {
     let part = |name: &str| request.match_info().get(name).unwrap_or_default().to_owned();
     let asked = Asked { query: request.query_string(), part: &part, genesis: &desk.source.genesis };
     let question = ask(&asked)?;
     let view = desk.source.views.borrow().clone();
     let caller = caller::of(request, &view)?;
     let place = desk.load.reading().ok_or(Problem::Busy)?;
+    let large = match size {
+        Size::Small => None,
+        Size::Large => Some(desk.load.large().ok_or(Problem::Busy)?),
+    };
     let history = desk.source.history.clone();
     let answered = web::block(move || {
-        let _place = place;
+        let _places = (place, large);
         question(&Reader::new(&view, history.as_ref(), caller))
     });
     answered.await.map_err(|_| Problem::GivenUp)?

@@ -30,14 +30,14 @@ impl ReindexError {
     }
 }
 
-/// Builds the index of a validator's data folder anew, and prints what it holds, as JSON where that is
-/// wanted.
+/// Builds the index of a validator's data folder anew, of the `whole` log where that is wanted, and prints what it
+/// holds, as `json` where that is.
 ///
 /// # Errors
 /// Where it can't be built; nothing of the ledger is lost then.
-pub fn run(folder: &Path, json: bool, out: &mut dyn Write) -> Result<(), ReindexError> {
+pub fn run(folder: &Path, (whole, json): (bool, bool), out: &mut dyn Write) -> Result<(), ReindexError> {
     let bar = bar(folder);
-    let rebuilt = reindex(folder, &mut |height, last| {
+    let rebuilt = reindex(folder, whole, &mut |height, last| {
         bar.set_length(last);
         bar.set_position(height);
     });

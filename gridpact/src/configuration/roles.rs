@@ -70,7 +70,7 @@ pub struct AggregatorFile {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveKeys {
-    /// `file:///folder`, or `s3://bucket/prefix` for any S3-compatible store, in a program built with the feature s3.
+    /// `file:///folder`, or `s3://bucket/prefix` for any S3-compatible store.
     /// Its credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY). None for the folder
     /// archive in the data_dir.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,8 +57,8 @@ pub fn run(args: &AggregatesArgs, out: &mut dyn Write) -> Result<(), GatewayErro
     let by: BTreeSet<Key> = args.by.iter().copied().map(key).collect();
     let published = publish(&of_ledger, &by, args.k as usize);
     let rows = rows(&published);
-    let document = || Ok(serde_json::json!({ "k": args.k, "groups_pooled": published.pooled, "rows": rows }));
-    let bytes = rendered(args.format, rows.iter(), document)?;
+    let document = serde_json::json!({ "k": args.k, "groups_pooled": published.pooled, "rows": rows });
+    let bytes = rendered(args.format, rows.iter(), &document)?;
     put(args.output.as_deref(), &bytes, out)
 }
 
@@ -84,7 +84,7 @@ pub fn hourly(hours: &[Hour], format: RowFormat) -> Result<Vec<u8>, GatewayError
             .collect::<Vec<_>>()
     };
     let document = HoursDocument { k: K_ANONYMOUS, rows: hours.iter().flat_map(of_hour).collect() };
-    rendered(format, document.rows.iter(), || serde_json::to_value(&document))
+    rendered(format, document.rows.iter(), &document)
 }
 
 fn key(by: GroupBy) -> Key {

@@ -48,7 +48,7 @@ pub(super) fn utc_ms(milliseconds: u64) -> String {
 pub(crate) fn rendered<R: Serialize>(
     format: RowFormat,
     rows: impl Iterator<Item = R>,
-    document: impl FnOnce() -> serde_json::Result<serde_json::Value>,
+    document: &impl Serialize,
 ) -> Result<Vec<u8>, GatewayError> {
     match format {
         RowFormat::Csv => {
@@ -60,7 +60,7 @@ pub(crate) fn rendered<R: Serialize>(
             writer.into_inner().map_err(|error| GatewayError::Print(error.into_error()))
         }
         RowFormat::Json => {
-            let mut text = serde_json::to_vec_pretty(&document()?)?;
+            let mut text = serde_json::to_vec_pretty(document)?;
             text.push(b'\n');
             Ok(text)
         }

@@ -3,6 +3,7 @@
 use super::words;
 use ledger::genesis::Genesis;
 use ledger::proof::foreign::{Foreign, ForeignError};
+use ledger::proof::head::{HeadProof, HeadProofError, MAX_HEAD_PROOF_BYTES};
 use ledger::proof::settlement::{SettlementProof, SettlementProofError, MAX_PROOF_BYTES};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -36,9 +37,20 @@ pub enum CheckError {
         /// What is wrong with it.
         source: SettlementProofError,
     },
+    /// The file is no proof of a head, and is to go before one.
+    #[error("{path}: {source}")]
+    NoHead {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: HeadProofError,
+    },
     /// The proof proves nothing.
     #[error("not proven: {0}")]
     NotProven(#[from] ForeignError),
+    /// A proof of a head proves nothing.
+    #[error("not proven: {0}")]
+    HeadNotProven(#[from] HeadProofError),
     /// What was found can't be printed.
     #[error("printing: {0}")]
     Print(#[from] io::Error),
@@ -59,6 +71,9 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), CheckError> {
     let genesis = read_genesis(genesis)?;
+    if let Ok(head) = HeadProof::decode(&read(proof, MAX_HEAD_PROOF_BYTES)?) {
+        return check_head(&head, after, &genesis, json, out);
+    }
     let interval_s = genesis.parameters.interval_s;
     let mut ledger = Foreign::anchored(genesis);
     if let Some(earlier) = after {
@@ -70,6 +85,31 @@ pub fn run(
         return Ok(());
     }
     words::print(&proven, interval_s, out)?;
+    Ok(())
+}
+
+/// The same of a proof of a head, as it is had over HTTP.
+fn check_head(
+    proof: &HeadProof,
+    after: Option<&Path>,
+    genesis: &Genesis,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), CheckError> {
+    let seen = match after {
+        Some(path) => {
+            let earlier = HeadProof::decode(&read(path, MAX_HEAD_PROOF_BYTES)?);
+            let earlier = earlier.map_err(|source| CheckError::NoHead { path: path.to_owned(), source })?;
+            earlier.check(genesis, None)?;
+            Some(earlier.head().clone())
+        }
+        None => None,
+    };
+    let proven = proof.check(genesis, seen.as_ref())?;
+    match json {
+        true => writeln!(out, "{}", serde_json::to_string_pretty(&proven)?)?,
+        false => words::print_head(&proven, out)?,
+    }
     Ok(())
 }
 

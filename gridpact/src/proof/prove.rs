@@ -76,7 +76,7 @@ pub fn run(args: &ProveArgs, out: &mut dyn Write) -> Result<(), ProveCommandErro
         None => prover,
     };
     let proof = prover.prove(&account)?;
-    // What would not be believed is not written: of a pruned ledger, where validators changed before what is left.
+    // What would not be believed is not written: where it is not known who decided on blocks that are gone.
     let genesis = read_genesis(&folder).map_err(|source| wrong(VerifyError::Folder(Box::new(source))))?;
     proof.check(&genesis).map_err(ProveCommandError::Unproven)?;
     let bytes = proof.encode()?;

@@ -1,5 +1,6 @@
 //! What a proof proves, in plain words.
 
+use ledger::proof::head::ProvenHead;
 use ledger::proof::settlement::{ProvenBlock, ProvenSettlement};
 use ledger::query::time_s;
 use market::interval::UnixSeconds;
@@ -33,9 +34,31 @@ pub fn print(proven: &ProvenSettlement, interval_s: i64, out: &mut dyn Write) ->
     }
     writeln!(out, "  delivered   {}", proven.energy.map_or_else(|| "no reading".to_owned(), energy))?;
     writeln!(out, "  payment     {}, settled in {}", money(proven.amount), block(&proven.settled))?;
-    let (votes, validators, head) = (proven.votes, proven.validators, block(&proven.head));
-    writeln!(out, "  certified   by the signatures of {votes} of {validators} validators under {head}")?;
-    match proven.changes {
+    certified((proven.votes, proven.validators, proven.changes), &proven.head, out)
+}
+
+/// Prints what a proof of a head proves.
+pub fn print_head(proven: &ProvenHead, out: &mut dyn Write) -> io::Result<()> {
+    let ProvenHead { ledger, head, block: older, votes, validators, changes } = proven;
+    writeln!(out, "Proven, on the ledger {ledger}:")?;
+    writeln!(out, "  head        {}, hash {}", block(head), head.hash)?;
+    if let Some(older) = older {
+        writeln!(out, "  under it    {}, hash {}", block(older), older.hash)?;
+    }
+    certified((*votes, *validators, *changes), head, out)
+}
+
+fn certified(
+    (votes, validators, changes): (usize, usize, usize),
+    head: &ProvenBlock,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "  certified   by the signatures of {votes} of {validators} validators under {}",
+        block(head)
+    )?;
+    match changes {
         0 => writeln!(out, "              who are those of the genesis"),
         changes => writeln!(out, "              whom {changes} certified changes lead to from the genesis"),
     }

@@ -121,6 +121,16 @@ impl Scene<'_> {
         let proof = self.client.ask("/v1/heads/proof", &[], "height=1&since=2", None);
         let proven = HeadProof::decode(&proof.body).unwrap().check(&self.genesis, None).unwrap();
         assert_eq!((proven.head.height, proven.block.unwrap().height), (height, 1));
+        let [file, genesis] = ["head.proof", "genesis.json"].map(|name| self.data.join(name));
+        std::fs::write(&file, &proof.body).unwrap();
+        let checked = command(&[&"check", &file, &"--genesis", &genesis, &"--json"]);
+        let told: Value = serde_json::from_slice(said(&checked)).unwrap();
+        assert_eq!((&told["head"]["height"], &told["block"]["height"]), (&height.into(), &1.into()));
+        let in_words = command(&[&"check", &file, &"--genesis", &genesis]);
+        assert!(String::from_utf8_lossy(said(&in_words)).contains("of 4 validators"));
+        // It shows how it goes on block 2, and not on itself.
+        let after = command(&[&"check", &file, &"--genesis", &genesis, &"--after", &file]);
+        assert_eq!(after.status.code(), Some(3));
         let parts = [("height", 1), ("entry", 0)];
         let proof = self.client.ask("/v1/blocks/{height}/entries/{entry}/proof", &parts, "", Some(&self.all));
         assert_eq!(proof.media, "application/cbor");

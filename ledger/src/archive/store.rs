@@ -4,6 +4,7 @@
 use super::location::{Place, PlaceError};
 use bytes::Bytes;
 use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -51,12 +52,6 @@ pub enum ArchiveError {
         #[source]
         source: io::Error,
     },
-    /// This program was built without S3.
-    #[error("{place}: this program was built without the feature `s3`")]
-    WithoutS3 {
-        /// The archive asked for.
-        place: String,
-    },
     /// More bytes than a batch has.
     #[error("the batch at {location} has {size} bytes, more than the {MAX_BATCH_BYTES} allowed")]
     Oversized {
@@ -100,7 +95,7 @@ impl Archive {
                 let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
                 (store, String::new())
             }
-            Place::S3 { bucket, prefix } => (s3_store(place, bucket, s3)?, prefix.clone()),
+            Place::S3 { bucket, prefix } => (s3_store(bucket, s3)?, prefix.clone()),
         };
         Ok(Self { place: place.clone(), store, prefix })
     }
@@ -198,9 +193,7 @@ fn sync(folder: &Path, path: &str) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-#[cfg(feature = "s3")]
-fn s3_store(_: &Place, bucket: &str, settings: &S3Settings) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
-    use object_store::aws::AmazonS3Builder;
+fn s3_store(bucket: &str, settings: &S3Settings) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
     if let Some(endpoint) = &settings.endpoint {
         // Plain HTTP only where the operator's own configuration says so in full.
@@ -210,11 +203,6 @@ fn s3_store(_: &Place, bucket: &str, settings: &S3Settings) -> Result<Arc<dyn Ob
         builder = builder.with_region(region);
     }
     Ok(Arc::new(builder.build()?))
-}
-
-#[cfg(not(feature = "s3"))]
-fn s3_store(place: &Place, _: &str, _: &S3Settings) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
-    Err(ArchiveError::WithoutS3 { place: place.to_string() })
 }
 
 fn io_error<'a>(act: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ArchiveError + 'a {

@@ -112,6 +112,11 @@ impl HeadProof {
         }
     }
 
+    /// The head's header; says nothing about whether it is certified.
+    pub fn head(&self) -> &Header {
+        &self.chain.head.header
+    }
+
     /// Checks the proof from nothing but the genesis. Where `seen` is the header of a certified block that was seen
     /// before, the history must go on the one under it.
     ///

@@ -1,7 +1,7 @@
 //! What sites were committed to, delivered and were paid.
 
 use super::answers::Commitment;
-use super::{Place, ReadError, Reader};
+use super::{Place, ReadError, Reader, MAX_COMMITMENTS};
 use crate::rights::{EntryKind, Query};
 use market::interval::{Interval, UnixSeconds};
 use wire::entry::{DeliveryEntry, Entry};
@@ -34,6 +34,9 @@ impl Reader<'_> {
         for at in self.intervals(from, to)? {
             for place in self.history.about(at, Some(EntryKind::Delivery))? {
                 self.collect(at, &place, &whose, &mut found)?;
+                if found.len() > MAX_COMMITMENTS {
+                    return Err(ReadError::TooMuch { what: "commitments", most: MAX_COMMITMENTS });
+                }
             }
         }
         Ok(found)

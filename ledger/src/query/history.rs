@@ -90,10 +90,19 @@ pub trait History {
 
 /// Why the blocks kept can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("reading the chain: {reason}")]
-pub struct HistoryError {
-    /// What failed.
-    pub reason: String,
+pub enum HistoryError {
+    /// Who holds them is too busy to answer.
+    #[error("the chain can't be read now: {reason}")]
+    Busy {
+        /// What it said.
+        reason: String,
+    },
+    /// They can't be read, or are not what they should be.
+    #[error("reading the chain: {reason}")]
+    Failed {
+        /// What failed.
+        reason: String,
+    },
 }
 
 /// A history as a tree that proofs are made from. What could not be read is kept until it is asked for.

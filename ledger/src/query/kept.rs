@@ -73,5 +73,5 @@ fn places(store: &Store, found: Vec<(u64, usize)>) -> Result<Vec<Place>, History
 }
 
 fn failed(error: StoreError) -> HistoryError {
-    HistoryError { reason: error.to_string() }
+    HistoryError::Failed { reason: error.to_string() }
 }

@@ -44,6 +44,8 @@ use wire::token::{self, TokenError};
 pub const MAX_INTERVALS: i64 = 672;
 /// Most heights one question may span.
 pub const MAX_HEIGHTS: u64 = 100;
+/// Most commitments in one answer.
+pub const MAX_COMMITMENTS: usize = 50_000;
 
 /// A chain as it stands after its last block.
 #[derive(Clone, Debug)]
@@ -205,7 +207,7 @@ impl<'a> Reader<'a> {
             || receipts_root(entries, &receipts) != decided.block.header.receipts_root
         {
             let reason = format!("what is remembered of block {height} is not what it names");
-            return Err(HistoryError { reason }.into());
+            return Err(HistoryError::Failed { reason }.into());
         }
         Ok((decided, receipts))
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wire::party::{Id, PartyId};
 
 /// Most lines and totals of one statement.
-pub const MAX_LINES: usize = 100_000;
+pub const MAX_LINES: usize = 20_000;
 /// Longest period of one statement, in days.
 pub const MAX_PERIOD_DAYS: i64 = 31;
 /// Most blocks that one statement of all accounts is drawn from.

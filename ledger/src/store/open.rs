@@ -19,6 +19,15 @@ use std::path::Path;
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 
+/// What an index is rebuilt from, where it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RebuiltFrom {
+    /// The newest sound snapshot: soonest done.
+    Newest,
+    /// The genesis, or the oldest sound snapshot: most remembered.
+    Oldest,
+}
+
 /// A folder opened, with what that took.
 pub(super) struct Opened {
     pub store: Store,
@@ -47,7 +56,8 @@ impl Store {
         rules: &Arc<Rules>,
         options: StoreOptions,
     ) -> Result<(Self, Chain), StoreError> {
-        let Opened { store, chain, .. } = open(folder, genesis, rules, options, &mut |_, _| {})?;
+        let options = (options, RebuiltFrom::Newest);
+        let Opened { store, chain, .. } = open(folder, (genesis, rules), options, &mut |_, _| {})?;
         Ok((store, chain))
     }
 }
@@ -55,9 +65,8 @@ impl Store {
 /// Opens a data folder; `progress` hears the height reached, and the last there is.
 pub(super) fn open(
     folder: &Path,
-    genesis: &Genesis,
-    rules: &Arc<Rules>,
-    options: StoreOptions,
+    (genesis, rules): (&Genesis, &Arc<Rules>),
+    (options, rebuilt_from): (StoreOptions, RebuiltFrom),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Opened, StoreError> {
     fs::create_dir_all(folder).map_err(io_error("making", folder))?;
@@ -79,7 +88,14 @@ pub(super) fn open(
             if found.is_none() && !index.is_empty() {
                 tracing::warn!(folder = %folder.display(), "the index does not agree with the log; it is rebuilt");
             }
-            start(folder, (genesis, rules), &span, snapshots.sound(), &index)?
+            let mut sound = snapshots.sound().to_vec();
+            match rebuilt_from {
+                RebuiltFrom::Newest => sound.reverse(),
+                // The genesis is older than any snapshot.
+                RebuiltFrom::Oldest if span.first <= 1 => sound.clear(),
+                RebuiltFrom::Oldest => sound.retain(|height| height.saturating_add(1) >= span.first),
+            }
+            start(folder, (genesis, rules), &span, &sound, &index)?
         }
     };
     let started_from = chain.tip.height;
@@ -165,7 +181,7 @@ fn standing(folder: &Path, place: Place, tip: &Tip) -> Option<Header> {
     tip.is_of(&header).then_some(header)
 }
 
-/// What a chain is rebuilt from without an index: the newest snapshot that holds, or the genesis. The
+/// What a chain is rebuilt from without an index: the first of these snapshots that holds, or the genesis. The
 /// index is emptied and takes that state.
 fn start(
     folder: &Path,
@@ -174,7 +190,7 @@ fn start(
     snapshots: &[u64],
     index: &Index,
 ) -> Result<(Chain, Start), StoreError> {
-    let snapshot = snapshots.iter().rev().find_map(|height| {
+    let snapshot = snapshots.iter().find_map(|height| {
         let found = read_snapshot(folder, *height, &rules.verifier);
         found
             .map_err(|error| tracing::error!(height, %error, "a snapshot does not hold and is not used"))

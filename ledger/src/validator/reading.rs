@@ -53,7 +53,7 @@ impl Blocks {
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, HistoryError> + Send + 'static,
     {
-        let wrong = |reason: String| HistoryError { reason };
+        let wrong = |reason: String| HistoryError::Busy { reason };
         let (reply, answer): (SyncSender<_>, _) = sync_channel(1);
         let read = Read(Box::new(move |store| {
             // Fails only where nobody waits any more.

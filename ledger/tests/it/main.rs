@@ -6,7 +6,6 @@ mod aggregates;
 mod answers;
 mod archive;
 mod archive_peer;
-#[cfg(feature = "s3")]
 mod archive_s3;
 mod bilateral;
 mod carbon;

@@ -71,7 +71,7 @@ fn blocks_are_found_over_segments_with_and_without_an_index() {
     assert_eq!(snapshots(folder.path()).unwrap(), [4, 8]);
     for reindexed in [false, true] {
         if reindexed {
-            let report = reindex(folder.path(), &mut |_, _| {}).unwrap();
+            let report = reindex(folder.path(), false, &mut |_, _| {}).unwrap();
             assert_eq!((report.height, report.lowest, report.started_from, report.executed), (10, 1, 8, 2));
         }
         let (store, opened) = open(&world, folder.path(), SMALL).unwrap();
@@ -84,6 +84,24 @@ fn blocks_are_found_over_segments_with_and_without_an_index() {
         assert_eq!(store.blocks(3, 1).unwrap().len(), 1);
     }
     assert_eq!(verify(folder.path()).unwrap().blocks, 10);
+}
+
+/// What each block did is remembered from the start that the index is built from.
+#[test]
+fn an_index_built_from_the_oldest_start_remembers_every_block_that_can_be_executed() {
+    let world = World::new(4);
+    for (options, newest, oldest) in [(SMALL, 8, 0), (PRUNED, 8, 4)] {
+        let folder = tempfile::tempdir().unwrap();
+        filled(&world, folder.path(), options, 10);
+        for (whole, started_from) in [(false, newest), (true, oldest)] {
+            let report = reindex(folder.path(), whole, &mut |_, _| {}).unwrap();
+            assert_eq!((report.started_from, report.height), (started_from, 10));
+            let (store, _) = open(&world, folder.path(), options).unwrap();
+            assert_eq!(store.known_from().unwrap(), started_from + 1);
+            assert_eq!(store.remembered(10).unwrap().unwrap().len(), 1);
+            assert_eq!(store.remembered(started_from).unwrap(), None);
+        }
+    }
 }
 
 #[test]
@@ -121,7 +139,7 @@ fn the_folder_of_a_pruned_ledger_stays_small() {
     }
     drop(store);
     assert!(sizes[2][0] < sizes[0][0] * 3 / 2 && sizes[2][1] < sizes[0][1] * 3 / 2, "{sizes:?}");
-    reindex(folder.path(), &mut |_, _| {}).unwrap();
+    reindex(folder.path(), false, &mut |_, _| {}).unwrap();
     let index = size(&folder.path().join(INDEX_FOLDER));
     assert!(index <= sizes[0][2], "{index} after {sizes:?}");
     println!("blocks, snapshots, index at heights 100, 200, 300: {sizes:?}; index rebuilt: {index}");
