@@ -14,7 +14,7 @@ mod evidence;
 mod governance;
 mod heads;
 mod history;
-mod kept;
+pub(crate) mod kept;
 mod prices;
 mod proofs;
 mod standing;
