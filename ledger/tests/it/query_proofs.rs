@@ -185,6 +185,9 @@ fn proofs_lead_over_changes_of_validators() {
     let head = HeadProof::decode(&reader.head_proof(&world.genesis, Some(1), Some(2)).unwrap()).unwrap();
     let proven = head.check(&world.genesis, None).unwrap();
     assert_eq!((proven.changes, proven.validators), (1, 3));
+    let heads = reader.heads(1, u64::MAX).unwrap();
+    assert_eq!(heads[1].voters, ["v1", "v2", "v3", "v4"]);
+    assert_eq!(heads[2].voters, ["v3", "v4", "v5"]);
 }
 
 /// Makes a block of these entries durable, as a validator does.
