@@ -62,6 +62,12 @@ impl Lineage {
         }
     }
 
+    /// Who decided on the block at a height, where those in `now` decide on the next block.
+    pub fn at<'a>(&'a self, height: u64, now: &'a Roster) -> &'a Roster {
+        let later = self.0.iter().find(|step| step.header.height >= height);
+        later.map_or(now, |step| &step.decided)
+    }
+
     /// The steps, if each holds, follows on the one before and the last leads to those who decide on the block at
     /// `height`; none otherwise.
     pub fn leading_to(self, ledger: &Hash32, now: &Roster, height: u64) -> Self {

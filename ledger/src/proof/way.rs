@@ -59,8 +59,7 @@ impl Way {
     /// where votes make no receipts.
     pub fn to(ledger: Hash32, decided: &DecidedBlock, lineage: &Lineage, now: &Roster) -> Option<Self> {
         let header = &decided.block.header;
-        let later = lineage.0.iter().find(|step| step.header.height >= header.height);
-        let roster = later.map_or(now, |step| &step.decided);
+        let roster = lineage.at(header.height, now);
         let head = CertifiedHead::of(&ledger, roster, header, &decided.certificate)?;
         Some(Self::new(ledger, changes(&ledger, lineage)?, head))
     }

@@ -31,7 +31,10 @@ impl Reader<'_> {
     ) -> Result<Vec<Commitment>, ReadError> {
         let whose = self.whose(account)?;
         let mut found = Vec::new();
+        let known = self.history.known_from()?;
         for at in self.intervals(from, to)? {
+            let cleared = known <= 1 || !self.history.about(at, Some(EntryKind::Clearing))?.is_empty();
+            self.check_known(at, cleared, known)?;
             for place in self.history.about(at, Some(EntryKind::Delivery))? {
                 self.collect(at, &place, &whose, &mut found)?;
                 if found.len() > MAX_COMMITMENTS {

@@ -4,6 +4,7 @@ use super::answers::{Block, Entry, Head, Status};
 use super::{ReadError, Reader, MAX_HEIGHTS};
 use crate::block::DecidedBlock;
 use crate::contracts::kind;
+use crate::governed::succession::Lineage;
 use crate::rights::Query;
 use crate::store::remembered::RememberedEntry;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,8 +42,9 @@ impl Reader<'_> {
             let (from, to, most) = (from as i64, to as i64, MAX_HEIGHTS as i64);
             return Err(ReadError::Span { from, to, most, unit: "heights" });
         }
+        let lineage = self.history.lineage()?;
         let blocks = (from.max(1)..to).map(|height| self.history.block(height));
-        let heads = blocks.filter_map(Result::transpose).map(|block| Ok(self.head(&block?)));
+        let heads = blocks.filter_map(Result::transpose).map(|block| Ok(self.head(&block?, &lineage)));
         heads.collect()
     }
 
@@ -57,7 +59,8 @@ impl Reader<'_> {
         let entries = decided.entries().enumerate().map(|(index, (submitter, entry))| {
             shown(&decided, index, &submitter, kind(&entry), remembered.get(index))
         });
-        Ok(Block { head: self.head(&decided), contents: entries.flatten().collect() })
+        let lineage = self.history.lineage()?;
+        Ok(Block { head: self.head(&decided, &lineage), contents: entries.flatten().collect() })
     }
 
     /// One entry. Who submitted it may see it, and who may see all.
@@ -78,11 +81,11 @@ impl Reader<'_> {
         shown(&decided, index, &submitter, kind(&entry), remembered.get(index)).ok_or_else(missing)
     }
 
-    fn head(&self, decided: &DecidedBlock) -> Head {
+    fn head(&self, decided: &DecidedBlock, lineage: &Lineage) -> Head {
         let header = &decided.block.header;
-        // The validators may have changed since: who is none any more is named by its place then.
-        let names = self.view.rules.verifier.validators();
-        let voter = |place: u16| match names.get(usize::from(place)) {
+        let roster = lineage.at(header.height, self.view.rules.verifier.roster());
+        // Of an older chain than is known, the places may be others'.
+        let voter = |place: u16| match roster.0.get(usize::from(place)) {
             Some((id, _)) => id.to_string(),
             None => format!("validator {place}"),
         };

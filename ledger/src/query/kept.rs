@@ -62,16 +62,18 @@ impl History for Store {
     }
 }
 
-fn places(store: &Store, found: Vec<(u64, usize)>) -> Result<Vec<Place>, HistoryError> {
+/// What is remembered of the entries found at these heights and places.
+pub(crate) fn places(history: &dyn History, found: Vec<(u64, usize)>) -> Result<Vec<Place>, HistoryError> {
     let mut places = Vec::new();
     for (height, index) in found {
-        let entries = Store::remembered(store, height).map_err(failed)?.unwrap_or_default();
+        let entries = history.remembered(height)?.unwrap_or_default();
         let entry = entries.into_iter().nth(index);
         places.extend(entry.map(|entry| Place { height, index, entry }));
     }
     Ok(places)
 }
 
-fn failed(error: StoreError) -> HistoryError {
+/// What a store said, in the words of questions.
+pub(crate) fn failed(error: StoreError) -> HistoryError {
     HistoryError::Failed { reason: error.to_string() }
 }

@@ -14,7 +14,7 @@ mod evidence;
 mod governance;
 mod heads;
 mod history;
-mod kept;
+pub(crate) mod kept;
 mod prices;
 mod proofs;
 mod standing;
@@ -210,6 +210,20 @@ impl<'a> Reader<'a> {
             return Err(HistoryError::Failed { reason }.into());
         }
         Ok((decided, receipts))
+    }
+
+    /// Refuses an interval of which no clearing was `found` here although it may have been cleared: in a block that is
+    /// gone, or of which it is not known what it did. `known_from` is the first of those of which it is.
+    fn check_known(&self, interval: Interval, found: bool, known_from: u64) -> Result<(), ReadError> {
+        let state = &self.view.state;
+        let past = state.intervals().contains_key(&interval) || state.forgotten_to() >= Some(interval);
+        match known_from > 1 && past && !found {
+            true => {
+                let what = format!("record here of the {interval}, but only of blocks from {known_from} on");
+                Err(ReadError::NoSuch { what })
+            }
+            false => Ok(()),
+        }
     }
 
     fn block(&self, height: u64) -> Result<DecidedBlock, ReadError> {

@@ -17,11 +17,15 @@ impl Reader<'_> {
     /// See [`ReadError`].
     pub fn prices(&self, from: UnixSeconds, to: UnixSeconds) -> Result<Vec<Prices>, ReadError> {
         self.allow(Query::PublicPrices)?;
-        let mut prices = Vec::new();
+        let (mut prices, known) = (Vec::new(), self.history.known_from()?);
         for at in self.intervals(from, to)? {
             match self.view.state.intervals().get(&at) {
                 Some(record) => prices.push(self.recorded(at, record)),
-                None => prices.extend(self.clearing(at)?.map(|(_, entry)| self.of_entry(&entry))),
+                None => {
+                    let cleared = self.clearing(at)?;
+                    self.check_known(at, cleared.is_some(), known)?;
+                    prices.extend(cleared.map(|(_, entry)| self.of_entry(&entry)));
+                }
             }
         }
         Ok(prices)
@@ -33,9 +37,11 @@ impl Reader<'_> {
     /// See [`ReadError`].
     pub fn clearings(&self, from: UnixSeconds, to: UnixSeconds) -> Result<Vec<Clearing>, ReadError> {
         self.allow(Query::ClearingHistory)?;
-        let mut clearings = Vec::new();
+        let (mut clearings, known) = (Vec::new(), self.history.known_from()?);
         for at in self.intervals(from, to)? {
-            let Some((place, entry)) = self.clearing(at)? else { continue };
+            let cleared = self.clearing(at)?;
+            self.check_known(at, cleared.is_some(), known)?;
+            let Some((place, entry)) = cleared else { continue };
             let lines = self.view.rules.feeder.lines.iter().zip(&entry.flows);
             clearings.push(Clearing {
                 prices: self.of_entry(&entry),

@@ -185,12 +185,7 @@ impl Reader<'_> {
             // A session is found by every interval it clears, and its lines are about the first.
             let of_it = |place: &&Place| place.entry.interval == Some(interval);
             places.extend(about.iter().filter(of_it).map(|place| (place.height, place.index)));
-            let state = &self.view.state;
-            let was = state.intervals().contains_key(&interval) || state.forgotten_to() >= Some(interval);
-            if known > 1 && was && !cleared {
-                let what = format!("record here of {interval}, but only of blocks from {known} on");
-                return Err(ReadError::NoSuch { what });
-            }
+            self.check_known(interval, cleared, known)?;
         }
         let mut lines = Vec::new();
         for (height, index) in places {

@@ -1,7 +1,7 @@
 //! What a store is asked for by whoever reads the ledger, from its log and its index. What the index has not seen
 //! executed (it was rebuilt from a later snapshot) is not known here.
 
-use super::remembered::RememberedEntry;
+use super::remembered::{Remembered, RememberedEntry};
 use super::{Store, StoreError};
 use crate::governed::succession::Lineage;
 use market::interval::Interval;
@@ -16,7 +16,23 @@ impl Store {
     /// # Errors
     /// Where the index can't be read.
     pub fn remembered(&self, height: u64) -> Result<Option<Vec<RememberedEntry>>, StoreError> {
+        Ok(self.remembered_encoded(height)?.and_then(|bytes| Remembered::decode(&bytes)))
+    }
+
+    /// The same, to be decoded where that makes nobody wait.
+    ///
+    /// # Errors
+    /// Where the index can't be read.
+    pub fn remembered_encoded(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.index.remembered(height)
+    }
+
+    /// The encoding of the decided block at a height, likewise.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn block_encoded(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.encoded(height)?.map(|(_, bytes)| bytes))
     }
 
     /// Lowest height whose block is kept and of which it is known what it did. One behind the last where there is

@@ -245,14 +245,15 @@ impl Index {
             let succession = Succession { header, certificate, decided: before, next };
             writes.succession(&succession)?;
         }
-        writes.insert(remembered_key(height), cbor::to_vec(&remembered.entries)?);
+        writes.insert(remembered_key(height), remembered.encode()?);
         self.remembered.set(writes);
         Ok(())
     }
 
     /// Forgets what is remembered of the block at a height, but for who decides after it.
     fn forget(&self, height: u64, writes: &mut Writes) -> Result<(), StoreError> {
-        let entries = self.remembered(height)?.unwrap_or_default();
+        let encoded = self.remembered(height)?.unwrap_or_default();
+        let entries = Remembered::decode(&encoded).unwrap_or_default();
         let remembered = Remembered { entries, ..Remembered::default() };
         entry_keys(height, &remembered).for_each(|key| writes.remove(key));
         let paid = remembered.entries.iter().flat_map(|entry| &entry.payments);

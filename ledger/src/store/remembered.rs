@@ -13,8 +13,12 @@ use market::interval::Interval;
 use market::units::NanoEur;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wire::cbor::{self, CborError};
 use wire::entry::Entry;
 use wire::party::{Id, PartyId};
+
+/// Largest encoding of what one block's entries did.
+const MAX_REMEMBERED_BYTES: usize = 1 << 26;
 
 /// What one block did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +69,21 @@ impl Remembered {
             balances: balances.collect(),
             succession: (decided != next).then(|| (decided.clone(), next.clone())),
         }
+    }
+}
+
+impl Remembered {
+    /// The encoding of what its entries did; the rest has keys of its own.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn encode(&self) -> Result<Vec<u8>, CborError> {
+        cbor::to_vec(&self.entries)
+    }
+
+    /// What a block's entries did, from its encoding; none where this is another's.
+    pub fn decode(bytes: &[u8]) -> Option<Vec<RememberedEntry>> {
+        cbor::from_slice(bytes, MAX_REMEMBERED_BYTES).ok()
     }
 }
 

@@ -1,10 +1,12 @@
-//! Reading a running validator's blocks from other threads: a question to its actor, which alone holds the store.
+//! Reading a running validator's blocks from other threads: a question to its actor, which alone holds the store. It
+//! gives out bytes; what they say is taken apart where nobody waits for it.
 
 use crate::block::DecidedBlock;
 use crate::governed::succession::Lineage;
+use crate::query::kept::{failed, places};
 use crate::query::{History, HistoryError, Place};
 use crate::rights::EntryKind;
-use crate::store::remembered::RememberedEntry;
+use crate::store::remembered::{Remembered, RememberedEntry};
 use crate::store::Store;
 use actix::{Message, Recipient};
 use market::interval::Interval;
@@ -68,15 +70,19 @@ impl Blocks {
 
 impl History for Blocks {
     fn block(&self, height: u64) -> Result<Option<DecidedBlock>, HistoryError> {
-        self.ask(move |store| History::block(store, height))
+        let read = move |store: &Store| store.block_encoded(height).map_err(failed);
+        let bytes = self.ask(read)?;
+        let decoded = bytes.map(|bytes| DecidedBlock::decode(&bytes)).transpose();
+        decoded.map_err(|error| HistoryError::Failed { reason: format!("block {height}: {error}") })
     }
 
     fn remembered(&self, height: u64) -> Result<Option<Vec<RememberedEntry>>, HistoryError> {
-        self.ask(move |store| History::remembered(store, height))
+        let bytes = self.ask(move |store| store.remembered_encoded(height).map_err(failed))?;
+        Ok(bytes.and_then(|bytes| Remembered::decode(&bytes)))
     }
 
     fn known_from(&self) -> Result<u64, HistoryError> {
-        self.ask(|store| History::known_from(store))
+        self.ask(History::known_from)
     }
 
     fn first_at(&self, time_ms: u64) -> Result<u64, HistoryError> {
@@ -84,11 +90,12 @@ impl History for Blocks {
     }
 
     fn about(&self, interval: Interval, kind: Option<EntryKind>) -> Result<Vec<Place>, HistoryError> {
-        self.ask(move |store| History::about(store, interval, kind))
+        let found = move |store: &Store| store.about(interval, kind.map(EntryKind::word)).map_err(failed);
+        places(self, self.ask(found)?)
     }
 
     fn of_kind(&self, kind: EntryKind, from: (u64, usize), most: usize) -> Result<Vec<Place>, HistoryError> {
-        self.ask(move |store| History::of_kind(store, kind, from, most))
+        places(self, self.ask(move |store| store.of_kind(kind.word(), from, most).map_err(failed))?)
     }
 
     fn touched(
@@ -107,7 +114,7 @@ impl History for Blocks {
     }
 
     fn lineage(&self) -> Result<Lineage, HistoryError> {
-        self.ask(|store| History::lineage(store))
+        self.ask(History::lineage)
     }
 
     fn inclusion(&self, index: u64, size: u64) -> Result<Option<Vec<Hash32>>, HistoryError> {

@@ -3,7 +3,7 @@
 use crate::day::{clearing, delivery};
 use crate::governance::{ballot, proposal, proposed};
 use crate::pruning::SMALL;
-use crate::query::{look, scene};
+use crate::query::{look, scene, FROM, TO};
 use crate::registry::{key, registration};
 use crate::store::{drop_index, open};
 use crate::world::{id, party, transfer, validator, World, INTERVAL, NOW_MS};
@@ -14,10 +14,10 @@ use ledger::proof::head::{HeadProof, HeadProofError};
 use ledger::proof::prove::{ProveError, Prover};
 use ledger::proof::settlement::SettlementProof;
 use ledger::proof::FinalityProof;
-use ledger::query::{ProofRequest, ReadError, Reader, View};
+use ledger::query::{Booked, PeriodOf, ProofRequest, ReadError, Reader, View};
 use ledger::store::remembered::Remembered;
 use ledger::store::snapshots::read_snapshot;
-use ledger::store::{Chain, Store, StoreOptions};
+use ledger::store::{reindex, Chain, Store, StoreOptions};
 use ledger::verify::{replay, Replay};
 use std::path::Path;
 use std::sync::Arc;
@@ -185,6 +185,9 @@ fn proofs_lead_over_changes_of_validators() {
     let head = HeadProof::decode(&reader.head_proof(&world.genesis, Some(1), Some(2)).unwrap()).unwrap();
     let proven = head.check(&world.genesis, None).unwrap();
     assert_eq!((proven.changes, proven.validators), (1, 3));
+    let heads = reader.heads(1, u64::MAX).unwrap();
+    assert_eq!(heads[1].voters, ["v1", "v2", "v3", "v4"]);
+    assert_eq!(heads[2].voters, ["v3", "v4", "v5"]);
 }
 
 /// Makes a block of these entries durable, as a validator does.
@@ -263,6 +266,46 @@ fn a_pruned_ledger_proves_over_a_change_of_validators_in_a_block_that_is_gone() 
     assert_eq!(store.lineage().unwrap(), snapshot.lineage);
 }
 
+/// The clearing lies before the snapshot that an index is rebuilt from: what is asked about it is refused, and not
+/// answered as if there had been none.
+#[test]
+fn what_is_not_known_any_more_is_not_taken_for_nothing() {
+    let world = World::new(4);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, mut chain) =
+        Store::open_with(folder.path(), &world.genesis, &world.rules, SMALL).unwrap();
+    let pay = |nonce| vec![world.opened(&party(Role::Site, "s1"), transfer(nonce, 5))];
+    let deliveries = vec![delivery(&world, "agg-1", |_| {}), delivery(&world, "agg-2", |_| {})];
+    let mut blocks = vec![vec![clearing(&world, |_| {})], deliveries];
+    blocks.extend((0..3).map(pay));
+    for entries in &blocks {
+        chain = keep(&world, &mut store, &chain, entries);
+    }
+    let check = |store: &Store, known: bool| {
+        let (tip, state, rules) = (chain.tip.clone(), Arc::new(chain.state.clone()), chain.rules.clone());
+        let view = View { tip, state, rules };
+        let reader = Reader::new(&view, store, auditor());
+        let told = |answer: Result<usize, ReadError>| match answer {
+            Ok(count) => count > 0,
+            Err(ReadError::NoSuch { .. }) => false,
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(told(reader.commitments(FROM, TO, None).map(|found| found.len())), known);
+        assert_eq!(told(reader.clearings(FROM, TO).map(|found| found.len())), known);
+        let booked = Booked { from: FROM, to: TO, of: PeriodOf::Interval, party: None };
+        assert_eq!(told(reader.statement(&booked).map(|found| found.lines.len())), known);
+        // The state still has the prices.
+        assert!(told(reader.prices(FROM, TO).map(|found| found.len())));
+    };
+    check(&store, true);
+    drop(store);
+    drop_index(folder.path());
+    let open = || Store::open_with(folder.path(), &world.genesis, &world.rules, SMALL).unwrap().0;
+    check(&open(), false);
+    reindex(folder.path(), true, &mut |_, _| {}).unwrap();
+    check(&open(), true);
+}
+
 /// A ledger whose index is rebuilt remembers what happened after the snapshot it is rebuilt from, and says so of the
 /// rest.
 #[test]
@@ -278,10 +321,10 @@ fn what_an_index_has_not_seen_executed_is_not_proven() {
     let prove = |height| reader.head_proof(&world.genesis, Some(height), None);
     assert!(prove(4).is_ok() && prove(5).is_ok() && prove(6).is_ok());
     assert!(matches!(prove(2), Err(ReadError::Unprovable(_))));
-    let booked = ledger::query::Booked {
+    let booked = Booked {
         from: market::interval::UnixSeconds((NOW_MS / 1_000) as i64),
         to: market::interval::UnixSeconds((NOW_MS / 1_000) as i64 + 10),
-        of: ledger::query::PeriodOf::Booking,
+        of: PeriodOf::Booking,
         party: None,
     };
     assert!(matches!(reader.statement(&booked), Err(ReadError::NoSuch { .. })));

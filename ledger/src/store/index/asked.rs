@@ -7,7 +7,6 @@ use super::keys::{
 };
 use super::{failed, Index, MAX_VALUE_BYTES};
 use crate::governed::succession::Lineage;
-use crate::store::remembered::RememberedEntry;
 use crate::store::StoreError;
 use market::interval::Interval;
 use market::units::NanoEur;
@@ -16,14 +15,11 @@ use wire::hash::Hash32;
 use wire::merkle::Node;
 use wire::party::Id;
 
-/// Largest value of what is remembered of one block.
-const MAX_REMEMBERED_BYTES: usize = 1 << 26;
-
 impl Index {
-    /// What is remembered of the entries of the block at a height.
-    pub fn remembered(&self, height: u64) -> Result<Option<Vec<RememberedEntry>>, StoreError> {
+    /// What is remembered of the entries of the block at a height, encoded.
+    pub fn remembered(&self, height: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self.tree.get(remembered_key(height)).map_err(failed(&self.folder))?;
-        Ok(value.and_then(|bytes| cbor::from_slice(&bytes, MAX_REMEMBERED_BYTES).ok()))
+        Ok(value.map(|bytes| bytes.to_vec()))
     }
 
     /// Lowest height of which anything is remembered.
