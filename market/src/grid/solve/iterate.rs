@@ -26,7 +26,7 @@ const CARE: f64 = 0.9;
 const AIM: f64 = 1e-11;
 
 /// Residual below which the iteration ends where no further progress is made.
-const FINE: f64 = 1e-8;
+pub(super) const FINE: f64 = 1e-8;
 
 /// Residual that is tolerated in the end, in units of the largest party's power and of the highest
 /// price.

@@ -22,9 +22,9 @@ use super::check::check;
 use super::error::GridError;
 use super::problem::GridProblem;
 use super::solution::GridSolution;
-use iterate::{iterate, TOLERATED};
+use iterate::{iterate, FINE, TOLERATED};
 use model::Model;
-use point::{Give, Point};
+use point::{Give, Point, Room};
 
 /// Clears one interval.
 ///
@@ -36,8 +36,18 @@ pub fn clear(problem: &GridProblem) -> Result<GridSolution, GridError> {
     if let Some(point) = prices::clear(&model) {
         return Ok(report::solution(problem, &point));
     }
-    let mut point = Point::start(&model, model.opening_price(), 1e-2, Give::default());
-    let (iterations, residual) = iterate(&mut point);
+    let from = |room| {
+        let mut point = Point::start(&model, (model.opening_price(), 1e-2), Give::default(), room);
+        let (iterations, residual) = iterate(&mut point);
+        (point, iterations, residual)
+    };
+    let (mut point, mut iterations, mut residual) = from(Room::Little);
+    if residual.is_nan() || residual > FINE {
+        let again = from(Room::AsMuch);
+        if again.2 < residual || residual.is_nan() {
+            (point, iterations, residual) = again;
+        }
+    }
     if residual <= TOLERATED {
         return Ok(report::solution(problem, &point));
     }

@@ -69,6 +69,15 @@ pub(super) struct Give {
     pub square: f64,
 }
 
+/// With which slack a limit begins that the first point passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// A little: mostly the quicker and the more exact.
+    Little,
+    /// As much as it is passed by: a slack that is small beside the excess can end every step before it.
+    AsMuch,
+}
+
 /// By how much a bound is exceeded; for apparent power `(P^2 + Q^2 - S^2) / 2 S`.
 pub(super) fn excess(bound: &Bound, node: &Node) -> f64 {
     match bound.limit {
@@ -90,8 +99,8 @@ pub(super) fn needed_current(flow: [f64; 2], square: f64) -> f64 {
 
 impl<'a> Point<'a> {
     /// Everyone where a barrier of weight `product` leaves them at one `price` everywhere, and flows
-    /// and voltages as they follow.
-    pub(super) fn start(model: &'a Model, price: f64, product: f64, give: Give) -> Self {
+    /// and voltages as they follow; limits that are passed then with a slack of `room`.
+    pub(super) fn start(model: &'a Model, (price, product): (f64, f64), give: Give, room: Room) -> Self {
         let places = model.parent.len();
         let node = Node { price: [price, 0.0], square: model.root_square, ..Node::default() };
         let choice = |(index, stretch)| {
@@ -113,7 +122,7 @@ impl<'a> Point<'a> {
             system: System::new(model),
         };
         point.flow();
-        point.limits(product, give);
+        point.limits(product, give, room);
         point
     }
 
@@ -156,7 +165,7 @@ impl<'a> Point<'a> {
         }
     }
 
-    fn limits(&mut self, product: f64, give: Give) {
+    fn limits(&mut self, product: f64, give: Give, room: Room) {
         let model = self.model;
         for place in 1..model.parent.len() {
             for index in model.first_bound[place]..model.first_bound[place + 1] {
@@ -172,8 +181,11 @@ impl<'a> Point<'a> {
                     }
                 };
                 let excess = excess(bound, &self.nodes[place]);
-                // A slack that is small beside the excess would end every step before it.
-                self.pairs[index] = Pair::start(-excess, least.max(excess), product, scale);
+                let least = match room {
+                    Room::Little => least,
+                    Room::AsMuch => least.max(excess),
+                };
+                self.pairs[index] = Pair::start(-excess, least, product, scale);
             }
             if model.carried {
                 let least = 0.1 * self.nodes[place].current + 1e-3;

@@ -5,7 +5,7 @@
 
 use super::iterate::{iterate, TOLERATED};
 use super::model::{Bound, Model};
-use super::point::{Give, Point};
+use super::point::{Give, Point, Room};
 use crate::grid::error::{GridError, Limit};
 
 /// How limits give way per multiplier. A hundredth of squared voltage weighs like the power of the
@@ -26,7 +26,7 @@ pub(super) fn limit(model: &Model) -> Option<GridError> {
         line.loss_cost = 0.0;
     }
     model.deviation = 0.0;
-    let mut point = Point::start(&model, 0.0, 1e-2, GIVE);
+    let mut point = Point::start(&model, (0.0, 1e-2), GIVE, Room::AsMuch);
     if iterate(&mut point).1 > TOLERATED {
         return None;
     }

@@ -6,7 +6,7 @@ use crate::grid::problem::{
 };
 use crate::grid::solve::iterate::{iterate, TOLERATED};
 use crate::grid::solve::model::Model;
-use crate::grid::solve::point::{Give, Point};
+use crate::grid::solve::point::{Give, Point, Room};
 use crate::grid::solve::report::solution;
 
 /// xorshift64*: the same feeder from the same seed.
@@ -93,7 +93,7 @@ fn check(seed: u64, places: usize, limited: f64) -> bool {
     let model = Model::new(&problem);
     let Some(found) = search(&model) else { return false };
     let found = solution(&problem, &found);
-    let mut point = Point::start(&model, model.opening_price(), 1e-2, Give::default());
+    let mut point = Point::start(&model, (model.opening_price(), 1e-2), Give::default(), Room::Little);
     let (_, residual) = iterate(&mut point);
     assert!(residual <= TOLERATED, "seed {seed}: cleared what the interior point did not");
     let inside = solution(&problem, &point);
