@@ -57,7 +57,6 @@ pub struct Outgoing {
 
 /// What a link reports.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every event is a message")]
 pub enum LinkEvent {
     /// A first broker has confirmed connection and subscriptions; none had.
     Connected,
