@@ -7,6 +7,7 @@
 
 use super::packet::{Delivery, Message, Packet, Qos, Reply, Wish};
 use super::retained::Recall;
+use super::rights::Access;
 use super::shared::Shared;
 use super::topic::is_accepted;
 use super::window::Window;
@@ -25,6 +26,8 @@ pub enum Effect {
     Subscribe(String, usize),
     /// To the router: no longer.
     Unsubscribe(String),
+    /// To be counted: a filter the client has no right to.
+    Denied,
     /// The connection is over.
     End(Goodbye),
 }
@@ -38,6 +41,9 @@ pub enum Goodbye {
     /// It introduced itself twice.
     #[error("a second CONNECT")]
     SecondConnect,
+    /// It published where it has no right to.
+    #[error("it published where it has no right to")]
+    NotAllowed,
     /// Its topic would be one more than the router may have to remember.
     #[error("there are as many topics as may be")]
     TooManyTopics,
@@ -57,12 +63,28 @@ pub struct Session {
 
 impl Session {
     /// What a packet of the client brings about.
-    pub fn receive(&mut self, packet: Packet, shared: &mut Shared, effects: &mut Vec<Effect>) {
+    pub fn receive(
+        &mut self,
+        packet: Packet,
+        access: &Access,
+        shared: &mut Shared,
+        effects: &mut Vec<Effect>,
+    ) {
         match packet {
+            Packet::Publish(message, _) if !access.may_publish(&message.topic) => {
+                effects.push(Effect::End(Goodbye::NotAllowed));
+            }
             Packet::Publish(message, id) => publish(message, id, shared, effects),
             Packet::PubAck(id) => self.window.acknowledged(id),
             Packet::Subscribe(id, wishes) => {
-                let granted = wishes.into_iter().map(|wish| self.subscribe(wish, shared, effects)).collect();
+                let mut grant = |wish: Wish| match access.may_subscribe(&wish.filter) {
+                    true => self.subscribe(wish, shared, effects),
+                    false => {
+                        effects.push(Effect::Denied);
+                        None
+                    }
+                };
+                let granted = wishes.into_iter().map(&mut grant).collect();
                 effects.push(Effect::Reply(Reply::SubAck(id, granted)));
             }
             Packet::Unsubscribe(id, filters) => {

@@ -1,6 +1,7 @@
 //! What a client may cost, and all of them together. Pure data.
 
 use super::topic::{MAX_SLASHES, MAX_TOPIC_BYTES};
+use crate::rate::Rate;
 use std::time::Duration;
 
 /// Bounds of a gate. Whatever is beyond one is refused, and delays nobody else.
@@ -24,6 +25,10 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// A client's messages that the router has not taken yet.
     pub untaken: usize,
+    /// Messages a client may publish; none for as many as it can. More wait in its own socket.
+    pub messages: Option<Rate>,
+    /// Connections of one who has proven who it is; none for as many as it can. More are closed.
+    pub connects: Option<Rate>,
     /// Longest time for a client to take nothing of what waits for it.
     pub stall: Duration,
     /// Different filters, of all clients and since the start: the router keeps a log for each.
@@ -53,6 +58,8 @@ impl Limits {
             unacknowledged: 256,
             waiting_bytes: 64 * 1_024,
             untaken: 1_024,
+            messages: None,
+            connects: Some(Rate { per_second: 10, burst: 100 }),
             stall: Duration::from_secs(30),
             filters: 32_768,
             topics: 131_072,

@@ -12,26 +12,39 @@ mod accept;
 mod clients;
 mod connection;
 mod core;
+mod door;
 mod entry;
 mod frame;
 mod inner;
 mod limits;
+mod metrics;
 mod packet;
 mod pipe;
 mod reply;
 mod retained;
+mod rights;
 mod shared;
+mod tls;
 mod topic;
 mod window;
 
+pub use door::{Device, Devices, Door};
 pub use limits::Limits;
+pub use metrics::GateMetrics;
+pub use rights::{Access, PartyAccess};
+pub use tls::{Mutual, TlsError, TlsFiles};
 
 use self::clients::Clients;
+use self::door::Entrance;
 use self::inner::{Inner, InnerError};
 use self::shared::Shared;
+use crate::rate::Bucket;
+use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use thiserror::Error;
 use tokio::net::TcpListener;
 
 /// Links of the router beyond those of clients and kept sessions.
@@ -47,6 +60,9 @@ pub(crate) struct Gate {
     inner: Arc<Inner>,
     /// Clients that came without a client id.
     nameless: AtomicU64,
+    /// How often each caller that has proven who it is has connected.
+    connects: Mutex<HashMap<String, Bucket>>,
+    started: Instant,
 }
 
 impl Gate {
@@ -59,28 +75,76 @@ impl Gate {
             clients: Arc::default(),
             inner: Inner::start(links, segment_bytes),
             nameless: AtomicU64::new(0),
+            connects: Mutex::default(),
+            started: Instant::now(),
         })
     }
 
-    /// Lets clients in from a listener, for as long as its runtime lives.
+    /// Lets clients in from these listeners, for as long as their runtime lives.
     ///
     /// # Errors
     /// Where the router does not answer.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Result<(), InnerError> {
+    pub async fn serve(self: Arc<Self>, listeners: Vec<(Entrance, TcpListener)>) -> Result<(), InnerError> {
         let mut nudging = self.inner.link()?;
-        let gate = self.clone();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(NUDGE).await;
-                gate.inner.nudge(&mut nudging);
-                gate.clients.forget_older_than(gate.limits.kept_for);
-            }
-        });
-        accept::serve(self, listener).await;
-        Ok(())
+        for (entrance, listener) in listeners {
+            tokio::spawn(accept::serve(self.clone(), entrance, listener));
+        }
+        loop {
+            tokio::time::sleep(NUDGE).await;
+            self.inner.nudge(&mut nudging);
+            self.clients.forget_older_than(self.limits.kept_for);
+        }
+    }
+
+    /// Ends the connections of those whose certificates are revoked; how many.
+    pub fn drop_revoked(&self, mutual: &Mutual) -> usize {
+        self.clients.drop_revoked(|serial| mutual.has_revoked(serial))
+    }
+
+    /// Milliseconds since the start.
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// Whether this caller may connect once more. Who need not prove who it is may.
+    fn may_connect(&self, caller: &str) -> bool {
+        let Some(rate) = self.limits.connects.filter(|_| !caller.is_empty()) else { return true };
+        let mut connects = self.connects.lock().unwrap_or_else(PoisonError::into_inner);
+        connects.entry(caller.to_owned()).or_default().take(rate, 1, self.now_ms())
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A listener's door, as the gate keeps it.
+pub(crate) fn entrance(name: &str, door: Door, metrics: &GateMetrics) -> Entrance {
+    Entrance { door, metrics: metrics.of(name) }
+}
+
+/// Serves these listeners on the current runtime, for ever.
+///
+/// # Errors
+/// Where one can't be used, or the router does not answer.
+pub(crate) async fn serve(
+    gate: Arc<Gate>,
+    listeners: Vec<(Entrance, std::net::TcpListener)>,
+) -> Result<(), ServeError> {
+    let listeners = listeners
+        .into_iter()
+        .map(|(entrance, listener)| Ok((entrance, TcpListener::from_std(listener)?)))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(gate.serve(listeners).await?)
+}
+
+/// Why a gate does not serve.
+#[derive(Debug, Error)]
+pub(crate) enum ServeError {
+    /// A listener can't be used.
+    #[error(transparent)]
+    Listener(#[from] io::Error),
+    /// The router does not answer.
+    #[error(transparent)]
+    Inner(#[from] InnerError),
 }
