@@ -3,7 +3,7 @@
 //! caller's own: nobody takes over what is another's.
 
 use super::core::Session;
-use super::inner::Link;
+use super::inner::{Arrival, Link};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -158,11 +158,26 @@ impl Clients {
         dropped.extend(state.kept.insert(key.clone(), kept));
     }
 
-    /// Drops sessions whose clients have been away for longer than `most`.
-    pub fn forget_older_than(&self, most: Duration) {
+    /// Sets aside what the router has for clients that are away, and drops sessions that have been kept for
+    /// longer than `most`, or for which more than so many bytes wait: their clients begin anew, and know it.
+    pub fn tend(&self, most: Duration, most_bytes: usize) {
         let mut state = self.state();
-        if state.kept.values().any(|kept| kept.since.elapsed() > most) {
-            state.kept.retain(|_, kept| kept.since.elapsed() <= most);
+        state.kept.retain(|_, kept| kept.since.elapsed() <= most && kept.set_aside() <= most_bytes);
+    }
+}
+
+impl Kept {
+    /// How many bytes wait; as many as there are numbers where the router is gone.
+    fn set_aside(&mut self) -> usize {
+        loop {
+            match self.link.next() {
+                Ok(Some(arrival)) => {
+                    let Arrival { number, topic, payload, qos } = arrival;
+                    self.session.owe(number, topic, payload, qos);
+                }
+                Ok(None) => return self.session.waiting_bytes(),
+                Err(_) => return usize::MAX,
+            }
         }
     }
 }

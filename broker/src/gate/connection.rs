@@ -232,6 +232,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             let delivery = if self.session.recalls() {
                 self.session.recall(&gate.shared())
+            } else if let Some(owed) = self.session.owed() {
+                Some(owed)
             } else {
                 let Some(arrival) = self.link.next()? else { break };
                 self.session.deliver(arrival.number, arrival.topic, arrival.payload, arrival.qos)

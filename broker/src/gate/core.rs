@@ -59,6 +59,14 @@ pub struct Session {
     last_number: usize,
     recalls: VecDeque<Recall>,
     window: Window,
+    owed: Owed,
+}
+
+/// What came for a client that is away, to be acknowledged by it.
+#[derive(Debug, Default)]
+struct Owed {
+    messages: VecDeque<(usize, Bytes, Bytes)>,
+    bytes: usize,
 }
 
 impl Session {
@@ -163,6 +171,26 @@ impl Session {
     pub fn deliver(&mut self, number: usize, topic: Bytes, payload: Bytes, qos: Qos) -> Option<Delivery> {
         let granted = *self.granted.get(&number)?;
         Some(self.send(topic, payload, qos.min(granted), false))
+    }
+
+    /// Sets aside a message for a client that is away; one that is not to be acknowledged is not for it.
+    pub fn owe(&mut self, number: usize, topic: Bytes, payload: Bytes, qos: Qos) {
+        if self.granted.get(&number).is_some_and(|granted| qos.min(*granted) == Qos::AtLeastOnce) {
+            self.owed.bytes += topic.len() + payload.len();
+            self.owed.messages.push_back((number, topic, payload));
+        }
+    }
+
+    /// How many bytes are set aside or unacknowledged.
+    pub fn waiting_bytes(&self) -> usize {
+        self.owed.bytes + self.window.bytes()
+    }
+
+    /// The next message that came while the client was away.
+    pub fn owed(&mut self) -> Option<Delivery> {
+        let (number, topic, payload) = self.owed.messages.pop_front()?;
+        self.owed.bytes -= topic.len() + payload.len();
+        self.deliver(number, topic, payload, Qos::AtLeastOnce)
     }
 
     fn send(&mut self, topic: Bytes, payload: Bytes, qos: Qos, retain: bool) -> Delivery {

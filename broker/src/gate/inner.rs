@@ -87,6 +87,9 @@ impl Inner {
             max_outgoing_packet_count: MESSAGES_IN_A_ROW,
             max_segment_size: segment_bytes,
             max_segment_count: SEGMENTS,
+            // The router remembers which filters a topic matches only where it matches one, and looks through
+            // all of them for every message otherwise.
+            initialized_filters: Some(vec![inside("#".to_owned())]),
             ..RouterConfig::default()
         };
         // No listener, console, bridge, cluster or metrics.

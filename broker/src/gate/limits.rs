@@ -43,6 +43,8 @@ pub struct Limits {
     pub kept_sessions: usize,
     /// How long one is kept.
     pub kept_for: Duration,
+    /// Bytes of messages set aside for one; with more it is not kept, so that its client learns of the loss.
+    pub kept_bytes: usize,
 }
 
 impl Limits {
@@ -65,8 +67,9 @@ impl Limits {
             topics: 131_072,
             retained: 16_384,
             retained_bytes: 32 << 20,
-            kept_sessions: 1_000,
+            kept_sessions: 500,
             kept_for: Duration::from_secs(3_600),
+            kept_bytes: 1 << 20,
         }
     }
 }

@@ -49,6 +49,8 @@ use tokio::net::TcpListener;
 
 /// Links of the router beyond those of clients and kept sessions.
 const SPARE_LINKS: usize = 100;
+/// Between two looks at the files of certificates.
+const FILES: Duration = Duration::from_secs(2);
 /// Between two nudges of a router that clients have left.
 const NUDGE: Duration = Duration::from_millis(50);
 
@@ -87,12 +89,33 @@ impl Gate {
     pub async fn serve(self: Arc<Self>, listeners: Vec<(Entrance, TcpListener)>) -> Result<(), InnerError> {
         let mut nudging = self.inner.link()?;
         for (entrance, listener) in listeners {
+            if let Door::Parties(mutual) = &entrance.door {
+                tokio::spawn(self.clone().follow(mutual.clone()));
+            }
             tokio::spawn(accept::serve(self.clone(), entrance, listener));
         }
         loop {
             tokio::time::sleep(NUDGE).await;
             self.inner.nudge(&mut nudging);
-            self.clients.forget_older_than(self.limits.kept_for);
+            self.clients.tend(self.limits.kept_for, self.limits.kept_bytes);
+        }
+    }
+
+    /// Reads certificates and revocations again when they change, and drops who is revoked.
+    async fn follow(self: Arc<Self>, mutual: Arc<Mutual>) {
+        loop {
+            tokio::time::sleep(FILES).await;
+            let read = mutual.clone();
+            // Files may be slow, for which no client should wait.
+            match tokio::task::spawn_blocking(move || read.reload_if_changed()).await {
+                Ok(Ok(true)) => {
+                    let dropped = self.drop_revoked(&mutual);
+                    tracing::info!(dropped, "certificates and revocations were read again");
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "certificates stay as they were read before"),
+                Err(error) => tracing::warn!(%error, "certificates were not looked at"),
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! Mutual TLS: who has a certificate of the market's authority that has not been revoked is the party it
-//! names. Files are read at the start and whenever [`Mutual::reload`] is called.
+//! names. Files are read at the start and again when they change.
 //!
 //! A certificate names its party as `role/id`, by its common name or by a URI `gridpact:role/id` among its
 //! other names. It names one: where it has both they must agree.
@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 use thiserror::Error;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
@@ -88,6 +89,8 @@ pub struct Mutual {
 struct Current {
     config: Arc<ServerConfig>,
     revoked: BTreeSet<Vec<u8>>,
+    /// When the files had last been changed as they were read.
+    changed: Vec<Option<SystemTime>>,
 }
 
 impl fmt::Debug for Mutual {
@@ -116,6 +119,19 @@ impl Mutual {
         Ok(())
     }
 
+    /// Reads the files again where one has been changed since; whether it has.
+    ///
+    /// # Errors
+    /// As [`Mutual::reload`].
+    pub fn reload_if_changed(&self) -> Result<bool, TlsError> {
+        let known = self.current.read().unwrap_or_else(PoisonError::into_inner).changed.clone();
+        let changed = known != changed(&self.files);
+        if changed {
+            self.reload()?;
+        }
+        Ok(changed)
+    }
+
     /// The market.
     pub fn network(&self) -> &Network {
         &self.network
@@ -131,7 +147,14 @@ impl Mutual {
     }
 }
 
+/// When each of the files was last changed; unknown where the system doesn't say, or there is none.
+fn changed(files: &TlsFiles) -> Vec<Option<SystemTime>> {
+    let paths = [&files.certificate, &files.key, &files.authority].into_iter().chain(&files.revoked);
+    paths.map(|path| path.metadata().and_then(|about| about.modified()).ok()).collect()
+}
+
 fn read(files: &TlsFiles) -> Result<Current, TlsError> {
+    let changed = changed(files);
     let config = |reason: String| TlsError::Config { path: files.certificate.clone(), reason };
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&files.authority)? {
@@ -157,7 +180,7 @@ fn read(files: &TlsFiles) -> Result<Current, TlsError> {
         .with_client_cert_verifier(verifier)
         .with_single_cert(certificates(&files.certificate)?, key)
         .map_err(|e| config(e.to_string()))?;
-    Ok(Current { config: Arc::new(config), revoked })
+    Ok(Current { config: Arc::new(config), revoked, changed })
 }
 
 fn file(path: &Path, reason: impl ToString) -> TlsError {

@@ -8,6 +8,7 @@ use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::party::{ClockKind, PartyKeys};
 use agents::clock::ClockSource;
 use agents::shell::Common;
+use broker::link::{Identity, IdentityError};
 use ledger::genesis::{Genesis, GenesisError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,9 @@ pub enum PartyOpenError {
     /// Its key can't be read.
     #[error("party.key: {0}")]
     Key(#[from] KeyError),
+    /// Its certificate can't be used.
+    #[error("party.tls: {0}")]
+    Tls(#[from] IdentityError),
     /// Its next key can't be read.
     #[error("party.next_key: {0}")]
     NextKey(#[source] KeyError),
@@ -103,6 +107,8 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
     let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
     let signer = Signer::new(genesis.network.clone(), party, key, boot()).in_epoch(keys.key_epoch);
     next.into_iter().for_each(|next| signer.set_next(next));
+    let identity = keys.tls.as_ref().map(|tls| Identity::load(&tls.certificate, &tls.key, &tls.authority));
+    let identity = identity.transpose()?;
     std::fs::create_dir_all(&keys.data_dir)
         .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
     Ok(Common {
@@ -110,6 +116,7 @@ pub fn open(role: Role, keys: &PartyKeys, metrics: &ProcessMetrics) -> Result<Co
         genesis: Arc::new(genesis),
         broker_addresses: keys.brokers.clone(),
         validator_brokers: brokers::dealt(keys),
+        identity,
         clock: match keys.clock {
             ClockKind::System => ClockSource::System,
             ClockKind::Simulated => ClockSource::Simulated,

@@ -64,6 +64,7 @@ impl Net {
             genesis: Arc::new(self.world.genesis.clone()),
             signer: self.world.signers[&validator(index)].clone(),
             brokers: Brokers::Mesh(mesh),
+            identity: None,
             data_dir: self.folder.path().join(format!("v{index}")),
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),
@@ -90,6 +91,7 @@ impl Net {
             queue: 64,
             rates: Vec::new(),
             screen: None,
+            identity: None,
         };
         let (link, mut events) = Link::connect(config, self.metrics.clone()).unwrap();
         while next(&mut events).await != LinkEvent::Connected {}

@@ -250,9 +250,15 @@ fn who_is_revoked_is_dropped_and_stays_out() {
     living.asks(&connect("site-s1"), ACCEPTED);
     let mut revoked = authority.open(address, Some(&bad));
     revoked.asks(&connect("site-s2"), ACCEPTED);
+    let also = authority.party(7, "site/s3");
+    let mut unasked = authority.open(address, Some(&also));
+    unasked.asks(&connect("site-s3"), ACCEPTED);
     authority.revoke(&[&bad]);
-    assert_eq!(broker.reload().unwrap(), 1);
+    broker.reload().unwrap();
     revoked.is_ended(&[], &[]);
+    // The file is looked at by itself, too.
+    authority.revoke(&[&bad, &also]);
+    unasked.is_ended(&[], &[]);
     authority.open(address, Some(&bad)).is_ended(&connect("site-s2"), &[]);
     living.asks(PING, PONG);
     // What can't be read changes nothing.
@@ -357,4 +363,48 @@ fn nobody_unknown_comes_from_outside() {
     let authority = Authority::new();
     let door = authority.listen().door;
     EmbeddedBroker::start_on(listen(door), Options::default()).unwrap();
+}
+
+/// The whole way of a message between links, signed and answered, over TLS and by topics they have a right to.
+#[tokio::test]
+async fn links_speak_over_tls() {
+    use crate::world::{aggregator, registry, signer, site, to_aggregator, Node};
+    use broker::link::{ConnectionConfig, Identity, LinkConfig, LinkError, LinkEvent};
+    use wire::message::Verdict;
+    let authority = Authority::new();
+    let address = format!("mqtts://localhost:{}", authority.start().address().port());
+    let registry = registry(1);
+    let config = |party: &wire::party::PartyId, serial| {
+        let (certificate, key) = authority.signed(serial, |params| {
+            params.distinguished_name.push(DnType::CommonName, party.to_string());
+        });
+        let name = format!("{}-{}", party.role.word(), party.id);
+        let files = ["pem", "key"].map(|kind| authority.path(&format!("{name}.{kind}")));
+        fs::write(&files[0], certificate.pem()).unwrap();
+        fs::write(&files[1], key.serialize_pem()).unwrap();
+        let identity = Identity::load(&files[0], &files[1], &authority.path("authority.pem")).unwrap();
+        LinkConfig {
+            connections: vec![ConnectionConfig::market(vec![address.clone()], Vec::new())],
+            signer: signer(party, 1_000),
+            registry: registry.clone(),
+            queue: 16,
+            rates: Vec::new(),
+            screen: None,
+            identity: Some(identity),
+        }
+    };
+    let mut receiver = Node::start(config(&aggregator(), 2));
+    let mut sender = Node::start(config(&site(0), 3));
+    receiver.expect(LinkEvent::Connected).await;
+    sender.expect(LinkEvent::Connected).await;
+    sender.link.send(to_aggregator(5)).unwrap();
+    let LinkEvent::Message(opened) = receiver.next().await else { panic!("a message") };
+    receiver.link.acknowledge(opened.id, Verdict::Accepted).unwrap();
+    let answered = LinkEvent::Answered { tag: 5, by: aggregator(), verdict: Verdict::Accepted };
+    sender.expect(answered).await;
+    // Without a certificate there is no such link.
+    let without = LinkConfig { identity: None, ..config(&site(0), 4) };
+    let metrics = broker::metrics::LinkMetrics::register(&prometheus::Registry::new()).unwrap();
+    let refused = broker::link::Link::connect(without, metrics);
+    assert!(matches!(refused, Err(LinkError::Config { what: "address", .. })));
 }
