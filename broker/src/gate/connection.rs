@@ -92,8 +92,8 @@ pub struct Connection<S> {
     pub silence: Option<Duration>,
     /// What its listener counts.
     pub metrics: ListenerMetrics,
-    /// What it has used up of the messages it may publish.
-    pub published: Bucket,
+    /// What it has used up of the messages it may publish, where that is bounded.
+    pub published: Option<Bucket>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -192,15 +192,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn may_publish(&self, gate: &Gate) -> bool {
-        gate.limits.messages.is_none_or(|rate| self.published.has_any(rate, gate.now_ms()))
+        self.published.is_none_or(|used| used.has_any(gate.limits.messages, gate.now_ms()))
     }
 
     /// Counts what one reading brought; the last of what was allowed may be overdrawn by that much.
     fn count_published(&mut self, gate: &Gate, words: &[Word]) {
         let count = words.iter().filter(|word| matches!(word, Word::Publish(_))).count();
         self.metrics.received.inc_by(count as u64);
-        if let Some(rate) = gate.limits.messages {
-            self.published.take(rate, count as u32, gate.now_ms());
+        if let Some(used) = &mut self.published {
+            used.take(gate.limits.messages, count as u32, gate.now_ms());
         }
     }
 

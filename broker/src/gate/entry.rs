@@ -140,7 +140,7 @@ pub async fn enter<S: AsyncRead + AsyncWrite + Unpin>(
         seconds => Some(Duration::from_millis(1_500 * u64::from(seconds))),
     };
     let (kept, will, metrics) = (!connect.clean, connect.will, entrance.metrics.clone());
-    let published = Bucket::default();
+    let published = (access != Access::Anything).then(Bucket::default);
     Ok(Connection { pipe, seat, access, link, session, kept, will, silence, metrics, published })
 }
 

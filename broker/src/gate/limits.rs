@@ -25,10 +25,10 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// A client's messages that the router has not taken yet.
     pub untaken: usize,
-    /// Messages a client may publish; none for as many as it can. More wait in its own socket.
-    pub messages: Option<Rate>,
-    /// Connections of one who has proven who it is; none for as many as it can. More are closed.
-    pub connects: Option<Rate>,
+    /// Messages that one who has proven who it is may publish; more wait in its own socket.
+    pub messages: Rate,
+    /// Connections of one who has proven who it is; more are closed.
+    pub connects: Rate,
     /// Longest time for a client to take nothing of what waits for it.
     pub stall: Duration,
     /// Different filters, of all clients and since the start: the router keeps a log for each.
@@ -60,8 +60,8 @@ impl Limits {
             unacknowledged: 256,
             waiting_bytes: 64 * 1_024,
             untaken: 1_024,
-            messages: None,
-            connects: Some(Rate { per_second: 10, burst: 100 }),
+            messages: Rate { per_second: 20_000, burst: 40_000 },
+            connects: Rate { per_second: 10, burst: 100 },
             stall: Duration::from_secs(30),
             filters: 32_768,
             topics: 131_072,

@@ -131,9 +131,9 @@ impl Gate {
 
     /// Whether this caller may connect once more. Who need not prove who it is may.
     fn may_connect(&self, caller: &str) -> bool {
-        let Some(rate) = self.limits.connects.filter(|_| !caller.is_empty()) else { return true };
         let mut connects = self.connects.lock().unwrap_or_else(PoisonError::into_inner);
-        connects.entry(caller.to_owned()).or_default().take(rate, 1, self.now_ms())
+        caller.is_empty()
+            || connects.entry(caller.to_owned()).or_default().take(self.limits.connects, 1, self.now_ms())
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {

@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// Whatever it says, it is told this and then nothing more.
-    fn is_ended(mut self, said: &[u8], expected: &[u8]) {
+    fn ends_with(mut self, said: &[u8], expected: &[u8]) {
         let _ = self.0.write_all(said);
         let mut heard = Vec::new();
         let _ = self.0.read_to_end(&mut heard);
@@ -172,7 +172,7 @@ fn a_party_is_who_its_certificate_says() {
         }
         // another's client id, or one that only begins alike
         for id in ["site-s2", "site-s12", "aggregator-a1", "x"] {
-            authority.open(address, Some(identity)).is_ended(&connect(id), REFUSED);
+            authority.open(address, Some(identity)).ends_with(&connect(id), REFUSED);
         }
     }
     // none; of another authority; expired; one that names nobody, or two
@@ -186,9 +186,9 @@ fn a_party_is_who_its_certificate_says() {
         params.distinguished_name.push(DnType::CommonName, "site/s1");
         params.subject_alt_names = vec![SanType::URI("gridpact:site/s2".try_into().unwrap())];
     });
-    authority.open(address, None).is_ended(&connect("site-s1"), &[]);
+    authority.open(address, None).ends_with(&connect("site-s1"), &[]);
     for identity in [foreign, expired, nobody, two] {
-        authority.open(address, Some(&identity)).is_ended(&connect("site-s1"), &[]);
+        authority.open(address, Some(&identity)).ends_with(&connect("site-s1"), &[]);
     }
 }
 
@@ -213,8 +213,8 @@ fn a_party_has_its_own_topics() {
     };
     // as another, of another role, elsewhere
     for topic in ["gridpact/v1/test/f1/site/s2/bid/aggregator-a1", "gridpact/v1/test/f1/dso/s1/block", "x"] {
-        connected(None).is_ended(&publish(topic, "x"), ACCEPTED);
-        connected(Some(topic)).is_ended(PING, REFUSED);
+        connected(None).ends_with(&publish(topic, "x"), ACCEPTED);
+        connected(Some(topic)).ends_with(PING, REFUSED);
     }
     let bid = publish(&format!("{own}/bid/aggregator-a1"), "x");
     let mut client = connected(Some(&format!("{own}/bid/aggregator-a1")));
@@ -255,17 +255,17 @@ fn who_is_revoked_is_dropped_and_stays_out() {
     unasked.asks(&connect("site-s3"), ACCEPTED);
     authority.revoke(&[&bad]);
     broker.reload().unwrap();
-    revoked.is_ended(&[], &[]);
+    revoked.ends_with(&[], &[]);
     // The file is looked at by itself, too.
     authority.revoke(&[&bad, &also]);
-    unasked.is_ended(&[], &[]);
-    authority.open(address, Some(&bad)).is_ended(&connect("site-s2"), &[]);
+    unasked.ends_with(&[], &[]);
+    authority.open(address, Some(&bad)).ends_with(&connect("site-s2"), &[]);
     living.asks(PING, PONG);
     // What can't be read changes nothing.
     fs::write(authority.path("revoked.pem"), "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
         .unwrap();
     broker.reload().unwrap_err();
-    authority.open(address, Some(&bad)).is_ended(&connect("site-s2"), &[]);
+    authority.open(address, Some(&bad)).ends_with(&connect("site-s2"), &[]);
     authority.open(address, Some(&good)).asks(&connect("site-s1"), ACCEPTED);
 }
 
@@ -290,7 +290,7 @@ fn silent_and_half_open_handshakes_keep_nobody_out() {
 fn who_connects_too_often_is_told_so() {
     let authority = Authority::new();
     let mut options = Options::default();
-    options.limits.connects = Some(broker::rate::Rate { per_second: 1, burst: 2 });
+    options.limits.connects = broker::rate::Rate { per_second: 1, burst: 2 };
     let metrics = prometheus::Registry::new();
     options.metrics = Some(GateMetrics::register(&metrics).unwrap());
     let address = EmbeddedBroker::start_on(vec![authority.listen()], options).unwrap().address();
@@ -311,6 +311,31 @@ fn who_connects_too_often_is_told_so() {
         metric.get_label().iter().map(|label| label.value().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(family.get_metric().iter().map(labels).collect::<Vec<_>>(), [["market", "too-often"]]);
+}
+
+#[test]
+fn who_publishes_too_much_waits_and_the_others_do_not() {
+    let device = Device { password: Hash32::plain(b"secret"), topics: vec!["d".to_owned()] };
+    let devices = Arc::new([("d".to_owned(), device)].into_iter().collect());
+    let address: SocketAddr = ([127, 0, 0, 1], 0).into();
+    let door = Door::Devices(devices);
+    let listens = vec![Listen { name: "devices".to_owned(), address, door }, Listen::on_loopback(address)];
+    let mut options = Options::default();
+    options.limits.messages = broker::rate::Rate { per_second: 100, burst: 1 };
+    let broker = EmbeddedBroker::start_on(listens, options).unwrap();
+    let [of_devices, local] = broker.addresses().collect::<Vec<_>>()[..] else { panic!("two listeners") };
+    let mut flooding = Raw::open(of_devices);
+    flooding.say(&connect_with(0xc2, &["any", "d", "secret"]));
+    flooding.hears(ACCEPTED);
+    let mut other = Raw::subscribed(local, "other", "d/a", 0);
+    let begun = std::time::Instant::now();
+    flooding.say(&publish("d/a", "x").repeat(50));
+    other.hears(&publish("d/a", "x"));
+    flooding.lives();
+    // The ping is read half a second after the flood: what was taken at once is paid for before.
+    assert!(begun.elapsed() > Duration::from_millis(300));
+    other.hears(&publish("d/a", "x").repeat(49));
+    other.lives();
 }
 
 #[test]
