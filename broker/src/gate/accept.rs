@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 /// Wait after a connection could not be accepted, which is for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Connections that have not said who they are, by age. Who is taken out is closed.
 #[derive(Default)]
@@ -29,6 +29,14 @@ struct Newcomers {
 impl Newcomers {
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the oldest eighth, and at least one: their file descriptors are wanted.
+    fn make_room(&self) {
+        let mut waiting = self.waiting();
+        for _ in 0..waiting.len() / 8 + 1 {
+            waiting.pop_first();
+        }
     }
 
     /// One more; what it gets ends when it has to make room.
@@ -60,7 +68,7 @@ pub async fn serve(gate: Arc<Gate>, entrance: Entrance, listener: TcpListener) {
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting an MQTT client");
-                newcomers.waiting().pop_first();
+                newcomers.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

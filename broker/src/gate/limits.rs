@@ -52,7 +52,7 @@ impl Limits {
     pub fn for_packets_of(packet_bytes: usize) -> Self {
         Self {
             clients: 10_000,
-            newcomers: 1_000,
+            newcomers: 10_000,
             introduction: Duration::from_secs(5),
             connect_bytes: 16 * 1_024,
             packet_bytes,
