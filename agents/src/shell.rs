@@ -12,7 +12,7 @@ use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
 use crate::terms::Terms;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
-use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use broker::link::{Carries, ConnectionConfig, Identity, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use following::{Following, Step};
 use futures::stream::{poll_fn, StreamExt};
@@ -51,6 +51,8 @@ pub struct Common {
     pub broker_addresses: Vec<String>,
     /// Validators' own brokers: a connection to the first of each group that answers. There may be none.
     pub validator_brokers: Vec<Vec<String>>,
+    /// Who it is towards brokers that speak TLS; none where none does.
+    pub identity: Option<Identity>,
     /// Where market time comes from.
     pub clock: ClockSource,
     /// Where the role may keep files.
@@ -198,6 +200,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
         queue: connection.queue,
         rates: Vec::new(),
         screen: None,
+        identity: common.identity.clone(),
     };
     let (link, events) = Link::connect(config, common.link_metrics.clone())?;
     let (reports, reports_out) = mpsc::channel(REPORTS);

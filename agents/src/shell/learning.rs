@@ -54,6 +54,7 @@ pub async fn learn(common: &Common, patience: Duration) -> Result<Chain, LearnEr
         queue: QUEUE,
         rates: Vec::new(),
         screen: None,
+        identity: common.identity.clone(),
     };
     let (link, events) = Link::connect(config, common.link_metrics.clone())?;
     let party = common.signer.party();

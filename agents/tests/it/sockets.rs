@@ -93,6 +93,7 @@ impl Market {
             signer: Arc::new(world::signer(party)),
             broker_addresses: vec![self.address.clone()],
             validator_brokers: Vec::new(),
+            identity: None,
             clock: ClockSource::Simulated,
             data_dir: self.directory.path().join(party.id.as_str()),
             registry: self.registry.clone(),

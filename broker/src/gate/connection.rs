@@ -1,13 +1,16 @@
 //! One client's connection, from its CONNACK to its end: reads, lets [`super::core`] decide, hands the router
 //! what came of one reading at once, and writes what is ready at once. It waits for its own client only.
 
-use super::clients::{Seat, Successor};
+use super::clients::{Leave, Seat};
 use super::core::{admit, Effect, Goodbye, Session};
 use super::frame::{self, Fault};
 use super::inner::{InnerError, Link, Word};
+use super::metrics::ListenerMetrics;
 use super::packet::Message;
 use super::pipe::{Pipe, Turn};
+use super::rights::Access;
 use super::{reply, Gate};
+use crate::rate::Bucket;
 use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
@@ -17,8 +20,8 @@ use tokio::time::{sleep, sleep_until, Instant};
 
 /// Between two looks at whether the client still says something and takes something.
 const LOOK: Duration = Duration::from_secs(15);
-/// Wait for the router to take what it was handed.
-const ROUTER_PAUSE: Duration = Duration::from_millis(1);
+/// Wait for the router to take what it was handed, or for a client to be allowed more.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Why a connection ended.
 #[derive(Debug, Error)]
@@ -41,9 +44,9 @@ pub enum End {
     /// It took nothing of what waited for it.
     #[error("nothing taken in time")]
     Stalled,
-    /// Another connection came under its client id.
-    #[error("its client id was taken over")]
-    TakenOver(Successor),
+    /// It was asked to leave.
+    #[error("{}", if *.0 == Leave::Revoked { "its certificate is revoked" } else { "its client id was taken over" })]
+    Asked(Leave),
     /// The router is gone.
     #[error(transparent)]
     Inner(#[from] InnerError),
@@ -55,13 +58,15 @@ impl End {
         match self {
             End::Goodbye(Goodbye::Said) => "goodbye",
             End::Goodbye(Goodbye::SecondConnect) => "second-connect",
+            End::Goodbye(Goodbye::NotAllowed) => "not-allowed",
             End::Goodbye(Goodbye::TooManyTopics) => "too-many-topics",
             End::Fault(fault) => fault.word(),
             End::Closed => "closed",
             End::Broken(_) => "broken",
             End::Silent => "silent",
             End::Stalled => "stalled",
-            End::TakenOver(_) => "taken-over",
+            End::Asked(Leave::TakenOver(_)) => "taken-over",
+            End::Asked(Leave::Revoked) => "revoked",
             End::Inner(_) => "inner",
         }
     }
@@ -73,6 +78,8 @@ pub struct Connection<S> {
     pub pipe: Pipe<S>,
     /// Its place.
     pub seat: Seat,
+    /// What it may publish and subscribe to.
+    pub access: Access,
     /// To the router.
     pub link: Link,
     /// What it subscribed to and is owed.
@@ -83,6 +90,10 @@ pub struct Connection<S> {
     pub will: Option<Message>,
     /// Longest time without a packet of the client.
     pub silence: Option<Duration>,
+    /// What its listener counts.
+    pub metrics: ListenerMetrics,
+    /// What it has used up of the messages it may publish, where that is bounded.
+    pub published: Option<Bucket>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -96,8 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.publish_will(gate);
         }
         let Self { pipe, seat, link, session, kept, .. } = self;
-        if kept {
-            gate.clients.keep(seat.client_id(), session, link, gate.limits.kept_sessions);
+        if kept && !matches!(end, End::Asked(Leave::Revoked)) {
+            gate.clients.keep(seat.key(), session, link, gate.limits.kept_sessions);
         }
         drop(seat);
         pipe.close().await;
@@ -115,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 heard = Instant::now();
             }
             self.give_out(gate)?;
-            let taken = self.link.untaken() < gate.limits.untaken;
+            let taken = self.link.untaken() < gate.limits.untaken && self.may_publish(gate);
             let written_through = self.pipe.output.len() < most_waiting;
             let room = written_through && self.session.has_room(gate.limits.unacknowledged);
             tokio::select! {
@@ -125,8 +136,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     }
                 }
                 more = self.link.wait(), if room => more?,
-                successor = self.seat.wanted() => return Err(End::TakenOver(successor)),
-                () = sleep(ROUTER_PAUSE), if !taken => {}
+                leave = self.seat.leave() => return Err(End::Asked(leave)),
+                () = sleep(PAUSE), if !taken => {}
                 () = &mut look => {
                     let now = Instant::now();
                     if self.silence.is_some_and(|most| now - heard >= most) {
@@ -161,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut shared = gate.shared();
         let end = loop {
             match frame::next(&mut self.pipe.input, gate.limits.packet_bytes) {
-                Ok(Some(packet)) => self.session.receive(packet, &mut shared, effects),
+                Ok(Some(packet)) => self.session.receive(packet, &self.access, &mut shared, effects),
                 Ok(None) => break None,
                 Err(fault) => break Some(End::Fault(fault)),
             }
@@ -170,10 +181,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 break Some(End::Goodbye(goodbye));
             }
         };
+        self.count_published(gate, words);
         self.link.say(words)?;
         drop(shared);
+        if let Some(End::Goodbye(Goodbye::NotAllowed)) = end {
+            self.metrics.denied_publish.inc();
+        }
         self.pipe.settle();
         end.map_or(Ok(heard), Err)
+    }
+
+    fn may_publish(&self, gate: &Gate) -> bool {
+        self.published.is_none_or(|used| used.has_any(gate.limits.messages, gate.now_ms()))
+    }
+
+    /// Counts what one reading brought; the last of what was allowed may be overdrawn by that much.
+    fn count_published(&mut self, gate: &Gate, words: &[Word]) {
+        let count = words.iter().filter(|word| matches!(word, Word::Publish(_))).count();
+        self.metrics.received.inc_by(count as u64);
+        if let Some(used) = &mut self.published {
+            used.take(gate.limits.messages, count as u32, gate.now_ms());
+        }
     }
 
     fn perform(&mut self, effects: &mut Vec<Effect>, words: &mut Vec<Word>) -> Option<Goodbye> {
@@ -184,6 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Effect::Publish(message) => words.push(Word::Publish(message)),
                 Effect::Subscribe(filter, number) => words.push(Word::Subscribe(filter, number)),
                 Effect::Unsubscribe(filter) => words.push(Word::Unsubscribe(filter)),
+                Effect::Denied => self.metrics.denied_subscribe.inc(),
                 Effect::End(goodbye) => end = Some(goodbye),
             }
         }
@@ -192,6 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Prepares what the client is owed, as far as it keeps up.
     fn give_out(&mut self, gate: &Gate) -> Result<(), InnerError> {
+        let mut delivered = 0;
         while self.pipe.output.len() < gate.limits.waiting_bytes {
             if let Some(again) = self.session.again() {
                 reply::publish(&again, &mut self.pipe.output);
@@ -202,14 +232,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             let delivery = if self.session.recalls() {
                 self.session.recall(&gate.shared())
+            } else if let Some(owed) = self.session.owed() {
+                Some(owed)
             } else {
                 let Some(arrival) = self.link.next()? else { break };
                 self.session.deliver(arrival.number, arrival.topic, arrival.payload, arrival.qos)
             };
             if let Some(delivery) = delivery {
                 reply::publish(&delivery, &mut self.pipe.output);
+                delivered += 1;
             }
         }
+        self.metrics.delivered.inc_by(delivered);
         Ok(())
     }
 
@@ -217,7 +251,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn leaves_will(&self, end: &End) -> bool {
         match end {
             End::Goodbye(Goodbye::Said) => false,
-            End::TakenOver(successor) => successor.clean || !self.kept,
+            End::Asked(Leave::TakenOver(clean)) => *clean || !self.kept,
+            // Who may say nothing any more leaves no last word.
+            End::Asked(Leave::Revoked) | End::Goodbye(Goodbye::NotAllowed) => false,
             _ => true,
         }
     }

@@ -7,6 +7,7 @@
 
 use super::packet::{Delivery, Message, Packet, Qos, Reply, Wish};
 use super::retained::Recall;
+use super::rights::Access;
 use super::shared::Shared;
 use super::topic::is_accepted;
 use super::window::Window;
@@ -25,6 +26,8 @@ pub enum Effect {
     Subscribe(String, usize),
     /// To the router: no longer.
     Unsubscribe(String),
+    /// To be counted: a filter the client has no right to.
+    Denied,
     /// The connection is over.
     End(Goodbye),
 }
@@ -38,6 +41,9 @@ pub enum Goodbye {
     /// It introduced itself twice.
     #[error("a second CONNECT")]
     SecondConnect,
+    /// It published where it has no right to.
+    #[error("it published where it has no right to")]
+    NotAllowed,
     /// Its topic would be one more than the router may have to remember.
     #[error("there are as many topics as may be")]
     TooManyTopics,
@@ -53,16 +59,40 @@ pub struct Session {
     last_number: usize,
     recalls: VecDeque<Recall>,
     window: Window,
+    owed: Owed,
+}
+
+/// What came for a client that is away, to be acknowledged by it.
+#[derive(Debug, Default)]
+struct Owed {
+    messages: VecDeque<(usize, Bytes, Bytes)>,
+    bytes: usize,
 }
 
 impl Session {
     /// What a packet of the client brings about.
-    pub fn receive(&mut self, packet: Packet, shared: &mut Shared, effects: &mut Vec<Effect>) {
+    pub fn receive(
+        &mut self,
+        packet: Packet,
+        access: &Access,
+        shared: &mut Shared,
+        effects: &mut Vec<Effect>,
+    ) {
         match packet {
+            Packet::Publish(message, _) if !access.may_publish(&message.topic) => {
+                effects.push(Effect::End(Goodbye::NotAllowed));
+            }
             Packet::Publish(message, id) => publish(message, id, shared, effects),
             Packet::PubAck(id) => self.window.acknowledged(id),
             Packet::Subscribe(id, wishes) => {
-                let granted = wishes.into_iter().map(|wish| self.subscribe(wish, shared, effects)).collect();
+                let mut grant = |wish: Wish| match access.may_subscribe(&wish.filter) {
+                    true => self.subscribe(wish, shared, effects),
+                    false => {
+                        effects.push(Effect::Denied);
+                        None
+                    }
+                };
+                let granted = wishes.into_iter().map(&mut grant).collect();
                 effects.push(Effect::Reply(Reply::SubAck(id, granted)));
             }
             Packet::Unsubscribe(id, filters) => {
@@ -141,6 +171,26 @@ impl Session {
     pub fn deliver(&mut self, number: usize, topic: Bytes, payload: Bytes, qos: Qos) -> Option<Delivery> {
         let granted = *self.granted.get(&number)?;
         Some(self.send(topic, payload, qos.min(granted), false))
+    }
+
+    /// Sets aside a message for a client that is away; one that is not to be acknowledged is not for it.
+    pub fn owe(&mut self, number: usize, topic: Bytes, payload: Bytes, qos: Qos) {
+        if self.granted.get(&number).is_some_and(|granted| qos.min(*granted) == Qos::AtLeastOnce) {
+            self.owed.bytes += topic.len() + payload.len();
+            self.owed.messages.push_back((number, topic, payload));
+        }
+    }
+
+    /// How many bytes are set aside or unacknowledged.
+    pub fn waiting_bytes(&self) -> usize {
+        self.owed.bytes + self.window.bytes()
+    }
+
+    /// The next message that came while the client was away.
+    pub fn owed(&mut self) -> Option<Delivery> {
+        let (number, topic, payload) = self.owed.messages.pop_front()?;
+        self.owed.bytes -= topic.len() + payload.len();
+        self.deliver(number, topic, payload, Qos::AtLeastOnce)
     }
 
     fn send(&mut self, topic: Bytes, payload: Bytes, qos: Qos, retain: bool) -> Delivery {

@@ -11,7 +11,7 @@
 //! - after a disconnection it may wait for the next event though others' messages are ready: [`Inner::nudge`].
 
 use super::packet::{Message, Qos};
-use super::topic::{inside, INSIDE_BYTES};
+use super::topic::{inside_bytes, inside_filter, inside_name, EVERYTHING_INSIDE};
 use bytes::Bytes;
 use rumqttd::local::{LinkRx, LinkTx};
 use rumqttd::protocol::{
@@ -87,6 +87,9 @@ impl Inner {
             max_outgoing_packet_count: MESSAGES_IN_A_ROW,
             max_segment_size: segment_bytes,
             max_segment_count: SEGMENTS,
+            // The router remembers which filters a topic matches only where it matches one, and looks through
+            // all of them for every message otherwise.
+            initialized_filters: Some(vec![EVERYTHING_INSIDE.to_owned()]),
             ..RouterConfig::default()
         };
         // No listener, console, bridge, cluster or metrics.
@@ -226,12 +229,12 @@ fn packet(word: Word) -> Packet {
                 payload_format_indicator: Some(1),
                 ..PublishProperties::default()
             });
-            let topic = Bytes::from(inside(message.topic));
+            let topic = Bytes::from(inside_name(&message.topic));
             Packet::Publish(Publish::new(topic, message.payload, false), properties)
         }
         Word::Subscribe(filter, number) => {
             let filter = Filter {
-                path: inside(filter),
+                path: inside_filter(&filter),
                 qos: QoS::AtMostOnce,
                 nolocal: false,
                 preserve_retain: false,
@@ -241,7 +244,7 @@ fn packet(word: Word) -> Packet {
             Packet::Subscribe(Subscribe { pkid: 0, filters: vec![filter] }, Some(properties))
         }
         Word::Unsubscribe(filter) => {
-            Packet::Unsubscribe(Unsubscribe { pkid: 0, filters: vec![inside(filter)] }, None)
+            Packet::Unsubscribe(Unsubscribe { pkid: 0, filters: vec![inside_filter(&filter)] }, None)
         }
     }
 }
@@ -251,7 +254,7 @@ fn arrival(forward: Forward) -> Option<Arrival> {
     let number = *properties.subscription_identifiers.last()?;
     let surely = properties.payload_format_indicator.is_some();
     let qos = if surely { Qos::AtLeastOnce } else { Qos::AtMostOnce };
-    let topic = forward.publish.topic.slice(INSIDE_BYTES.min(forward.publish.topic.len())..);
+    let topic = forward.publish.topic.slice(inside_bytes(&forward.publish.topic)..);
     Some(Arrival { number, topic, payload: forward.publish.payload, qos })
 }
 

@@ -1,6 +1,7 @@
 //! What a client may cost, and all of them together. Pure data.
 
 use super::topic::{MAX_SLASHES, MAX_TOPIC_BYTES};
+use crate::rate::Rate;
 use std::time::Duration;
 
 /// Bounds of a gate. Whatever is beyond one is refused, and delays nobody else.
@@ -24,6 +25,10 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// A client's messages that the router has not taken yet.
     pub untaken: usize,
+    /// Messages that one who has proven who it is may publish; more wait in its own socket.
+    pub messages: Rate,
+    /// Connections of one who has proven who it is; more are closed.
+    pub connects: Rate,
     /// Longest time for a client to take nothing of what waits for it.
     pub stall: Duration,
     /// Different filters, of all clients and since the start: the router keeps a log for each.
@@ -38,6 +43,8 @@ pub struct Limits {
     pub kept_sessions: usize,
     /// How long one is kept.
     pub kept_for: Duration,
+    /// Bytes of messages set aside for one; with more it is not kept, so that its client learns of the loss.
+    pub kept_bytes: usize,
 }
 
 impl Limits {
@@ -45,7 +52,7 @@ impl Limits {
     pub fn for_packets_of(packet_bytes: usize) -> Self {
         Self {
             clients: 10_000,
-            newcomers: 1_000,
+            newcomers: 10_000,
             introduction: Duration::from_secs(5),
             connect_bytes: 16 * 1_024,
             packet_bytes,
@@ -53,13 +60,16 @@ impl Limits {
             unacknowledged: 256,
             waiting_bytes: 64 * 1_024,
             untaken: 1_024,
+            messages: Rate { per_second: 20_000, burst: 40_000 },
+            connects: Rate { per_second: 10, burst: 100 },
             stall: Duration::from_secs(30),
             filters: 32_768,
             topics: 131_072,
             retained: 16_384,
             retained_bytes: 32 << 20,
-            kept_sessions: 1_000,
+            kept_sessions: 500,
             kept_for: Duration::from_secs(3_600),
+            kept_bytes: 1 << 20,
         }
     }
 }

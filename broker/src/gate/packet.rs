@@ -80,6 +80,10 @@ pub enum Welcome {
     BadClientId,
     /// As many clients as may be.
     Unavailable,
+    /// User name or password unknown.
+    BadLogin,
+    /// Known, and not allowed.
+    NotAllowed,
 }
 
 /// What the gate answers a client.

@@ -32,6 +32,8 @@ fn connack(welcome: Welcome) -> ConnAck {
         Welcome::WrongVersion => ConnectReturnCode::RefusedProtocolVersion,
         Welcome::BadClientId => ConnectReturnCode::BadClientId,
         Welcome::Unavailable => ConnectReturnCode::ServiceUnavailable,
+        Welcome::BadLogin => ConnectReturnCode::BadUserNamePassword,
+        Welcome::NotAllowed => ConnectReturnCode::NotAuthorized,
     };
     ConnAck::new(code, welcome == Welcome::Accepted(true))
 }

@@ -2,14 +2,14 @@
 //! level of our own. Pure.
 //!
 //! rumqttd's router slices the first byte off a topic to look for a `$` and panics where a character is
-//! longer. Inside, every topic and filter therefore begins with `/`, which changes nothing of what matches.
+//! longer. Inside, every topic and filter therefore begins with a slash. And it holds a topic it sees for the
+//! first time against every filter, level by level; in a market's thousands of them it is the last level, the
+//! recipient, that differs. So that stands at the front as well. Neither changes what matches.
 
 /// Longest topic name or filter accepted, in bytes. Ours have at most 256; AWS IoT takes no more either.
 pub const MAX_TOPIC_BYTES: usize = 1_024;
 /// Most slashes in one, as in AWS IoT.
 pub const MAX_SLASHES: usize = 7;
-/// What every topic inside begins with.
-const INSIDE: char = '/';
 
 /// Whether a client may publish there: a name, not a filter, of bounded length and depth; and none of the
 /// broker's own, which begin with `$`.
@@ -61,18 +61,32 @@ pub fn common_start(filter: &str) -> &str {
     }
 }
 
-/// A topic name or filter as it is inside.
-pub fn inside(mut topic: String) -> String {
-    topic.insert(0, INSIDE);
-    topic
+/// A topic name as it is inside: behind a slash and its own last level.
+pub fn inside_name(topic: &str) -> String {
+    let (_, last) = topic.rsplit_once('/').unwrap_or(("", topic));
+    format!("/{last}/{topic}")
+}
+
+/// A filter as it is inside. It matches the same topics there.
+pub fn inside_filter(filter: &str) -> String {
+    let (_, last) = filter.rsplit_once('/').unwrap_or(("", filter));
+    let last = if last == "#" { "+" } else { last };
+    format!("/{last}/{filter}")
 }
 
 /// How many bytes of a topic inside are not the client's.
-pub const INSIDE_BYTES: usize = INSIDE.len_utf8();
+pub fn inside_bytes(topic: &[u8]) -> usize {
+    let second = topic.iter().skip(1).position(|byte| *byte == b'/');
+    second.map_or(0, |place| place + 2)
+}
+
+/// The filter inside that every topic matches.
+pub const EVERYTHING_INSIDE: &str = "/#";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn names(topic: &str, expected: bool) {
         assert_eq!(is_name(topic), expected, "{topic:?}");
@@ -114,11 +128,32 @@ mod tests {
         }
     }
 
+    /// Whether the router finds that they match.
+    fn matches_inside(filter: &str, topic: &str) -> bool {
+        let inside = inside_name(topic);
+        assert_eq!(&inside[inside_bytes(inside.as_bytes())..], topic);
+        assert!(rumqttd::protocol::matches(&inside, EVERYTHING_INSIDE));
+        rumqttd::protocol::matches(&inside, &inside_filter(filter))
+    }
+
+    fn levels(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(words), 1..5).prop_map(|levels| levels.join("/"))
+    }
+
+    proptest! {
+        #[test]
+        fn standing_inside_changes_nothing(
+            filter in levels(&["a", "b", "é", "+", "#", ""]),
+            topic in levels(&["a", "b", "é", ""]),
+        ) {
+            prop_assume!(is_filter(&filter) && is_name(&topic));
+            prop_assert_eq!(matches_inside(&filter, &topic), matches(&filter, &topic));
+        }
+    }
+
     fn check(filter: &str, topic: &str, expected: bool) {
         assert_eq!(matches(filter, topic), expected, "{filter:?} and {topic:?}");
-        let (filter_inside, topic_inside) = (inside(filter.to_owned()), inside(topic.to_owned()));
-        let by_router = rumqttd::protocol::matches(&topic_inside, &filter_inside);
-        assert_eq!(by_router, expected, "inside: {filter:?} and {topic:?}");
+        assert_eq!(matches_inside(filter, topic), expected, "inside: {filter:?} and {topic:?}");
         assert!(!expected || topic.starts_with(common_start(filter)), "{filter:?} and {topic:?}");
     }
 

@@ -27,6 +27,11 @@ impl Window {
         self.unacknowledged.len()
     }
 
+    /// How many bytes they hold.
+    pub fn bytes(&self) -> usize {
+        self.unacknowledged.iter().map(|waiting| waiting.topic.len() + waiting.payload.len()).sum()
+    }
+
     /// A message to be sent and waited for, under an id that none of the others has.
     pub fn send(&mut self, topic: Bytes, payload: Bytes, retain: bool) -> Delivery {
         let id = self.free_id();

@@ -1,7 +1,8 @@
 //! What a link is made with, and which configurations make none.
 
 use super::admission::Screen;
-use super::session::split_address;
+use super::identity::Identity;
+use super::session::Address;
 use super::LinkError;
 use crate::rate::Rate;
 use crate::routes::{Routes, MOST};
@@ -25,6 +26,8 @@ pub struct LinkConfig {
     pub rates: Vec<(Role, Rate)>,
     /// The role's own cheap look at a message, before its signature is checked.
     pub screen: Option<Arc<dyn Screen>>,
+    /// Who it is towards brokers that speak TLS; none where none does.
+    pub identity: Option<Identity>,
 }
 
 /// Bytes of a message that count as one more for [`LinkConfig::rates`].
@@ -35,7 +38,7 @@ pub const RATE_UNIT_BYTES: usize = 16 * 1_024;
 pub struct ConnectionConfig {
     /// What logs and metrics call it. Of few, as metrics are labelled with it.
     pub name: String,
-    /// Brokers as `host:port`, tried in turn until one answers.
+    /// Brokers as `host:port`, or `mqtts://host:port` for TLS, tried in turn until one answers.
     pub addresses: Vec<String>,
     /// Filters besides the party's own addressed one, subscribed again each time it connects. Nothing else
     /// is taken from it.
@@ -63,7 +66,7 @@ impl LinkConfig {
         queue: usize,
     ) -> LinkConfig {
         let connections = vec![ConnectionConfig::market(addresses, subscriptions)];
-        LinkConfig { connections, signer, registry, queue, rates: Vec::new(), screen: None }
+        LinkConfig { connections, signer, registry, queue, rates: Vec::new(), screen: None, identity: None }
     }
 
     /// The connections that carry messages of a kind.
@@ -83,7 +86,7 @@ impl LinkConfig {
         if self.queue == 0 {
             return Err(wrong("queue", "0", "it must be at least 1"));
         }
-        self.connections.iter().try_for_each(ConnectionConfig::check)
+        self.connections.iter().try_for_each(|connection| connection.check(self.identity.is_some()))
     }
 }
 
@@ -94,12 +97,16 @@ impl ConnectionConfig {
         ConnectionConfig { name: "market".to_owned(), addresses, subscriptions, carries }
     }
 
-    fn check(&self) -> Result<(), LinkError> {
+    fn check(&self, identity: bool) -> Result<(), LinkError> {
         if self.addresses.is_empty() {
             return Err(wrong("addresses", "", "there is none"));
         }
         for address in &self.addresses {
-            split_address(address).ok_or_else(|| wrong("address", address, "it is not host:port"))?;
+            let parsed =
+                Address::of(address).ok_or_else(|| wrong("address", address, "it is not host:port"))?;
+            if parsed.tls && !identity {
+                return Err(wrong("address", address, "there is no certificate for TLS"));
+            }
         }
         for filter in &self.subscriptions {
             if !rumqttc::valid_filter(filter) {

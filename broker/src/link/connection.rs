@@ -2,6 +2,7 @@
 //! happens here delays no other connection.
 
 use super::config::ConnectionConfig;
+use super::identity::Identity;
 use super::session::{Session, SessionEvent};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,6 +31,7 @@ enum State {
 /// One connection.
 pub(super) struct Connection {
     config: ConnectionConfig,
+    identity: Option<Identity>,
     /// The party's addressed filter and the configured ones.
     filters: Vec<String>,
     /// What is heard besides, for now.
@@ -45,12 +47,18 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection to be made, whose client takes so many messages while its broker takes none.
-    pub fn new(config: ConnectionConfig, signer: &Signer, requests: usize) -> Self {
+    pub fn new(
+        config: ConnectionConfig,
+        identity: Option<Identity>,
+        signer: &Signer,
+        requests: usize,
+    ) -> Self {
         let party = signer.party();
         let mut filters = vec![signer.network().filter_addressed(party)];
         filters.extend(config.subscriptions.iter().cloned());
         Self {
             config,
+            identity,
             filters,
             heard: Vec::new(),
             client: format!("{}-{}", party.role.word(), party.id),
@@ -157,12 +165,9 @@ impl Connection {
         let _ = getrandom::fill(&mut random);
         let number = u64::from_be_bytes(random) ^ self.boot;
         let client_id = format!("{}-{number:016x}", self.client);
-        self.state = match Session::start(
-            address,
-            client_id,
-            [&self.filters[..], &self.heard].concat(),
-            self.requests,
-        ) {
+        let identity = self.identity.as_ref();
+        let filters = [&self.filters[..], &self.heard].concat();
+        self.state = match Session::start(address, identity, client_id, filters, self.requests) {
             Some(session) => State::Connecting(session, now + CONNECT_TIMEOUT),
             None => State::Waiting(now + LONGEST_RETRY),
         };

@@ -89,7 +89,9 @@ pub(super) struct Driver {
 impl Driver {
     pub fn new(config: Arc<LinkConfig>, metrics: LinkMetrics, ends: Ends) -> Self {
         let requests = 2 * config.queue + 1;
-        let connect = |of: &super::ConnectionConfig| Connection::new(of.clone(), &config.signer, requests);
+        let connect = |of: &super::ConnectionConfig| {
+            Connection::new(of.clone(), config.identity.clone(), &config.signer, requests)
+        };
         let connections: Vec<Connection> = config.connections.iter().map(connect).collect();
         let remembered = (2 * config.queue).max(FEWEST_ANSWERS);
         let mut first = [0];

@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod driver;
 mod error;
+mod identity;
 mod known;
 mod parties;
 mod session;
@@ -19,6 +20,7 @@ mod together;
 pub use admission::{Screen, Word};
 pub use config::{Carries, ConnectionConfig, LinkConfig, RATE_UNIT_BYTES};
 pub use error::LinkError;
+pub use identity::{Identity, IdentityError};
 pub(crate) use session::MAX_PACKET_BYTES;
 
 use crate::metrics::LinkMetrics;

@@ -2,8 +2,9 @@
 //! the client.
 
 use super::ahead::Ahead;
+use super::identity::Identity;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS};
-use rumqttc::{SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{SubscribeFilter, SubscribeReasonCode, TlsConfiguration, Transport};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -48,9 +49,19 @@ pub(super) struct Session {
 impl Session {
     /// Starts to connect to `address`. A client id that no session before had keeps the broker from
     /// taking this one for another that it has not yet found dead.
-    pub fn start(address: &str, client_id: String, filters: Vec<String>, queue: usize) -> Option<Session> {
-        let (host, port) = split_address(address)?;
+    pub fn start(
+        address: &str,
+        identity: Option<&Identity>,
+        client_id: String,
+        filters: Vec<String>,
+        queue: usize,
+    ) -> Option<Session> {
+        let Address { host, port, tls } = Address::of(address)?;
         let mut options = MqttOptions::new(client_id, host, port);
+        if tls {
+            let config = TlsConfiguration::Rustls(identity?.config());
+            options.set_transport(Transport::tls_with_config(config));
+        }
         options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
         options.set_keep_alive(KEEP_ALIVE);
         options.set_inflight(INFLIGHT);
@@ -104,11 +115,21 @@ impl Drop for Session {
     }
 }
 
-/// `host:port`, taken apart.
-pub(super) fn split_address(address: &str) -> Option<(&str, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    let port = port.parse().ok().filter(|port| *port != 0)?;
-    (!host.is_empty()).then_some((host, port))
+/// A broker's address, taken apart.
+pub(super) struct Address<'a> {
+    pub host: &'a str,
+    pub port: u16,
+    pub tls: bool,
+}
+
+impl<'a> Address<'a> {
+    /// `host:port` or `mqtts://host:port`.
+    pub fn of(text: &'a str) -> Option<Self> {
+        let (rest, tls) = text.strip_prefix("mqtts://").map_or((text, false), |rest| (rest, true));
+        let (host, port) = rest.rsplit_once(':')?;
+        let port = port.parse().ok().filter(|port| *port != 0)?;
+        (!host.is_empty()).then_some(Self { host, port, tls })
+    }
 }
 
 /// Polls the client in a task of its own: a poll that connects must not be cancelled halfway.

@@ -30,7 +30,7 @@ impl Node {
 
 fn config(party: &PartyId, registry: &Arc<Registry>, connections: Vec<ConnectionConfig>) -> LinkConfig {
     let (signer, registry) = (signer(party, 1_000), registry.clone());
-    LinkConfig { connections, signer, registry, queue: 16, rates: Vec::new(), screen: None }
+    LinkConfig { connections, signer, registry, queue: 16, rates: Vec::new(), screen: None, identity: None }
 }
 
 fn named(name: &str, address: &str, carries: Carries) -> ConnectionConfig {

@@ -112,7 +112,7 @@ fn mesh(own: usize, brokers: &[SocketAddr]) -> Result<MeshKeys, PartyError> {
         Ok((validator(number)?.id.to_string(), vec![address.to_string()]))
     };
     let peers = others.map(peer).collect::<Result<_, PartyError>>()?;
-    Ok(MeshKeys { listen: brokers.get(own).copied(), broker: Vec::new(), peers })
+    Ok(MeshKeys { listen: brokers.get(own).copied(), broker: Vec::new(), tls: None, peers })
 }
 
 fn keys(party: &PartyId) -> PartyKeys {
@@ -125,6 +125,7 @@ fn keys(party: &PartyId) -> PartyKeys {
         validator_connections: None,
         key_epoch: 0,
         next_key: None,
+        tls: None,
         clock: ClockKind::System,
         data_dir: Path::new("..").join(format!("validator-{}", party.id)),
     }

@@ -1,6 +1,7 @@
 //! Configuration files: TOML, one role a file, overridden by GRIDPACT_* variables, unknown keys refused.
 
 pub mod key_file;
+pub mod listeners;
 pub mod mesh;
 pub mod page;
 pub mod party;
@@ -149,13 +150,19 @@ impl RoleFile {
                 }
                 Some(&mut file.party)
             }
-            RoleFile::Validator(file) => Some(&mut file.party),
+            RoleFile::Validator(file) => {
+                file.mesh.iter_mut().for_each(|mesh| mesh.resolve(directory));
+                Some(&mut file.party)
+            }
             RoleFile::Timekeeper(file) => Some(&mut file.party),
             RoleFile::Forecaster(file) => {
                 file.observations = directory.join(&file.observations);
                 Some(&mut file.party)
             }
-            RoleFile::Broker(_) => None,
+            RoleFile::Broker(file) => {
+                file.parties.iter_mut().for_each(|parties| parties.resolve(directory));
+                None
+            }
         };
         if let Some(party) = party {
             party.resolve(directory);

@@ -1,5 +1,6 @@
 //! Keys every role shares: who it is, whom it trusts, and what its process shows of itself.
 
+use super::listeners::CertificateKeys;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ pub struct PartyKeys {
     pub next_key: Option<PathBuf>,
     /// The genesis: feeder, rules, participants. The same file for everyone in a market.
     pub genesis: PathBuf,
-    /// The market's MQTT brokers as host:port, tried in order until one answers.
+    /// The market's MQTT brokers as host:port, or mqtts://host:port for TLS, tried in order until one answers.
     #[serde(default)]
     pub brokers: Vec<String>,
     /// Validators' own brokers as host:port. What is for the ledger goes there as well, and its blocks are
@@ -35,6 +36,9 @@ pub struct PartyKeys {
     /// with more than a third of them, one is honest. None for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validator_connections: Option<NonZeroUsize>,
+    /// Its certificate, for brokers given as mqtts://host:port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<CertificateKeys>,
     /// Where market time comes from: the system's clock, or the timekeeper's ticks.
     #[serde(default)]
     pub clock: ClockKind,
@@ -73,5 +77,6 @@ impl PartyKeys {
         for path in paths.into_iter().chain(&mut self.next_key) {
             *path = directory.join(&*path);
         }
+        self.tls.iter_mut().for_each(|tls| tls.resolve(directory));
     }
 }

@@ -1,5 +1,6 @@
 //! What each role's file may hold: one structure a role, its unknown keys refused.
 
+use super::listeners::{DevicesKeys, PartiesKeys};
 use super::mesh::MeshKeys;
 use super::party::{PartyKeys, ProcessKeys};
 use agents::site::options::SiteOptions;
@@ -212,7 +213,8 @@ impl StoreKeys {
     }
 }
 
-/// An MQTT broker inside this process, for one machine. Streets and cities run an external one.
+/// An MQTT broker inside this process, with at least one of three listeners. Streets and cities run an
+/// external one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BrokerFile {
@@ -221,8 +223,15 @@ pub struct BrokerFile {
     /// What its process shows.
     #[serde(default)]
     pub process: ProcessKeys,
-    /// Loopback address to listen on. The embedded broker has no access rules yet and refuses any other.
-    pub listen: SocketAddr,
+    /// Loopback address on which anyone on this machine is let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Listener for parties of the market, by certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parties: Option<PartiesKeys>,
+    /// Listener for a site's own devices, by password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<DevicesKeys>,
 }
 
 /// The timekeeper: publishes simulated time for parties whose clock is simulated.

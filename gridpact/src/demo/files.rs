@@ -145,7 +145,9 @@ impl Plan<'_> {
         observation_file::write(&self.directory.join("observations.csv"), self.observations)?;
         let broker = BrokerFile {
             role: RoleWord::Broker,
-            listen: self.broker,
+            listen: Some(self.broker),
+            parties: None,
+            devices: None,
             process: ProcessKeys { metrics_listen: Some(self.metrics_listen) },
         };
         let mut files = vec![self.write_role("broker", &RoleFile::Broker(broker))?];
@@ -243,7 +245,7 @@ impl Plan<'_> {
         let peer =
             |(party, address): (&PartyId, &SocketAddr)| (party.id.to_string(), vec![address.to_string()]);
         let peers = self.mesh.iter().filter(|(party, _)| *party != validator).map(peer).collect();
-        Some(MeshKeys { listen: Some(listen), broker: Vec::new(), peers })
+        Some(MeshKeys { listen: Some(listen), broker: Vec::new(), tls: None, peers })
     }
 
     fn keys(&self, party: &PartyId) -> PartyKeys {
@@ -263,6 +265,7 @@ impl Plan<'_> {
             validator_connections: None,
             key_epoch: 0,
             next_key: None,
+            tls: None,
             clock: ClockKind::Simulated,
             data_dir: Path::new("..").join(name(party)),
         }
@@ -346,7 +349,7 @@ mod tests {
         let files = plan.write(&genesis, &here, sites).unwrap();
         assert_eq!(files.len(), members.len() + 1);
         let roles: Vec<RoleFile> = files.iter().map(|file| configuration::load(file).unwrap()).collect();
-        assert!(matches!(&roles[0], RoleFile::Broker(file) if file.listen == broker));
+        assert!(matches!(&roles[0], RoleFile::Broker(file) if file.listen == Some(broker)));
         assert!(matches!(roles.last(), Some(RoleFile::Timekeeper(file)) if file.intervals == Some(8)));
         let known = roles.iter().filter_map(|role| match role {
             RoleFile::Validator(file) => Some(file.mesh.as_ref().unwrap().peers.len()),

@@ -101,6 +101,7 @@ async fn submit(common: &Common, keys: &PartyKeys, entry: Entry) -> Result<u64, 
         queue: QUEUE,
         rates: Vec::new(),
         screen: None,
+        identity: common.identity.clone(),
     };
     let (link, mut events) = Link::connect(config, common.link_metrics.clone())?;
     loop {

@@ -1,16 +1,14 @@
 //! From the addresses in a file to the brokers a party connects to, and the one a validator embeds.
 
+use super::doors;
+use super::process::ProcessMetrics;
 use super::running::RoleError;
 use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::PartyKeys;
-use broker::embedded::{EmbeddedBroker, Options};
 use ledger::validator::mesh::{Brokers, Mesh};
 use std::collections::BTreeMap;
 use wire::party::Id;
-
-/// Bytes of a segment of a validator's broker: four of them hold what a thousand sites submit at once. Few filters
-/// are asked for there.
-const SEGMENT_BYTES: usize = 1 << 20;
+use wire::topic::Network;
 
 /// Validators' brokers, dealt out to as many connections as asked for: each tries its own in turn, and no
 /// broker has two of them.
@@ -27,14 +25,16 @@ pub fn dealt(keys: &PartyKeys) -> Vec<Vec<String>> {
 ///
 /// # Errors
 /// Where its own broker is not named, or named twice, or doesn't start; where a peer has no identifier.
-pub(super) fn of_validator(mesh: Option<&MeshKeys>, market: Vec<String>) -> Result<Brokers, RoleError> {
+pub(super) fn of_validator(
+    mesh: Option<&MeshKeys>,
+    market: Vec<String>,
+    network: &Network,
+    metrics: &ProcessMetrics,
+) -> Result<Brokers, RoleError> {
     let Some(mesh) = mesh else { return Ok(Brokers::Shared(market)) };
     let wrong = |key, reason: String| RoleError::Value { key, reason };
     let own = match (mesh.listen, &mesh.broker[..]) {
-        (Some(listen), []) => {
-            let options = Options { segment_bytes: SEGMENT_BYTES, ..Options::default() };
-            vec![EmbeddedBroker::start_with(listen, options)?.address().to_string()]
-        }
+        (Some(listen), []) => vec![doors::of_mesh(listen, mesh, network, metrics)?.to_string()],
         (None, [_, ..]) => mesh.broker.clone(),
         _ => return Err(wrong("mesh.listen", "give either listen or broker".to_owned())),
     };
@@ -62,6 +62,7 @@ mod tests {
             validator_connections: connections.and_then(NonZeroUsize::new),
             key_epoch: 0,
             next_key: None,
+            tls: None,
             clock: ClockKind::System,
             data_dir: "data".into(),
         };
@@ -82,12 +83,16 @@ mod tests {
         let mesh = |listen, broker: &[&str]| MeshKeys {
             listen,
             broker: broker.iter().map(|broker| (*broker).to_owned()).collect(),
+            tls: None,
             peers: BTreeMap::from([("v2".to_owned(), vec!["b:1".to_owned()])]),
         };
         let free = Some(([127, 0, 0, 1], 0).into());
-        assert!(of_validator(Some(&mesh(None, &[])), Vec::new()).is_err());
-        assert!(of_validator(Some(&mesh(free, &["a:1"])), Vec::new()).is_err());
-        let Ok(Brokers::Mesh(made)) = of_validator(Some(&mesh(None, &["a:1"])), vec!["m:1".into()]) else {
+        let network = Network { network: "n".parse().unwrap(), feeder: "f".parse().unwrap() };
+        let metrics = ProcessMetrics::new().unwrap();
+        let made = |mesh: &MeshKeys, market| of_validator(Some(mesh), market, &network, &metrics);
+        assert!(made(&mesh(None, &[]), Vec::new()).is_err());
+        assert!(made(&mesh(free, &["a:1"]), Vec::new()).is_err());
+        let Ok(Brokers::Mesh(made)) = made(&mesh(None, &["a:1"]), vec!["m:1".into()]) else {
             panic!("a mesh")
         };
         assert_eq!((made.own, made.market), (vec!["a:1".to_owned()], vec!["m:1".to_owned()]));

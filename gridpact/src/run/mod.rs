@@ -1,6 +1,7 @@
 //! `gridpact run`: starts the roles that configuration files name, and keeps them until told to stop.
 
 mod brokers;
+mod doors;
 pub mod metrics_server;
 pub mod observation_file;
 pub mod party;

@@ -9,6 +9,7 @@ use crate::configuration::party::{ClockKind, PartyKeys};
 use agents::chain::Chain;
 use agents::clock::ClockSource;
 use agents::shell::{learn, Common, LearnError};
+use broker::link::{Identity, IdentityError};
 use ed25519_dalek::SigningKey;
 use ledger::contracts::rules::RulesError;
 use ledger::genesis::{Genesis, GenesisError};
@@ -37,6 +38,9 @@ pub enum PartyOpenError {
     /// Its key can't be read.
     #[error("party.key: {0}")]
     Key(#[from] KeyError),
+    /// Its certificate can't be used.
+    #[error("party.tls: {0}")]
+    Tls(#[from] IdentityError),
     /// Its next key can't be read.
     #[error("party.next_key: {0}")]
     NextKey(#[source] KeyError),
@@ -129,6 +133,8 @@ async fn open_in(
     let next = keys.next_key.as_deref().map(key_file::read).transpose().map_err(PartyOpenError::NextKey)?;
     let signer = Signer::new(genesis.network.clone(), party, key, boot).in_epoch(keys.key_epoch);
     next.into_iter().for_each(|next| signer.set_next(next));
+    let identity = keys.tls.as_ref().map(|tls| Identity::load(&tls.certificate, &tls.key, &tls.authority));
+    let identity = identity.transpose()?;
     std::fs::create_dir_all(&keys.data_dir)
         .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
     let common = Common {
@@ -137,6 +143,7 @@ async fn open_in(
         genesis: Arc::new(genesis),
         broker_addresses: keys.brokers.clone(),
         validator_brokers: brokers::dealt(keys),
+        identity,
         clock: match keys.clock {
             ClockKind::System => ClockSource::System,
             ClockKind::Simulated => ClockSource::Simulated,

@@ -1,6 +1,7 @@
 //! What the roles of one process share: its metrics registry and the counters registered in it once.
 
 use agents::metrics::AgentMetrics;
+use broker::gate::GateMetrics;
 use broker::metrics::LinkMetrics;
 use hw_adapters::metrics::DeviceMetrics;
 use prometheus::Registry;
@@ -12,6 +13,8 @@ pub struct ProcessMetrics {
     pub registry: Registry,
     /// Counters of connections to brokers.
     pub links: LinkMetrics,
+    /// Counters of embedded brokers.
+    pub gates: GateMetrics,
     /// Counters of roles.
     pub agents: AgentMetrics,
     /// Counters of devices.
@@ -27,6 +30,7 @@ impl ProcessMetrics {
         let registry = Registry::new();
         Ok(Self {
             links: LinkMetrics::register(&registry)?,
+            gates: GateMetrics::register(&registry)?,
             agents: AgentMetrics::register(&registry)?,
             devices: DeviceMetrics::register(&registry)?,
             registry,

@@ -3,7 +3,7 @@
 use super::party;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
-use super::{brokers, observation_file, price_file, wholesale_file};
+use super::{brokers, doors, observation_file, price_file, wholesale_file};
 use crate::api;
 use crate::configuration::roles::{
     ArchiveKeys, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
@@ -18,7 +18,6 @@ use agents::forecaster::{ForecasterOptions, Observations};
 use agents::shell::{Common, RoleHandle, StartError};
 use agents::timekeeper::{Pace, Progress, TimekeeperOptions};
 use agents::tso::{ImportTerms, TsoOptions};
-use broker::embedded::EmbeddedBroker;
 use ledger::archive::location::Place;
 use ledger::archive::store::S3Settings;
 use ledger::genesis::Genesis;
@@ -57,7 +56,7 @@ pub(super) async fn role(
     arbiter: &Arbiter,
 ) -> Result<Started, RoleError> {
     let started = match role {
-        RoleFile::Broker(file) => return Ok(Started::Broker(EmbeddedBroker::start(file.listen)?)),
+        RoleFile::Broker(file) => return Ok(Started::Broker(doors::broker(&file, metrics)?)),
         RoleFile::Validator(file) => return validator(&file, metrics).await,
         RoleFile::Site(file) => site(file, metrics, arbiter).await?,
         RoleFile::Aggregator(file) => {
@@ -129,10 +128,13 @@ async fn site(file: SiteFile, metrics: &ProcessMetrics, arbiter: &Arbiter) -> Re
 
 async fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Started, RoleError> {
     let common = party::open(Role::Validator, &file.party, metrics).await?;
+    let network = common.signer.network();
+    let brokers = brokers::of_validator(file.mesh.as_ref(), common.broker_addresses, network, metrics)?;
     let config = ValidatorConfig {
         genesis: common.genesis,
         signer: common.signer,
-        brokers: brokers::of_validator(file.mesh.as_ref(), common.broker_addresses)?,
+        brokers,
+        identity: common.identity,
         data_dir: common.data_dir,
         registry: common.registry,
         link_metrics: common.link_metrics,

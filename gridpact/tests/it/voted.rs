@@ -62,7 +62,7 @@ async fn played(data: &Path) {
     let genesis = read_genesis(&data.join("genesis.json")).unwrap();
     let files = role_files(data);
     let broker = files.iter().find_map(|file| match configuration::load(file).unwrap() {
-        RoleFile::Broker(file) => Some(file.listen),
+        RoleFile::Broker(file) => file.listen,
         _ => None,
     });
     let (timekeeper, others) = files.split_last().unwrap();

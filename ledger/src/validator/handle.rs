@@ -17,7 +17,7 @@ use crate::store::frames::FrameError;
 use crate::store::wal::Wal;
 use crate::store::{Chain, Store, StoreError, StoreOptions};
 use actix::{Actor, Arbiter, Recipient};
-use broker::link::{Link, LinkConfig, LinkError, LinkEvent};
+use broker::link::{Identity, Link, LinkConfig, LinkError, LinkEvent};
 use broker::metrics::LinkMetrics;
 use broker::rate::Rate;
 use std::future::Future;
@@ -46,6 +46,8 @@ pub struct ValidatorConfig {
     pub signer: Arc<Signer>,
     /// Brokers it speaks on and listens to.
     pub brokers: Brokers,
+    /// Who it is towards brokers that speak TLS; none where none does.
+    pub identity: Option<Identity>,
     /// Folder of its data; made where it doesn't exist.
     pub data_dir: PathBuf,
     /// Where its metrics are registered.
@@ -308,6 +310,7 @@ fn connect(
         queue: LINK_QUEUE,
         rates: vec![(Role::Validator, VALIDATOR_RATE)],
         screen: Some(Arc::new(HeightWindow::new(tip))),
+        identity: config.identity.clone(),
     };
     Ok(Link::connect(link, config.link_metrics.clone())?)
 }

@@ -80,6 +80,7 @@ impl Net {
             genesis: Arc::new(self.world.genesis.clone()),
             signer,
             brokers: Brokers::Mesh(mesh),
+            identity: None,
             data_dir: self.data(index),
             registry,
             link_metrics: self.metrics.clone(),
@@ -120,6 +121,7 @@ impl Net {
             queue: 64,
             rates: Vec::new(),
             screen: None,
+            identity: None,
         };
         let (link, mut events) = Link::connect(config, self.metrics.clone()).unwrap();
         while next(&mut events).await != LinkEvent::Connected {}

@@ -62,6 +62,7 @@ impl Net {
             genesis: Arc::new(self.world.genesis.clone()),
             signer: self.world.signers[&validator(index)].clone(),
             brokers: Brokers::Shared(vec![self.address.clone()]),
+            identity: None,
             data_dir: folder.join(format!("v{index}")),
             registry: self.registry.clone(),
             link_metrics: self.metrics.clone(),

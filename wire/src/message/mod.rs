@@ -29,7 +29,7 @@ pub use following::RegistryQuestion;
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
 pub use reactive::{ReactiveAward, ReactiveFirm, ReactiveRange};
-pub use right::Addressing;
+pub use right::{Addressing, Kind, KINDS};
 pub use rounds::{
     Award, BusPrice, BusQuestion, Corner, Demand, DemandAt, FinalDemand, PriceQuestion, PriceWindow,
     MAX_CORNERS, MAX_TICKS_PER_QUESTION,

@@ -1,4 +1,5 @@
-//! Who may send which kind of message, and whether to one party or to all.
+//! Every kind of message: who may send it, whether to one party or to all, and who may hear it. What is signed
+//! and what brokers let through follow from this one table.
 
 use super::Body;
 use crate::party::Role;
@@ -14,62 +15,112 @@ pub enum Addressing {
     Either,
 }
 
+/// One kind of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Its word in topics, as [`Body::kind`].
+    pub word: &'static str,
+    /// Roles that may send it.
+    pub from: &'static [Role],
+    /// Whether to one party or to all.
+    pub addressing: Addressing,
+    /// Roles that may hear it where it is for nobody in particular. What is for one party, that party hears.
+    pub heard_by: &'static [Role],
+    /// Whether the timekeeper may hear it though it is for another: simulated time waits for it.
+    pub timed: bool,
+}
+
+const ALL: &[Role] = &Role::ALL;
+const NOBODY: &[Role] = &[];
+const SITE: &[Role] = &[Role::Site];
+const AGGREGATOR: &[Role] = &[Role::Aggregator];
+const DSO: &[Role] = &[Role::Dso];
+const TSO: &[Role] = &[Role::Tso];
+const VALIDATOR: &[Role] = &[Role::Validator];
+/// Which entry whom allows is the ledger's to say; a timekeeper has no account to act for.
+const SUBMITTERS: &[Role] = &[
+    Role::Site,
+    Role::Aggregator,
+    Role::Dso,
+    Role::Tso,
+    Role::Validator,
+    Role::Forecaster,
+    Role::Meter,
+    Role::Auditor,
+    Role::Regulator,
+    Role::Trader,
+    Role::DataService,
+    Role::Gateway,
+];
+
+const fn to_one(word: &'static str, from: &'static [Role], timed: bool) -> Kind {
+    Kind { word, from, addressing: Addressing::One, heard_by: NOBODY, timed }
+}
+
+const fn to_all(word: &'static str, from: &'static [Role], heard_by: &'static [Role]) -> Kind {
+    Kind { word, from, addressing: Addressing::All, heard_by, timed: false }
+}
+
+const fn to_either(word: &'static str, from: &'static [Role], heard_by: &'static [Role]) -> Kind {
+    Kind { word, from, addressing: Addressing::Either, heard_by, timed: false }
+}
+
+/// All kinds. What concerns one party's commitment goes to that party alone.
+pub const KINDS: [Kind; 27] = [
+    to_all("tick", &[Role::Timekeeper], ALL),
+    to_one("ack", ALL, true),
+    to_one("bid", SITE, true),
+    to_either("bids-committed", AGGREGATOR, DSO),
+    to_either("price-question", DSO, AGGREGATOR),
+    to_either("demand", AGGREGATOR, DSO),
+    to_one("award", DSO, false),
+    to_either("final-demand", AGGREGATOR, DSO),
+    to_either("supply", TSO, DSO),
+    to_all("forecast", TSO, ALL),
+    to_all("quantile-forecast", &[Role::Forecaster], ALL),
+    to_either("submit", SUBMITTERS, VALIDATOR),
+    to_either("consensus", VALIDATOR, VALIDATOR),
+    to_all("block", VALIDATOR, ALL),
+    to_all("registry-question", ALL, VALIDATOR),
+    to_one("registry-summary", VALIDATOR, false),
+    to_one("firm", AGGREGATOR, false),
+    to_one("setpoint-report", SITE, true),
+    to_one("meter-reading", SITE, true),
+    to_one("day-ahead-bid", SITE, true),
+    to_either("day-ahead-committed", AGGREGATOR, DSO),
+    to_either("day-ahead-supply", TSO, DSO),
+    to_one("day-ahead-question", DSO, false),
+    to_either("day-ahead-demand", AGGREGATOR, DSO),
+    to_one("day-ahead-award", DSO, false),
+    to_either("day-ahead-final-demand", AGGREGATOR, DSO),
+    to_one("day-ahead-firm", AGGREGATOR, false),
+];
+
+impl Kind {
+    /// The kind of this word.
+    pub fn of(word: &str) -> Option<&'static Kind> {
+        KINDS.iter().find(|kind| kind.word == word)
+    }
+
+    /// Whether a message of this kind may name a recipient, or may name none.
+    pub fn may_be_addressed(&self, addressed: bool) -> bool {
+        match self.addressing {
+            Addressing::One => addressed,
+            Addressing::All => !addressed,
+            Addressing::Either => true,
+        }
+    }
+}
+
 impl Body {
     /// Whether a party of this role may send this kind.
     pub fn may_come_from(&self, role: Role) -> bool {
-        match self {
-            Body::Tick(_) => role == Role::Timekeeper,
-            Body::Ack(_) | Body::RegistryQuestion(_) => true,
-            Body::Bid(_) | Body::DayAheadBid(_) | Body::SetpointReport(_) | Body::MeterReading(_) => {
-                role == Role::Site
-            }
-            Body::BidsCommitted(_) | Body::Demand(_) | Body::FinalDemand(_) | Body::Firm(_) => {
-                role == Role::Aggregator
-            }
-            Body::DayAheadCommitted(_)
-            | Body::DayAheadDemand(_)
-            | Body::DayAheadFinalDemand(_)
-            | Body::DayAheadFirm(_) => role == Role::Aggregator,
-            Body::PriceQuestion(_) | Body::Award(_) => role == Role::Dso,
-            Body::DayAheadQuestion(_) | Body::DayAheadAward(_) => role == Role::Dso,
-            Body::Supply(_) | Body::DayAheadSupply(_) | Body::Forecast(_) => role == Role::Tso,
-            Body::QuantileForecast(_) => role == Role::Forecaster,
-            // Which entry whom allows is the ledger's to say; a timekeeper has no account to act for.
-            Body::Submit(_) => role != Role::Timekeeper,
-            Body::Consensus(_) | Body::Block(_) | Body::RegistrySummary(_) => role == Role::Validator,
-        }
+        Kind::of(self.kind()).is_some_and(|kind| kind.from.contains(&role))
     }
 
-    /// How this kind is addressed. What concerns one party's commitment goes to that party alone.
+    /// How this kind is addressed.
     pub fn addressing(&self) -> Addressing {
-        match self {
-            Body::Ack(_)
-            | Body::RegistrySummary(_)
-            | Body::Bid(_)
-            | Body::Award(_)
-            | Body::Firm(_)
-            | Body::SetpointReport(_)
-            | Body::MeterReading(_) => Addressing::One,
-            Body::DayAheadBid(_)
-            | Body::DayAheadQuestion(_)
-            | Body::DayAheadAward(_)
-            | Body::DayAheadFirm(_) => Addressing::One,
-            Body::DayAheadCommitted(_)
-            | Body::DayAheadSupply(_)
-            | Body::DayAheadDemand(_)
-            | Body::DayAheadFinalDemand(_) => Addressing::Either,
-            Body::Tick(_)
-            | Body::RegistryQuestion(_)
-            | Body::Forecast(_)
-            | Body::QuantileForecast(_)
-            | Body::Block(_) => Addressing::All,
-            Body::BidsCommitted(_)
-            | Body::PriceQuestion(_)
-            | Body::Demand(_)
-            | Body::FinalDemand(_)
-            | Body::Supply(_)
-            | Body::Submit(_)
-            | Body::Consensus(_) => Addressing::Either,
-        }
+        // Every kind is in the table, as a test makes sure; what were not would go to nobody it is not for.
+        Kind::of(self.kind()).map_or(Addressing::One, |kind| kind.addressing)
     }
 }

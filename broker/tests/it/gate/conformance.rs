@@ -361,6 +361,25 @@ fn a_session_to_be_kept_goes_on_where_it_was() {
     raw.say(&[puback(1), puback(2)].concat());
     raw.lives();
     drop(raw);
+    // What comes while it is away is set aside, but for QoS 0, which may come or not.
+    for number in 0..200 {
+        publisher.say(&publish_surely("a", number + 1, &format!("{number:04}")));
+        publisher.hears(&puback(number + 1));
+        publisher.say(&publish("a", "perhaps"));
+    }
+    let mut raw = Raw::open(address);
+    raw.say(&connect_with(0, &["kept"]));
+    raw.hears(present);
+    for number in 0..200 {
+        let mut heard = raw.hears_packet();
+        while heard[0] & 6 == 0 {
+            heard = raw.hears_packet();
+        }
+        let body = heard.len() - 6;
+        assert_eq!(heard[body + 2..], *format!("{number:04}").as_bytes());
+        raw.say(&puback(u16::from_be_bytes([heard[body], heard[body + 1]])));
+    }
+    drop(raw);
     // [3.1.2-6] a clean one ends it
     let mut raw = Raw::connected(address, "kept");
     raw.say(DISCONNECT);
@@ -368,4 +387,25 @@ fn a_session_to_be_kept_goes_on_where_it_was() {
     let mut raw = Raw::open(address);
     raw.say(&connect_with(0, &["kept"]));
     raw.hears(ACCEPTED);
+}
+
+#[test]
+fn a_session_for_which_too_much_waits_is_not_kept() {
+    let address = start_with(|options| options.limits.kept_bytes = 10_000);
+    let mut raw = Raw::open(address);
+    raw.say(&[connect_with(0, &["kept"]), subscribe("a", 1)].concat());
+    raw.hears(&[ACCEPTED, &[0x90, 3, 0, 1, 1]].concat());
+    drop(raw);
+    let mut publisher = Raw::connected(address, "publisher");
+    for id in 1..100 {
+        publisher.say(&publish_surely("a", id, &"x".repeat(1_000)));
+        publisher.hears(&puback(id));
+    }
+    loop {
+        let mut raw = Raw::open(address);
+        raw.say(&connect_with(0, &["kept"]));
+        if raw.hears_packet() == ACCEPTED {
+            break raw.lives();
+        }
+    }
 }
