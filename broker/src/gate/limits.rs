@@ -1,6 +1,6 @@
-//! What a client may cost, and all of them together. Pure data.
+//! What a client may cost, and all of them together; how long and deep a topic may be stands in
+//! [`super::topic`]. Pure data.
 
-use super::topic::{MAX_SLASHES, MAX_TOPIC_BYTES};
 use crate::rate::Rate;
 use std::time::Duration;
 
@@ -73,6 +73,3 @@ impl Limits {
         }
     }
 }
-
-// Names the bounds that are the same for every gate, so that they are found here too.
-const _: () = assert!(MAX_TOPIC_BYTES == 1_024 && MAX_SLASHES == 7);
