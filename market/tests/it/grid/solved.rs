@@ -171,6 +171,24 @@ fn hard_feeders() {
         [true, false, false, true, false],
     );
     hard(271797830808606208, (34, 0.013825502056325045, 0.281936322101293), [true, false, true, true, true]);
+    hard(536086916866785024, (6, 0.22503318695510055, 0.27472223897569514), [false, false, true, true, true]);
+    // Voltage limits that nearly coincide.
+    hard(85736575749578880, (22, 0.07834056381654436, 0.4819913877549581), [true, true, false, false, true]);
+    hard(
+        516905974040200704,
+        (29, 0.38680077045718886, 0.28755507412843945),
+        [true, false, true, false, false],
+    );
+    hard(
+        1050945760902131712,
+        (36, 0.012223861996285557, 0.2880139991138619),
+        [true, true, false, true, true],
+    );
+    hard(
+        732265367141758464,
+        (26, 0.049688584512463496, 0.21062329985053696),
+        [true, true, false, false, false],
+    );
 }
 
 #[test]
