@@ -26,6 +26,11 @@ use iterate::{iterate, TOLERATED};
 use model::Model;
 use point::{Give, Point};
 
+/// Products the iteration starts from: the second where the first led nowhere though every limit can be
+/// met. Products that fall while a curved limit is still far from met leave no way back to the path
+/// between the limits; a hundred times as much begins farther from them all.
+const OPENINGS: [f64; 2] = [1e-2, 1.0];
+
 /// Clears one interval.
 ///
 /// # Errors
@@ -36,15 +41,21 @@ pub fn clear(problem: &GridProblem) -> Result<GridSolution, GridError> {
     if let Some(point) = prices::clear(&model) {
         return Ok(report::solution(problem, &point));
     }
-    let mut point = Point::start(&model, model.opening_price(), 1e-2, Give::default());
-    let (iterations, residual) = iterate(&mut point);
-    if residual <= TOLERATED {
-        return Ok(report::solution(problem, &point));
+    let mut last = (0, f64::INFINITY);
+    for (attempt, product) in OPENINGS.into_iter().enumerate() {
+        let mut point = Point::start(&model, model.opening_price(), product, Give::default());
+        last = iterate(&mut point);
+        if last.1 <= TOLERATED {
+            return Ok(report::solution(problem, &point));
+        }
+        if attempt == 0 {
+            if let Some(unmet) = unmet::limit(&model) {
+                return Err(unmet);
+            }
+        }
     }
-    Err(match unmet::limit(&model) {
-        Some(unmet) => unmet,
-        None => GridError::NotConverged { iterations, residual },
-    })
+    let (iterations, residual) = last;
+    Err(GridError::NotConverged { iterations, residual })
 }
 
 #[cfg(test)]

@@ -172,6 +172,12 @@ fn hard_feeders() {
     );
     hard(271797830808606208, (34, 0.013825502056325045, 0.281936322101293), [true, false, true, true, true]);
     hard(536086916866785024, (6, 0.22503318695510055, 0.27472223897569514), [false, false, true, true, true]);
+    // Products gone before a curved limit was met: started anew.
+    hard(
+        877572134324666368,
+        (25, 0.35985138798301486, 0.45036963280584713),
+        [false, false, false, true, false],
+    );
     // Voltage limits that nearly coincide.
     hard(85736575749578880, (22, 0.07834056381654436, 0.4819913877549581), [true, true, false, false, true]);
     hard(
