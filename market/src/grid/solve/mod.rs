@@ -22,7 +22,7 @@ use super::check::check;
 use super::error::GridError;
 use super::problem::GridProblem;
 use super::solution::GridSolution;
-use iterate::{iterate, TOLERATED};
+use iterate::{iterate, FINE, TOLERATED};
 use model::Model;
 use point::{Give, Point};
 
@@ -41,21 +41,28 @@ pub fn clear(problem: &GridProblem) -> Result<GridSolution, GridError> {
     if let Some(point) = prices::clear(&model) {
         return Ok(report::solution(problem, &point));
     }
-    let mut last = (0, f64::INFINITY);
+    let (mut best, mut iterations, mut kept) = (f64::INFINITY, 0, None);
     for (attempt, product) in OPENINGS.into_iter().enumerate() {
         let mut point = Point::start(&model, model.opening_price(), product, Give::default());
-        last = iterate(&mut point);
-        if last.1 <= TOLERATED {
-            return Ok(report::solution(problem, &point));
+        let (made, residual) = iterate(&mut point);
+        iterations += made;
+        if residual < best {
+            (best, kept) = (residual, Some(point));
         }
+        if best <= FINE {
+            break;
+        }
+        // Where limits cannot be met by little, the residual alone could be tolerated.
         if attempt == 0 {
             if let Some(unmet) = unmet::limit(&model) {
                 return Err(unmet);
             }
         }
     }
-    let (iterations, residual) = last;
-    Err(GridError::NotConverged { iterations, residual })
+    match kept {
+        Some(point) if best <= TOLERATED => Ok(report::solution(problem, &point)),
+        _ => Err(GridError::NotConverged { iterations, residual: best }),
+    }
 }
 
 #[cfg(test)]

@@ -98,6 +98,13 @@ fn hard(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
     assert_eq!(faults(&problem, &solution), Vec::<String>::new(), "seed {seed}");
 }
 
+/// A feeder whose limits cannot be met, by as little as the solver tolerates of other conditions.
+fn barely_unmet(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
+    let found = clear(&problem(seed, &features(sizes, flags)));
+    let named = matches!(found, Err(GridError::Infeasible { .. }));
+    assert!(named, "seed {seed}: {found:?}");
+}
+
 /// A feeder whose supply is cut off below what it must have.
 fn beyond_supply(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
     let found = clear(&problem(seed, &features(sizes, flags)));
@@ -194,6 +201,20 @@ fn hard_feeders() {
         732265367141758464,
         (26, 0.049688584512463496, 0.21062329985053696),
         [true, true, false, false, false],
+    );
+}
+
+#[test]
+fn limits_that_are_barely_unmet() {
+    barely_unmet(
+        578990430027429120,
+        (3, 0.13982639505207167, 0.17451534128201146),
+        [true, true, true, false, true],
+    );
+    barely_unmet(
+        632543864839395328,
+        (2, 0.21793497165975412, 0.2109567966233742),
+        [true, true, false, true, false],
     );
 }
 
