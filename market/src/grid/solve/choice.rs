@@ -4,9 +4,6 @@ use super::model::Stretch;
 use super::pair::reach;
 
 /// How much of a step adds to the price asked for.
-///
-/// With that of limits it says how far the figures of a step's system lie apart: twelve orders of
-/// magnitude. With thirteen, flat stretches behind a full line lost their place's balance.
 const PROXIMITY: f64 = 1e-6;
 
 /// Least share of a stretch taken or left at the start.

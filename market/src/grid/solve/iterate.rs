@@ -25,7 +25,8 @@ const CARE: f64 = 0.9;
 /// Residual, in the solver's units, at which the iteration ends at once.
 const AIM: f64 = 1e-11;
 
-/// Residual below which the iteration ends where no further progress is made.
+/// Residual below which the iteration ends where no further progress is made; above it, it is asked
+/// whether limits can be met at all.
 pub(super) const FINE: f64 = 1e-8;
 
 /// Residual that is tolerated in the end, in units of the largest party's power and of the highest

@@ -9,8 +9,13 @@
 
 /// How much of the multiplier's change is let into the equation of a limit of power.
 ///
-/// Ten times as much keeps two limits that nearly coincide from settling which of them binds.
-const PROXIMITY: f64 = 1e-6;
+/// With that of choices it says how far the figures of a step's system lie apart: eleven orders of
+/// magnitude. With thirteen, flat stretches behind a full line lost their place's balance.
+const POWER: f64 = 1e-5;
+
+/// The same for a limit of voltage that answers to a unit of power by one. Ten times as much keeps
+/// two limits that nearly coincide from settling which of them binds, by more than voltages are held to.
+const SQUARE: f64 = 1e-6;
 
 /// Share of its slack by which a limit's equation may be off and is put right at once.
 ///
@@ -22,16 +27,21 @@ const RESET: f64 = 0.1;
 /// What a limit is like beside others.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
-    /// How much of its own quantity answers to a unit of power.
-    pub step: f64,
+    /// How much of the multiplier's change is let into its equation.
+    proximity: f64,
     /// How far a unit of the multiplier moves it.
-    pub give: f64,
+    give: f64,
 }
 
 impl Scale {
     /// A limit of power.
     pub(super) fn power(give: f64) -> Self {
-        Self { step: 1.0, give }
+        Self { proximity: POWER, give }
+    }
+
+    /// A limit of squared voltage that answers to a unit of power by `step`.
+    pub(super) fn square(step: f64, give: f64) -> Self {
+        Self { proximity: SQUARE * step * step, give }
     }
 }
 
@@ -58,13 +68,7 @@ impl Pair {
     /// A pair whose product is `product`, with a slack not below `least`.
     pub(super) fn start(slack: f64, least: f64, product: f64, scale: Scale) -> Self {
         let slack = slack.max(least);
-        Self {
-            slack,
-            dual: product / slack,
-            give: scale.give,
-            proximity: PROXIMITY * scale.step * scale.step,
-            ..Self::default()
-        }
+        Self { slack, dual: product / slack, give: scale.give, proximity: scale.proximity, ..Self::default() }
     }
 
     /// A multiplier, known otherwise.

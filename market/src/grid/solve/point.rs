@@ -173,7 +173,7 @@ impl<'a> Point<'a> {
                 let (least, scale) = match bound.limit {
                     Limit::VoltageMax | Limit::VoltageMin => {
                         let step = model.lines[place].reach.min(1.0);
-                        (1e-2, Scale { step, give: give.square })
+                        (1e-2, Scale::square(step, give.square))
                     }
                     _ => {
                         let size = bound.bound.abs();

@@ -15,6 +15,9 @@ const GIVE: Give = Give { power: 1.0, square: 1e-4 };
 /// Relative violation below which a limit counts as met.
 const MET: f64 = 1e-7;
 
+/// The same for a limit of squared voltage.
+const MET_SQUARE: f64 = 1e-8;
+
 /// The limit that must give way most, relative to what it allows; none where all can be met, or where
 /// that is not known.
 pub(super) fn limit(model: &Model) -> Option<GridError> {
@@ -27,18 +30,19 @@ pub(super) fn limit(model: &Model) -> Option<GridError> {
     }
     model.deviation = 0.0;
     let mut point = Point::start(&model, (0.0, 1e-2), GIVE, Room::AsMuch);
-    if iterate(&mut point).1 > TOLERATED {
+    let (_, residual) = iterate(&mut point);
+    if residual > TOLERATED {
         return None;
     }
     let worst = violations(&point).fold(None, |worst: Option<Violation>, violation| match worst {
         Some(worst) if worst.relative() >= violation.relative() => Some(worst),
         _ => Some(violation),
     })?;
-    let unit = match worst.limit {
-        Limit::VoltageMin | Limit::VoltageMax => 1.0,
-        _ => model.power_unit,
+    let (unit, met) = match worst.limit {
+        Limit::VoltageMin | Limit::VoltageMax => (1.0, MET_SQUARE),
+        _ => (model.power_unit, MET),
     };
-    (worst.relative() > MET).then_some(GridError::Infeasible {
+    (worst.relative() > met.max(residual)).then_some(GridError::Infeasible {
         limit: worst.limit,
         place: worst.place,
         needed: worst.needed * unit,

@@ -98,6 +98,13 @@ fn hard(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
     assert_eq!(faults(&problem, &solution), Vec::<String>::new(), "seed {seed}");
 }
 
+/// A feeder whose limits cannot be met, by as little as the solver tolerates of other conditions.
+fn barely_unmet(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
+    let found = clear(&problem(seed, &features(sizes, flags)));
+    let named = matches!(found, Err(GridError::Infeasible { .. }));
+    assert!(named, "seed {seed}: {found:?}");
+}
+
 /// A feeder whose supply is cut off below what it must have.
 fn beyond_supply(seed: u64, sizes: (usize, f64, f64), flags: [bool; 5]) {
     let found = clear(&problem(seed, &features(sizes, flags)));
@@ -171,6 +178,44 @@ fn hard_feeders() {
         [true, false, false, true, false],
     );
     hard(271797830808606208, (34, 0.013825502056325045, 0.281936322101293), [true, false, true, true, true]);
+    hard(536086916866785024, (6, 0.22503318695510055, 0.27472223897569514), [false, false, true, true, true]);
+    // Products gone before a curved limit was met: started anew.
+    hard(
+        877572134324666368,
+        (25, 0.35985138798301486, 0.45036963280584713),
+        [false, false, false, true, false],
+    );
+    // Voltage limits that nearly coincide.
+    hard(85736575749578880, (22, 0.07834056381654436, 0.4819913877549581), [true, true, false, false, true]);
+    hard(
+        516905974040200704,
+        (29, 0.38680077045718886, 0.28755507412843945),
+        [true, false, true, false, false],
+    );
+    hard(
+        1050945760902131712,
+        (36, 0.012223861996285557, 0.2880139991138619),
+        [true, true, false, true, true],
+    );
+    hard(
+        732265367141758464,
+        (26, 0.049688584512463496, 0.21062329985053696),
+        [true, true, false, false, false],
+    );
+}
+
+#[test]
+fn limits_that_are_barely_unmet() {
+    barely_unmet(
+        578990430027429120,
+        (3, 0.13982639505207167, 0.17451534128201146),
+        [true, true, true, false, true],
+    );
+    barely_unmet(
+        632543864839395328,
+        (2, 0.21793497165975412, 0.2109567966233742),
+        [true, true, false, true, false],
+    );
 }
 
 #[test]
