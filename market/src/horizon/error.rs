@@ -45,6 +45,12 @@ pub enum HorizonError {
     /// The solver came to no end.
     #[error(transparent)]
     Stalled(#[from] Stalled),
+    /// What the solver found does not hold to the usual tolerance: figures lie too far apart.
+    #[error("a clearing was found that does not hold: {reason}")]
+    Uncertified {
+        /// What of it does not.
+        reason: String,
+    },
 }
 
 /// A limit that can't be met. Of several that can't be met together, the one passed by most when as

@@ -24,6 +24,7 @@ mod storage;
 mod validate;
 mod worth;
 
+use certificate::Tolerance;
 use clearing::HorizonClearing;
 use error::{HorizonError, Unmet};
 pub use interior::Stalled;
@@ -38,13 +39,22 @@ const EXCESS: f64 = 1e-6;
 /// Clears all intervals together.
 ///
 /// # Errors
-/// [`HorizonError`] where the problem makes no sense, can't be met, or is not solved to the tolerance.
+/// [`HorizonError`] where the problem makes no sense, can't be met, or is not solved to the tolerance of
+/// [`certificate::check`].
 pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> {
     validate::validate(problem)?;
     let mut model = Model::new(problem, Purpose::Optimum);
     match interior::solve(&mut model) {
-        Ok(()) => Ok(outcome::clearing(&model)),
+        Ok(()) => certified(problem, outcome::clearing(&model)),
         Err(stalled) => Err(unmet(problem).map_or(HorizonError::Stalled(stalled), HorizonError::Infeasible)),
+    }
+}
+
+/// Nothing goes out that the one who gets it would refuse.
+fn certified(problem: &HorizonProblem, clearing: HorizonClearing) -> Result<HorizonClearing, HorizonError> {
+    match certificate::check(problem, &clearing, &Tolerance::default()) {
+        Ok(_) => Ok(clearing),
+        Err(error) => Err(HorizonError::Uncertified { reason: error.to_string() }),
     }
 }
 

@@ -9,9 +9,10 @@
 
 /// How much of the multiplier's change is let into the equation of a limit of power.
 ///
-/// With that of choices it says how far the figures of a step's system lie apart: eleven orders of
-/// magnitude. With thirteen, flat stretches behind a full line lost their place's balance.
-const POWER: f64 = 1e-5;
+/// With that of choices it says how far the figures of a step's system lie apart: twelve orders of
+/// magnitude. With thirteen, flat stretches behind a full line lost their place's balance; with eleven, prices
+/// in a market of rounds lost the last digits that a line's flow is made of.
+const POWER: f64 = 1e-6;
 
 /// The same for a limit of voltage that answers to a unit of power by one. Ten times as much keeps
 /// two limits that nearly coincide from settling which of them binds, by more than voltages are held to.
