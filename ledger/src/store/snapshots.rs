@@ -23,7 +23,7 @@ const DRAFT_SUFFIX: &str = ".snapshot.new";
 /// Snapshots kept: should the last be damaged, the one before still is there.
 pub const KEPT_SNAPSHOTS: usize = 2;
 /// Largest record: a manifest or a chunk.
-pub(crate) const MAX_RECORD_BYTES: usize =
+const MAX_RECORD_BYTES: usize =
     if MAX_MANIFEST_BYTES > CHUNK_BYTES { MAX_MANIFEST_BYTES } else { CHUNK_BYTES };
 
 /// The file of the snapshot at this height.
