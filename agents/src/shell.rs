@@ -26,7 +26,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use wire::envelope::Signer;
 use wire::message::Body;
-use wire::party::{PartyId, Role};
+use wire::party::{PartyId, Registry, Role};
 use wire::topic::Network;
 
 /// Real time between two polls of a core.
@@ -193,16 +193,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     if common.clock == ClockSource::Simulated {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Timekeeper, "tick"));
     }
-    let config = LinkConfig {
-        connections: connections(common, subscriptions),
-        signer: common.signer.clone(),
-        registry: following.registry().clone(),
-        queue: connection.queue,
-        rates: Vec::new(),
-        screen: None,
-        identity: common.identity.clone(),
-    };
-    let (link, events) = Link::connect(config, common.link_metrics.clone())?;
+    let (link, events) = connect(common, subscriptions, following.registry().clone(), connection.queue)?;
     let (reports, reports_out) = mpsc::channel(REPORTS);
     let (alive, ended) = oneshot::channel();
     if !following.heard().is_empty() {
@@ -228,10 +219,33 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     Ok(RoleHandle { party, stop, ended })
 }
 
+/// A party's link, which hears what it subscribes to and believes those of a registry; so many messages may wait
+/// for it. Needs a tokio runtime.
+///
+/// # Errors
+/// Where it can't be made.
+pub fn connect(
+    common: &Common,
+    subscriptions: Vec<String>,
+    registry: Arc<Registry>,
+    queue: usize,
+) -> Result<(Link, mpsc::Receiver<LinkEvent>), LinkError> {
+    let config = LinkConfig {
+        connections: connections(common, subscriptions),
+        signer: common.signer.clone(),
+        registry,
+        queue,
+        rates: Vec::new(),
+        screen: None,
+        identity: common.identity.clone(),
+    };
+    Link::connect(config, common.link_metrics.clone())
+}
+
 /// Everything goes by the market's broker. What is for the ledger may go by validators' own brokers as well;
 /// where any are known, its blocks are heard there alone, so that no one broker can keep an entry from being
 /// made, or from being known.
-pub fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
+fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
     let blocks = common.genesis.network.filter_broadcast(Role::Validator, "block");
     let apart = |filter: &String| !common.validator_brokers.is_empty() && *filter == blocks;
     let (heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);

@@ -1,9 +1,9 @@
 //! Learning from the validators what the ledger has come to, for who is not in its genesis: they are asked until one
 //! answers with what is proven, and the answer names the one who asks.
 
-use super::{connections, Common};
+use super::{connect, Common};
 use crate::chain::Chain;
-use broker::link::{Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use broker::link::{Link, LinkError, LinkEvent, Outgoing};
 use market::interval::Interval;
 use std::time::Duration;
 use thiserror::Error;
@@ -47,16 +47,7 @@ pub enum LearnError {
 /// As [`LearnError`] says.
 pub async fn learn(common: &Common, patience: Duration) -> Result<Chain, LearnError> {
     let chain = common.chain.clone();
-    let config = LinkConfig {
-        connections: connections(common, Vec::new()),
-        signer: common.signer.clone(),
-        registry: chain.registry().clone(),
-        queue: QUEUE,
-        rates: Vec::new(),
-        screen: None,
-        identity: common.identity.clone(),
-    };
-    let (link, events) = Link::connect(config, common.link_metrics.clone())?;
+    let (link, events) = connect(common, Vec::new(), chain.registry().clone(), QUEUE)?;
     let party = common.signer.party();
     match tokio::time::timeout(patience, ask(&link, events, chain, party)).await {
         Ok(learned) => learned,

@@ -6,8 +6,8 @@ use crate::configuration::party::PartyKeys;
 use crate::configuration::ConfigurationError;
 use crate::run::party::{self, PartyOpenError};
 use crate::run::process::ProcessMetrics;
-use agents::shell::{connections, Common};
-use broker::link::{Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use agents::shell::{connect, Common};
+use broker::link::{Link, LinkError, LinkEvent, Outgoing};
 use market::interval::Interval;
 use std::io::{self, Write};
 use std::path::Path;
@@ -94,16 +94,7 @@ async fn submit(common: &Common, keys: &PartyKeys, entry: Entry) -> Result<u64, 
     let addresses: Vec<String> = keys.brokers.iter().chain(&keys.validator_brokers).cloned().collect();
     let tried = addresses.join(", ");
     let blocks = vec![network.filter_broadcast(Role::Validator, "block")];
-    let config = LinkConfig {
-        connections: connections(common, blocks),
-        signer: common.signer.clone(),
-        registry: chain.registry().clone(),
-        queue: QUEUE,
-        rates: Vec::new(),
-        screen: None,
-        identity: common.identity.clone(),
-    };
-    let (link, mut events) = Link::connect(config, common.link_metrics.clone())?;
+    let (link, mut events) = connect(common, blocks, chain.registry().clone(), QUEUE)?;
     loop {
         match tokio::time::timeout(CONNECT, events.recv()).await {
             Ok(Some(LinkEvent::Connected)) => break,
