@@ -11,5 +11,6 @@ pub mod inbox;
 pub mod link;
 pub mod metrics;
 pub mod outbox;
+mod pem;
 pub mod rate;
 pub mod routes;

@@ -4,6 +4,7 @@
 //! A certificate names its party as `role/id`, by its common name or by a URI `gridpact:role/id` among its
 //! other names. It names one: where it has both they must agree.
 
+use crate::pem;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -188,12 +189,7 @@ fn file(path: &Path, reason: impl ToString) -> TlsError {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let all = all.map_err(|e| file(path, e))?;
-    if all.is_empty() {
-        return Err(file(path, "it holds no certificate"));
-    }
-    Ok(all)
+    pem::certificates(path).map_err(|reason| file(path, reason))
 }
 
 fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {

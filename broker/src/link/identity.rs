@@ -1,5 +1,6 @@
 //! Who a link is towards brokers that want a certificate: its own, its key, and the authority it trusts.
 
+use crate::pem;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,11 +55,5 @@ impl fmt::Debug for Identity {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
-    let wrong = |reason: String| IdentityError { path: path.to_owned(), reason };
-    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let all = all.map_err(|e| wrong(e.to_string()))?;
-    if all.is_empty() {
-        return Err(wrong("it holds no certificate".to_owned()));
-    }
-    Ok(all)
+    pem::certificates(path).map_err(|reason| IdentityError { path: path.to_owned(), reason })
 }
