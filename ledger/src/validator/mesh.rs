@@ -5,6 +5,7 @@
 use broker::link::{Carries, ConnectionConfig};
 use std::collections::BTreeMap;
 use wire::hash::Hash32;
+use wire::message::Kind;
 use wire::party::{Id, PartyId, Role};
 use wire::topic::Network;
 
@@ -104,9 +105,10 @@ impl Mesh {
 
 /// Filters for entries of everyone who may submit any, and for everyone's questions.
 fn submissions(network: &Network) -> Vec<String> {
-    let submitters = Role::ALL.into_iter().filter(|role| *role != Role::Timekeeper);
-    let entries = submitters.map(|role| network.filter_broadcast(role, SUBMIT));
-    entries.chain(Role::ALL.map(|role| network.filter_broadcast(role, QUESTION))).collect()
+    let kinds = [SUBMIT, QUESTION].into_iter().filter_map(Kind::of);
+    let filters =
+        |kind: &'static Kind| kind.from.iter().map(|role| network.filter_broadcast(*role, kind.word));
+    kinds.flat_map(filters).collect()
 }
 
 #[cfg(test)]
