@@ -77,8 +77,6 @@ pub(super) struct Index {
     tree: Db,
     /// Bytes written since sled was last waited for.
     unflushed: Cell<usize>,
-    /// What is remembered of the block that is put next.
-    remembered: Cell<Writes>,
     /// Dropped after the tree: what it writes then is sealed too.
     _seal: Seal,
 }
@@ -98,7 +96,7 @@ impl Index {
             Err(error) => return Err(failed(folder)(error)),
         };
         let (folder, _seal) = (folder.to_owned(), Seal::of(folder));
-        Ok(Self { folder, tree, unflushed: Cell::new(0), remembered: Cell::default(), _seal })
+        Ok(Self { folder, tree, unflushed: Cell::new(0), _seal })
     }
 
     fn discard(folder: &Path, reason: &str) -> Result<(), StoreError> {
@@ -155,9 +153,19 @@ impl Index {
         self.apply(writes)
     }
 
-    /// A block that stands in the log, with what it changed, in one step.
-    pub fn put_block(&self, tip: &Tip, stands: Stands, state: &mut State) -> Result<(), StoreError> {
-        let mut writes = self.remembered.take();
+    /// A block that stands in the log, with what it changed, and what is to be remembered of what it did, in one
+    /// step.
+    pub fn put_block(
+        &self,
+        tip: &Tip,
+        stands: Stands,
+        state: &mut State,
+        did: Option<(&DecidedBlock, &Remembered)>,
+    ) -> Result<(), StoreError> {
+        let mut writes = Writes::default();
+        if let Some((decided, remembered)) = did {
+            writes.did(decided, remembered)?;
+        }
         for (piece, change) in state.take_changes()? {
             let key = row_key(piece, &change.key);
             match change.value {
@@ -230,26 +238,6 @@ impl Index {
         Ok(())
     }
 
-    /// Remembers what a block did that is put next: it is written with that block.
-    pub fn remember(&self, decided: &DecidedBlock, remembered: &Remembered) -> Result<(), StoreError> {
-        let height = decided.height();
-        let mut writes = Writes::default();
-        for key in entry_keys(height, remembered) {
-            writes.insert(key, Vec::new());
-        }
-        for (account, balance) in &remembered.balances {
-            writes.insert(held_key(account, height), balance.0.to_be_bytes().to_vec());
-        }
-        if let Some((before, next)) = remembered.succession.clone() {
-            let (header, certificate) = (decided.block.header.clone(), decided.certificate.clone());
-            let succession = Succession { header, certificate, decided: before, next };
-            writes.succession(&succession)?;
-        }
-        writes.insert(remembered_key(height), remembered.encode()?);
-        self.remembered.set(writes);
-        Ok(())
-    }
-
     /// Forgets what is remembered of the block at a height, but for who decides after it.
     fn forget(&self, height: u64, writes: &mut Writes) -> Result<(), StoreError> {
         let encoded = self.remembered(height)?.unwrap_or_default();
@@ -293,6 +281,23 @@ impl Writes {
     fn remove(&mut self, key: Vec<u8>) {
         self.bytes += key.len();
         self.batch.remove(key);
+    }
+
+    /// What a block did.
+    fn did(&mut self, decided: &DecidedBlock, remembered: &Remembered) -> Result<(), StoreError> {
+        let height = decided.height();
+        for key in entry_keys(height, remembered) {
+            self.insert(key, Vec::new());
+        }
+        for (account, balance) in &remembered.balances {
+            self.insert(held_key(account, height), balance.0.to_be_bytes().to_vec());
+        }
+        if let Some((before, next)) = remembered.succession.clone() {
+            let (header, certificate) = (decided.block.header.clone(), decided.certificate.clone());
+            self.succession(&Succession { header, certificate, decided: before, next })?;
+        }
+        self.insert(remembered_key(height), remembered.encode()?);
+        Ok(())
     }
 
     fn succession(&mut self, succession: &Succession) -> Result<(), StoreError> {

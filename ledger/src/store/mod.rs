@@ -123,7 +123,7 @@ impl Store {
         let height = decided.height();
         let bytes = decided.encode().map_err(|source| StoreError::Encode { height, source })?;
         self.log(height, &bytes)?;
-        self.index(decided, state)
+        self.index(decided, state, None)
     }
 
     /// Makes the decided block of this height and with this encoding durable. From then on it may be told to
@@ -137,19 +137,24 @@ impl Store {
         Ok(())
     }
 
-    /// Indexes the block logged last with the state after it. At every so many heights a snapshot is
+    /// Indexes the block logged last with the state after it and what is to be remembered of what it did. At every so many heights a snapshot is
     /// begun; once one stands, what is no longer kept is removed.
     ///
     /// # Errors
     /// Whoever meets one must stop.
-    pub fn index(&mut self, decided: &DecidedBlock, state: &mut State) -> Result<(), StoreError> {
+    pub fn index(
+        &mut self,
+        decided: &DecidedBlock,
+        state: &mut State,
+        remembered: Option<&Remembered>,
+    ) -> Result<(), StoreError> {
         let Some(stands) = self.logged.take() else {
             return Err(StoreError::LogTooShort { height: decided.height() });
         };
         let header = &decided.block.header;
         let previous = self.tip.clone();
         self.tip = previous.after(decided);
-        self.index.put_block(&self.tip, stands, state)?;
+        self.index.put_block(&self.tip, stands, state, remembered.map(|remembered| (decided, remembered)))?;
         if self.options.snapshot_is_due(header, state, self.snapshots.newest_begun()) {
             let (header, certificate) = (header.clone(), decided.certificate.clone());
             let (state, lineage) = (state.clone(), self.index.lineage()?);
@@ -211,14 +216,6 @@ impl Store {
             blocks.push(bytes);
         }
         Ok(blocks)
-    }
-
-    /// Remembers what a block did that is appended next.
-    ///
-    /// # Errors
-    /// Where the index can't be written.
-    pub fn remember(&self, decided: &DecidedBlock, remembered: &Remembered) -> Result<(), StoreError> {
-        self.index.remember(decided, remembered)
     }
 
     /// The last block decided.

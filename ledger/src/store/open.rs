@@ -260,9 +260,8 @@ impl Replay<'_> {
         let Executed { state, rules, receipts } =
             executed.map_err(|source| self.wrong(stands.place, source))?;
         let remembered = Remembered::of(&chain.rules, &receipts, (&state, &rules));
-        self.index.remember(&decided, &remembered)?;
         *chain = Chain { tip: chain.tip.after(&decided), state, rules };
-        self.index.put_block(&chain.tip, stands, &mut chain.state)
+        self.index.put_block(&chain.tip, stands, &mut chain.state, Some((&decided, &remembered)))
     }
 
     fn wrong(&self, place: Place, source: ExecuteError) -> StoreError {

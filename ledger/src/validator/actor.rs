@@ -208,9 +208,7 @@ impl Hands for ValidatorActor {
         state: &mut State,
         remembered: &Remembered,
     ) -> Result<(), String> {
-        let store = &mut self.parts.store;
-        store.remember(decided, remembered).map_err(|e| e.to_string())?;
-        store.index(decided, state).map_err(|e| e.to_string())
+        self.parts.store.index(decided, state, Some(remembered)).map_err(|e| e.to_string())
     }
 
     fn clear_records(&mut self) -> Result<(), String> {

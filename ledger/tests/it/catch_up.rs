@@ -77,7 +77,9 @@ impl Scene {
             match effect {
                 Effect::Publish(bytes) => self.answer(&ConsensusMessage::decode(&bytes).unwrap()),
                 Effect::Commit { decided, bytes } => self.store.log(decided.height(), &bytes).unwrap(),
-                Effect::Index { decided, mut state, .. } => self.store.index(&decided, &mut state).unwrap(),
+                Effect::Index { decided, mut state, .. } => {
+                    self.store.index(&decided, &mut state, None).unwrap()
+                }
                 Effect::Install(snapshot) => {
                     self.store.install(&snapshot).unwrap();
                     self.installed.push(snapshot.header.height);

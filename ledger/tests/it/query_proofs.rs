@@ -197,8 +197,9 @@ fn keep(world: &World, store: &mut Store, chain: &Chain, entries: &[OpenedEntry]
     let open = |envelope: &_| chain.rules.verifier.open_entry(envelope);
     let executed = execute_block(&chain.rules, &chain.tip, &chain.state, &decided.block, &open).unwrap();
     let Executed { mut state, rules, receipts } = executed;
-    store.remember(&decided, &Remembered::of(&chain.rules, &receipts, (&state, &rules))).unwrap();
-    store.append(&decided, &mut state).unwrap();
+    let remembered = Remembered::of(&chain.rules, &receipts, (&state, &rules));
+    store.log(decided.height(), &decided.encode().unwrap()).unwrap();
+    store.index(&decided, &mut state, Some(&remembered)).unwrap();
     store.settle().unwrap();
     Chain { tip: chain.tip.after(&decided), state, rules }
 }
