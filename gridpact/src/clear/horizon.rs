@@ -10,10 +10,9 @@ use super::refusal::Refusal;
 use super::Outcome;
 use market::feeder::Tree;
 use market::grid::problem::GridProblem;
-use market::horizon::certificate::{check, Tolerance};
 use market::horizon::error::HorizonError;
 use market::horizon::problem::{DeferrableOrder, HorizonProblem, OfferCurve, ProfiledOffer, StorageOrder};
-use market::horizon::{clear as clear_together, MAX_INTERVALS};
+use market::horizon::{clear_certified, MAX_INTERVALS};
 
 /// A case whose several intervals are posed.
 pub struct Day {
@@ -54,9 +53,8 @@ pub fn clear(case: Case) -> Result<Outcome, Refusal> {
     check_figures(&case)?;
     check_supported(&case)?;
     let mut day = Day::pose(case)?;
-    match clear_together(&day.problem) {
-        Ok(clearing) => {
-            let verdict = check(&day.problem, &clearing, &Tolerance::default())?;
+    match clear_certified(&day.problem) {
+        Ok((clearing, verdict)) => {
             Ok(Outcome::Optimal(horizon_result::optimal(&mut day, &clearing, &verdict)))
         }
         Err(HorizonError::Infeasible(unmet)) => {

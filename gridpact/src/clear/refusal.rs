@@ -49,12 +49,9 @@ pub enum Refusal {
     /// No clearing was found.
     #[error("not cleared: {0}")]
     NotCleared(GridError),
-    /// No clearing of several intervals was found.
+    /// No clearing of several intervals was found, or none that passes its own check.
     #[error("not cleared: {0}")]
     HorizonNotCleared(#[from] HorizonError),
-    /// A clearing of several intervals did not pass its own check, and is not shown.
-    #[error("the clearing found does not pass its certificate, so it is withheld: {0}")]
-    HorizonUncertified(#[from] market::horizon::certificate::CertificateError),
     /// The dispatch has no AC power flow.
     #[error("the dispatch has no AC power flow: {0}")]
     NoFlow(#[from] PowerFlowError),

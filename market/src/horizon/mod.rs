@@ -24,7 +24,7 @@ mod storage;
 mod validate;
 mod worth;
 
-use certificate::Tolerance;
+use certificate::{Tolerance, Verdict};
 use clearing::HorizonClearing;
 use error::{HorizonError, Unmet};
 pub use interior::Stalled;
@@ -42,6 +42,14 @@ const EXCESS: f64 = 1e-6;
 /// [`HorizonError`] where the problem makes no sense, can't be met, or is not solved to the tolerance of
 /// [`certificate::check`].
 pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> {
+    clear_certified(problem).map(|(clearing, _)| clearing)
+}
+
+/// As [`clear`], with the verdict on the clearing's certificate.
+///
+/// # Errors
+/// As [`clear`].
+pub fn clear_certified(problem: &HorizonProblem) -> Result<(HorizonClearing, Verdict), HorizonError> {
     validate::validate(problem)?;
     let mut model = Model::new(problem, Purpose::Optimum);
     match interior::solve(&mut model) {
@@ -51,9 +59,12 @@ pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> 
 }
 
 /// Nothing goes out that the one who gets it would refuse.
-fn certified(problem: &HorizonProblem, clearing: HorizonClearing) -> Result<HorizonClearing, HorizonError> {
+fn certified(
+    problem: &HorizonProblem,
+    clearing: HorizonClearing,
+) -> Result<(HorizonClearing, Verdict), HorizonError> {
     match certificate::check(problem, &clearing, &Tolerance::default()) {
-        Ok(_) => Ok(clearing),
+        Ok(verdict) => Ok((clearing, verdict)),
         Err(error) => Err(HorizonError::Uncertified { reason: error.to_string() }),
     }
 }
