@@ -5,7 +5,7 @@ use crate::block::validators::check_votes;
 use crate::block::verifier::{BlockError, EntryError};
 use crate::block::vote::VoteCertificate;
 use crate::block::{
-    entries_root, history_leaf, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES,
+    entry_leaves, history_leaf, votes_hash, At, Block, DecidedBlock, Header, MAX_BLOCK_BYTES,
     MAX_BLOCK_ENTRIES,
 };
 use crate::contracts::rules::{Rules, RulesError};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
-use wire::merkle::Frontier;
+use wire::merkle::{self, Frontier};
 use wire::party::{Id, PartyId};
 
 /// What a block's header and certificate may need of its bytes.
@@ -230,7 +230,8 @@ pub fn execute_block(
 ) -> Result<Executed, ExecuteError> {
     let header = &block.header;
     let height = header.height;
-    check_link(rules, tip, block)?;
+    let leaves = entry_leaves(&block.entries);
+    check_link(rules, tip, (header, &leaves))?;
     check_previous_votes(rules, tip, state, block)?;
     let mut state = state.clone();
     state.begin_block(rules.verifier.validator_set(), block.previous_votes.as_ref());
@@ -243,7 +244,7 @@ pub fn execute_block(
         receipts.push((entry, receipt));
     }
     end_block(rules, &mut state, header.at());
-    if receipts_root(&block.entries, &receipts) != header.receipts_root {
+    if receipts_root(&block.entries, &leaves, &receipts) != header.receipts_root {
         return Err(ExecuteError::ReceiptsRoot { height });
     }
     let (total, issued) = (state.total_nano_eur(), state.issued());
@@ -261,8 +262,7 @@ pub fn execute_block(
     Ok(Executed { state, rules, receipts })
 }
 
-fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteError> {
-    let header = &block.header;
+fn check_link(rules: &Rules, tip: &Tip, (header, leaves): (&Header, &[Hash32])) -> Result<(), ExecuteError> {
     let height = header.height;
     if Some(height) != tip.height.checked_add(1) {
         return Err(ExecuteError::Height { height, tip: tip.height });
@@ -279,7 +279,7 @@ fn check_link(rules: &Rules, tip: &Tip, block: &Block) -> Result<(), ExecuteErro
     if header.governed != *rules.verifier.governed() {
         return Err(ExecuteError::Governed { height });
     }
-    if entries_root(&block.entries) != header.entries_root {
+    if merkle::root(leaves) != header.entries_root {
         return Err(ExecuteError::EntriesRoot { height });
     }
     Ok(())
@@ -347,12 +347,13 @@ pub fn build_block<'a>(
     }
     end_block(rules, &mut state, at);
     let after = rules.after(state.governed(), at.time_ms).ok()?;
+    let leaves = entry_leaves(&taken);
     let header = Header {
         height: at.height,
         previous: tip.hash,
         time_ms: at.time_ms,
-        entries_root: entries_root(&taken),
-        receipts_root: receipts_root(&taken, &receipts),
+        entries_root: merkle::root(&leaves),
+        receipts_root: receipts_root(&taken, &leaves, &receipts),
         history_root: tip.history().root(),
         state_hash: state.hash(),
         previous_votes: votes_hash(tip.votes.as_ref()),

@@ -145,6 +145,11 @@ pub struct OpenedReceipt {
 impl OpenedReceipt {
     /// What the entry in this envelope did.
     pub fn of(envelope: &SignedEnvelope, receipt: &Receipt) -> Self {
+        Self::of_leaf(entry_leaf(envelope), envelope, receipt)
+    }
+
+    /// The same where the entry's leaf is known.
+    fn of_leaf(entry: Hash32, envelope: &SignedEnvelope, receipt: &Receipt) -> Self {
         let seed = Hash32::of("gridpact receipt seed", &[envelope.topic.as_bytes(), &envelope.bytes]);
         let salted = |line: ReceiptLine| {
             let salt = Hash32::of("gridpact receipt salt", &[&seed.0, &line.key()]);
@@ -153,7 +158,7 @@ impl OpenedReceipt {
         let lines: Vec<_> = lines(receipt).into_iter().map(salted).collect();
         let leaves: Vec<Hash32> = lines.iter().map(|(line, salt)| line.leaf(salt)).collect();
         let head = ReceiptHead {
-            entry: entry_leaf(envelope),
+            entry,
             submitter: receipt.submitter.clone(),
             kind: receipt.kind.to_owned(),
             interval: receipt.interval,
@@ -183,11 +188,10 @@ fn lines(receipt: &Receipt) -> Vec<ReceiptLine> {
     lines
 }
 
-/// Root over the receipts of a block's entries, in order.
-pub fn receipts_root(entries: &[SignedEnvelope], receipts: &[(Entry, Receipt)]) -> Hash32 {
-    let leaf = |(envelope, (_, receipt)): (&SignedEnvelope, &(Entry, Receipt))| {
-        OpenedReceipt::of(envelope, receipt).head.leaf()
-    };
-    let leaves: Vec<Hash32> = entries.iter().zip(receipts).map(leaf).collect();
-    merkle::root(&leaves)
+/// Root over the receipts of a block's entries, in order, with the entries' leaves.
+pub fn receipts_root(entries: &[SignedEnvelope], leaves: &[Hash32], receipts: &[(Entry, Receipt)]) -> Hash32 {
+    let entries = leaves.iter().zip(entries).zip(receipts);
+    let heads =
+        entries.map(|((leaf, envelope), (_, receipt))| OpenedReceipt::of_leaf(*leaf, envelope, receipt).head);
+    merkle::root(&heads.map(|head| head.leaf()).collect::<Vec<_>>())
 }

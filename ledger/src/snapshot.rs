@@ -7,7 +7,8 @@
 //!
 //! Whose votes count is part of the state, so whoever believes a snapshot must know some of its
 //! voters: more than a third of the validators known before must be among them, of whom one at least
-//! is honest and would not have voted for a block that was not decided.
+//! is honest and would not have voted for a block that was not decided. Or else the steps that go with it
+//! must lead from the validators known to the voters: more than two thirds of those known voted for the first.
 
 use crate::block::verifier::{BlockError, Verifier};
 use crate::block::vote::VoteCertificate;
@@ -155,7 +156,7 @@ impl Snapshot {
     }
 
     /// Checks the votes for its block, by the validators that its state names, of whom enough must be
-    /// `known`.
+    /// `known`, or made validators by those who are.
     ///
     /// # Errors
     /// Names the first thing that does not hold.
@@ -171,11 +172,17 @@ impl Snapshot {
         let voters = certificate.signatures.iter().map(|(index, _)| usize::from(*index));
         let voters = voters.filter_map(|index| verifier.validators().get(index));
         let familiar = voters.filter(|voter| known.validators().contains(voter)).count();
-        if !known.has_honest(familiar) {
+        if !known.has_honest(familiar) && !self.succeeds(known) {
             let validators = known.validators().len();
             return Err(SnapshotError::Strangers { height, known: familiar, validators });
         }
         Ok(())
+    }
+
+    /// Whether its lineage leads to its voters from the validators known.
+    fn succeeds(&self, known: &Verifier) -> bool {
+        let lineage = self.sound_lineage(known.ledger(), known.network());
+        lineage.0.iter().any(|step| step.decided == *known.roster())
     }
 
     /// Who decided on earlier blocks, where that holds, for a snapshot whose votes do.

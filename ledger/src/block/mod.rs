@@ -182,10 +182,14 @@ pub fn entry_leaf(entry: &SignedEnvelope) -> Hash32 {
     merkle::leaf_hash(&Hash32::of("gridpact entry", &[entry.topic.as_bytes(), &entry.bytes]).0)
 }
 
+/// Leaves of entries, in order.
+pub fn entry_leaves(entries: &[SignedEnvelope]) -> Vec<Hash32> {
+    entries.iter().map(entry_leaf).collect()
+}
+
 /// Merkle root over entries, in order.
 pub fn entries_root(entries: &[SignedEnvelope]) -> Hash32 {
-    let leaves: Vec<Hash32> = entries.iter().map(entry_leaf).collect();
-    merkle::root(&leaves)
+    merkle::root(&entry_leaves(entries))
 }
 
 impl Block {

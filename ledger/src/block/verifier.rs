@@ -141,6 +141,16 @@ impl Verifier {
         &self.governed
     }
 
+    /// Whether the other has the same verdict on every block and every entry.
+    pub fn agrees_with(&self, other: &Verifier) -> bool {
+        let ground = |one: &Verifier| (one.ledger, one.governed);
+        let registries = Arc::ptr_eq(&self.registry, &other.registry) || self.registry == other.registry;
+        ground(self) == ground(other)
+            && self.network == other.network
+            && self.validators == other.validators
+            && registries
+    }
+
     /// Identity of the ledger: the genesis's hash.
     pub fn ledger(&self) -> &Hash32 {
         &self.ledger

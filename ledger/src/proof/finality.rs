@@ -3,7 +3,7 @@
 
 use crate::block::verifier::{BlockError, EntryError, Verifier};
 use crate::block::vote::VoteCertificate;
-use crate::block::{entry_leaf, DecidedBlock, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
+use crate::block::{entry_leaf, entry_leaves, DecidedBlock, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wire::cbor::{self, CborError};
@@ -69,7 +69,7 @@ impl FinalityProof {
     /// The proof for one entry of a decided block; none where there is no such entry.
     pub fn of(decided: &DecidedBlock, entry_index: usize) -> Option<Self> {
         let entries = &decided.block.entries;
-        let leaves: Vec<Hash32> = entries.iter().map(entry_leaf).collect();
+        let leaves = entry_leaves(entries);
         Some(Self {
             header: decided.block.header.clone(),
             certificate: decided.certificate.clone(),

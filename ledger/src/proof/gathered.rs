@@ -4,7 +4,7 @@ use super::part::{AllocationPart, ClearingPart, LinePart, PricePart, ReceiptPart
 use super::prove::ProveError;
 use super::settlement::SettlementProof;
 use super::way::{HistoryTree, Way};
-use crate::block::{entry_leaf, DecidedBlock, Header};
+use crate::block::{entry_leaves, DecidedBlock, Header};
 use crate::receipts::{price_leaves, OpenedReceipt, ReceiptLine};
 use crate::state::receipt::{Cleared, Receipt};
 use market::interval::Interval;
@@ -187,7 +187,7 @@ fn found(
     let opened: Vec<OpenedReceipt> =
         pairs.map(|(envelope, (_, receipt))| OpenedReceipt::of(envelope, receipt)).collect();
     let heads: Vec<Hash32> = opened.iter().map(|receipt| receipt.head.leaf()).collect();
-    let leaves: Vec<Hash32> = entries.iter().map(entry_leaf).collect();
+    let leaves = entry_leaves(entries);
     Some(Found {
         header: decided.block.header.clone(),
         under_receipts: Inclusion::of(&heads, index)?,

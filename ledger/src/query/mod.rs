@@ -20,7 +20,7 @@ mod proofs;
 mod standing;
 mod statements;
 
-use crate::block::DecidedBlock;
+use crate::block::{entry_leaves, DecidedBlock};
 use crate::contracts::rules::Rules;
 use crate::execute::Tip;
 use crate::governed::member::Standing;
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
             pairs.map(|((_, entry), of)| (entry.clone(), of.receipt(rules, &entry))).collect();
         let entries = &decided.block.entries;
         if receipts.len() != entries.len()
-            || receipts_root(entries, &receipts) != decided.block.header.receipts_root
+            || receipts_root(entries, &entry_leaves(entries), &receipts) != decided.block.header.receipts_root
         {
             let reason = format!("what is remembered of block {height} is not what it names");
             return Err(HistoryError::Failed { reason }.into());

@@ -9,12 +9,13 @@ use crate::store::{drop_index, open};
 use crate::world::{id, party, transfer, validator, World, INTERVAL, NOW_MS};
 use ledger::execute::{execute_block, Executed, OpenedEntry};
 use ledger::governed::roster::Roster;
-use ledger::governed::succession::Succession;
+use ledger::governed::succession::{Lineage, Succession};
 use ledger::proof::head::{HeadProof, HeadProofError};
 use ledger::proof::prove::{ProveError, Prover};
 use ledger::proof::settlement::SettlementProof;
 use ledger::proof::FinalityProof;
 use ledger::query::{Booked, PeriodOf, ProofRequest, ReadError, Reader, View};
+use ledger::snapshot::{Snapshot, SnapshotError};
 use ledger::store::remembered::Remembered;
 use ledger::store::snapshots::read_snapshot;
 use ledger::store::{reindex, Chain, Store, StoreOptions};
@@ -209,14 +210,17 @@ fn keep(world: &World, store: &mut Store, chain: &Chain, entries: &[OpenedEntry]
 #[test]
 fn a_pruned_ledger_proves_over_a_change_of_validators_in_a_block_that_is_gone() {
     let mut world = World::new(4);
-    let newcomer = Signer::new(world.genesis.network.clone(), validator(5), key(77), NOW_MS);
-    world.signers.insert(validator(5), Arc::new(newcomer));
+    for (number, seed) in [(5, 77), (6, 78)] {
+        let newcomer = Signer::new(world.genesis.network.clone(), validator(number), key(seed), NOW_MS);
+        world.signers.insert(validator(number), Arc::new(newcomer));
+    }
     let folder = tempfile::tempdir().unwrap();
     let options = StoreOptions { pruning: Some(5), ..SMALL };
     let opened = || Store::open_with(folder.path(), &world.genesis, &world.rules, options).unwrap();
     let (mut store, mut chain) = opened();
-    let admit = vec![registration(&world, &validator(5), 77)];
-    let entry = proposal(3, GovernedChange::Validators { admit, dismiss: vec![id("v1"), id("v2")] });
+    let admit = vec![registration(&world, &validator(5), 77), registration(&world, &validator(6), 78)];
+    let dismiss = vec![id("v1"), id("v2"), id("v3")];
+    let entry = proposal(3, GovernedChange::Validators { admit, dismiss });
     let mut blocks = vec![vec![proposed(&world, &entry)]];
     blocks.push((1..=3).map(|by| ballot(&world, by, &entry, true)).collect());
     let pay = |nonce| vec![world.opened(&party(Role::Site, "s1"), transfer(nonce, 5))];
@@ -261,6 +265,16 @@ fn a_pruned_ledger_proves_over_a_change_of_validators_in_a_block_that_is_gone() 
     assert_eq!(spoilt(&|step| drop(step.certificate.signatures.drain(1..))), 0);
     assert_eq!(spoilt(&|step| drop(step.next.0.pop())), 0);
     assert_eq!(spoilt(&|step| step.header.height = 12), 0);
+
+    // Who knows the genesis alone knows one of the three voters, and believes the step that leads to them.
+    let genesis = &world.rules.verifier;
+    assert_eq!(snapshot.check_votes(genesis), Ok(()));
+    let strangers = Snapshot { lineage: Lineage::default(), ..snapshot.clone() };
+    let refused = SnapshotError::Strangers { height: 12, known: 1, validators: 4 };
+    assert_eq!(strangers.check_votes(genesis), Err(refused));
+    let mut elsewhere = snapshot.clone();
+    elsewhere.lineage.0[0].decided.0.pop();
+    assert!(elsewhere.check_votes(genesis).is_err());
     let other = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open_with(other.path(), &world.genesis, &world.rules, options).unwrap();
     store.install(&snapshot).unwrap();
