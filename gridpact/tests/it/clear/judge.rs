@@ -314,9 +314,13 @@ impl<'a> Judge<'a> {
             // A flow that is off by little turns the multiplier of apparent power by as much; that of a line
             // that may carry nothing has no direction that a flow shows.
             if most > self.tolerance_kw {
-                let turned = along * self.tolerance_kw;
-                found.push((format!("price of {}", self.nodes[place]), price(place), expected, turned));
-                found.push((format!("q price of {}", self.nodes[place]), q_price(place), expected_q, turned));
+                // So does a voltage with what its deviation costs. A power off by a tenth of its tolerance is one.
+                let voltage = RELATIVE.max(0.2 * self.tolerance_kw * (line.r + line.x.abs()));
+                let off =
+                    |impedance: f64| along * self.tolerance_kw + 4e3 * deviation * voltage * impedance.abs();
+                let name = self.nodes[place];
+                found.push((format!("price of {name}"), price(place), expected, off(line.r)));
+                found.push((format!("q price of {name}"), q_price(place), expected_q, off(line.x)));
             }
             let slack = [
                 (up, or(&line.case["p_max_kw"], f64::INFINITY) - line.p),
