@@ -244,15 +244,20 @@ impl Rounds {
         let mut grid = demand.widened(prices.iter().flat_map(|price| [*price, price + 1]).collect());
         let places = &market.grounds.tree.place;
         let windows: Vec<_> = places.iter().map(|place| window_of(located, *place)).collect();
-        for price in prices {
-            let open = |bus: usize| {
-                let (from, to) = windows[bus];
-                let known = |tick: i64| demand.at(bus, tick).known().is_some();
-                (from <= price && price < to && !(known(price) && known(price + 1))).then_some(price)
-            };
-            let open: Vec<_> = (0..windows.len()).map(open).collect();
-            for (bus, taken) in self.sweep.look(market.book, &open).into_iter().enumerate() {
-                if let Some(taken) = taken {
+        let open = |bus: usize, price: i64| {
+            let (from, to) = windows[bus];
+            let known = |tick: i64| demand.at(bus, tick).known().is_some();
+            from <= price && price < to && !(known(price) && known(price + 1))
+        };
+        let mut asked: Vec<Vec<i64>> = (0..windows.len())
+            .map(|bus| prices.iter().copied().filter(|price| open(bus, *price)).collect())
+            .collect();
+        // One pass for all buses, each at its own price; another where a bus is asked at several.
+        while asked.iter().any(|prices| !prices.is_empty()) {
+            let now: Vec<_> = asked.iter_mut().map(Vec::pop).collect();
+            let taken = self.sweep.look(market.book, &now);
+            for (bus, (price, taken)) in now.into_iter().zip(taken).enumerate() {
+                if let (Some(price), Some(taken)) = (price, taken) {
                     grid.learn(bus, price, Bound::exact(taken.high.0));
                     grid.learn(bus, price + 1, Bound::exact(taken.low.0));
                 }

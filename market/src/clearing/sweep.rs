@@ -35,7 +35,8 @@ pub(super) fn each<P: Send, T: Send>(
     if book.sites() < SITES_ALONE {
         parts.into_iter().map(work).collect()
     } else {
-        parts.into_par_iter().map(work).collect()
+        // One by one, or whoever got the last of them would be waited for.
+        parts.into_par_iter().with_max_len(1).map(work).collect()
     }
 }
 
