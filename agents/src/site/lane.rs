@@ -17,6 +17,7 @@ enum Job {
     ReadMeter(Reply<MeterState>),
     Read(Reply<Reading>),
     Write { setpoint: Setpoint, hold_s: u32, done: Reply<()> },
+    GiveBack(Reply<()>),
 }
 
 /// A handle to one device's task, which ends with its last handle.
@@ -50,6 +51,17 @@ impl Lane {
         self.ask(|done| Job::Write { setpoint, hold_s, done }).await
     }
 
+    /// Gives the device back as it was found, after what was asked before.
+    pub async fn give_back(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let given = async {
+            self.jobs.send(Job::GiveBack(reply)).await.map_err(|_| "its task has ended".to_owned())?;
+            answer.await.unwrap_or_else(|_| Err("its task has ended".to_owned()))
+        };
+        let late = |_| Err(format!("not given back within {} ms", self.answer_within.as_millis()));
+        tokio::time::timeout(self.answer_within, given).await.unwrap_or_else(late)
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|_| "still busy with earlier requests".to_owned())?;
@@ -67,6 +79,7 @@ async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
             Job::ReadMeter(reply) => answer(reply, read_meter(&mut device)).await,
             Job::Read(reply) => answer(reply, read(&mut device)).await,
             Job::Write { setpoint, hold_s, done } => answer(done, write(&mut device, setpoint, hold_s)).await,
+            Job::GiveBack(done) => answer(done, give_back(&mut device)).await,
         }
     }
 }
@@ -100,10 +113,7 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         (Device::Battery(battery), Setpoint::Power(power)) => {
             battery.set_power(power, hold_s).await.map(drop)
         }
-        // It stands still until its reversion timer gives it back to its own programme.
-        (Device::Battery(battery), Setpoint::OwnDefault) => {
-            battery.set_power(Milliwatt::ZERO, 1).await.map(drop)
-        }
+        (Device::Battery(battery), Setpoint::OwnDefault) => battery.give_back().await,
         (Device::Generator(generator), Setpoint::Power(power)) => {
             generator.limit(Some(power), hold_s).await.map(drop)
         }
@@ -119,6 +129,15 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         (Device::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)).await.map(drop),
         (Device::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None).await.map(drop),
         (_, Setpoint::Reactive(_)) | (Device::Meter(_), _) => Err(no_such("writing a setpoint")),
+    }
+}
+
+/// What has no state of its own to restore ends with its session or its own timer.
+async fn give_back(device: &mut Device) -> Result<(), DeviceError> {
+    match device {
+        Device::Battery(battery) => battery.give_back().await,
+        Device::Generator(generator) => generator.give_back().await,
+        Device::Meter(_) | Device::Charger(_) | Device::HeatPump(_) => Ok(()),
     }
 }
 

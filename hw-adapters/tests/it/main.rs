@@ -3,7 +3,9 @@
 // What a test's own helper unwraps fails the test, as it should.
 #![allow(clippy::unwrap_used)]
 
+mod fuzz;
 mod ocpp;
 mod ocpp_peer;
 mod peer;
+mod pymodbus;
 mod sunspec;

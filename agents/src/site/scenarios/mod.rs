@@ -233,6 +233,7 @@ impl Site {
             Effect::Own(SiteAction::ReadAhead { session }) => {
                 format!("read for the day ahead from {}", session.start().0)
             }
+            Effect::Own(SiteAction::Judge { interval }) => format!("judge {}", interval.start().0),
             Effect::Own(SiteAction::ReadMeter { boundary }) => {
                 format!("read meter at {}", boundary.start().0)
             }
