@@ -42,23 +42,21 @@ pub async fn start(
     let (genesis, terms) = (&common.genesis, common.terms());
     let answer_within = Duration::from_millis(options.answer_within_ms);
     let kept_in = common.data_dir.join(DEVICES_DIR);
-    let open = |config| async {
-        let opened = open_keeping(config, device_metrics, Some(&kept_in)).await;
-        opened.map_err(|e| wrong(e.to_string()))
-    };
-    let meter = open(&options.meter).await?;
+    let opened = open_keeping(&options.meter, device_metrics, Some(&kept_in)).await;
+    let meter = opened.map_err(|e| wrong(e.to_string()))?;
     if !matches!(meter, Device::Meter(_)) {
         return Err(wrong(format!("{} is no meter", options.meter.name())));
     }
     let (mut lanes, mut devices) = (Vec::new(), Vec::new());
-    for site_device in &options.devices {
+    for site_device in options.devices {
         let name = site_device.config.name().to_owned();
-        let device = open(&site_device.config).await?;
+        let opened = open_keeping(&site_device.config, device_metrics, Some(&kept_in)).await;
+        let device = opened.map_err(|e| wrong(e.to_string()))?;
         if !fits(&device, &site_device.preferences) {
             return Err(wrong(format!("{name}: its preferences are for another kind of device")));
         }
         lanes.push(Lane::start(device, answer_within));
-        devices.push((name, site_device.preferences.clone()));
+        devices.push((name, site_device.preferences));
     }
     let standing = Standing::of(&terms, common.signer.party())?;
     let core = SiteCore::new(SiteConfig {

@@ -7,5 +7,6 @@ mod fuzz;
 mod ocpp;
 mod ocpp_peer;
 mod peer;
+mod points;
 mod pymodbus;
 mod sunspec;
