@@ -7,6 +7,7 @@ use crate::forecast::ForecastArgs;
 use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
+use crate::sim::SimCommand;
 use crate::simulate::SimulateArgs;
 use crate::torment::TormentArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -78,6 +79,9 @@ pub enum Command {
     Clear(ClearArgs),
     /// Play one day of very many sites in this process, with and without coordination
     Simulate(SimulateArgs),
+    /// Run one simulated device behind its real protocol, until Ctrl-C
+    #[command(subcommand)]
+    Sim(SimCommand),
     /// Measure against the targets the project has set itself
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -336,6 +340,13 @@ mod tests {
         check("gridpact simulate --sites 100000 --scaling --seed 7 --threads 2", true);
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
+        check("gridpact sim inverter --port 5020 --model 701 --fault late --fault silent --seed 7", true);
+        check("gridpact sim inverter --model 203", false);
+        check("gridpact sim battery --json --speed 60", true);
+        check("gridpact sim meter --model 213", true);
+        check("gridpact sim meter --fault melting", false);
+        check("gridpact sim", false);
+        check("gridpact bench site --quick", true);
         check("gridpact bench clearing --quick --json", true);
         check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);

@@ -1,7 +1,7 @@
 //! Any device, with its failures counted. What the failure means is for whoever called.
 
 use crate::device::{
-    Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, HeatPump,
+    Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, GiveBack, HeatPump,
     HeatPumpState, Meter, MeterState,
 };
 use crate::metrics::DeviceMetrics;
@@ -34,6 +34,12 @@ async fn count<S>(
 impl<T: Meter> Meter for Counted<T> {
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>> {
         count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+}
+
+impl<T: GiveBack> GiveBack for Counted<T> {
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+        count(&self.metrics, self.kind, self.device.give_back()).boxed()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Power follows the house's sign: import (consumption, charging) positive, export negative.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Millivar, Milliwatt};
 use thiserror::Error;
 
@@ -27,6 +27,18 @@ pub enum DeviceError {
         /// What was tried.
         act: &'static str,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// An answer that is an old one: power flows by it, and nothing moves.
+    #[error("{device}: a stale answer while {act}, {age_ms} ms old: {reason}")]
+    Stale {
+        /// The device's name.
+        device: String,
+        /// What was tried.
+        act: &'static str,
+        /// For how long nothing has moved.
+        age_ms: u64,
+        /// What tells.
         reason: String,
     },
     /// The device read back something other than what was written.
@@ -127,8 +139,17 @@ pub trait Meter: Send {
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>>;
 }
 
+/// Gives a device back to whoever had it before.
+pub trait GiveBack: Send {
+    /// Restores what was found in the device before the first write; nothing where nothing was written, or the
+    /// device keeps nothing of it.
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+        async { Ok(()) }.boxed()
+    }
+}
+
 /// Reads and sets a battery.
-pub trait Battery: Send {
+pub trait Battery: GiveBack {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>>;
     /// Writes a power setpoint, bounded by nameplate, with the device's own reversion timer set to
@@ -137,7 +158,7 @@ pub trait Battery: Send {
 }
 
 /// Reads and limits a generator, and sets its reactive power.
-pub trait Generator: Send {
+pub trait Generator: GiveBack {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
     /// Limits feed-in to `power` (zero or negative); none lifts our limit. Gives what reads back.

@@ -1,4 +1,4 @@
-//! Real devices behind small traits: SunSpec over Modbus TCP, OCPP charge points, plain MQTT devices.
+//! Real devices behind small traits: SunSpec over Modbus TCP and RTU, OCPP charge points, plain MQTT devices.
 //!
 //! The site controller knows these traits and not the protocols. Nothing here decides about
 //! energy or price; it reads, writes within bounds, and reads back.

@@ -3,6 +3,7 @@
 
 mod counting;
 mod day_ahead;
+mod judging;
 mod turning;
 
 use super::act::{SiteAction, SiteReport};
@@ -11,8 +12,10 @@ use super::day_ahead::desk::Desk;
 use super::day_ahead::Setting;
 use super::expectations::{Expectations, Occasion};
 use super::firm::{check_firm, in_words};
+use super::holding::Holding;
 use super::load_history::LoadHistory;
 use super::metering::Metering;
+use super::obedience::Obedience;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
@@ -81,6 +84,10 @@ pub struct SiteCore {
     bids: BTreeMap<Interval, OwnBid>,
     firm: BTreeMap<Interval, (Allocation, Orders)>,
     schedule: Schedule,
+    /// What was last written, by place.
+    told: Vec<(usize, Setpoint)>,
+    holding: Holding,
+    obedience: Obedience,
     metering: Metering,
     chain: Chain,
     watch: Watch,
@@ -125,7 +132,13 @@ impl RoleCore for SiteCore {
                 self.counted(now, boundary, meter, &mut out);
             }
             Input::Own(SiteReport::Written { interval, outcomes }) => {
-                self.written(interval, &outcomes, &mut out)
+                self.took(now.market, &outcomes);
+                let interval_s = self.config.parameters.interval_s;
+                let repeated = self.holding.written(now.market, interval_s, &outcomes);
+                self.written(interval, &outcomes, repeated, &mut out)
+            }
+            Input::Own(SiteReport::Judged { interval, meter, devices }) => {
+                self.judged(interval, meter, &devices, &mut out);
             }
         }
         out
@@ -154,6 +167,9 @@ impl SiteCore {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
             schedule: Schedule::new(config.patience),
+            told: Vec::new(),
+            holding: Holding::default(),
+            obedience: Obedience::default(),
             chain: config.chain.clone(),
             watch: Watch::default(),
             turn: Turn::default(),
@@ -184,6 +200,7 @@ impl SiteCore {
                 self.enter(here, out);
             }
         }
+        self.look_after(now, here, out);
         let parameters = self.config.parameters;
         let next = parameters.next(here);
         let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
@@ -212,7 +229,7 @@ impl SiteCore {
         note(out, "no-firm-price", format!("no firm price for the {here}"));
         let base_load = self.base_load.unwrap_or_default();
         match self.schedule.go_on_without(base_load, self.config.standing.connection) {
-            Fallback::Nothing => self.written(here, &[], out),
+            Fallback::Nothing => self.written(here, &[], false, out),
             Fallback::Keep(setpoints) => self.write(here, setpoints, out),
             Fallback::Release(setpoints) => {
                 note(out, "released", "devices are given back to their own default".to_owned());
@@ -236,7 +253,10 @@ impl SiteCore {
                 }
             }
         }
-        let hold_s = u32::try_from(2 * self.config.parameters.interval_s).unwrap_or(u32::MAX);
+        self.holding.ordered(&setpoints);
+        self.obedience.ordered();
+        self.told = setpoints.clone();
+        let hold_s = self.hold_s();
         out.push(Effect::Own(SiteAction::Write { interval, setpoints, hold_s }));
     }
 
@@ -337,6 +357,8 @@ impl SiteCore {
         if now >= self.config.parameters.gate_closure(interval) {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
+        self.obedience.read(devices, meter.as_ref().ok().map(|meter| base_load(meter.power, devices)));
+        let devices = &self.trusted(devices);
         let Some(base) = self.load_now(now, meter, devices, out) else { return };
         let occasion = self.occasion(interval);
         let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
@@ -372,7 +394,7 @@ impl SiteCore {
         devices: &[Result<Reading, String>],
         out: &mut Effects,
     ) -> Option<Milliwatt> {
-        match meter {
+        match meter.and_then(|meter| self.believed(meter)) {
             Ok(meter) => {
                 let power = base_load(meter.power, devices);
                 self.base_load = Some(power);
@@ -402,13 +424,23 @@ impl SiteCore {
         PriceRange { min: price_min, max: price_max }
     }
 
-    fn written(&mut self, interval: Interval, outcomes: &[(usize, Result<(), String>)], out: &mut Effects) {
+    fn written(
+        &mut self,
+        interval: Interval,
+        outcomes: &[(usize, Result<(), String>)],
+        repeated: bool,
+        out: &mut Effects,
+    ) {
         let mut faults = Vec::new();
         for (place, outcome) in outcomes {
             if let Err(reason) = outcome {
                 note(out, "device-fault", format!("{}: {reason}", self.name(*place)));
                 faults.push(DeviceFault { device: cut(&self.name(*place)), reason: cut(reason) });
             }
+        }
+        if repeated {
+            // The interval's report has gone already.
+            return;
         }
         let confirmed = u32::try_from(outcomes.len() - faults.len()).unwrap_or(u32::MAX);
         faults.truncate(MAX_FAULTS);

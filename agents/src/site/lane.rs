@@ -4,7 +4,6 @@
 use super::schedule::Setpoint;
 use crate::device::Reading;
 use hw_adapters::device::{Device, DeviceError, MeterState};
-use market::units::Milliwatt;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,6 +16,7 @@ enum Job {
     ReadMeter(Reply<MeterState>),
     Read(Reply<Reading>),
     Write { setpoint: Setpoint, hold_s: u32, done: Reply<()> },
+    GiveBack(Reply<()>),
 }
 
 /// A handle to one device's task, which ends with its last handle.
@@ -50,6 +50,17 @@ impl Lane {
         self.ask(|done| Job::Write { setpoint, hold_s, done }).await
     }
 
+    /// Gives the device back as it was found, after what was asked before.
+    pub async fn give_back(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let given = async {
+            self.jobs.send(Job::GiveBack(reply)).await.map_err(|_| "its task has ended".to_owned())?;
+            answer.await.unwrap_or_else(|_| Err("its task has ended".to_owned()))
+        };
+        let late = |_| Err(format!("not given back within {} ms", self.answer_within.as_millis()));
+        tokio::time::timeout(self.answer_within, given).await.unwrap_or_else(late)
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|_| "still busy with earlier requests".to_owned())?;
@@ -67,6 +78,7 @@ async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
             Job::ReadMeter(reply) => answer(reply, read_meter(&mut device)).await,
             Job::Read(reply) => answer(reply, read(&mut device)).await,
             Job::Write { setpoint, hold_s, done } => answer(done, write(&mut device, setpoint, hold_s)).await,
+            Job::GiveBack(done) => answer(done, give_back(&mut device)).await,
         }
     }
 }
@@ -100,10 +112,7 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         (Device::Battery(battery), Setpoint::Power(power)) => {
             battery.set_power(power, hold_s).await.map(drop)
         }
-        // It stands still until its reversion timer gives it back to its own programme.
-        (Device::Battery(battery), Setpoint::OwnDefault) => {
-            battery.set_power(Milliwatt::ZERO, 1).await.map(drop)
-        }
+        (Device::Battery(battery), Setpoint::OwnDefault) => battery.give_back().await,
         (Device::Generator(generator), Setpoint::Power(power)) => {
             generator.limit(Some(power), hold_s).await.map(drop)
         }
@@ -122,6 +131,15 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
     }
 }
 
+/// What has no state of its own to restore ends with its session or its own timer.
+async fn give_back(device: &mut Device) -> Result<(), DeviceError> {
+    match device {
+        Device::Battery(battery) => battery.give_back().await,
+        Device::Generator(generator) => generator.give_back().await,
+        Device::Meter(_) | Device::Charger(_) | Device::HeatPump(_) => Ok(()),
+    }
+}
+
 fn no_such(act: &'static str) -> DeviceError {
     DeviceError::Refused {
         device: "device".to_owned(),
@@ -134,7 +152,8 @@ fn no_such(act: &'static str) -> DeviceError {
 mod tests {
     use super::*;
     use futures::future::{BoxFuture, FutureExt};
-    use hw_adapters::device::{HeatPump, HeatPumpState};
+    use hw_adapters::device::{Battery, BatteryState, GiveBack, HeatPump, HeatPumpState};
+    use market::units::Milliwatt;
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
@@ -189,5 +208,39 @@ mod tests {
         let device = Sluggish { permits, told: Arc::default() };
         let lane = Lane::start(Device::HeatPump(Box::new(device)), Duration::from_secs(60));
         assert!(lane.read_meter().await.unwrap_err().contains("can't do that"));
+    }
+
+    /// A battery that remembers what was done with it.
+    struct Remembering(Arc<Mutex<Vec<String>>>);
+
+    impl GiveBack for Remembering {
+        fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+            self.0.lock().unwrap().push("given back".to_owned());
+            async { Ok(()) }.boxed()
+        }
+    }
+
+    impl Battery for Remembering {
+        fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {
+            async { Err(no_such("reading")) }.boxed()
+        }
+        fn set_power(
+            &mut self,
+            power: Milliwatt,
+            hold_s: u32,
+        ) -> BoxFuture<'_, Result<Milliwatt, DeviceError>> {
+            self.0.lock().unwrap().push(format!("{} for {hold_s} s", power.0));
+            async move { Ok(power) }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_battery_left_to_itself_is_given_back_as_it_was_found() {
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let lane = Lane::start(Device::Battery(Box::new(Remembering(done.clone()))), Duration::from_secs(60));
+        assert_eq!(lane.write(Setpoint::Power(Milliwatt(7)), 60).await, Ok(()));
+        assert_eq!(lane.write(Setpoint::OwnDefault, 60).await, Ok(()));
+        assert_eq!(lane.give_back().await, Ok(()));
+        assert_eq!(*done.lock().unwrap(), ["7 for 60 s", "given back", "given back"]);
     }
 }
