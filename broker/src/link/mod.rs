@@ -21,6 +21,7 @@ pub use admission::{Screen, Word};
 pub use config::{Carries, ConnectionConfig, LinkConfig, RATE_UNIT_BYTES};
 pub use error::LinkError;
 pub use identity::{Identity, IdentityError};
+pub use session::client_options;
 pub(crate) use session::MAX_PACKET_BYTES;
 
 use crate::metrics::LinkMetrics;
