@@ -344,6 +344,8 @@ mod tests {
         check("gridpact simulate --intervals 289", false);
         check("gridpact bench clearing --quick --json", true);
         check("gridpact bench ledger --quick --json", true);
+        check("gridpact bench messaging --sites 10000 --json", true);
+        check("gridpact bench messaging --sites 0", false);
         check("gridpact bench", false);
         check("gridpact provision plan.toml --out d", true);
         check("gridpact provision plan.toml", false);
