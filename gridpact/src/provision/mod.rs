@@ -3,6 +3,7 @@
 
 pub mod args;
 mod authority;
+mod brokers;
 mod check;
 mod entries;
 mod error;

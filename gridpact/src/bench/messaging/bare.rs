@@ -58,7 +58,7 @@ impl Market {
         let numbers =
             letters.sites.iter().enumerate().map(|(number, (site, _))| (site.id.to_string(), number));
         let numbers: HashMap<String, usize> = numbers.collect();
-        let filter = letters.network.filter_addressed(&letters.aggregator);
+        let filter = letters.bare.filter_addressed(&letters.aggregator);
         let kinds = [("bid", Came::Bid), ("ack", Came::FirmAnswer)];
         let who = move |topic: &str| {
             let mut levels = topic.split('/').skip(5);
@@ -70,7 +70,7 @@ impl Market {
         market.aggregator = aggregator;
         for (number, (site, own)) in letters.sites.iter().enumerate() {
             let (client, events) = client(broker, &format!("bare-{}", site.id), 64);
-            let filter = letters.network.filter_addressed(site);
+            let filter = letters.bare.filter_addressed(site);
             let who = move |topic: &str| {
                 let kind = topic.split('/').nth(6)?;
                 let came = if kind == "firm" { Came::Firm } else { Came::BidAnswer };

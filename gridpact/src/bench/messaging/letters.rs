@@ -39,8 +39,10 @@ pub struct SitesLetters {
 
 /// Everyone, and what they say.
 pub struct Letters {
-    /// The market.
+    /// The market of those who have links.
     pub network: Network,
+    /// The letters' own, so that neither hears the other's; its name is as long.
+    pub bare: Network,
     /// Everyone's keys.
     pub registry: Arc<Registry>,
     /// The aggregator.
@@ -104,7 +106,9 @@ impl Letters {
     /// Where one can't be signed.
     pub fn write(sites: usize) -> Result<Letters, MessagingError> {
         let named = |role: Role, id: String| Ok::<_, PartyError>(PartyId::new(role, id.parse()?));
-        let network = Network { network: "bench".parse()?, feeder: "street".parse()? };
+        let network =
+            |name: &str| Ok::<_, PartyError>(Network { network: name.parse()?, feeder: "street".parse()? });
+        let (network, bare) = (network("bench")?, network("plain")?);
         let aggregator = named(Role::Aggregator, "a1".to_owned())?;
         let parties = (0..sites).map(|number| named(Role::Site, format!("s{number}")));
         let parties = parties.collect::<Result<Vec<_>, _>>()?;
@@ -112,11 +116,11 @@ impl Letters {
         let registry = Arc::new(registry.collect());
         let now = crate::clock::wall_ms();
         let times = (now, now + VALID_MS);
-        let sums = Signer::new(network.clone(), aggregator.clone(), key_of(&aggregator), 1);
+        let sums = Signer::new(bare.clone(), aggregator.clone(), key_of(&aggregator), 1);
         let (bid, firm) = (bid()?, firm());
         let mut written = Vec::with_capacity(sites);
         for site in parties {
-            let signer = Signer::new(network.clone(), site.clone(), key_of(&site), 1);
+            let signer = Signer::new(bare.clone(), site.clone(), key_of(&site), 1);
             let said = |by: &Signer, to: &PartyId, body: &Body| {
                 by.sign(Some(to.clone()), Interval::default(), times.0, times.1, body)
             };
@@ -131,7 +135,7 @@ impl Letters {
             };
             written.push((site, letters));
         }
-        Ok(Letters { network, registry, aggregator, sites: written })
+        Ok(Letters { network, bare, registry, aggregator, sites: written })
     }
 }
 

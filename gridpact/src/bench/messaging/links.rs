@@ -59,7 +59,6 @@ impl Market {
         let metrics = LinkMetrics::register(&counters)?;
         let (tell, mut happened) = mpsc::unbounded_channel();
         let connect = |party: &PartyId, queue: usize| -> Result<Link, MessagingError> {
-            // Newer than the letters', which count for themselves.
             let signer = Signer::new(letters.network.clone(), party.clone(), key_of(party), 2);
             let (address, registry) = (vec![broker.to_string()], letters.registry.clone());
             let config =

@@ -19,7 +19,7 @@ pub fn measure() -> Result<Vec<Figure>, MessagingError> {
     let letters = Letters::write(1)?;
     let Some((site, own)) = letters.sites.first() else { return Ok(Vec::new()) };
     let (key, body) = (key_of(site), bid()?);
-    let signer = Signer::new(letters.network.clone(), site.clone(), key.clone(), 3);
+    let signer = Signer::new(letters.bare.clone(), site.clone(), key.clone(), 3);
     let bytes = own.bid.bytes.to_vec();
     let signature: Signature = key.sign(&bytes);
     let public = key.verifying_key();
@@ -31,7 +31,7 @@ pub fn measure() -> Result<Vec<Figure>, MessagingError> {
             "checking",
             best(RUNS, TIMES, || public.verify_strict(&bytes, &signature).is_ok()),
             best(RUNS, TIMES, || {
-                open(&letters.registry, &letters.network, &own.bid.topic, &own.bid.bytes).is_ok()
+                open(&letters.registry, &letters.bare, &own.bid.topic, &own.bid.bytes).is_ok()
             }),
         ),
     ];

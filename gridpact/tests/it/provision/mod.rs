@@ -4,4 +4,5 @@ mod attacks;
 mod market;
 mod peer;
 mod rerun;
+mod restart;
 mod scene;
