@@ -3,8 +3,10 @@
 
 mod following;
 mod learning;
+mod linking;
 
 pub use learning::{learn, LearnError};
+pub use linking::connect;
 
 use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock};
@@ -13,12 +15,13 @@ use crate::metrics::AgentMetrics;
 use crate::terms::Terms;
 use actix::fut::{wrap_future, ActorFutureExt};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
-use broker::link::{Carries, ConnectionConfig, Identity, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use broker::link::{Identity, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use following::{Following, Step};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{poll_fn, StreamExt};
 use ledger::genesis::Genesis;
+use linking::{blocks_of, link_config};
 use market::interval::{Interval, UnixSeconds};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -28,9 +31,11 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use wire::envelope::Signer;
 use wire::message::Body;
-use wire::party::{PartyId, Registry, Role};
+use wire::party::{PartyId, Role};
 use wire::topic::Network;
 
+/// File in a role's folder of what it answered, so that nothing can be played to it again after a restart.
+const ANSWERS: &str = "answers.log";
 /// Real time between two polls of a core.
 const POLL: Duration = Duration::from_millis(250);
 /// Reports a performer may have on their way to the core; then its `send` waits.
@@ -200,7 +205,12 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     if common.clock == ClockSource::Simulated {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Timekeeper, "tick"));
     }
-    let (link, events) = connect(common, subscriptions, following.registry().clone(), connection.queue)?;
+    let registry = following.registry().clone();
+    let config = link_config(common, subscriptions, registry, connection.queue);
+    std::fs::create_dir_all(&common.data_dir)
+        .map_err(|source| StartError::Directory { directory: common.data_dir.clone(), source })?;
+    let answers = Some(common.data_dir.join(ANSWERS));
+    let (link, events) = Link::connect(LinkConfig { answers, ..config }, common.link_metrics.clone())?;
     let (reports, reports_out) = mpsc::channel(REPORTS);
     let (alive, ended) = oneshot::channel();
     if !following.heard().is_empty() {
@@ -224,52 +234,6 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     };
     let stop = shell.start().recipient();
     Ok(RoleHandle { party, stop, ended })
-}
-
-/// A party's link, which hears what it subscribes to and believes those of a registry; so many messages may wait
-/// for it. Needs a tokio runtime.
-///
-/// # Errors
-/// Where it can't be made.
-pub fn connect(
-    common: &Common,
-    subscriptions: Vec<String>,
-    registry: Arc<Registry>,
-    queue: usize,
-) -> Result<(Link, mpsc::Receiver<LinkEvent>), LinkError> {
-    let config = LinkConfig {
-        connections: connections(common, subscriptions),
-        signer: common.signer.clone(),
-        registry,
-        queue,
-        rates: Vec::new(),
-        screen: None,
-        identity: common.identity.clone(),
-    };
-    Link::connect(config, common.link_metrics.clone())
-}
-
-/// Everything goes by the market's broker. What is for the ledger may go by validators' own brokers as well;
-/// where any are known, its blocks are heard there alone, so that no one broker can keep an entry from being
-/// made, or from being known.
-fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
-    let blocks = common.genesis.network.filter_broadcast(Role::Validator, "block");
-    let apart = |filter: &String| !common.validator_brokers.is_empty() && *filter == blocks;
-    let (heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);
-    let validators = (1..).zip(&common.validator_brokers).map(|(place, addresses)| ConnectionConfig {
-        name: format!("validators-{place}"),
-        addresses: addresses.clone(),
-        subscriptions: heard.clone(),
-        carries: Carries::Only(vec!["submit", "registry-question"]),
-    });
-    let market = ConnectionConfig::market(common.broker_addresses.clone(), others);
-    let market = (!common.broker_addresses.is_empty()).then_some(market);
-    market.into_iter().chain(validators).collect()
-}
-
-/// Topics of these validators' blocks.
-fn blocks_of(network: &Network, validators: &[PartyId]) -> Vec<String> {
-    validators.iter().map(|validator| network.broadcast_by(validator, "block")).collect()
 }
 
 /// What the actor takes in besides its mailbox.

@@ -1,6 +1,7 @@
 //! What came in: each message is delivered once, and a repetition is answered with the verdict
 //! given first. Pure: no clock, no socket; signatures and freshness were checked before.
 
+use crate::kept::Record;
 use std::collections::{BTreeMap, VecDeque};
 use wire::message::{MessageRef, Verdict};
 use wire::party::PartyId;
@@ -107,6 +108,21 @@ impl Inbox {
         self.answer_of(of)
     }
 
+    /// Interval and expiry of a message delivered that has no verdict yet; none of any other.
+    pub fn unanswered(&self, of: &MessageRef) -> Option<(Interval, u64)> {
+        let remembered = self.remembered.get(of)?;
+        remembered.verdict.is_none().then_some((remembered.interval, remembered.expires_ms))
+    }
+
+    /// Takes in what was answered before a restart, in the order it was.
+    pub fn restore(&mut self, record: Record) {
+        let Record { of, interval, expires_ms, verdict } = record;
+        let window = self.seen.entry(of.sender.clone()).or_default();
+        if window.observe(of.boot, of.sequence) == Seen::New {
+            self.remember(of, Remembered { interval, expires_ms, verdict: Some(verdict), via: 0 });
+        }
+    }
+
     fn answer_of(&self, of: &MessageRef) -> Option<Answer> {
         let Remembered { interval, expires_ms, verdict, via } = self.remembered.get(of)?;
         let verdict = verdict.clone()?;
@@ -165,6 +181,19 @@ mod tests {
         assert_eq!(inbox.answer(&id(1, 5), Verdict::Accepted), Some(given(2)));
         assert_eq!(inbox.again(&id(1, 5), 4), Reception::AnswerAgain(given(4)));
         assert_eq!(inbox.again(&id(1, 6), 4), Reception::Known);
+    }
+
+    #[test]
+    fn what_was_answered_before_a_restart_is_known_after_it_and_what_was_not_is_taken() {
+        let mut inbox = Inbox::new(10);
+        let (of, interval, expires_ms) = (id(3, 5), Interval::default(), 9);
+        inbox.restore(Record { of: of.clone(), interval, expires_ms, verdict: refused() });
+        inbox.restore(Record { of, interval, expires_ms, verdict: Verdict::Accepted });
+        assert_eq!(inbox.arrive(arrival(3, 5)), Reception::AnswerAgain(answer(3, 5, refused())));
+        assert_eq!(inbox.arrive(arrival(3, 4)), Reception::Deliver);
+        assert_eq!(inbox.arrive(arrival(2, 9)), Reception::Replayed);
+        assert_eq!(inbox.unanswered(&id(3, 4)), Some((interval, expires_ms)));
+        assert_eq!(inbox.unanswered(&id(3, 5)), None);
     }
 
     #[test]

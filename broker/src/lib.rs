@@ -8,9 +8,11 @@
 pub mod embedded;
 pub mod gate;
 pub mod inbox;
+pub mod kept;
 pub mod link;
 pub mod metrics;
 pub mod outbox;
 mod pem;
 pub mod rate;
 pub mod routes;
+pub mod skew;

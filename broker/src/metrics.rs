@@ -24,6 +24,8 @@ pub struct LinkMetrics {
     pub(crate) deferred: IntCounterVec,
     pub(crate) connected: IntCounter,
     pub(crate) standing: IntGaugeVec,
+    pub(crate) unkept: IntCounter,
+    pub(crate) skew: IntGaugeVec,
 }
 
 impl LinkMetrics {
@@ -45,6 +47,9 @@ impl LinkMetrics {
         let standing = Opts::new("gridpact_link_standing", "Whether a link's connection to a broker stands");
         let standing = IntGaugeVec::new(standing, &["party", "connection"])?;
         registry.register(Box::new(standing.clone()))?;
+        let skew = ("gridpact_link_clock_skew_ms", "The furthest that another party's clock seems off ours");
+        let skew = IntGaugeVec::new(Opts::new(skew.0, skew.1), &["party"])?;
+        registry.register(Box::new(skew.clone()))?;
         let dropped = ("gridpact_messages_dropped_total", "Messages from outside that were dropped");
         let deferred = ("gridpact_messages_deferred_total", "Publications put off, connection full or gone");
         Ok(Self {
@@ -61,6 +66,8 @@ impl LinkMetrics {
             )?,
             deferred: by_label(deferred.0, deferred.1, &["connection"])?,
             standing,
+            skew,
+            unkept: counter("gridpact_answers_unkept_total", "Attempts to keep answers on disk that failed")?,
             resent: counter("gridpact_messages_resent_total", "Messages published again, unanswered")?,
             repeated: counter("gridpact_messages_repeated_total", "Repetitions received, not delivered")?,
             acknowledged: counter("gridpact_messages_acknowledged_total", "Answers received that accept")?,
@@ -74,6 +81,7 @@ impl LinkMetrics {
     /// message at zero.
     pub(crate) fn prepare(&self, party: &PartyId, connection: &str) {
         self.standing.with_label_values(&[&party.to_string(), connection]).set(0);
+        self.skew.with_label_values(&[&party.to_string()]).set(0);
         self.deferred.with_label_values(&[connection]);
         for reason in Refusal::ALL.map(Refusal::word).into_iter().chain([RECEIVER_FULL]) {
             self.dropped.with_label_values(&[reason, connection]);

@@ -7,6 +7,7 @@ use crate::forecast::ForecastArgs;
 use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
+use crate::provision::args::ProvisionArgs;
 use crate::sim::SimCommand;
 use crate::simulate::SimulateArgs;
 use crate::torment::TormentArgs;
@@ -70,6 +71,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Start the roles that configuration files name, until Ctrl-C
     Run(RunArgs),
+    /// Make, from one plan, everything a deployment needs: keys, certificates, genesis, configurations
+    Provision(ProvisionArgs),
     /// Say how good forecasts are, held against persistence
     Forecast(ForecastArgs),
     /// Look after a ledger
@@ -91,6 +94,9 @@ pub enum Command {
     /// Print docs/RIGHTS.md
     #[command(hide = true)]
     RightsDoc,
+    /// Print docs/TOPICS.md
+    #[command(hide = true)]
+    TopicsDoc,
 }
 
 /// Arguments of `gridpact demo`.
@@ -349,7 +355,13 @@ mod tests {
         check("gridpact bench site --quick", true);
         check("gridpact bench clearing --quick --json", true);
         check("gridpact bench ledger --quick --json", true);
+        check("gridpact bench messaging --sites 10000 --json", true);
+        check("gridpact bench messaging --sites 0", false);
         check("gridpact bench", false);
+        check("gridpact provision plan.toml --out d", true);
+        check("gridpact provision plan.toml", false);
+        check("gridpact provision rotate plan.toml --out d --party site/s1 --certificate-only", true);
+        check("gridpact provision revoke plan.toml --out d", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);

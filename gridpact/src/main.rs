@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Demo(args) => demo(args, cli.log_format),
         Command::Forecast(args) => done(gridpact::forecast::run(&args, &mut std::io::stdout())),
+        Command::Provision(args) => done(gridpact::provision::run(&args, &mut std::io::stdout())),
         Command::Run(args) => {
             if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {
                 return failed(error);
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
         }
         Command::RightsDoc => {
             print!("{}", ledger::rights::page::render());
+            ExitCode::SUCCESS
+        }
+        Command::TopicsDoc => {
+            print!("{}", gridpact::topics_page::render());
             ExitCode::SUCCESS
         }
     }

@@ -4,24 +4,20 @@
 use super::core::{Overheard, TimekeeperReport};
 use super::watch::OVERHEARD;
 use crate::shell::Common;
+use broker::link::{client_options, Identity};
 use ledger::genesis::Genesis;
 use prometheus::IntCounterVec;
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, Publish, QoS, SubscribeFilter};
+use rumqttc::{AsyncClient, Event, Packet, Publish, QoS, SubscribeFilter};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use wire::envelope;
 use wire::freshness;
-use wire::message::MAX_ENVELOPE_BYTES;
 use wire::party::Registry;
 use wire::refusal::Refusal;
-use wire::topic::MAX_TOPIC_BYTES;
 
 /// Wait after a lost connection.
 const RETRY: Duration = Duration::from_millis(500);
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// An envelope with its topic and MQTT's own headers.
-const MAX_PACKET_BYTES: usize = MAX_ENVELOPE_BYTES + MAX_TOPIC_BYTES + 4_096;
 /// Requests to the client: subscriptions alone.
 const REQUESTS: usize = 16;
 
@@ -30,6 +26,7 @@ pub(super) struct Listener {
     genesis: Arc<Genesis>,
     registry: Registry,
     addresses: Vec<String>,
+    identity: Option<Identity>,
     client_id: String,
     dropped: IntCounterVec,
 }
@@ -41,6 +38,7 @@ impl Listener {
             genesis: common.genesis.clone(),
             registry: common.genesis.registry(),
             addresses: common.broker_addresses.clone(),
+            identity: common.identity.clone(),
             client_id: format!("{}-{}-ears-{:x}", party.role.word(), party.id, common.signer.boot()),
             dropped: common.metrics.overheard_dropped.clone(),
         }
@@ -62,11 +60,8 @@ impl Listener {
 
     /// One connection. Ends well where nobody takes the reports any more.
     async fn session(&self, address: &str, reports: &mpsc::Sender<TimekeeperReport>) -> Result<(), String> {
-        let (host, port) = address.rsplit_once(':').ok_or("the address is not host:port")?;
-        let port = port.parse().map_err(|_| "the address has no port".to_owned())?;
-        let mut options = MqttOptions::new(self.client_id.as_str(), host, port);
-        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
-        options.set_keep_alive(KEEP_ALIVE);
+        let options = client_options(address, self.identity.as_ref(), self.client_id.clone());
+        let mut options = options.ok_or("it is no address of a broker, or TLS has no certificate")?;
         options.set_clean_session(true);
         let (client, mut events) = AsyncClient::new(options, REQUESTS);
         loop {

@@ -31,7 +31,7 @@ mod window;
 pub use door::{Device, Devices, Door};
 pub use limits::Limits;
 pub use metrics::GateMetrics;
-pub use rights::{Access, PartyAccess};
+pub use rights::{Access, PartyAccess, Rules};
 pub use tls::{Mutual, TlsError, TlsFiles};
 
 use self::clients::Clients;

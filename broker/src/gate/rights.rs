@@ -63,6 +63,30 @@ impl PartyAccess {
     }
 }
 
+/// A party's rights as filters, for brokers that are told in advance. They cannot tell a recipient that exists from any
+/// other word: where a message is for one party, any last level is let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// What it may publish on, or leave a will.
+    pub publish: Vec<String>,
+    /// What it may hear.
+    pub hear: Vec<String>,
+}
+
+impl Rules {
+    /// The rules of a party in a market.
+    pub fn of(network: &Network, party: &PartyId) -> Self {
+        let kinds = KINDS.iter().filter(|kind| kind.from.contains(&party.role));
+        let filters = kinds.flat_map(|kind| {
+            let own = network.broadcast_by(party, kind.word);
+            let to_one = kind.may_be_addressed(true).then(|| format!("{own}/+"));
+            let to_all = kind.may_be_addressed(false).then_some(own);
+            to_one.into_iter().chain(to_all)
+        });
+        Rules { publish: filters.collect(), hear: hears(network, party) }
+    }
+}
+
 fn hears(network: &Network, party: &PartyId) -> Vec<String> {
     let mut filters = vec![network.filter_addressed(party)];
     for kind in &KINDS {
@@ -180,6 +204,32 @@ mod tests {
         assert!(
             !device.may_subscribe("site/#") && !device.may_subscribe("#") && !device.may_subscribe("+/pump")
         );
+    }
+
+    /// What the gate lets a party do, the filters let it do, and nothing else, for every role and kind.
+    #[test]
+    fn rules_say_what_the_gate_does() {
+        for role in Role::ALL {
+            let party = PartyId::new(role, "x1".parse().unwrap());
+            let (rules, access) = (Rules::of(&network(), &party), Access::of_party(network(), party.clone()));
+            let allowed =
+                |filters: &[String], topic: &str| filters.iter().any(|filter| matches(filter, topic));
+            for kind in &KINDS {
+                for sender in Role::ALL.map(|role| PartyId::new(role, "x1".parse().unwrap())) {
+                    for end in ["", "/site-s1"] {
+                        let topic = network().broadcast_by(&sender, kind.word) + end;
+                        let may = access.may_publish(&topic);
+                        assert_eq!(allowed(&rules.publish, &topic), may, "{party} on {topic}");
+                        assert_eq!(
+                            allowed(&rules.hear, &topic),
+                            access.may_subscribe(&topic),
+                            "{party} of {topic}"
+                        );
+                    }
+                }
+            }
+            assert!(rules.hear.iter().all(|filter| access.may_subscribe(filter)));
+        }
     }
 
     fn levels(words: &'static [&'static str]) -> impl Strategy<Value = String> + Clone {

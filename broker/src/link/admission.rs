@@ -5,13 +5,14 @@ use super::config::{LinkConfig, RATE_UNIT_BYTES};
 use super::known::Known;
 use super::parties::Parties;
 use crate::rate::{Bucket, Rate};
+use crate::skew::{Skew, Skews};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use wire::envelope::{claimed, open, EnvelopeError, Opened, Unchecked};
 use wire::freshness;
 use wire::message::{MessageRef, MAX_ENVELOPE_BYTES};
-use wire::party::{PartyId, Registry, Role};
+use wire::party::{PartyId, Role};
 use wire::refusal::Refusal;
 use wire::topic::Topic;
 
@@ -95,6 +96,9 @@ pub(super) struct Admission {
     taken: Vec<BTreeMap<PartyId, Taken>>,
     known: Known,
     parties: Parties,
+    skews: Skews,
+    /// Something to be said of a clock.
+    skew: Option<Skew>,
     /// What the first connection hears besides what the configuration says.
     heard: Vec<String>,
 }
@@ -103,7 +107,8 @@ impl Admission {
     /// Nothing taken yet; the last `known` messages will be remembered.
     pub fn new(connections: usize, known: usize, parties: Parties) -> Self {
         let taken = (0..connections).map(|_| BTreeMap::new()).collect();
-        Self { taken, known: Known::new(known), parties, heard: Vec::new() }
+        let (skews, skew, heard) = Default::default();
+        Self { taken, known: Known::new(known), parties, skews, skew, heard }
     }
 
     /// The first connection hears these broadcasts from now on, in place of those named before.
@@ -158,8 +163,10 @@ impl Admission {
                 .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))
                 .map_err(Dropped::from);
         }
-        let opened = open_fresh(&registry, config, (topic, bytes), wall_ms)
-            .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))?;
+        let opened =
+            open(&registry, config.signer.network(), topic, bytes).map_err(|error| refused(topic, &error));
+        let opened = opened.and_then(|opened| self.fresh_by_its_clock(opened, wall_ms));
+        let opened = opened.inspect_err(|_| self.bad(at, &parsed.sender, now_ms))?;
         Ok(Admitted::Opened(Box::new(opened)))
     }
 
@@ -173,7 +180,26 @@ impl Admission {
     ) -> Result<Opened, Refusal> {
         let topic = || sender.to_string();
         let opened = checked.map_err(|error| refused(&topic(), &error));
-        opened.and_then(|opened| fresh(opened, wall_ms)).inspect_err(|_| self.bad(at, sender, now_ms))
+        let opened = opened.and_then(|opened| self.fresh_by_its_clock(opened, wall_ms));
+        opened.inspect_err(|_| self.bad(at, sender, now_ms))
+    }
+
+    /// A clock that was found to be off, or right again, since this was asked last.
+    pub fn take_skew(&mut self) -> Option<Skew> {
+        self.skew.take()
+    }
+
+    /// The furthest that anybody's clock is off, in milliseconds.
+    pub fn worst_skew_ms(&self) -> i64 {
+        self.skews.worst_ms()
+    }
+
+    /// Its times must hold; either way they show its sender's clock.
+    fn fresh_by_its_clock(&mut self, opened: Opened, wall_ms: u64) -> Result<Opened, Refusal> {
+        if let Some(skew) = self.skews.observe(&opened.id.sender, opened.issued_ms, wall_ms) {
+            self.skew = Some(skew);
+        }
+        fresh(opened, wall_ms)
     }
 
     /// The role has, or will get, this message: its bytes need not be opened again.
@@ -217,16 +243,6 @@ fn rate_of(config: &LinkConfig, role: Role) -> Option<Rate> {
 fn is_subscribed(config: &LinkConfig, at: usize, topic: &str) -> bool {
     let filters = config.connections.get(at).map(|connection| &connection.subscriptions);
     filters.into_iter().flatten().any(|filter| rumqttc::matches(topic, filter))
-}
-
-fn open_fresh(
-    registry: &Registry,
-    config: &LinkConfig,
-    (topic, bytes): (&str, &[u8]),
-    wall_ms: u64,
-) -> Result<Opened, Refusal> {
-    let opened = open(registry, config.signer.network(), topic, bytes);
-    fresh(opened.map_err(|error| refused(topic, &error))?, wall_ms)
 }
 
 fn fresh(opened: Opened, wall_ms: u64) -> Result<Opened, Refusal> {

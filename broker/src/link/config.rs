@@ -6,6 +6,7 @@ use super::session::Address;
 use super::LinkError;
 use crate::rate::Rate;
 use crate::routes::{Routes, MOST};
+use std::path::PathBuf;
 use std::sync::Arc;
 use wire::envelope::Signer;
 use wire::party::{Registry, Role};
@@ -26,6 +27,8 @@ pub struct LinkConfig {
     pub rates: Vec<(Role, Rate)>,
     /// The role's own cheap look at a message, before its signature is checked.
     pub screen: Option<Arc<dyn Screen>>,
+    /// File in which what was answered outlives a restart; none where nothing needs to.
+    pub answers: Option<PathBuf>,
     /// Who it is towards brokers that speak TLS; none where none does.
     pub identity: Option<Identity>,
 }
@@ -66,7 +69,8 @@ impl LinkConfig {
         queue: usize,
     ) -> LinkConfig {
         let connections = vec![ConnectionConfig::market(addresses, subscriptions)];
-        LinkConfig { connections, signer, registry, queue, rates: Vec::new(), screen: None, identity: None }
+        let (rates, screen, identity, answers) = (Vec::new(), None, None, None);
+        LinkConfig { connections, signer, registry, queue, rates, screen, identity, answers }
     }
 
     /// The connections that carry messages of a kind.

@@ -4,11 +4,13 @@
 use super::admission::{Admission, Admitted};
 use super::backlog::Backlog;
 use super::connection::Connection;
+use super::keeping::Keeping;
 use super::parties::Parties;
 use super::session::SessionEvent;
 use super::together::Together;
 use super::{wall_clock_ms, LinkConfig, LinkEvent};
 use crate::inbox::{Answer, Arrival, Inbox, Reception};
+use crate::kept::Record;
 use crate::metrics::{LinkMetrics, RECEIVER_FULL};
 use crate::outbox::{Effect, Input, Outbox, Sending};
 use crate::routes::Routes;
@@ -84,10 +86,17 @@ pub(super) struct Driver {
     turn: usize,
     /// Entries that came in together.
     together: Together,
+    /// Where answers are kept before they are given.
+    keeping: Option<Keeping>,
 }
 
 impl Driver {
-    pub fn new(config: Arc<LinkConfig>, metrics: LinkMetrics, ends: Ends) -> Self {
+    pub fn new(
+        config: Arc<LinkConfig>,
+        metrics: LinkMetrics,
+        ends: Ends,
+        keeping: Option<(Keeping, Vec<Record>)>,
+    ) -> Self {
         let requests = 2 * config.queue + 1;
         let connect = |of: &super::ConnectionConfig| {
             Connection::new(of.clone(), config.identity.clone(), &config.signer, requests)
@@ -97,12 +106,18 @@ impl Driver {
         let mut first = [0];
         // Where the system has no randomness to give, all begin with the first connection.
         let _ = getrandom::fill(&mut first);
+        let mut inbox = Inbox::new(remembered);
+        let keeping = keeping.map(|(keeping, before)| {
+            before.into_iter().for_each(|record| inbox.restore(record));
+            keeping
+        });
         Self {
             metrics,
             backlog: Backlog::new(connections.len(), config.queue),
             started: Instant::now(),
             outbox: Outbox::new(first[0].into()),
-            inbox: Inbox::new(remembered),
+            inbox,
+            keeping,
             admission: Admission::new(connections.len(), remembered, ends.parties.clone()),
             ends,
             connections,
@@ -126,6 +141,11 @@ impl Driver {
                 command = self.ends.commands.recv(), if !commands_over => {
                     if let Some(command) = command {
                         self.command(command);
+                    }
+                }
+                given = written(&mut self.keeping) => {
+                    for (Record { of, verdict, .. }, when) in given {
+                        self.answer(&of, verdict, when);
                     }
                 }
                 (at, event) = next_event(&mut self.connections, &mut self.turn) => {
@@ -181,12 +201,21 @@ impl Driver {
                 self.connections.iter_mut().take(1).for_each(|first| first.listen(&filters, now));
                 self.admission.listen(filters);
             }
-            Command::Answer { of, verdict, when } => {
-                let answer = self.inbox.answer(&of, verdict);
-                if let Some(answer) = answer.filter(|_| when == When::Now) {
-                    self.send_answer(answer);
+            Command::Answer { of, verdict, when } => match &mut self.keeping {
+                None => self.answer(&of, verdict, when),
+                Some(keeping) => {
+                    if let Some((interval, expires_ms)) = self.inbox.unanswered(&of) {
+                        keeping.keep(Record { of, interval, expires_ms, verdict }, when);
+                    }
                 }
-            }
+            },
+        }
+    }
+
+    fn answer(&mut self, of: &MessageRef, verdict: Verdict, when: When) {
+        let answer = self.inbox.answer(of, verdict);
+        if let Some(answer) = answer.filter(|_| when == When::Now) {
+            self.send_answer(answer);
         }
     }
 
@@ -255,7 +284,9 @@ impl Driver {
         }
         let message = (publish.topic.as_str(), &publish.payload[..]);
         let now = (self.now_ms(), wall_clock_ms());
-        match self.admission.admit(&self.config, at, message, now) {
+        let admitted = self.admission.admit(&self.config, at, message, now);
+        self.tell_of_clocks();
+        match admitted {
             Ok(Admitted::NotForUs) => {}
             Ok(Admitted::Opened(opened)) => self.admitted(at, *opened),
             Ok(Admitted::Unchecked(unchecked)) => self.together.push(at, *unchecked),
@@ -266,6 +297,15 @@ impl Driver {
             }
             Err(dropped) => self.dropped(at, dropped.word()),
         }
+    }
+
+    /// Says whose clock was found to be off, or right again.
+    fn tell_of_clocks(&mut self) {
+        let Some(skew) = self.admission.take_skew() else { return };
+        let me = self.config.signer.party();
+        self.metrics.skew.with_label_values(&[&me.to_string()]).set(self.admission.worst_skew_ms());
+        let (party, ahead_ms) = (skew.party, skew.ahead_ms);
+        tracing::warn!(%me, %party, ahead_ms, "another party's clock and ours differ by this much now");
     }
 
     fn admitted(&mut self, at: usize, opened: Opened) {
@@ -371,6 +411,14 @@ impl Driver {
                 }
             }
         }
+    }
+}
+
+/// Answers that may be given now; for ever where none are kept.
+async fn written(keeping: &mut Option<Keeping>) -> Vec<(Record, When)> {
+    match keeping {
+        Some(keeping) => keeping.written().await,
+        None => std::future::pending().await,
     }
 }
 

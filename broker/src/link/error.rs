@@ -6,6 +6,14 @@ use wire::envelope::EnvelopeError;
 /// Why a link could not be made, or did not take a message.
 #[derive(Debug, Error)]
 pub enum LinkError {
+    /// The file of answers can't be opened.
+    #[error("opening the answers kept in {path}: {source}", path = path.display())]
+    Answers {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The configuration makes no link.
     #[error("connecting a link: {what} {value:?}: {reason}")]
     Config {

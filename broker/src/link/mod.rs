@@ -12,6 +12,7 @@ mod connection;
 mod driver;
 mod error;
 mod identity;
+mod keeping;
 mod known;
 mod parties;
 mod session;
@@ -21,11 +22,13 @@ pub use admission::{Screen, Word};
 pub use config::{Carries, ConnectionConfig, LinkConfig, RATE_UNIT_BYTES};
 pub use error::LinkError;
 pub use identity::{Identity, IdentityError};
+pub use session::client_options;
 pub(crate) use session::MAX_PACKET_BYTES;
 
 use crate::metrics::LinkMetrics;
 use crate::routes::Routes;
 use driver::{Command, Driver, Ends, When};
+use keeping::Keeping;
 use parties::Parties;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -117,6 +120,11 @@ impl Link {
             metrics.prepare(config.signer.party(), &connection.name);
         }
         // Room for every message that may wait and for the answers to as many that came in.
+        let keeping = config.answers.as_deref().map(|path| {
+            let opened = Keeping::open(path, metrics.unkept.clone());
+            opened.map_err(|source| LinkError::Answers { path: path.to_owned(), source })
+        });
+        let keeping = keeping.transpose()?;
         let (commands, commands_out) = mpsc::channel(2 * config.queue);
         let (events_in, events) = mpsc::channel(config.queue);
         let (standing, standing_out) = watch::channel(Routes::NONE);
@@ -131,7 +139,7 @@ impl Link {
             standing,
             parties: parties.clone(),
         };
-        runtime.spawn(Driver::new(config.clone(), metrics, ends).run());
+        runtime.spawn(Driver::new(config.clone(), metrics, ends, keeping).run());
         Ok((Link { config, commands, waiting, bytes, standing: standing_out, parties }, events))
     }
 

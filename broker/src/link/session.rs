@@ -56,14 +56,7 @@ impl Session {
         filters: Vec<String>,
         queue: usize,
     ) -> Option<Session> {
-        let Address { host, port, tls } = Address::of(address)?;
-        let mut options = MqttOptions::new(client_id, host, port);
-        if tls {
-            let config = TlsConfiguration::Rustls(identity?.config());
-            options.set_transport(Transport::tls_with_config(config));
-        }
-        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
-        options.set_keep_alive(KEEP_ALIVE);
+        let mut options = client_options(address, identity, client_id)?;
         options.set_inflight(INFLIGHT);
         // The outbox and the replay window are the session. One kept by the broker would grow while
         // we are away and then deliver what has long been repeated.
@@ -115,6 +108,20 @@ impl Drop for Session {
     }
 }
 
+/// How a client of `address` (`host:port`, or `mqtts://host:port` with an identity) connects: packet sizes, keep-alive and
+/// TLS as all of ours have them. None where the address is none, or TLS lacks an identity.
+pub fn client_options(address: &str, identity: Option<&Identity>, client_id: String) -> Option<MqttOptions> {
+    let Address { host, port, tls } = Address::of(address)?;
+    let mut options = MqttOptions::new(client_id, host, port);
+    if tls {
+        let config = TlsConfiguration::Rustls(identity?.config());
+        options.set_transport(Transport::tls_with_config(config));
+    }
+    options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
+    options.set_keep_alive(KEEP_ALIVE);
+    Some(options)
+}
+
 /// A broker's address, taken apart.
 pub(super) struct Address<'a> {
     pub host: &'a str,
@@ -128,6 +135,8 @@ impl<'a> Address<'a> {
         let (rest, tls) = text.strip_prefix("mqtts://").map_or((text, false), |rest| (rest, true));
         let (host, port) = rest.rsplit_once(':')?;
         let port = port.parse().ok().filter(|port| *port != 0)?;
+        // Addresses of IPv6 stand in brackets (RFC 3986 section 3.2.2).
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         (!host.is_empty()).then_some(Self { host, port, tls })
     }
 }

@@ -11,7 +11,7 @@ use wire::message::MAX_ENVELOPE_BYTES;
 use wire::party::PartyId;
 use wire::Interval;
 
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
@@ -68,7 +68,7 @@ fn bad_messages() -> Vec<(&'static str, Vec<SignedEnvelope>)> {
     ]
 }
 
-async fn publish_all(address: &str, messages: Vec<SignedEnvelope>) {
+pub async fn publish_all(address: &str, messages: Vec<SignedEnvelope>) {
     let (host, port) = address.rsplit_once(':').unwrap();
     let mut options = MqttOptions::new("raw-client", host, port.parse().unwrap());
     options.set_max_packet_size(2 * MAX_ENVELOPE_BYTES, 2 * MAX_ENVELOPE_BYTES);

@@ -6,6 +6,7 @@ mod delivery;
 mod gate;
 mod listening;
 mod proxy;
+mod restarts;
 mod several;
 mod simulation;
 mod world;

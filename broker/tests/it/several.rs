@@ -30,7 +30,8 @@ impl Node {
 
 fn config(party: &PartyId, registry: &Arc<Registry>, connections: Vec<ConnectionConfig>) -> LinkConfig {
     let (signer, registry) = (signer(party, 1_000), registry.clone());
-    LinkConfig { connections, signer, registry, queue: 16, rates: Vec::new(), screen: None, identity: None }
+    let (rates, screen, identity, answers) = (Vec::new(), None, None, None);
+    LinkConfig { connections, signer, registry, queue: 16, rates, screen, identity, answers }
 }
 
 fn named(name: &str, address: &str, carries: Carries) -> ConnectionConfig {

@@ -87,6 +87,7 @@ impl Node {
             queue,
             rates: Vec::new(),
             screen: None,
+            answers: None,
             identity: None,
         };
         let mut node = Node::start(config);

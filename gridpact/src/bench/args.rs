@@ -7,6 +7,8 @@ use clap::{Args, Subcommand};
 pub enum BenchCommand {
     /// Measure clearing against its targets
     Clearing(ClearingArgs),
+    /// Measure messaging: many sites at once through the embedded broker and Mosquitto, against bare MQTT clients
+    Messaging(MessagingArgs),
     /// Measure the ledger: four validators as four processes, against limits measured in the same run
     Ledger(LedgerArgs),
     /// Measure what polling many SunSpec devices costs a site controller
@@ -79,4 +81,34 @@ pub struct LedgerArgs {
     /// Print one JSON document instead of lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `gridpact bench messaging`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gridpact bench messaging                 1,000 sites, some minutes
+  gridpact bench messaging --sites 10000   as far as the machine goes
+  gridpact bench messaging --quick         a tenth of the sizes; targets are printed, none is judged
+  gridpact bench messaging --json          one JSON document on standard output
+
+Brokers run as processes: the embedded one of this program, and Mosquitto where it is installed, with the queues that
+`gridpact provision` gives it. In turns, sites bid at once by their links and get firm prices, and bare MQTT clients move
+the same bytes through the same broker. Leave the machine alone meanwhile. Exits 0 when every target is met, 4 when one
+is missed.")]
+pub struct MessagingArgs {
+    /// How many sites bid at once
+    #[arg(long, default_value_t = 1_000, value_parser = sites)]
+    pub sites: usize,
+    /// Measure a tenth of the sizes
+    #[arg(long)]
+    pub quick: bool,
+    /// Print one JSON document instead of lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn sites(text: &str) -> Result<usize, String> {
+    let wrong = || "it must lie in 1..=100000".to_owned();
+    text.parse().ok().filter(|count| (1..=100_000).contains(count)).ok_or_else(wrong)
 }

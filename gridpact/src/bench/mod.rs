@@ -10,13 +10,14 @@ mod city;
 mod day_ahead;
 mod figure;
 mod ledger;
+mod messaging;
 mod nodes;
 mod site;
 mod stopwatch;
 mod town;
 mod voltage;
 
-pub use args::{BenchCommand, ClearingArgs, LedgerArgs, SiteArgs};
+pub use args::{BenchCommand, ClearingArgs, LedgerArgs, MessagingArgs, SiteArgs};
 
 use crate::cluster::ClusterError;
 use crate::simulate::SimulateError;
@@ -89,6 +90,15 @@ pub enum BenchError {
     /// Validators that don't do what is measured.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// Messaging that could not be measured.
+    #[error("measuring messaging: {0}")]
+    Messaging(#[from] messaging::MessagingError),
+    /// The same program, started with room for more open files, failed.
+    #[error("the measurement, started again with room for more open files, ended with {code}")]
+    Again {
+        /// Its exit code.
+        code: i32,
+    },
     /// A chain that does not hold.
     #[error("verifying the measured chain: {0}")]
     Verify(#[source] Box<VerifyError>),
@@ -109,6 +119,7 @@ pub fn run(command: &BenchCommand) -> Result<bool, BenchError> {
         BenchCommand::Clearing(args) => clearing(args),
         BenchCommand::Ledger(args) => validators(args),
         BenchCommand::Site(args) => polling(args),
+        BenchCommand::Messaging(args) => messages(args),
     }
 }
 
@@ -146,6 +157,24 @@ fn validators(args: &LedgerArgs) -> Result<bool, BenchError> {
     figures.measure("entries under load", || bench.load())?;
     figures.measure("finality of single entries", || bench.finality())?;
     figures.measure("commitments of one interval", || bench.commitments())?;
+    figures.judge()
+}
+
+fn messages(args: &MessagingArgs) -> Result<bool, BenchError> {
+    match messaging::again_with(messaging::Size::files(args.sites))? {
+        None => {}
+        Some(0) => return Ok(true),
+        Some(4) => return Ok(false),
+        Some(code) => return Err(BenchError::Again { code }),
+    }
+    let mut figures = Figures::new(args.quick, args.json);
+    let bench = messaging::Bench::new(messaging::Size::of(args.sites, args.quick))?;
+    figures.measure("signing and checking envelopes", || bench.sealing())?;
+    figures.measure("messages through the gate", || bench.gate())?;
+    figures.measure("clients that connect", || bench.crowd())?;
+    for kind in [messaging::Kind::Embedded, messaging::Kind::Mosquitto] {
+        figures.measure("rounds of bids and firm prices", || bench.rounds(kind))?;
+    }
     figures.judge()
 }
 

@@ -81,6 +81,7 @@ impl Follower {
             queue: 1_024,
             rates: Vec::new(),
             screen: None,
+            answers: None,
             identity: None,
         };
         let metrics = LinkMetrics::register(&prometheus::Registry::new())?;

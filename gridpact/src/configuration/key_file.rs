@@ -48,12 +48,20 @@ pub fn generate() -> Result<SigningKey, KeyError> {
     Ok(SigningKey::from_bytes(&secret))
 }
 
+/// What the file of a key holds.
+///
+/// # Errors
+/// [`KeyError::Form`], which no Ed25519 key has.
+pub fn pem(key: &SigningKey, path: &Path) -> Result<impl std::ops::Deref<Target = String>, KeyError> {
+    key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Form { path: path.to_owned() })
+}
+
 /// Writes a key to a file that must not be there yet.
 ///
 /// # Errors
 /// [`KeyError::Write`], also where the file exists.
 pub fn write(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
-    let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Form { path: path.to_owned() })?;
+    let pem = pem(key, path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

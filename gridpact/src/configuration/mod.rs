@@ -2,6 +2,7 @@
 
 pub mod key_file;
 pub mod listeners;
+pub mod machine;
 pub mod mesh;
 pub mod page;
 pub mod party;
@@ -120,6 +121,10 @@ fn role_of(read: Config) -> Result<RoleFile, config::ConfigError> {
         RoleWord::Broker => RoleFile::Broker(read.try_deserialize()?),
         RoleWord::Timekeeper => RoleFile::Timekeeper(read.try_deserialize()?),
         RoleWord::Forecaster => RoleFile::Forecaster(read.try_deserialize()?),
+        RoleWord::Machine => {
+            let nested = "a machine's file names roles, and no other machine";
+            return Err(config::ConfigError::Message(nested.to_owned()));
+        }
     })
 }
 

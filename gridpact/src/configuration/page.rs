@@ -1,6 +1,7 @@
 //! docs/CONFIGURATION.md, written from the doc comments of the structures that files are read into, so
 //! that what the page says is what the program takes.
 
+use super::machine::MachineFile;
 use super::party::{PartyKeys, ProcessKeys};
 use super::roles::{
     AggregatorFile, BrokerFile, DsoFile, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
@@ -36,6 +37,7 @@ pub fn render() -> String {
     section(&mut page, "`role = \"broker\"`", "", &schema_for!(BrokerFile));
     section(&mut page, "`role = \"timekeeper\"`", "", &schema_for!(TimekeeperFile));
     section(&mut page, "`role = \"forecaster\"`", "", &schema_for!(ForecasterFile));
+    section(&mut page, "`role = \"machine\"`", "", &schema_for!(MachineFile));
     page
 }
 

@@ -30,6 +30,8 @@ pub enum RoleWord {
     Timekeeper,
     /// The source of forecasts.
     Forecaster,
+    /// Several of these, on one machine.
+    Machine,
 }
 
 /// A site controller: one customer's connection point and the devices behind it.

@@ -78,7 +78,7 @@ pub enum DemoError {
     Run(#[from] RunError),
     /// The onlooker can't be started.
     #[error("the onlooker: {0}")]
-    Observer(#[from] agents::roster::RosterError),
+    Observer(#[from] super::observer::shell::ObserverError),
     /// The feeder can't be replayed.
     #[error(transparent)]
     Feeder(#[from] FeederError),
@@ -161,7 +161,7 @@ impl Demo {
         // The timekeeper's file is the last: time begins when the onlooker listens.
         let (timekeeper, others) = self.files.split_last().unwrap_or((&self.directory, &[]));
         running.start(others, &hooks).await?;
-        let observer = Observer::start(&self.genesis, self.broker)?;
+        let observer = Observer::start(&self.genesis, &self.broker.to_string())?;
         observer.listening().await;
         let mut display = self.display();
         for address in running.metrics_addresses() {

@@ -117,7 +117,12 @@ pub async fn open_for_command(
     keys: &PartyKeys,
     metrics: &ProcessMetrics,
 ) -> Result<Common, PartyOpenError> {
-    open_in(role, keys, metrics, boot() | COMMAND).await
+    let mut common = open_in(role, keys, metrics, boot() | COMMAND).await?;
+    if !common.validator_brokers.is_empty() {
+        // Some brokers know one client of a party alone (docs/adr/0029), and there the process is.
+        common.broker_addresses.clear();
+    }
+    Ok(common)
 }
 
 async fn open_in(

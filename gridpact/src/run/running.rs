@@ -151,8 +151,9 @@ impl Running {
     /// # Errors
     /// The first thing that can't be, naming file and key.
     pub async fn start(&mut self, files: &[PathBuf], hooks: &Hooks) -> Result<(), RunError> {
+        let files = configuration::machine::expanded(files)?;
         let mut read: Vec<(PathBuf, RoleFile)> = Vec::with_capacity(files.len());
-        for file in files {
+        for file in &files {
             read.push((file.clone(), configuration::load(file)?));
         }
         read.sort_by_key(|(_, role)| order(role));

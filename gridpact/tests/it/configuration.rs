@@ -1,13 +1,20 @@
-//! The page that documents every key is what the program would write now.
+//! The pages that document every key and every topic are what the program would write now.
 
 use gridpact::configuration::page;
+use gridpact::topics_page;
+
+fn check(name: &str, fresh: &str, command: &str) {
+    let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written == fresh, "{path} is stale: write it again with `cargo run -- {command} > docs/{name}`");
+}
 
 #[test]
 fn the_configuration_page_is_fresh() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFIGURATION.md");
-    let written = std::fs::read_to_string(path).unwrap();
-    assert!(
-        written == page::render(),
-        "{path} is stale: write it again with `cargo run -- config-doc > docs/CONFIGURATION.md`"
-    );
+    check("CONFIGURATION.md", &page::render(), "config-doc");
+}
+
+#[test]
+fn the_topics_page_is_fresh() {
+    check("TOPICS.md", &topics_page::render(), "topics-doc");
 }

@@ -135,3 +135,18 @@ fn every_file_says_what_it_is_and_most_are_short() {
     assert!(lengths[lengths.len() / 2] <= MEDIAN_LINES, "half the files have more lines");
     assert!(lengths[lengths.len() * 9 / 10] <= NINE_TENTHS_LINES, "a tenth of the files have more lines");
 }
+
+#[test]
+fn every_defence_is_shown_by_a_test_that_is_there() {
+    let page = fs::read_to_string(root().join("docs/DEFENCES.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.contains(".rs` `")).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let words: Vec<&str> = shown.split('`').filter(|word| !word.trim().is_empty()).collect();
+        let [file, test] = words[..] else { panic!("a file and a test are wanted: {row}") };
+        let text = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let at = text.find(&format!("fn {test}(")).unwrap_or_else(|| panic!("{file} has no {test}"));
+        assert!(text[..at].lines().rev().take(3).any(|line| line.contains("test]")), "{test} is no test");
+    }
+}

@@ -11,6 +11,7 @@ mod demo;
 mod gateway;
 mod house;
 mod joining;
+mod provision;
 mod served;
 mod torment;
 mod voted;

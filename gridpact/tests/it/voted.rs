@@ -68,7 +68,7 @@ async fn played(data: &Path) {
     let (timekeeper, others) = files.split_last().unwrap();
     let (hooks, mut running) = (Hooks::default(), Running::new().unwrap());
     running.start(others, &hooks).await.unwrap();
-    let observer = Observer::start(&genesis, broker.unwrap()).unwrap();
+    let observer = Observer::start(&genesis, &broker.unwrap().to_string()).unwrap();
     observer.listening().await;
     let mut grid = genesis.grid.clone().unwrap();
     grid.loss_price = PicoEurPerWh(grid.loss_price.0 + 30_000_000);

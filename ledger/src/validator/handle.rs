@@ -310,6 +310,7 @@ fn connect(
         queue: LINK_QUEUE,
         rates: vec![(Role::Validator, VALIDATOR_RATE)],
         screen: Some(Arc::new(HeightWindow::new(tip))),
+        answers: None,
         identity: config.identity.clone(),
     };
     Ok(Link::connect(link, config.link_metrics.clone())?)

@@ -121,6 +121,7 @@ impl Net {
             queue: 64,
             rates: Vec::new(),
             screen: None,
+            answers: None,
             identity: None,
         };
         let (link, mut events) = Link::connect(config, self.metrics.clone()).unwrap();

@@ -57,6 +57,7 @@ fn config(rates: Vec<(Role, Rate)>) -> LinkConfig {
         queue: 8,
         rates,
         screen: None,
+        answers: None,
         identity: None,
     }
 }

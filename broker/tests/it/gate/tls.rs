@@ -415,6 +415,7 @@ async fn links_speak_over_tls() {
             queue: 16,
             rates: Vec::new(),
             screen: None,
+            answers: None,
             identity: Some(identity),
         }
     };

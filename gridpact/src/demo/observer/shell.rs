@@ -3,25 +3,32 @@
 
 use super::core::ObserverCore;
 use agents::roster::RosterError;
+use broker::link::{client_options, Identity};
 use ledger::genesis::Genesis;
-use rumqttc::{
-    AsyncClient, ClientError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
-};
-use std::net::SocketAddr;
+use rumqttc::{AsyncClient, ClientError, Event, EventLoop, Packet, Publish, QoS, SubscribeFilter};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use thiserror::Error;
 use tokio::sync::{watch, Notify};
 use wire::envelope;
-use wire::message::MAX_ENVELOPE_BYTES;
 use wire::party::Role;
-use wire::topic::{Network, MAX_TOPIC_BYTES};
+use wire::topic::Network;
 
-/// An envelope with its topic and MQTT's own headers.
-const MAX_PACKET_BYTES: usize = MAX_ENVELOPE_BYTES + MAX_TOPIC_BYTES + 4_096;
 /// Requests to the client: subscriptions alone.
 const REQUESTS: usize = 16;
 /// Wait after a lost connection.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Why there is no onlooker.
+#[derive(Debug, Error)]
+pub enum ObserverError {
+    /// The genesis makes no market.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// No address of a broker, or one that wants a certificate.
+    #[error("{0:?} is no address of a broker, or wants a certificate")]
+    Address(String),
+}
 
 /// An onlooker at work. Clones look at the same one.
 #[derive(Clone)]
@@ -37,17 +44,31 @@ struct Ears {
 }
 
 impl Observer {
-    /// Begins to follow the market at `broker`, on the current runtime and until that ends.
+    /// Begins to follow the market at `broker` (`host:port`) as nobody in particular, on the current runtime and
+    /// until that ends.
     ///
     /// # Errors
     /// Where the genesis makes no market.
-    pub fn start(genesis: &Genesis, broker: SocketAddr) -> Result<Self, RosterError> {
+    pub fn start(genesis: &Genesis, broker: &str) -> Result<Self, ObserverError> {
+        Self::start_as(genesis, broker, ("onlooker", None))
+    }
+
+    /// The same by a name that client ids begin with, and an identity for `mqtts://host:port`. A broker that gives rights by
+    /// role lets it hear what its own may.
+    ///
+    /// # Errors
+    /// Where the genesis makes no market, or the address is none.
+    pub fn start_as(
+        genesis: &Genesis,
+        broker: &str,
+        (name, identity): (&str, Option<&Identity>),
+    ) -> Result<Self, ObserverError> {
         let core = Arc::new(Mutex::new(ObserverCore::new(genesis)?));
         let observer = Self { core, heard: Arc::new(Notify::new()), listening: watch::Sender::new(false) };
         let ears = Ears { network: genesis.network.clone(), observer: observer.clone() };
-        let id = format!("onlooker-{:x}", crate::run::party::boot());
-        let mut options = MqttOptions::new(id, broker.ip().to_string(), broker.port());
-        options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
+        let id = format!("{name}-{:x}", crate::run::party::boot());
+        let options = client_options(broker, identity, id);
+        let mut options = options.ok_or_else(|| ObserverError::Address(broker.to_owned()))?;
         options.set_clean_session(true);
         let (client, events) = AsyncClient::new(options, REQUESTS);
         tokio::spawn(ears.listen(client, events));

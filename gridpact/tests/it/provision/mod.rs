@@ -1,0 +1,8 @@
+//! `gridpact provision`: what it makes runs as it is, is made once, and lets in nobody else.
+
+mod attacks;
+mod market;
+mod peer;
+mod rerun;
+mod restart;
+mod scene;
