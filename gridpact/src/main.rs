@@ -34,6 +34,13 @@ fn main() -> ExitCode {
             }
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
+        Command::Device(command) => gridpact::device::run(command),
+        Command::Sim(command) => {
+            if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {
+                return failed(error);
+            }
+            done(gridpact::sim::run(command))
+        }
         Command::Ledger(command) => ledger(command, cli.log_format),
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {

@@ -2,7 +2,7 @@
 
 use crate::device::{
     Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, HeatPump,
-    HeatPumpState, Meter, MeterState,
+    HeatPumpState, Meter, MeterState, Plug, PlugState,
 };
 use crate::metrics::DeviceMetrics;
 use futures::future::{BoxFuture, FutureExt};
@@ -84,5 +84,14 @@ impl<T: HeatPump> HeatPump for Counted<T> {
         power: Option<Milliwatt>,
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
         count(&self.metrics, self.kind, self.device.set_power(power)).boxed()
+    }
+}
+
+impl<T: Plug> Plug for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<PlugState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+    fn switch(&mut self, on: Option<bool>) -> BoxFuture<'_, Result<bool, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.switch(on)).boxed()
     }
 }

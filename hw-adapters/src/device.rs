@@ -121,6 +121,17 @@ pub struct HeatPumpState {
     pub outdoor_millicelsius: i64,
 }
 
+/// Something that is switched on and off, as a water heater behind a plug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlugState {
+    /// Whether it is switched on.
+    pub on: bool,
+    /// Power now.
+    pub power: Milliwatt,
+    /// Most power of what hangs on it.
+    pub power_max: Milliwatt,
+}
+
 /// Reads a meter.
 pub trait Meter: Send {
     /// Counters and power now.
@@ -174,6 +185,14 @@ pub trait HeatPump: Send {
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>>;
 }
 
+/// Reads and switches a plug.
+pub trait Plug: Send {
+    /// Its state now.
+    fn read(&mut self) -> BoxFuture<'_, Result<PlugState, DeviceError>>;
+    /// Switches it; none gives it back to how it was found. Gives what it says it is afterwards.
+    fn switch(&mut self, on: Option<bool>) -> BoxFuture<'_, Result<bool, DeviceError>>;
+}
+
 /// A device, by what it can do.
 pub enum Device {
     /// A meter at the connection point.
@@ -186,4 +205,6 @@ pub enum Device {
     Charger(Box<dyn Charger>),
     /// A heat pump.
     HeatPump(Box<dyn HeatPump>),
+    /// A plug.
+    Plug(Box<dyn Plug>),
 }

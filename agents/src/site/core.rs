@@ -3,6 +3,7 @@
 
 mod counting;
 mod day_ahead;
+mod keeping;
 mod turning;
 
 use super::act::{SiteAction, SiteReport};
@@ -13,9 +14,10 @@ use super::expectations::{Expectations, Occasion};
 use super::firm::{check_firm, in_words};
 use super::load_history::LoadHistory;
 use super::metering::Metering;
+use super::obedience::Obedience;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
-use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
+use super::schedule::{setpoint_of, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
 use super::watch::{validators_heard, Watch};
@@ -57,6 +59,8 @@ pub struct SiteConfig {
     pub chain: Chain,
     /// Each device's name and preferences.
     pub devices: Vec<(String, Preferences)>,
+    /// What each is told where the meter is lost or prices are; none where it goes back to its own default at once.
+    pub safe: Vec<Option<Milliwatt>>,
     /// What of the base load answers prices, where its owner has opted in.
     pub tariff: Option<Tariff>,
     /// Most intervals to look ahead.
@@ -80,6 +84,15 @@ pub struct SiteCore {
     desk: Option<Desk>,
     bids: BTreeMap<Interval, OwnBid>,
     firm: BTreeMap<Interval, (Allocation, Orders)>,
+    /// Which bid an interval was cleared by.
+    cleared: BTreeMap<Interval, Interval>,
+    obedience: Obedience,
+    /// When to look at what devices do, for the interval they were told for.
+    check_at: Option<(Interval, UnixSeconds)>,
+    /// When they were last looked at.
+    looked_at: Option<UnixSeconds>,
+    /// Readings of the meter that failed running.
+    meter_failures: u32,
     schedule: Schedule,
     metering: Metering,
     chain: Chain,
@@ -125,7 +138,13 @@ impl RoleCore for SiteCore {
                 self.counted(now, boundary, meter, &mut out);
             }
             Input::Own(SiteReport::Written { interval, outcomes }) => {
+                self.look_later(now.market, interval);
                 self.written(interval, &outcomes, &mut out)
+            }
+            Input::Own(SiteReport::Checked { interval, devices }) => {
+                if self.here == Some(interval) {
+                    self.judge(&devices, &mut out);
+                }
             }
         }
         out
@@ -153,7 +172,12 @@ impl SiteCore {
     pub fn new(config: SiteConfig) -> Self {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
-            schedule: Schedule::new(config.patience),
+            schedule: Schedule::new(config.patience, config.safe.clone()),
+            cleared: BTreeMap::new(),
+            obedience: Obedience::default(),
+            check_at: None,
+            looked_at: None,
+            meter_failures: 0,
             chain: config.chain.clone(),
             watch: Watch::default(),
             turn: Turn::default(),
@@ -184,6 +208,7 @@ impl SiteCore {
                 self.enter(here, out);
             }
         }
+        self.look(now, here, out);
         let parameters = self.config.parameters;
         let next = parameters.next(here);
         let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
@@ -202,22 +227,20 @@ impl SiteCore {
             desk.forget_before(here, &self.config.parameters);
         }
         self.firm.retain(|interval, _| *interval >= here);
+        self.cleared.retain(|interval, _| *interval >= here);
         while self.bids.len() > BIDS_KEPT {
             self.bids.pop_first();
         }
-        if let Some((_, orders)) = self.firm.get(&here) {
-            let orders = orders.clone();
-            return self.follow(here, orders, out);
-        }
-        note(out, "no-firm-price", format!("no firm price for the {here}"));
-        let base_load = self.base_load.unwrap_or_default();
-        match self.schedule.go_on_without(base_load, self.config.standing.connection) {
-            Fallback::Nothing => self.written(here, &[], out),
-            Fallback::Keep(setpoints) => self.write(here, setpoints, out),
-            Fallback::Release(setpoints) => {
-                note(out, "released", "devices are given back to their own default".to_owned());
-                self.write(here, setpoints, out);
+        match self.firm.get(&here) {
+            Some((_, orders)) if !self.meter_lost() => {
+                let orders = orders.clone();
+                return self.follow(here, orders, out);
             }
+            Some(_) => {}
+            None => note(out, "no-firm-price", format!("no firm price for the {here}")),
+        }
+        if !self.fall_back(here, out) {
+            self.written(here, &[], out);
         }
     }
 
@@ -229,6 +252,7 @@ impl SiteCore {
 
     fn write(&mut self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, out: &mut Effects) {
         for (place, setpoint) in &setpoints {
+            self.obedience.tell(*place, *setpoint);
             if let Some(agent) = self.agents.get_mut(*place) {
                 match setpoint {
                     Setpoint::Power(_) | Setpoint::OwnDefault => agent.is_told(setpoint.power()),
@@ -281,8 +305,10 @@ impl SiteCore {
         self.say_held(firm.interval, &allocation, out);
         let mut orders = self.orders(firm.interval, allocation, bids[place]);
         orders.setpoints.extend(reactive_orders(bids[place], firm));
+        let cleared = bids[place].interval;
         self.firm.insert(firm.interval, (allocation, orders.clone()));
-        if firm.interval == here {
+        self.cleared.insert(firm.interval, cleared);
+        if firm.interval == here && !self.meter_lost() {
             // Late, but it is what is owed for the rest of the interval as well.
             self.follow(here, orders, out);
         }
@@ -338,7 +364,17 @@ impl SiteCore {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
         let Some(base) = self.load_now(now, meter, devices, out) else { return };
+        if self.check_at.is_none()
+            && self.asked.is_some_and(|(_, at)| self.looked_at.is_some_and(|looked| looked < at))
+        {
+            self.judge(devices, out);
+        }
         let occasion = self.occasion(interval);
+        let obey = |(place, reading): (usize, &Result<Reading, String>)| {
+            self.obedience.left_out(place, interval).map_or_else(|| reading.clone(), Err)
+        };
+        let able: Vec<Result<Reading, String>> = devices.iter().enumerate().map(obey).collect();
+        let devices = &able[..];
         let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
         let sun = self.expectations.sun(&occasion, &self.config.parameters);
         self.agents.iter_mut().for_each(|agent| agent.expect_sun(sun));
@@ -372,6 +408,7 @@ impl SiteCore {
         devices: &[Result<Reading, String>],
         out: &mut Effects,
     ) -> Option<Milliwatt> {
+        self.metered(meter.is_ok(), out);
         match meter {
             Ok(meter) => {
                 let power = base_load(meter.power, devices);
@@ -379,6 +416,10 @@ impl SiteCore {
                 self.loads.take(self.config.parameters.interval_at(now), power);
             }
             Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
+        }
+        if self.meter_lost() {
+            note(out, "no-bid", "the meter is lost, so nothing is known to bid".into());
+            return None;
         }
         if self.base_load.is_none() {
             note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
@@ -405,6 +446,7 @@ impl SiteCore {
     fn written(&mut self, interval: Interval, outcomes: &[(usize, Result<(), String>)], out: &mut Effects) {
         let mut faults = Vec::new();
         for (place, outcome) in outcomes {
+            self.obedience.taken(*place, outcome.is_ok());
             if let Err(reason) = outcome {
                 note(out, "device-fault", format!("{}: {reason}", self.name(*place)));
                 faults.push(DeviceFault { device: cut(&self.name(*place)), reason: cut(reason) });

@@ -91,6 +91,7 @@ async fn read(device: &mut Device) -> Result<Reading, DeviceError> {
         Device::Generator(generator) => generator.read().await.map(Reading::Generator),
         Device::Charger(charger) => charger.read().await.map(Reading::Charger),
         Device::HeatPump(pump) => pump.read().await.map(Reading::HeatPump),
+        Device::Plug(plug) => plug.read().await.map(Reading::Plug),
         Device::Meter(_) => Err(no_such("reading the device")),
     }
 }
@@ -118,6 +119,10 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         }
         (Device::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)).await.map(drop),
         (Device::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None).await.map(drop),
+        (Device::Plug(plug), Setpoint::Power(power)) => {
+            plug.switch(Some(power > Milliwatt::ZERO)).await.map(drop)
+        }
+        (Device::Plug(plug), Setpoint::OwnDefault) => plug.switch(None).await.map(drop),
         (_, Setpoint::Reactive(_)) | (Device::Meter(_), _) => Err(no_such("writing a setpoint")),
     }
 }

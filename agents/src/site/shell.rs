@@ -11,10 +11,11 @@ use super::standing::Standing;
 use crate::device::Reading;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use futures::future::join_all;
-use hw_adapters::config::open;
+use hw_adapters::config::open_with;
 use hw_adapters::device::{Device, MeterState};
 use hw_adapters::metrics::DeviceMetrics;
 use market::interval::Interval;
+use market::units::Milliwatt;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use wire::party::Role;
@@ -38,19 +39,22 @@ pub async fn start(
     options.validate().map_err(wrong)?;
     let (genesis, terms) = (&common.genesis, common.terms());
     let answer_within = Duration::from_millis(options.answer_within_ms);
-    let meter = open(&options.meter, device_metrics).await.map_err(|e| wrong(e.to_string()))?;
+    let catalogue = options.catalogue().map_err(wrong)?;
+    let opened = |config| open_with(config, &catalogue, device_metrics);
+    let meter = opened(&options.meter).await.map_err(|e| wrong(e.to_string()))?;
     if !matches!(meter, Device::Meter(_)) {
         return Err(wrong(format!("{} is no meter", options.meter.name())));
     }
-    let (mut lanes, mut devices) = (Vec::new(), Vec::new());
-    for site_device in options.devices {
+    let (mut lanes, mut devices, mut safe) = (Vec::new(), Vec::new(), Vec::new());
+    for site_device in &options.devices {
         let name = site_device.config.name().to_owned();
-        let device = open(&site_device.config, device_metrics).await.map_err(|e| wrong(e.to_string()))?;
+        let device = opened(&site_device.config).await.map_err(|e| wrong(e.to_string()))?;
         if !fits(&device, &site_device.preferences) {
             return Err(wrong(format!("{name}: its preferences are for another kind of device")));
         }
         lanes.push(Lane::start(device, answer_within));
-        devices.push((name, site_device.preferences));
+        devices.push((name, site_device.preferences.clone()));
+        safe.push(site_device.safe_w.map(|watts| Milliwatt(watts.saturating_mul(1_000))));
     }
     let standing = Standing::of(&terms, common.signer.party())?;
     let core = SiteCore::new(SiteConfig {
@@ -59,6 +63,7 @@ pub async fn start(
         day_ahead: Setting::of(&terms)?,
         chain: common.chain.clone(),
         devices,
+        safe,
         tariff: options.tariff,
         horizon: options.horizon,
         patience: options.patience,
@@ -96,6 +101,9 @@ impl Performer<SiteCore> for SitePerformer {
             SiteAction::ReadAhead { session } => {
                 tokio::spawn(async move { report(&reports, lanes.read_ahead(session).await).await });
             }
+            SiteAction::Check { interval } => {
+                tokio::spawn(async move { report(&reports, lanes.check(interval).await).await });
+            }
             SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
                 let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
                 if let Err(refused) = ordered.try_send(act) {
@@ -126,6 +134,7 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
                 SiteAction::ReadAhead { session } => {
                     report(&reports, lanes.read_ahead(session).await).await;
                 }
+                SiteAction::Check { interval } => report(&reports, lanes.check(interval).await).await,
             }
         }
     });
@@ -141,6 +150,10 @@ impl Lanes {
     async fn read_ahead(&self, session: Interval) -> SiteReport {
         let (meter, devices) = self.read().await;
         SiteReport::AheadRead { session, meter, devices }
+    }
+
+    async fn check(&self, interval: Interval) -> SiteReport {
+        SiteReport::Checked { interval, devices: join_all(self.devices.iter().map(Lane::read)).await }
     }
 
     async fn read(&self) -> (Result<MeterState, String>, Vec<Result<Reading, String>>) {
@@ -171,6 +184,7 @@ fn undone(action: SiteAction) -> SiteReport {
             SiteReport::AheadRead { session, meter: Err(reason()), devices: Vec::new() }
         }
         SiteAction::ReadMeter { boundary } => SiteReport::MeterRead { boundary, meter: Err(reason()) },
+        SiteAction::Check { interval } => SiteReport::Checked { interval, devices: Vec::new() },
         SiteAction::Write { interval, setpoints, .. } => {
             let outcomes = setpoints.into_iter().map(|(place, _)| (place, Err(reason()))).collect();
             SiteReport::Written { interval, outcomes }

@@ -89,6 +89,14 @@ impl ModbusLink {
         }
     }
 
+    /// Reads `count` input registers from `start` (function 4). `count` is 1 to [`READ_MAX`].
+    pub async fn read_input(&mut self, start: u16, count: u16) -> Result<Vec<u16>, LinkError> {
+        match self.call(Request::ReadInputRegisters(start, count)).await? {
+            Response::ReadInputRegisters(words) if words.len() == usize::from(count) => Ok(words),
+            other => Err(self.distrust(format!("{other:?} to a read of {count} input registers"))),
+        }
+    }
+
     /// Writes `words` from `start` on (function 16).
     pub async fn write(&mut self, start: u16, words: &[u16]) -> Result<(), LinkError> {
         let response = self.call(Request::WriteMultipleRegisters(start, words.to_vec().into())).await?;

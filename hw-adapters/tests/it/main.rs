@@ -3,6 +3,8 @@
 // What a test's own helper unwraps fails the test, as it should.
 #![allow(clippy::unwrap_used)]
 
+mod fuzz_mqtt;
+mod mqtt_peer;
 mod ocpp;
 mod ocpp_peer;
 mod peer;

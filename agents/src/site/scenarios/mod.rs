@@ -5,6 +5,7 @@
 
 mod bids;
 mod day_ahead;
+mod keeping;
 mod turning;
 mod world;
 
@@ -52,6 +53,10 @@ enum Happens {
     Settled(i64, Option<i64>),
     /// All setpoints were taken.
     Written(i64),
+    /// Devices are looked at: the battery is at so many watts.
+    Seen(i64, i64),
+    /// Meter and devices answer for the bid, the battery being at so many watts.
+    AllReadAt(i64, i64),
     /// The battery did not take its.
     BatteryFails(i64),
     /// The last message sent is answered by the aggregator.
@@ -88,6 +93,10 @@ impl Site {
     }
 
     fn in_market(day_ahead: Option<Setting>) -> Self {
+        Self::with(day_ahead, vec![None; 2])
+    }
+
+    fn with(day_ahead: Option<Setting>, safe: Vec<Option<Milliwatt>>) -> Self {
         let world = World::new();
         let battery = BatteryPreferences { reserve_percent: 0.0, wear_eur_per_mwh: 0.0, efficiency: 1.0 };
         let core = SiteCore::new(SiteConfig {
@@ -99,6 +108,7 @@ impl Site {
                 ("battery".into(), Preferences::Battery(battery)),
                 ("pv".into(), Preferences::Generator(GeneratorPreferences::default())),
             ],
+            safe,
             tariff: None,
             horizon: 96,
             patience: 2,
@@ -153,6 +163,16 @@ impl Site {
         })
     }
 
+    fn battery_at(&self, start: i64, power: i64) -> Input<SiteReport> {
+        let mut read = self.all_read(start, true, true);
+        if let Input::Own(SiteReport::AllRead { devices, .. }) = &mut read {
+            if let Some(Ok(Reading::Battery(state))) = devices.first_mut() {
+                state.power = Milliwatt(power * 1_000);
+            }
+        }
+        read
+    }
+
     fn input(&mut self, happens: Happens) -> Input<SiteReport> {
         match happens {
             At(time) => {
@@ -190,6 +210,13 @@ impl Site {
                 let commitment = watts.map(|watts| Milliwatt(watts * 1_000));
                 self.message(Role::Validator, self.world.settled(start, commitment))
             }
+            Seen(start, power) => match self.battery_at(start, power) {
+                Input::Own(SiteReport::AllRead { interval, devices, .. }) => {
+                    Input::Own(SiteReport::Checked { interval, devices })
+                }
+                other => other,
+            },
+            AllReadAt(start, power) => self.battery_at(start, power),
             Written(start) => written(start, Ok(())),
             BatteryFails(start) => written(start, Err("no answer".into())),
             Accepted => self.answer(Verdict::Accepted),
@@ -236,6 +263,7 @@ impl Site {
             Effect::Own(SiteAction::ReadMeter { boundary }) => {
                 format!("read meter at {}", boundary.start().0)
             }
+            Effect::Own(SiteAction::Check { interval }) => format!("check {}", interval.start().0),
             Effect::Own(SiteAction::Write { setpoints, .. }) => {
                 let word = |(place, setpoint): &(usize, Setpoint)| match setpoint {
                     Setpoint::Reactive(reactive) => format!(" {place}={} var", reactive.0 / 1_000),
@@ -331,6 +359,8 @@ fn an_interval_from_reading_to_metering() {
         (Accepted, &[]),
         (Written(900), &["report -1500, 2 confirmed"]),
         (Accepted, &[]),
+        (At(1_049), &[]),
+        (At(1_050), &["check 900"]),
         (At(1_200), &["read all for 1800"]),
         (AllRead(1_800), &["bid -6000..4500 with 250 Wh"]),
         (Firm(1_800, 40, 0), &["note firm", "accept"]),
@@ -362,14 +392,14 @@ fn a_silent_device_is_left_out_and_comes_back_by_itself() {
 }
 
 #[test]
-fn a_silent_meter_leaves_the_last_base_load_and_no_reading() {
+fn a_meter_that_is_silent_twice_running_is_lost_and_nothing_is_bid() {
     after_bidding(&[
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
         (NotCounted(900), &["note meter-fault"]),
         (At(1_200), &["read all for 1800"]),
-        (MeterSilent(1_800), &["note meter-fault", BID]),
+        (MeterSilent(1_800), &["note meter-lost", "note meter-fault", "note no-bid"]),
         (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(1_800, 2_000), &["note no-reading"]),
+        (Counted(1_800, 2_000), &["note meter-back", "note no-reading"]),
         (At(2_700), &["read meter at 2700", "note no-firm-price", "report no, 0 confirmed"]),
     ]);
 }

@@ -1,0 +1,123 @@
+//! What templates say of devices whose meaning is in the protocol: SunSpec and OCPP; and of serial lines.
+
+use super::check::In;
+use super::{DeviceKind, TemplateError};
+use serde::Deserialize;
+
+/// How a SunSpec device is found. What its registers mean it says itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SunSpecTemplate {
+    /// TCP port it listens on as delivered.
+    #[serde(default = "modbus_port")]
+    pub port: u16,
+    /// Modbus unit it has as delivered.
+    #[serde(default = "first_unit")]
+    pub unit: u8,
+    /// Milliseconds within which it must answer one request.
+    #[serde(default = "one_second")]
+    pub answer_within_ms: u32,
+    /// What its common model (1) may name as its maker; any of them at the beginning, in any case.
+    #[serde(default)]
+    pub makers: Vec<String>,
+    /// Its serial line as delivered, where it has one.
+    pub serial: Option<SerialTemplate>,
+}
+
+/// A serial line's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SerialTemplate {
+    /// Bits a second.
+    pub baud: u32,
+    /// Parity bit.
+    pub parity: Parity,
+    /// Stop bits.
+    #[serde(default = "one_bit")]
+    pub stop_bits: u8,
+}
+
+/// The parity bit of a serial line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parity {
+    /// None.
+    None,
+    /// Even.
+    Even,
+    /// Odd.
+    Odd,
+}
+
+/// How a charge point is met.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OcppTemplate {
+    /// Phases it charges on.
+    pub phases: u8,
+    /// Port to wait for it on.
+    #[serde(default = "ocpp_port")]
+    pub port: u16,
+    /// Milliseconds within which it must answer one call.
+    #[serde(default = "five_seconds")]
+    pub answer_within_ms: u32,
+}
+
+fn modbus_port() -> u16 {
+    502
+}
+
+fn ocpp_port() -> u16 {
+    8180
+}
+
+fn first_unit() -> u8 {
+    1
+}
+
+fn one_bit() -> u8 {
+    1
+}
+
+fn one_second() -> u32 {
+    1000
+}
+
+fn five_seconds() -> u32 {
+    5000
+}
+
+impl SunSpecTemplate {
+    pub(super) fn check(&self, at: &In<'_>, device: DeviceKind) -> Result<(), TemplateError> {
+        if !matches!(device, DeviceKind::Meter | DeviceKind::Battery | DeviceKind::Generator) {
+            let rule = "by SunSpec there are meters, batteries and generators";
+            return Err(at.wrong("device", &device.word(), rule));
+        }
+        at.number("port", f64::from(self.port), 1.0..=65_535.0)?;
+        at.number("unit", f64::from(self.unit), 0.0..=247.0)?;
+        at.number("answer_within_ms", f64::from(self.answer_within_ms), 100.0..=60_000.0)?;
+        at.count("makers", self.makers.len(), 0..=16)?;
+        for maker in &self.makers {
+            at.text("makers", maker, 1..=32)?;
+        }
+        self.serial.iter().try_for_each(|serial| serial.check(&at.key("serial")))
+    }
+}
+
+impl SerialTemplate {
+    pub(super) fn check(&self, at: &In<'_>) -> Result<(), TemplateError> {
+        at.number("baud", f64::from(self.baud), 1_200.0..=230_400.0)?;
+        at.number("stop_bits", f64::from(self.stop_bits), 1.0..=2.0)
+    }
+}
+
+impl OcppTemplate {
+    pub(super) fn check(&self, at: &In<'_>, device: DeviceKind) -> Result<(), TemplateError> {
+        if device != DeviceKind::Charger {
+            return Err(at.wrong("device", &device.word(), "by OCPP there are chargers"));
+        }
+        at.number("phases", f64::from(self.phases), 1.0..=3.0)?;
+        at.number("port", f64::from(self.port), 1.0..=65_535.0)?;
+        at.number("answer_within_ms", f64::from(self.answer_within_ms), 100.0..=60_000.0)
+    }
+}
