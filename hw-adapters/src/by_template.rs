@@ -4,16 +4,16 @@ use crate::config::{ChargerConfig, DeviceConfig, ModbusConfig, OpenError};
 use crate::counted::Counted;
 use crate::device::Device;
 use crate::metrics::DeviceMetrics;
-use crate::modbus::{ModbusLink, Timeouts};
+use crate::modbus::{ModbusLink, SerialLine};
 use crate::mqtt::profile::Overrides;
 use crate::mqtt::MqttDevice;
 use crate::registers::RegisterMeter;
+use crate::sunspec::enter_service::EnterServiceRules;
 use crate::template::{DeviceKind, OcppTemplate, RegisterTemplate, SunSpecTemplate, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 /// A product by its template, and what is particular about this one of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,9 +23,15 @@ pub struct TemplateDevice {
     pub name: String,
     /// The template's name: a file of the site's folder `templates`, or one that is built in, without `.toml`.
     pub template: String,
-    /// Modbus: host, or host and port where it is not the template's, as in `192.168.1.20:502`.
+    /// Modbus: host, or host and port where it is not the template's, as in `192.168.1.20:502`; or a serial device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// Modbus: how the serial line is set, where it is not as the template has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<SerialLine>,
+    /// SunSpec: when it may enter service; none for what its region's standard says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enter_service: Option<EnterServiceRules>,
     /// Modbus: unit identifier, where it is not the template's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 247))]
@@ -123,7 +129,9 @@ impl TemplateDevice {
 
     /// Whether every key given means something to a device by this protocol.
     fn fits(&self, protocol: &'static str) -> Result<(), OpenError> {
-        let keys: [(&'static str, bool, &[&str]); 12] = [
+        let keys: [(&'static str, bool, &[&str]); 14] = [
+            ("serial", self.serial.is_some(), &["sunspec", "modbus"]),
+            ("enter_service", self.enter_service.is_some(), &["sunspec"]),
             ("address", self.address.is_some(), &["sunspec", "modbus"]),
             ("unit", self.unit.is_some(), &["sunspec", "modbus"]),
             ("listen", self.listen.is_some(), &["ocpp"]),
@@ -164,12 +172,20 @@ impl TemplateDevice {
         Ok(if whole { address.clone() } else { format!("{address}:{port}") })
     }
 
+    /// How the serial line at `address` is set: as the site says, or as the template does; none over TCP.
+    fn serial(&self, address: &str, template: Option<SerialLine>) -> Option<SerialLine> {
+        self.serial.or(template.filter(|_| address.starts_with('/')))
+    }
+
     fn modbus(&self, template: &SunSpecTemplate) -> Result<ModbusConfig, OpenError> {
+        let address = self.address(template.port, "sunspec")?;
         Ok(ModbusConfig {
             name: self.name.clone(),
-            address: self.address(template.port, "sunspec")?,
+            serial: self.serial(&address, template.serial),
+            address,
             unit: self.unit.unwrap_or(template.unit),
             answer_within_ms: self.answer_within_ms.unwrap_or(u64::from(template.answer_within_ms)),
+            enter_service: self.enter_service,
         })
     }
 
@@ -191,13 +207,13 @@ impl TemplateDevice {
         let answer_within_ms = self.answer_within_ms.unwrap_or(u64::from(template.answer_within_ms));
         let config = ModbusConfig {
             name: self.name.clone(),
+            serial: self.serial(&address, template.serial),
             address,
             unit: self.unit.unwrap_or(template.unit),
             answer_within_ms,
+            enter_service: None,
         };
-        config.check()?;
-        let request = Duration::from_millis(answer_within_ms);
-        let timeouts = Timeouts { connect: request, request, operation: request * 5 };
-        Ok(ModbusLink::new(config.address, config.unit, timeouts))
+        let (endpoint, timeouts) = config.reached()?;
+        Ok(ModbusLink::new(endpoint, config.unit, timeouts))
     }
 }

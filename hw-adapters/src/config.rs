@@ -4,10 +4,11 @@ use crate::by_template::TemplateDevice;
 use crate::counted::Counted;
 use crate::device::Device;
 use crate::metrics::DeviceMetrics;
-use crate::modbus::Timeouts;
+use crate::modbus::{Endpoint, EndpointError, SerialLine, Timeouts};
 use crate::mqtt::profile::Overrides;
 use crate::mqtt::{MqttDevice, MqttError};
 use crate::ocpp::{OcppCharger, OcppChargerConfig, OcppError};
+use crate::sunspec::enter_service::EnterServiceRules;
 use crate::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
 use crate::template::{Catalogue, TemplateError};
 use market::units::Milliwatt;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -25,13 +27,14 @@ const HEAT_PUMP: &str = "heat-pump-json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind")]
 pub enum DeviceConfig {
-    /// A SunSpec meter (models 201 to 204) at the site's connection.
+    /// A SunSpec meter (models 201 to 204, 211 to 214) at the site's connection.
     #[serde(rename = "sunspec-meter")]
     SunSpecMeter(ModbusConfig),
-    /// A SunSpec battery with an inverter of its own (models 101 to 103, 120, 124).
+    /// A SunSpec battery with an inverter of its own (models 101 to 113 and 120, or 701 and 702; 124, or 704 with
+    /// 713 or 802).
     #[serde(rename = "sunspec-battery")]
     SunSpecBattery(ModbusConfig),
-    /// A SunSpec PV inverter (models 101 to 103, 120, 123).
+    /// A SunSpec PV inverter (models 101 to 113, 120 and 123, or 701, 702 and 704).
     #[serde(rename = "sunspec-generator")]
     SunSpecGenerator(ModbusConfig),
     /// A charge point that speaks OCPP 1.6J and connects to us.
@@ -45,14 +48,17 @@ pub enum DeviceConfig {
     Template(TemplateDevice),
 }
 
-/// Where a Modbus TCP device is.
+/// Where a Modbus device is, over TCP or on a serial line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModbusConfig {
     /// The device's name within its site, for logs.
     pub name: String,
-    /// Host and port, as in `192.168.1.20:502`.
+    /// Host and port, as in `192.168.1.20:502`, or a serial device, as in `/dev/ttyUSB0`.
     pub address: String,
+    /// How the serial line is set; 9600 bits a second without parity where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<SerialLine>,
     /// Modbus unit identifier, 1 to 247, for most devices 1.
     #[serde(default = "first_unit")]
     #[schemars(range(min = 0, max = 255))]
@@ -61,6 +67,10 @@ pub struct ModbusConfig {
     #[serde(default = "one_second")]
     #[schemars(range(min = 100, max = 60_000))]
     pub answer_within_ms: u64,
+    /// When it may enter service; by EN 50549-1 on a grid of 50 Hz and by IEEE 1547-2018 on one of 60 Hz where
+    /// nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enter_service: Option<EnterServiceRules>,
 }
 
 /// What is known of a charge point before it connects.
@@ -123,13 +133,13 @@ fn two_minutes() -> u64 {
 /// A device that can't be opened. A device that is only silent opens, and says so when read.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// An address that is none.
-    #[error("{device}: address {address:?} is not host:port")]
+    /// An address that is none, or a serial line that can't be.
+    #[error("{device}: {source}")]
     Address {
         /// The device's name.
         device: String,
-        /// What stands in the configuration.
-        address: String,
+        /// What is wrong with it.
+        source: EndpointError,
     },
     /// A time for answers out of range.
     #[error("{device}: answer_within_ms is {given}, not within 100 to 60000")]
@@ -205,10 +215,11 @@ impl DeviceConfig {
 /// # Errors
 /// Where the configuration can't be, or a listener can't be opened.
 pub async fn open(config: &DeviceConfig, metrics: &DeviceMetrics) -> Result<Device, OpenError> {
-    open_with(config, &Catalogue::built_in()?, metrics).await
+    open_with(config, &Catalogue::built_in()?, metrics, None).await
 }
 
-/// As [`open`], with these templates.
+/// As [`open`], with these templates; a device's state as it was found before the first write is kept in `folder`, and
+/// restored from there after a crash.
 ///
 /// # Errors
 /// Where the configuration can't be, or a listener can't be opened.
@@ -216,6 +227,7 @@ pub async fn open_with(
     config: &DeviceConfig,
     catalogue: &Catalogue,
     metrics: &DeviceMetrics,
+    folder: Option<&Path>,
 ) -> Result<Device, OpenError> {
     let plain = match config {
         DeviceConfig::Template(device) => match device.plain(catalogue.get(&device.template)?)? {
@@ -224,26 +236,38 @@ pub async fn open_with(
         },
         plain => plain.clone(),
     };
-    open_plain(&plain, catalogue, metrics).await
+    open_plain(&plain, catalogue, metrics, folder).await
 }
 
 async fn open_plain(
     config: &DeviceConfig,
     catalogue: &Catalogue,
     metrics: &DeviceMetrics,
+    folder: Option<&Path>,
 ) -> Result<Device, OpenError> {
+    let file = folder.map(|folder| state_file(folder, config.name()));
     let (kind, metrics) = (config.kind(), metrics.clone());
     Ok(match config {
         DeviceConfig::SunSpecMeter(c) => {
-            let meter = SunSpecMeter::new(c.name.clone(), c.address()?, c.unit, c.timeouts()?);
+            let meter = SunSpecMeter::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?);
             Device::Meter(Box::new(Counted::new(meter, kind, metrics)))
         }
         DeviceConfig::SunSpecBattery(c) => {
-            let battery = SunSpecBattery::new(c.name.clone(), c.address()?, c.unit, c.timeouts()?);
+            let battery = SunSpecBattery::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?)
+                .entering_service_by(c.enter_service);
+            let battery = match file {
+                Some(file) => battery.keeping_state_in(file),
+                None => battery,
+            };
             Device::Battery(Box::new(Counted::new(battery, kind, metrics)))
         }
         DeviceConfig::SunSpecGenerator(c) => {
-            let generator = SunSpecGenerator::new(c.name.clone(), c.address()?, c.unit, c.timeouts()?);
+            let generator = SunSpecGenerator::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?)
+                .entering_service_by(c.enter_service);
+            let generator = match file {
+                Some(file) => generator.keeping_state_in(file),
+                None => generator,
+            };
             Device::Generator(Box::new(Counted::new(generator, kind, metrics)))
         }
         DeviceConfig::OcppCharger(c) => {
@@ -260,26 +284,29 @@ async fn open_plain(
     })
 }
 
+/// A file name that any device name makes, and no two the same.
+fn state_file(folder: &Path, device: &str) -> PathBuf {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let name: String = device
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") })
+        .collect();
+    folder.join(format!("{name}.found.json"))
+}
+
 impl ModbusConfig {
-    /// Whether it can be.
-    pub(crate) fn check(&self) -> Result<(), OpenError> {
-        self.address()?;
-        self.timeouts().map(drop)
+    /// Where it is, once it can be.
+    pub(crate) fn reached(&self) -> Result<(Endpoint, Timeouts), OpenError> {
+        Ok((self.endpoint()?, self.timeouts()?))
     }
 
-    fn address(&self) -> Result<String, OpenError> {
-        let sound = self
-            .address
-            .rsplit_once(':')
-            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
-        let (device, address) = (self.name.clone(), self.address.clone());
-        sound.then_some(self.address.clone()).ok_or(OpenError::Address { device, address })
+    fn endpoint(&self) -> Result<Endpoint, OpenError> {
+        let device = self.name.clone();
+        Endpoint::parse(&self.address, self.serial).map_err(|source| OpenError::Address { device, source })
     }
 
     fn timeouts(&self) -> Result<Timeouts, OpenError> {
-        let request = Duration::from_millis(answer_within(&self.name, self.answer_within_ms)?);
-        // A device's first call walks its whole model chain, some twenty short requests.
-        Ok(Timeouts { connect: request, request, operation: request * 5 })
+        Ok(Timeouts::of(Duration::from_millis(answer_within(&self.name, self.answer_within_ms)?)))
     }
 }
 
@@ -345,8 +372,10 @@ mod tests {
         let config = DeviceConfig::SunSpecMeter(ModbusConfig {
             name: "meter".into(),
             address: address.into(),
+            serial: None,
             unit: 1,
             answer_within_ms,
+            enter_service: None,
         });
         let metrics = DeviceMetrics::register(&prometheus::Registry::new()).unwrap();
         let error = open(&config, &metrics).await.err().unwrap().to_string();

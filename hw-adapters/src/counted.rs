@@ -1,13 +1,14 @@
 //! Any device, with its failures counted. What the failure means is for whoever called.
 
 use crate::device::{
-    Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, HeatPump,
-    HeatPumpState, Meter, MeterState, Plug, PlugState,
+    Aged, Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, GiveBack,
+    HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState,
 };
 use crate::metrics::DeviceMetrics;
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millivar, Milliwatt};
 use std::future::Future;
+use std::time::Duration;
 
 /// A device that counts each failed reading and writing in [`DeviceMetrics::errors`].
 pub struct Counted<T> {
@@ -31,9 +32,21 @@ async fn count<S>(
     act.await.inspect_err(|error| metrics.count_error(kind, error))
 }
 
+impl<T: Aged> Aged for Counted<T> {
+    fn age(&self) -> Duration {
+        self.device.age()
+    }
+}
+
 impl<T: Meter> Meter for Counted<T> {
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>> {
         count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+}
+
+impl<T: GiveBack> GiveBack for Counted<T> {
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+        count(&self.metrics, self.kind, self.device.give_back()).boxed()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Power follows the house's sign: import (consumption, charging) positive, export negative.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Millivar, Milliwatt};
+use std::time::Duration;
 use thiserror::Error;
 
 /// A reading or writing that failed.
@@ -27,6 +28,18 @@ pub enum DeviceError {
         /// What was tried.
         act: &'static str,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// An answer that is an old one: power flows by it, and nothing moves.
+    #[error("{device}: a stale answer while {act}, {age_ms} ms old: {reason}")]
+    Stale {
+        /// The device's name.
+        device: String,
+        /// What was tried.
+        act: &'static str,
+        /// For how long nothing has moved.
+        age_ms: u64,
+        /// What tells.
         reason: String,
     },
     /// The device read back something other than what was written.
@@ -132,14 +145,31 @@ pub struct PlugState {
     pub power_max: Milliwatt,
 }
 
+/// Says how old what it read last is.
+pub trait Aged: Send {
+    /// Age of the oldest value in what was read last; zero where reading asks the device itself.
+    fn age(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// Reads a meter.
-pub trait Meter: Send {
+pub trait Meter: Aged {
     /// Counters and power now.
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>>;
 }
 
+/// Gives a device back to whoever had it before.
+pub trait GiveBack: Send {
+    /// Restores what was found in the device before the first write; nothing where nothing was written, or the
+    /// device keeps nothing of it.
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+        async { Ok(()) }.boxed()
+    }
+}
+
 /// Reads and sets a battery.
-pub trait Battery: Send {
+pub trait Battery: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>>;
     /// Writes a power setpoint, bounded by nameplate, with the device's own reversion timer set to
@@ -148,7 +178,7 @@ pub trait Battery: Send {
 }
 
 /// Reads and limits a generator, and sets its reactive power.
-pub trait Generator: Send {
+pub trait Generator: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
     /// Limits feed-in to `power` (zero or negative); none lifts our limit. Gives what reads back.
@@ -166,7 +196,7 @@ pub trait Generator: Send {
 }
 
 /// Reads and limits a charge point.
-pub trait Charger: Send {
+pub trait Charger: Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<ChargerState, DeviceError>>;
     /// Limits charging to `power`: zero pauses. Gives what the charge point holds afterwards.
@@ -174,7 +204,7 @@ pub trait Charger: Send {
 }
 
 /// Reads and steers a heat pump.
-pub trait HeatPump: Send {
+pub trait HeatPump: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>>;
     /// Asks for an electrical power from zero to its most; none hands it back to its own
@@ -186,7 +216,7 @@ pub trait HeatPump: Send {
 }
 
 /// Reads and switches a plug.
-pub trait Plug: Send {
+pub trait Plug: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<PlugState, DeviceError>>;
     /// Switches it; none gives it back to how it was found. Gives what it says it is afterwards.
@@ -207,4 +237,32 @@ pub enum Device {
     HeatPump(Box<dyn HeatPump>),
     /// A plug.
     Plug(Box<dyn Plug>),
+}
+
+impl Device {
+    /// Age of the oldest value in what was read of it last.
+    pub fn age(&self) -> Duration {
+        match self {
+            Self::Meter(device) => device.age(),
+            Self::Battery(device) => device.age(),
+            Self::Generator(device) => device.age(),
+            Self::Charger(device) => device.age(),
+            Self::HeatPump(device) => device.age(),
+            Self::Plug(device) => device.age(),
+        }
+    }
+
+    /// Gives it back to whoever had it before; nothing where nothing of it was kept.
+    ///
+    /// # Errors
+    /// Where it can't be reached, or does not take what it had.
+    pub async fn give_back(&mut self) -> Result<(), DeviceError> {
+        match self {
+            Self::Battery(device) => device.give_back().await,
+            Self::Generator(device) => device.give_back().await,
+            Self::HeatPump(device) => device.give_back().await,
+            Self::Plug(device) => device.give_back().await,
+            Self::Meter(_) | Self::Charger(_) => Ok(()),
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Real devices behind small traits: SunSpec over Modbus, meters by tables of registers, OCPP charge points, plain
-//! MQTT devices. What is particular about a product is a template: data, in a file of its own.
+//! Real devices behind small traits: SunSpec over Modbus TCP and RTU, meters by tables of registers, OCPP charge
+//! points, plain MQTT devices. What is particular about a product is a template: data, in a file of its own.
 //!
 //! The site controller knows these traits and not the protocols. Nothing here decides about
 //! energy or price; it reads, writes within bounds, and reads back.

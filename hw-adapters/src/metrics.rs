@@ -39,6 +39,7 @@ impl DeviceMetrics {
         let (act, how) = match error {
             DeviceError::Silent { act, .. } => (act, "silent"),
             DeviceError::BadAnswer { act, .. } => (act, "bad_answer"),
+            DeviceError::Stale { act, .. } => (act, "stale"),
             DeviceError::Disobeyed { what, .. } => (what, "disobeyed"),
             DeviceError::Refused { act, .. } => (act, "refused"),
         };

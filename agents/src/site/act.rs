@@ -23,11 +23,6 @@ pub enum SiteAction {
         /// The interval that starts.
         boundary: Interval,
     },
-    /// Read every device, to see whether it does what it was told for this interval.
-    Check {
-        /// The interval.
-        interval: Interval,
-    },
     /// Write setpoints and read them back.
     Write {
         /// The interval they are for.
@@ -67,13 +62,6 @@ pub enum SiteReport {
         boundary: Interval,
         /// The meter.
         meter: Result<MeterState, String>,
-    },
-    /// Devices were read to see what they do.
-    Checked {
-        /// The interval they were told for.
-        interval: Interval,
-        /// Each device, in order.
-        devices: Vec<Result<Reading, String>>,
     },
     /// Setpoints were written and read back.
     Written {

@@ -14,7 +14,6 @@ use super::expectations::{Expectations, Occasion};
 use super::firm::{check_firm, in_words};
 use super::load_history::LoadHistory;
 use super::metering::Metering;
-use super::obedience::Obedience;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Orders, Schedule, Setpoint};
@@ -84,13 +83,6 @@ pub struct SiteCore {
     desk: Option<Desk>,
     bids: BTreeMap<Interval, OwnBid>,
     firm: BTreeMap<Interval, (Allocation, Orders)>,
-    /// Which bid an interval was cleared by.
-    cleared: BTreeMap<Interval, Interval>,
-    obedience: Obedience,
-    /// When to look at what devices do, for the interval they were told for.
-    check_at: Option<(Interval, UnixSeconds)>,
-    /// When they were last looked at.
-    looked_at: Option<UnixSeconds>,
     /// Readings of the meter that failed running.
     meter_failures: u32,
     schedule: Schedule,
@@ -138,13 +130,7 @@ impl RoleCore for SiteCore {
                 self.counted(now, boundary, meter, &mut out);
             }
             Input::Own(SiteReport::Written { interval, outcomes }) => {
-                self.look_later(now.market, interval);
                 self.written(interval, &outcomes, &mut out)
-            }
-            Input::Own(SiteReport::Checked { interval, devices }) => {
-                if self.here == Some(interval) {
-                    self.judge(&devices, &mut out);
-                }
             }
         }
         out
@@ -173,10 +159,6 @@ impl SiteCore {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
             schedule: Schedule::new(config.patience, config.safe.clone()),
-            cleared: BTreeMap::new(),
-            obedience: Obedience::default(),
-            check_at: None,
-            looked_at: None,
             meter_failures: 0,
             chain: config.chain.clone(),
             watch: Watch::default(),
@@ -208,7 +190,6 @@ impl SiteCore {
                 self.enter(here, out);
             }
         }
-        self.look(now, here, out);
         let parameters = self.config.parameters;
         let next = parameters.next(here);
         let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
@@ -227,7 +208,6 @@ impl SiteCore {
             desk.forget_before(here, &self.config.parameters);
         }
         self.firm.retain(|interval, _| *interval >= here);
-        self.cleared.retain(|interval, _| *interval >= here);
         while self.bids.len() > BIDS_KEPT {
             self.bids.pop_first();
         }
@@ -252,7 +232,6 @@ impl SiteCore {
 
     fn write(&mut self, interval: Interval, setpoints: Vec<(usize, Setpoint)>, out: &mut Effects) {
         for (place, setpoint) in &setpoints {
-            self.obedience.tell(*place, *setpoint);
             if let Some(agent) = self.agents.get_mut(*place) {
                 match setpoint {
                     Setpoint::Power(_) | Setpoint::OwnDefault => agent.is_told(setpoint.power()),
@@ -305,9 +284,7 @@ impl SiteCore {
         self.say_held(firm.interval, &allocation, out);
         let mut orders = self.orders(firm.interval, allocation, bids[place]);
         orders.setpoints.extend(reactive_orders(bids[place], firm));
-        let cleared = bids[place].interval;
         self.firm.insert(firm.interval, (allocation, orders.clone()));
-        self.cleared.insert(firm.interval, cleared);
         if firm.interval == here && !self.meter_lost() {
             // Late, but it is what is owed for the rest of the interval as well.
             self.follow(here, orders, out);
@@ -364,17 +341,7 @@ impl SiteCore {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
         let Some(base) = self.load_now(now, meter, devices, out) else { return };
-        if self.check_at.is_none()
-            && self.asked.is_some_and(|(_, at)| self.looked_at.is_some_and(|looked| looked < at))
-        {
-            self.judge(devices, out);
-        }
         let occasion = self.occasion(interval);
-        let obey = |(place, reading): (usize, &Result<Reading, String>)| {
-            self.obedience.left_out(place, interval).map_or_else(|| reading.clone(), Err)
-        };
-        let able: Vec<Result<Reading, String>> = devices.iter().enumerate().map(obey).collect();
-        let devices = &able[..];
         let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
         let sun = self.expectations.sun(&occasion, &self.config.parameters);
         self.agents.iter_mut().for_each(|agent| agent.expect_sun(sun));
@@ -446,7 +413,6 @@ impl SiteCore {
     fn written(&mut self, interval: Interval, outcomes: &[(usize, Result<(), String>)], out: &mut Effects) {
         let mut faults = Vec::new();
         for (place, outcome) in outcomes {
-            self.obedience.taken(*place, outcome.is_ok());
             if let Err(reason) = outcome {
                 note(out, "device-fault", format!("{}: {reason}", self.name(*place)));
                 faults.push(DeviceFault { device: cut(&self.name(*place)), reason: cut(reason) });

@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Requests waiting for one device.
 const QUEUE: usize = 4;
+/// A reading older than this is none, whatever its adapter makes of it: an interval's length.
+const AGE_MAX: Duration = Duration::from_secs(900);
 
 type Reply<T> = oneshot::Sender<Result<T, String>>;
 
@@ -64,18 +66,44 @@ impl Lane {
 async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         match job {
-            Job::ReadMeter(reply) => answer(reply, read_meter(&mut device)).await,
-            Job::Read(reply) => answer(reply, read(&mut device)).await,
-            Job::Write { setpoint, hold_s, done } => answer(done, write(&mut device, setpoint, hold_s)).await,
+            Job::ReadMeter(reply) => answer(reply, fresh_meter(&mut device)).await,
+            Job::Read(reply) => answer(reply, fresh(&mut device)).await,
+            Job::Write { setpoint, hold_s, done } => {
+                let written =
+                    async { write(&mut device, setpoint, hold_s).await.map_err(|error| error.to_string()) };
+                answer(done, written).await;
+            }
         }
+    }
+    // Nobody can ask any more: the site has ended, and the device is its owner's again.
+    if let Err(error) = device.give_back().await {
+        tracing::warn!(%error, "a device could not be given back as it was found");
     }
 }
 
-async fn answer<T>(reply: Reply<T>, work: impl std::future::Future<Output = Result<T, DeviceError>>) {
+async fn answer<T>(reply: Reply<T>, work: impl std::future::Future<Output = Result<T, String>>) {
     if !reply.is_closed() {
         // Fails where the asker has given up meanwhile.
-        let _ = reply.send(work.await.map_err(|error| error.to_string()));
+        let _ = reply.send(work.await);
     }
+}
+
+async fn fresh_meter(device: &mut Device) -> Result<MeterState, String> {
+    let state = read_meter(device).await.map_err(|error| error.to_string())?;
+    still_true(state, device.age())
+}
+
+async fn fresh(device: &mut Device) -> Result<Reading, String> {
+    let reading = read(device).await.map_err(|error| error.to_string())?;
+    still_true(reading, device.age())
+}
+
+/// What was so long ago is not what is so now.
+fn still_true<T>(state: T, age: Duration) -> Result<T, String> {
+    if age > AGE_MAX {
+        return Err(format!("what it says is {} s old", age.as_secs()));
+    }
+    Ok(state)
 }
 
 async fn read_meter(device: &mut Device) -> Result<MeterState, DeviceError> {
@@ -139,7 +167,7 @@ fn no_such(act: &'static str) -> DeviceError {
 mod tests {
     use super::*;
     use futures::future::{BoxFuture, FutureExt};
-    use hw_adapters::device::{HeatPump, HeatPumpState};
+    use hw_adapters::device::{Aged, GiveBack, HeatPump, HeatPumpState};
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
@@ -148,6 +176,10 @@ mod tests {
         permits: Arc<Semaphore>,
         told: Arc<Mutex<Vec<Option<i64>>>>,
     }
+
+    impl Aged for Sluggish {}
+
+    impl GiveBack for Sluggish {}
 
     impl HeatPump for Sluggish {
         fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>> {
@@ -186,6 +218,12 @@ mod tests {
         permits.add_permits(2);
         assert_eq!(lane.write(Setpoint::OwnDefault, 60).await, Ok(()));
         assert_eq!(*told.lock().unwrap(), [None]);
+    }
+
+    #[test]
+    fn what_was_said_an_hour_ago_is_not_passed_on() {
+        assert_eq!(still_true(7, AGE_MAX), Ok(7));
+        assert_eq!(still_true(7, Duration::from_secs(3_600)), Err("what it says is 3600 s old".to_owned()));
     }
 
     #[tokio::test]

@@ -12,7 +12,6 @@ pub mod firm;
 mod lane;
 pub mod load_history;
 pub mod metering;
-mod obedience;
 pub mod options;
 pub mod plan;
 mod reactive;

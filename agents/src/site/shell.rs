@@ -40,7 +40,7 @@ pub async fn start(
     let (genesis, terms) = (&common.genesis, common.terms());
     let answer_within = Duration::from_millis(options.answer_within_ms);
     let catalogue = options.catalogue().map_err(wrong)?;
-    let opened = |config| open_with(config, &catalogue, device_metrics);
+    let opened = |config| open_with(config, &catalogue, device_metrics, Some(&common.data_dir));
     let meter = opened(&options.meter).await.map_err(|e| wrong(e.to_string()))?;
     if !matches!(meter, Device::Meter(_)) {
         return Err(wrong(format!("{} is no meter", options.meter.name())));
@@ -101,9 +101,6 @@ impl Performer<SiteCore> for SitePerformer {
             SiteAction::ReadAhead { session } => {
                 tokio::spawn(async move { report(&reports, lanes.read_ahead(session).await).await });
             }
-            SiteAction::Check { interval } => {
-                tokio::spawn(async move { report(&reports, lanes.check(interval).await).await });
-            }
             SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
                 let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
                 if let Err(refused) = ordered.try_send(act) {
@@ -134,7 +131,6 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
                 SiteAction::ReadAhead { session } => {
                     report(&reports, lanes.read_ahead(session).await).await;
                 }
-                SiteAction::Check { interval } => report(&reports, lanes.check(interval).await).await,
             }
         }
     });
@@ -150,10 +146,6 @@ impl Lanes {
     async fn read_ahead(&self, session: Interval) -> SiteReport {
         let (meter, devices) = self.read().await;
         SiteReport::AheadRead { session, meter, devices }
-    }
-
-    async fn check(&self, interval: Interval) -> SiteReport {
-        SiteReport::Checked { interval, devices: join_all(self.devices.iter().map(Lane::read)).await }
     }
 
     async fn read(&self) -> (Result<MeterState, String>, Vec<Result<Reading, String>>) {
@@ -184,7 +176,6 @@ fn undone(action: SiteAction) -> SiteReport {
             SiteReport::AheadRead { session, meter: Err(reason()), devices: Vec::new() }
         }
         SiteAction::ReadMeter { boundary } => SiteReport::MeterRead { boundary, meter: Err(reason()) },
-        SiteAction::Check { interval } => SiteReport::Checked { interval, devices: Vec::new() },
         SiteAction::Write { interval, setpoints, .. } => {
             let outcomes = setpoints.into_iter().map(|(place, _)| (place, Err(reason()))).collect();
             SiteReport::Written { interval, outcomes }

@@ -163,8 +163,10 @@ fn modbus(name: &str, address: SocketAddr) -> ModbusConfig {
     ModbusConfig {
         name: name.to_owned(),
         address: address.to_string(),
+        serial: None,
         unit: 1,
         answer_within_ms: ANSWER_WITHIN_MS,
+        enter_service: None,
     }
 }
 

@@ -310,8 +310,10 @@ mod tests {
         let meter = DeviceConfig::SunSpecMeter(ModbusConfig {
             name: "meter".into(),
             address: "127.0.0.1:502".into(),
+            serial: None,
             unit: 1,
             answer_within_ms: 1_000,
+            enter_service: None,
         });
         SiteOptions {
             meter,

@@ -30,7 +30,7 @@ Examples:
   gridpact device scan 192.168.1.20                SunSpec on ports 502 and 1502, and an MQTT broker's devices on 1883
   gridpact device scan 192.168.1.20 --units 1-247  every unit, which takes a while
   gridpact device scan /dev/ttyUSB0 --units 1-32   a serial line
-  gridpact device scan broker.local --port 1883    a broker alone, on its port
+  gridpact device scan broker.local --broker --port 18830   a broker alone, on a port of its own
 
 A charge point can't be looked for: it connects to us. Set its central system to ws://THIS_HOST:8180, then
 `gridpact device read ocpp-charger 0.0.0.0:8180 --identity ITS_IDENTITY` waits for it.
@@ -42,6 +42,9 @@ pub struct ScanArgs {
     /// Ports to try; 1883 and 8883 are taken for brokers [default: 502, 1502 and 1883]
     #[arg(long, value_delimiter = ',')]
     pub port: Vec<u16>,
+    /// What listens on these ports is a broker
+    #[arg(long)]
+    pub broker: bool,
     /// Modbus units to try, as 1-10,126
     #[arg(long, default_value = "1-5,126,200,240", value_parser = units)]
     pub units: Units,

@@ -86,6 +86,7 @@ fn advice(error: &DeviceError) -> &'static str {
         DeviceError::BadAnswer { .. } => {
             "It answers, and not as its template says: is it this product, in this mode, with this unit?"
         }
+        DeviceError::Stale { .. } => "It repeats itself: has it, or the gateway before it, hung up? Switch it off and on.",
         DeviceError::Disobeyed { .. } => {
             "It took the command and holds something else: is control from outside allowed in its menu, and does nobody else steer it?"
         }
@@ -99,7 +100,9 @@ impl DeviceCommandError {
             Self::Nothing(_) => EXIT_NOTHING,
             Self::Scan(_) => EXIT_SILENT,
             Self::Device { error: DeviceError::Silent { .. } } => EXIT_SILENT,
-            Self::Device { error: DeviceError::BadAnswer { .. } } => EXIT_BAD_ANSWER,
+            Self::Device { error: DeviceError::BadAnswer { .. } | DeviceError::Stale { .. } } => {
+                EXIT_BAD_ANSWER
+            }
             Self::Device { error: DeviceError::Disobeyed { .. } | DeviceError::Refused { .. } } => {
                 EXIT_REFUSED
             }

@@ -18,7 +18,7 @@ pub async fn run(args: &ReadArgs, out: &mut impl Write) -> Result<(), DeviceComm
     let mut target = open(&args.target).await?;
     let shown = first(&mut target).await?;
     match args.json {
-        true => writeln!(out, "{}", with_name(&target.name, &shown))?,
+        true => writeln!(out, "{}", described(&target, &shown))?,
         false => writeln!(out, "{}", shown.line())?,
     }
     Ok(())
@@ -31,7 +31,7 @@ pub async fn watch(args: &WatchArgs, out: &mut impl Write) -> Result<(), DeviceC
     let mut count = 1;
     loop {
         match (&read, args.json) {
-            (Ok(shown), true) => writeln!(out, "{}", with_name(&target.name, shown))?,
+            (Ok(shown), true) => writeln!(out, "{}", described(&target, shown))?,
             (Ok(shown), false) => writeln!(out, "{}", shown.line())?,
             (Err(error), true) => {
                 writeln!(out, "{}", json!({ "name": target.name, "error": error.to_string() }))?
@@ -48,9 +48,10 @@ pub async fn watch(args: &WatchArgs, out: &mut impl Write) -> Result<(), DeviceC
     }
 }
 
-fn with_name(name: &str, shown: &Shown) -> serde_json::Value {
+fn described(target: &Target, shown: &Shown) -> serde_json::Value {
     let mut json = shown.json();
-    json["name"] = json!(name);
+    json["name"] = json!(target.name);
+    json["age_ms"] = json!(u64::try_from(target.device.age().as_millis()).unwrap_or(u64::MAX));
     json
 }
 

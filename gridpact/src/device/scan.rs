@@ -3,7 +3,7 @@
 use super::args::ScanArgs;
 use super::target::catalogue;
 use super::DeviceCommandError;
-use hw_adapters::modbus::{ModbusLink, Timeouts};
+use hw_adapters::modbus::{Endpoint, ModbusLink, Timeouts};
 use hw_adapters::scan::{scan_broker, scan_units, Finding, ScanError};
 use hw_adapters::template::Catalogue;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -57,7 +57,11 @@ fn addresses(args: &ScanArgs) -> Vec<String> {
     if let Some((_, Ok(_))) = args.host.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
         return vec![args.host.clone()];
     }
-    let ports = if args.port.is_empty() { &USUAL[..] } else { &args.port };
+    let ports = match (&args.port[..], args.broker) {
+        ([], true) => &BROKERS[..1],
+        ([], false) => &USUAL[..],
+        (named, _) => named,
+    };
     ports.iter().map(|port| format!("{}:{port}", args.host)).collect()
 }
 
@@ -68,14 +72,15 @@ async fn scan(
     bar: &ProgressBar,
 ) -> Result<Vec<Finding>, ScanError> {
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    if port.is_some_and(|port: u16| BROKERS.contains(&port)) {
+    if args.broker || port.is_some_and(|port: u16| BROKERS.contains(&port)) {
         bar.set_message(format!("{address}: listening for {} s", args.listen_s));
         bar.enable_steady_tick(Duration::from_millis(200));
         return scan_broker(address, catalogue, Duration::from_secs(args.listen_s)).await;
     }
     let request = Duration::from_millis(args.answer_within_ms);
-    let timeouts = Timeouts { connect: request, request, operation: request * 20 };
-    let link = |unit| ModbusLink::new(address.to_owned(), unit, timeouts);
+    let endpoint = Endpoint::parse(address, None)
+        .map_err(|error| ScanError { address: address.to_owned(), reason: error.to_string() })?;
+    let link = |unit| ModbusLink::new(endpoint.clone(), unit, Timeouts::of(request));
     let progress = |at: hw_adapters::scan::UnitProgress| {
         bar.set_message(format!("{address}: unit {} ({} of {})", at.unit, at.done + 1, at.of));
         bar.tick();

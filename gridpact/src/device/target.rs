@@ -42,7 +42,7 @@ pub async fn open(args: &TargetArgs) -> Result<Target, DeviceCommandError> {
     };
     let registry = Registry::new();
     let metrics = DeviceMetrics::register(&registry).map_err(|e| DeviceCommandError::Site(e.to_string()))?;
-    let device = open_with(&config, &catalogue, &metrics).await?;
+    let device = open_with(&config, &catalogue, &metrics, None).await?;
     let mut patience = Duration::ZERO;
     if let Device::Charger(_) = device {
         patience = Duration::from_secs(args.wait_s);

@@ -19,7 +19,7 @@ const OUTDOOR_MILLICELSIUS: i64 = 4_000;
 Examples:
   gridpact sim heatpump --broker 127.0.0.1:1883
   gridpact sim plug --broker 127.0.0.1:1883 --name boiler --misbehave late=0.1,lie=0.2 --seed 7
-  gridpact device scan 127.0.0.1 --port 1883                        finds it
+  gridpact device scan 127.0.0.1 --broker                           finds it
   gridpact device read homeassistant-plug 127.0.0.1:1883 -s device=boiler
 
 Its topics begin with gridpact-sim/NAME; it announces itself under homeassistant/. Faults, each with the probability that it

@@ -418,16 +418,6 @@ impl MqttCore {
         self.pending = None;
         Some(outcome)
     }
-
-    /// What gives the device back to how it was found, when we leave.
-    pub fn leave(&mut self, now_ms: u64, ours: Option<Order>) -> Vec<Effect> {
-        let back = match ours {
-            Some(Order::Switch(_)) => Order::Switch(None),
-            Some(Order::Power(_)) => Order::Power(None),
-            None => return Vec::new(),
-        };
-        self.order(now_ms, back).unwrap_or_default()
-    }
 }
 
 fn told(command: &ValueCommand, value: &str) -> Effect {

@@ -6,7 +6,9 @@ use super::points::Lack;
 use super::profile::{Overrides, Profile, ProfileError};
 use super::state::State;
 use super::task::{Ask, Failure, Task};
-use crate::device::{DeviceError, HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState};
+use crate::device::{
+    Aged, DeviceError, GiveBack, HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState,
+};
 use crate::metrics::DeviceMetrics;
 use crate::template::{DeviceKind, Template};
 use futures::future::BoxFuture;
@@ -43,13 +45,14 @@ pub enum MqttError {
     },
 }
 
-/// A device reached through a broker. It reconnects by itself as long as it lives, and gives the device back to itself
-/// when it is dropped.
+/// A device reached through a broker. It reconnects by itself as long as it lives.
 pub struct MqttDevice {
     name: String,
     asks: mpsc::Sender<Ask>,
     kind: DeviceKind,
     age: Duration,
+    /// Whether an order of ours stands.
+    ours: bool,
 }
 
 impl MqttDevice {
@@ -75,17 +78,12 @@ impl MqttDevice {
         let kind = core.device();
         let task = Task { name: name.clone(), core, client, metrics, started: Instant::now() };
         tokio::spawn(task.run(asks_out, heard));
-        Ok(Self { name, asks, kind, age: Duration::ZERO })
+        Ok(Self { name, asks, kind, age: Duration::ZERO, ours: false })
     }
 
     /// What it is.
     pub fn kind(&self) -> DeviceKind {
         self.kind
-    }
-
-    /// How old the state was that was read last.
-    pub fn age(&self) -> Duration {
-        self.age
     }
 
     async fn read_state(&mut self) -> Result<State, DeviceError> {
@@ -102,8 +100,13 @@ impl MqttDevice {
         let (reply, answer) = oneshot::channel();
         let asked = self.asks.try_send(Ask::Order(order, reply));
         asked.map_err(|e| self.silent(SET, e.to_string()))?;
+        // Also where it is not seen to obey: what it does with it is not known then.
+        self.ours = true;
         match answer.await.map_err(|e| self.silent(SET, e.to_string()))? {
-            Ok(Outcome::Obeyed) => Ok(()),
+            Ok(Outcome::Obeyed) => {
+                self.ours = !matches!(order, Order::Switch(None) | Order::Power(None));
+                Ok(())
+            }
             Ok(Outcome::Disobeyed { point, asked, said }) => Err(DeviceError::Disobeyed {
                 device: self.name.clone(),
                 what: point,
@@ -123,9 +126,8 @@ impl MqttDevice {
     fn lacking(&self, act: &'static str, lack: &Lack) -> DeviceError {
         let (device, reason) = (self.name.clone(), lack.to_string());
         match lack {
-            Lack::Frozen { .. } | Lack::Refused(_) | Lack::Announced(_) => {
-                DeviceError::BadAnswer { device, act, reason }
-            }
+            Lack::Refused(_) | Lack::Announced(_) => DeviceError::BadAnswer { device, act, reason },
+            Lack::Frozen { same_ms, .. } => DeviceError::Stale { device, act, age_ms: *same_ms, reason },
             Lack::NoBroker | Lack::Offline | Lack::Unsaid(_) | Lack::Stale { .. } => {
                 DeviceError::Silent { device, act, reason }
             }
@@ -149,6 +151,25 @@ impl MqttDevice {
         let asked = power.map(|power| power.clamp(Milliwatt::ZERO, power_max));
         self.order(Order::Power(asked)).await?;
         Ok(asked)
+    }
+}
+
+impl GiveBack for MqttDevice {
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+        async {
+            match self.kind {
+                _ if !self.ours => Ok(()),
+                DeviceKind::Plug => self.order(Order::Switch(None)).await,
+                _ => self.order(Order::Power(None)).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Aged for MqttDevice {
+    fn age(&self) -> Duration {
+        self.age
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Lack {
         point: &'static str,
         /// How that shows.
         why: String,
+        /// For how long it has been the same.
+        same_ms: u64,
     },
     /// What it said last can't be.
     #[error("{0}")]
@@ -217,8 +219,8 @@ impl Points {
 
     fn frozen(&self, name: PointName, source: &Source, held: &Held, now_ms: u64) -> Result<(), Lack> {
         let Some((value, since_ms)) = &held.same else { return Ok(()) };
-        let frozen = |why| Err(Lack::Frozen { point: name.word(), why });
         let same_ms = now_ms.saturating_sub(*since_ms);
+        let frozen = |why| Err(Lack::Frozen { point: name.word(), why, same_ms });
         let zero = matches!(value, Value::Amount(0));
         if source.frozen_after_ms.is_some_and(|after| same_ms > after) && !zero {
             return frozen(format!("the very same for {} s", same_ms / 1000));

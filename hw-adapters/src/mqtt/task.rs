@@ -8,12 +8,10 @@ use crate::metrics::DeviceMetrics;
 use rumqttc::{AsyncClient, QoS};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{interval, sleep_until, timeout, Instant, MissedTickBehavior};
+use tokio::time::{interval, sleep_until, Instant, MissedTickBehavior};
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(250);
-/// How long leaving may take.
-const LEAVE_WITHIN: Duration = Duration::from_millis(500);
 
 /// What came of an order: what the device says afterwards.
 pub(super) type Judged = Result<Outcome, Failure>;
@@ -59,12 +57,11 @@ impl Waiting {
 }
 
 impl Task {
-    /// Runs until nobody can ask any more, and gives the device back to itself then.
+    /// Runs until nobody can ask any more.
     pub async fn run(mut self, mut asks: mpsc::Receiver<Ask>, mut heard: mpsc::Receiver<Heard>) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Waiting::default();
-        let mut ours = None;
         loop {
             let deadline = waiting.first();
             tokio::select! {
@@ -73,8 +70,8 @@ impl Task {
                     None => return,
                 },
                 ask = asks.recv() => match ask {
-                    Some(ask) => self.take(ask, &mut waiting, &mut ours),
-                    None => return self.leave(ours, heard).await,
+                    Some(ask) => self.take(ask, &mut waiting),
+                    None => return,
                 },
                 _ = tick.tick() => self.step(Input::Tick),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
@@ -127,20 +124,14 @@ impl Task {
         all
     }
 
-    fn take(&mut self, ask: Ask, waiting: &mut Waiting, ours: &mut Option<Order>) {
+    fn take(&mut self, ask: Ask, waiting: &mut Waiting) {
         let deadline = Instant::now() + Duration::from_millis(self.core.answer_within_ms());
         match ask {
             Ask::Read(reply) => waiting.read = Some((reply, deadline)),
             Ask::Order(order, reply) => {
                 let told = self.core.order(self.now_ms(), order).map_err(Failure::Lack);
                 match told.and_then(|effects| self.perform(effects).map_err(Failure::Link)) {
-                    Ok(()) => {
-                        *ours = match order {
-                            Order::Switch(None) | Order::Power(None) => None,
-                            order => Some(order),
-                        };
-                        waiting.order = Some((reply, deadline));
-                    }
+                    Ok(()) => waiting.order = Some((reply, deadline)),
                     // Fails where the asker has given up meanwhile.
                     Err(failure) => drop(reply.send(Err(failure))),
                 }
@@ -168,23 +159,5 @@ impl Task {
                 None => drop(reply.send(Err(Failure::Lack(Lack::NoBroker)))),
             }
         }
-    }
-
-    async fn leave(mut self, ours: Option<Order>, mut heard: mpsc::Receiver<Heard>) {
-        let effects = self.core.leave(self.now_ms(), ours);
-        let sends = effects.iter().any(|effect| matches!(effect, Effect::Publish { .. }));
-        if !sends || self.perform(effects).is_err() {
-            return;
-        }
-        let shown = async {
-            while let Some(said) = heard.recv().await {
-                self.hear(said);
-                if self.core.judge(false).is_some() {
-                    return;
-                }
-            }
-        };
-        // It has left by then, whatever the device makes of it.
-        let _ = timeout(LEAVE_WITHIN, shown).await;
     }
 }

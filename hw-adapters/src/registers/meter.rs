@@ -1,7 +1,7 @@
 //! A meter by its table of registers: the [`Meter`] trait over Modbus.
 
 use super::plan::{reads, value, Read};
-use crate::device::{DeviceError, Meter, MeterState};
+use crate::device::{Aged, DeviceError, Meter, MeterState};
 use crate::modbus::{LinkError, ModbusLink};
 use crate::template::{PointName, RegisterTable, RegisterTemplate};
 use futures::future::{BoxFuture, FutureExt};
@@ -57,6 +57,8 @@ impl RegisterMeter {
         }
     }
 }
+
+impl Aged for RegisterMeter {}
 
 impl Meter for RegisterMeter {
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>> {

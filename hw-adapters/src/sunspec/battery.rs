@@ -1,121 +1,174 @@
-//! A SunSpec battery with an inverter of its own (101 to 103, 120) and the storage model (124).
+//! A SunSpec battery with an inverter of its own: measured and rated like any inverter, set by the storage
+//! model (124) or by the power of 704, its state of charge from 124, 713 or 802.
 //!
 //! Model 124 bounds the battery from both sides: it charges with at most `InWRte` and discharges
 //! with at most `OutWRte`, both in percent of `WChaMax`, and a negative bound forces the other
 //! direction. A setpoint is therefore both bounds closing on one value. On a hybrid inverter the
 //! AC power of 101 to 103 includes PV; those are not read here.
 
-use super::control::{Percent, REVERSION_MAX_S};
-use super::points::{inverter, nameplate, storage};
+mod charge;
+
+use self::charge::{Charge, WHOLE};
+use super::control::{apply, number, Unit};
+use super::enter_service::{EnterService, EnterServiceRules, Service};
+use super::found::{Control, Found};
+use super::freshness::Freshness;
+use super::measured::{measured, now_ms};
+use super::plate::Plate;
+use super::points::der::control;
+use super::points::storage;
 use super::session::Session;
-use crate::device::{Battery, BatteryState, DeviceError};
-use crate::modbus::Timeouts;
+use crate::device::{Aged, Battery, BatteryState, DeviceError, GiveBack};
+use crate::modbus::{Endpoint, Timeouts};
 use futures::future::{BoxFuture, FutureExt};
-use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
+use market::units::{Millijoule, Milliwatt};
+use std::path::PathBuf;
 
 const READ: &str = "reading the battery";
 const SET: &str = "setting the battery";
+const GIVE_BACK: &str = "giving the battery back";
 
 /// Both bounds in force (`StorCtl_Mod`, bits 0 and 1).
 const BOTH_BOUNDS: u16 = 0b11;
-/// Thousandths of a percent in the whole.
-const WHOLE: i64 = 100_000;
+/// `WSetMod` of 704: in watts.
+const IN_WATTS: u16 = 1;
 
-/// A battery read and set over Modbus TCP.
+const RATES: Control = Control {
+    model: &storage::MODEL,
+    timer: &storage::IN_OUT_W_RTE_RVRT_TMS,
+    values: &[&storage::OUT_W_RTE, &storage::IN_W_RTE],
+    enable: &storage::STOR_CTL_MOD,
+};
+const POWER: Control = Control {
+    model: &control::MODEL,
+    timer: &control::SET_RVRT_TMS,
+    values: &[&control::SET_MOD, &control::SET],
+    enable: &control::SET_ENA,
+};
+
+/// A battery read and set over Modbus.
 pub struct SunSpecBattery {
     session: Session,
-}
-
-/// Most power in either direction, and what the rates are percentages of. All positive.
-#[derive(Clone, Copy)]
-struct Rating {
-    charge_max: Milliwatt,
-    discharge_max: Milliwatt,
-    of: Milliwatt,
+    found: Found,
+    freshness: Freshness,
+    service: EnterService,
 }
 
 impl SunSpecBattery {
-    /// The battery `name` at `address` (`host:port`), Modbus unit `unit`. Connects on first use.
-    pub fn new(name: String, address: String, unit: u8, timeouts: Timeouts) -> Self {
-        Self { session: Session::new(name, address, unit, timeouts) }
+    /// The battery `name` at `endpoint` (from a `String`: `host:port`), Modbus unit `unit`. Connects on first use.
+    pub fn new(name: String, endpoint: impl Into<Endpoint>, unit: u8, timeouts: Timeouts) -> Self {
+        Self::over(Session::new(name, endpoint, unit, timeouts))
+    }
+
+    /// Over a session there is already.
+    pub fn over(session: Session) -> Self {
+        Self {
+            session,
+            found: Found::default(),
+            freshness: Freshness::default(),
+            service: EnterService::default(),
+        }
+    }
+
+    /// Keeps the state found in the device in `file`, and restores it from there after a crash.
+    #[must_use]
+    pub fn keeping_state_in(self, file: PathBuf) -> Self {
+        Self { found: Found::kept_in(Some(file)), ..self }
+    }
+
+    /// Lets it enter service by these rules and not by its grid's usual ones.
+    #[must_use]
+    pub fn entering_service_by(self, rules: Option<EnterServiceRules>) -> Self {
+        Self { service: EnterService::new(rules), ..self }
     }
 
     async fn read_now(&mut self) -> Result<BatteryState, DeviceError> {
+        self.found.look(&mut self.session, &[RATES, POWER]).await?;
         let session = &mut self.session;
-        let measured = session.must_have(READ, &inverter::MODEL).await?;
-        let plate = session.must_have(READ, &nameplate::MODEL).await?;
-        let stored = session.must_have(READ, &storage::MODEL).await?;
-        let power = session.required(READ, &measured, &inverter::W, 1000)?;
-        let rating = rating(session, READ, &plate, &stored)?;
-        let most = rating.charge_max.max(rating.discharge_max).0;
-        if power.abs() > most + most / 5 {
-            return Err(session.bad(READ, format!("{power} mW from a battery of {most} mW")));
-        }
-        let full = session.required(READ, &plate, &nameplate::WH_RTG, MILLIJOULE_PER_WH)?;
-        let charge = session.required(READ, &stored, &storage::CHA_STATE, 1000)?;
-        let reserve = session.optional(READ, &stored, &storage::MIN_RSV_PCT, 1000)?.unwrap_or(0);
-        if charge > WHOLE || reserve > WHOLE {
-            return Err(session.bad(READ, format!("charged to {charge}, reserve {reserve} of {WHOLE}")));
-        }
+        let now = measured(session, READ, &mut self.freshness).await?;
+        let plate = Plate::read(session, READ).await?;
+        let charge = Charge::read(session, READ, &plate).await?;
+        Plate::check(session, READ, now.output, charge.charge_max.max(charge.discharge_max))?;
+        let in_service = self.service.observe(now_ms(), now.grid(plate.nominal_mv)) == Service::Permitted;
+        let bound = |most| if in_service { most } else { Milliwatt::ZERO };
         Ok(BatteryState {
-            power: Milliwatt(-power),
-            stored: share((charge - reserve).max(0), full),
-            capacity: share(WHOLE - reserve, full),
-            charge_max: rating.charge_max,
-            discharge_max: rating.discharge_max,
+            power: -now.output,
+            stored: share((charge.state - charge.reserve).max(0), charge.full),
+            capacity: share(WHOLE - charge.reserve, charge.full),
+            charge_max: bound(charge.charge_max),
+            discharge_max: bound(charge.discharge_max),
         })
     }
 
     async fn set_now(&mut self, power: Milliwatt, hold_s: u32) -> Result<Milliwatt, DeviceError> {
+        self.found.look(&mut self.session, &[RATES, POWER]).await?;
         let session = &mut self.session;
-        let plate = session.must_have(SET, &nameplate::MODEL).await?;
-        let before = session.must_have(SET, &storage::MODEL).await?;
-        let rating = rating(session, SET, &plate, &before)?;
-        let percent = Percent::read(session, SET, &before, &storage::IN_W_RTE, rating.of)?;
-        let bounded = power.clamp(-rating.discharge_max, rating.charge_max);
-        let raw = percent.raw(session, SET, bounded)?;
-
-        let has_timer = before.raw(&storage::IN_OUT_W_RTE_RVRT_TMS).is_some();
-        if has_timer {
-            let seconds = [hold_s.clamp(1, REVERSION_MAX_S) as u16];
-            session.write(SET, &storage::MODEL, &storage::IN_OUT_W_RTE_RVRT_TMS, &seconds).await?;
+        let plate = Plate::read(session, SET).await?;
+        let charge = Charge::read(session, SET, &plate).await?;
+        let now = measured(session, SET, &mut self.freshness).await?;
+        let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
+        if service != Service::Permitted && power != Milliwatt::ZERO {
+            return Err(session.refused(SET, format!("out of service: {service:?}")));
         }
-        // Out and in are neighbours: one write, so that the bounds never cross in between.
-        let rates = [(-raw).cast_unsigned(), raw.cast_unsigned()];
-        session.write(SET, &storage::MODEL, &storage::OUT_W_RTE, &rates).await?;
-        session.write(SET, &storage::MODEL, &storage::STOR_CTL_MOD, &[BOTH_BOUNDS]).await?;
-
-        let after = session.must_have(SET, &storage::MODEL).await?;
-        session.same(&after, &storage::OUT_W_RTE, i64::from(-raw))?;
-        session.same(&after, &storage::IN_W_RTE, i64::from(raw))?;
-        session.same(&after, &storage::STOR_CTL_MOD, i64::from(BOTH_BOUNDS))?;
-        if has_timer {
-            session.armed(&after, &storage::IN_OUT_W_RTE_RVRT_TMS, hold_s)?;
+        // At its reserve it gives nothing more.
+        let discharge_max =
+            if charge.state > charge.reserve { charge.discharge_max } else { Milliwatt::ZERO };
+        let bounded = power.clamp(-discharge_max, charge.charge_max);
+        match charge.rate_of {
+            Some(of) => self.set_rates(bounded, of, hold_s).await,
+            None => self.set_watts(bounded, hold_s).await,
         }
-        Ok(percent.power(raw))
     }
-}
 
-fn rating(
-    session: &Session,
-    act: &'static str,
-    plate: &super::ModelRegisters,
-    stored: &super::ModelRegisters,
-) -> Result<Rating, DeviceError> {
-    let of = session.required(act, stored, &storage::W_CHA_MAX, 1000)?;
-    let charge = session.optional(act, plate, &nameplate::MAX_CHA_RTE, 1000)?.unwrap_or(of);
-    let discharge = session.optional(act, plate, &nameplate::MAX_DIS_CHA_RTE, 1000)?.unwrap_or(of);
-    Ok(Rating {
-        charge_max: Milliwatt(charge.min(of)),
-        discharge_max: Milliwatt(discharge),
-        of: Milliwatt(of),
-    })
+    async fn set_rates(
+        &mut self,
+        power: Milliwatt,
+        of: Milliwatt,
+        hold_s: u32,
+    ) -> Result<Milliwatt, DeviceError> {
+        let session = &mut self.session;
+        let before = session.must_have(SET, &storage::MODEL).await?;
+        let unit = Unit::percent(session, SET, &before, &storage::IN_W_RTE, of)?;
+        let raw = unit.raw(session, SET, &storage::IN_W_RTE, power)?;
+        let values = [
+            (&storage::OUT_W_RTE, number(&storage::OUT_W_RTE, -raw)),
+            (&storage::IN_W_RTE, number(&storage::IN_W_RTE, raw)),
+        ];
+        apply(session, SET, &mut self.found, &RATES, &before, (&values, BOTH_BOUNDS, hold_s)).await?;
+        Ok(unit.power(raw))
+    }
+
+    async fn set_watts(&mut self, power: Milliwatt, hold_s: u32) -> Result<Milliwatt, DeviceError> {
+        let session = &mut self.session;
+        let before = session.must_have(SET, &control::MODEL).await?;
+        let unit = Unit::whole(session, SET, &before, &control::SET)?;
+        let raw = unit.raw(session, SET, &control::SET, -power)?;
+        let values = [
+            (&control::SET_MOD, number(&control::SET_MOD, IN_WATTS.into())),
+            (&control::SET, number(&control::SET, raw)),
+        ];
+        apply(session, SET, &mut self.found, &POWER, &before, (&values, 1, hold_s)).await?;
+        Ok(-unit.power(raw))
+    }
+
+    async fn give_back_now(&mut self) -> Result<(), DeviceError> {
+        self.found.restore(&mut self.session, &[RATES, POWER]).await
+    }
 }
 
 /// `part` thousandths of a percent of `full`, rounded down.
 fn share(part: i64, full: i64) -> Millijoule {
     Millijoule((i128::from(part) * i128::from(full) / i128::from(WHOLE)) as i64)
 }
+
+impl GiveBack for SunSpecBattery {
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+        let deadline = self.session.deadline();
+        deadline.keep(GIVE_BACK, self.give_back_now()).boxed()
+    }
+}
+
+impl Aged for SunSpecBattery {}
 
 impl Battery for SunSpecBattery {
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {

@@ -83,8 +83,8 @@ impl Discovery {
                 self.base += 1;
                 BASES.get(self.base).map(|base| Step::Read(*base)).ok_or(DiscoveryError::NotSunSpec)
             }
-            // Some devices have no end marker and refuse what lies behind their last model.
-            (Some(_), None | Some([END, _])) => Ok(Step::Found(std::mem::take(&mut self.models))),
+            // Some devices have no end marker: they refuse what lies behind their last model, or have zeros there.
+            (Some(_), None | Some([END | 0, _])) => Ok(Step::Found(std::mem::take(&mut self.models))),
             (Some(address), Some([id, length])) => self.model(ModelPlace { id, address, length }),
         }
     }

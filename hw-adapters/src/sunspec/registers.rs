@@ -1,11 +1,91 @@
 //! A model's registers as one read brought them, and what its points say. No guess: what is not
 //! implemented is absent, and what can't be right is an error.
 
-use super::points::{Point, PointType};
+use super::points::Point;
+use std::fmt;
 use thiserror::Error;
 
 /// Scale factors the specification allows, either sign.
 const SCALE_MAX: i16 = 10;
+
+/// How a point's registers are to be understood, and what of them says "not implemented".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Unsigned, 0xFFFF when not implemented.
+    Uint16,
+    /// Signed, 0x8000 when not implemented.
+    Int16,
+    /// Unsigned of two registers, all ones when not implemented.
+    Uint32,
+    /// Signed of two registers, 0x80000000 when not implemented.
+    Int32,
+    /// Unsigned of four registers, all ones when not implemented.
+    Uint64,
+    /// Counter of two registers; all ones, which no counter reaches, is taken as not implemented.
+    Acc32,
+    /// Counter of four registers, likewise.
+    Acc64,
+    /// IEEE 754 of two registers, no number when not implemented.
+    Float32,
+    /// A choice, 0xFFFF when not implemented.
+    Enum16,
+    /// Flags, all ones when not implemented.
+    Bitfield16,
+    /// Flags of two registers, all ones when not implemented.
+    Bitfield32,
+    /// A scale factor, -10 to 10, 0x8000 when not implemented.
+    Scale,
+    /// Text of so many registers, empty when not implemented.
+    Text(u16),
+    /// So many registers that say nothing.
+    Skip(u16),
+}
+
+impl Kind {
+    /// Registers it takes.
+    pub const fn size(self) -> u16 {
+        match self {
+            Self::Uint16 | Self::Int16 | Self::Enum16 | Self::Bitfield16 | Self::Scale => 1,
+            Self::Uint32 | Self::Int32 | Self::Acc32 | Self::Float32 | Self::Bitfield32 => 2,
+            Self::Uint64 | Self::Acc64 => 4,
+            Self::Text(size) | Self::Skip(size) => size,
+        }
+    }
+
+    /// By its name in the specification; texts with their size, as `string16`.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "uint16" => Self::Uint16,
+            "int16" => Self::Int16,
+            "uint32" => Self::Uint32,
+            "int32" => Self::Int32,
+            "uint64" => Self::Uint64,
+            "acc32" => Self::Acc32,
+            "acc64" => Self::Acc64,
+            "float32" => Self::Float32,
+            "enum16" => Self::Enum16,
+            "bitfield16" => Self::Bitfield16,
+            "bitfield32" => Self::Bitfield32,
+            "sunssf" => Self::Scale,
+            "pad" => Self::Skip(1),
+            _ => Self::Text(name.strip_prefix("string")?.parse().ok().filter(|size| *size > 0)?),
+        })
+    }
+
+    /// The whole number in `words`, which are this point's and no more; none where it is not implemented, is
+    /// no number, or does not fit.
+    fn whole(self, words: &[u16]) -> Option<i64> {
+        let bits = words.iter().take(4).fold(0u64, |bits, word| bits << 16 | u64::from(*word));
+        let all_ones = u64::MAX.checked_shr(64 - 16 * u32::from(self.size().min(4))).unwrap_or_default();
+        let given = |absent: u64| Some(bits).filter(|bits| *bits != absent);
+        match self {
+            Self::Int16 | Self::Scale => given(0x8000).map(|bits| i64::from(bits as u16 as i16)),
+            Self::Int32 => given(0x8000_0000).map(|bits| i64::from(bits as u32 as i32)),
+            Self::Float32 | Self::Text(_) | Self::Skip(_) => None,
+            _ => given(all_ones).and_then(|bits| i64::try_from(bits).ok()),
+        }
+    }
+}
 
 /// A point that can't be right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -14,7 +94,7 @@ pub enum ValueError {
     #[error("{point} has scale factor {scale}")]
     Scale {
         /// The point it belongs to.
-        point: &'static str,
+        point: String,
         /// What was read.
         scale: i16,
     },
@@ -22,12 +102,107 @@ pub enum ValueError {
     #[error("{point} is {raw} with scale factor {scale}, more than anything can be")]
     TooLarge {
         /// The point.
-        point: &'static str,
+        point: String,
         /// What was read.
         raw: i64,
         /// What was read.
         scale: i16,
     },
+    /// A floating-point number beyond all bounds.
+    #[error("{point} is {read}, more than anything can be")]
+    NotFinite {
+        /// The point.
+        point: String,
+        /// What was read.
+        read: String,
+    },
+}
+
+/// What a point says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing: it is not implemented, or its scale factor isn't.
+    Absent,
+    /// `raw` times ten to the `scale`.
+    Number {
+        /// As it stands in the registers.
+        raw: i64,
+        /// Its scale factor.
+        scale: i16,
+    },
+    /// A floating-point number.
+    Float(f32),
+    /// Text.
+    Text(String),
+}
+
+impl fmt::Display for Value {
+    /// Exactly, in decimals; nothing where it is absent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => Ok(()),
+            Self::Float(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+            Self::Number { raw, scale } => {
+                let power = 10i128.pow(u32::from(scale.unsigned_abs()));
+                let raw = i128::from(*raw);
+                if *scale >= 0 {
+                    return write!(f, "{}", raw * power);
+                }
+                let sign = if raw < 0 { "-" } else { "" };
+                let (whole, part) = (raw.abs() / power, raw.abs() % power);
+                write!(f, "{sign}{whole}.{part:0width$}", width = usize::from(scale.unsigned_abs()))
+            }
+        }
+    }
+}
+
+/// What the registers `words` of a point of this kind say, with `scale` as its scale factor (none where that is
+/// not implemented).
+///
+/// # Errors
+/// A number that can't be.
+pub fn value(point: &str, kind: Kind, words: &[u16], scale: Option<i16>) -> Result<Value, ValueError> {
+    Ok(match kind {
+        Kind::Text(_) => {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+            let text = String::from_utf8_lossy(&bytes);
+            let printable = |c: &char| !c.is_control() && *c != char::REPLACEMENT_CHARACTER;
+            let text: String = text.trim_end_matches(['\0', ' ']).chars().filter(printable).collect();
+            if text.is_empty() {
+                Value::Absent
+            } else {
+                Value::Text(text)
+            }
+        }
+        Kind::Float32 => float(point, words)?.map_or(Value::Absent, Value::Float),
+        kind => match (kind.whole(words), scale) {
+            (Some(raw), Some(scale)) => Value::Number { raw, scale },
+            _ => Value::Absent,
+        },
+    })
+}
+
+fn float(point: &str, words: &[u16]) -> Result<Option<f32>, ValueError> {
+    let &[high, low] = words else { return Ok(None) };
+    let number = f32::from_bits(u32::from(high) << 16 | u32::from(low));
+    match number {
+        number if number.is_nan() => Ok(None),
+        number if number.is_finite() => Ok(Some(number)),
+        number => Err(ValueError::NotFinite { point: point.to_owned(), read: number.to_string() }),
+    }
+}
+
+/// Whether a scale factor may be so.
+///
+/// # Errors
+/// One outside -10 to 10.
+pub fn check_scale(point: &str, word: u16) -> Result<Option<i16>, ValueError> {
+    match word.cast_signed() {
+        i16::MIN => Ok(None),
+        scale if scale.abs() <= SCALE_MAX => Ok(Some(scale)),
+        scale => Err(ValueError::Scale { point: point.to_owned(), scale }),
+    }
 }
 
 /// Registers from a model's ID on, as far as the device gives them.
@@ -42,20 +217,28 @@ impl ModelRegisters {
         Self { words }
     }
 
-    /// The point's registers as a number; none where it is not implemented or beyond the model's end.
+    /// The model's identifier.
+    pub fn id(&self) -> u16 {
+        self.words.first().copied().unwrap_or_default()
+    }
+
+    /// All of them, the ID first.
+    pub fn words(&self) -> &[u16] {
+        &self.words
+    }
+
+    /// The point's own registers; none where it lies beyond the model's end, in part or whole.
+    pub fn of(&self, point: &Point) -> Option<&[u16]> {
+        let start = usize::from(point.offset);
+        self.words.get(start..start + usize::from(point.kind.size()))
+    }
+
+    /// The point's registers as a whole number; none where it is not implemented or beyond the model's end.
     ///
     /// A counter of zero is taken as zero although the specification also has it mean "not
     /// accumulated": a new meter reads so. All ones, which no counter reaches, is taken as absent.
     pub fn raw(&self, point: &Point) -> Option<i64> {
-        let word = |n: u16| self.words.get(usize::from(point.offset + n)).copied();
-        match point.kind {
-            PointType::Uint16 => word(0).filter(|w| *w != u16::MAX).map(i64::from),
-            PointType::Int16 => word(0).map(u16::cast_signed).filter(|w| *w != i16::MIN).map(i64::from),
-            PointType::Acc32 => {
-                let value = u32::from(word(0)?) << 16 | u32::from(word(1)?);
-                (value != u32::MAX).then_some(i64::from(value))
-            }
-        }
+        point.kind.whole(self.of(point)?)
     }
 
     /// The point's scale factor: zero for a point without one; none where it is not implemented,
@@ -65,14 +248,8 @@ impl ModelRegisters {
     /// A scale factor outside -10 to 10.
     pub fn scale(&self, point: &Point) -> Result<Option<i16>, ValueError> {
         let Some(offset) = point.scale else { return Ok(Some(0)) };
-        let Some(scale) = self.words.get(usize::from(offset)).map(|w| w.cast_signed()) else {
-            return Ok(None);
-        };
-        match scale {
-            i16::MIN => Ok(None),
-            scale if scale.abs() <= SCALE_MAX => Ok(Some(scale)),
-            scale => Err(ValueError::Scale { point: point.name, scale }),
-        }
+        let Some(word) = self.words.get(usize::from(offset)) else { return Ok(None) };
+        check_scale(point.name, *word)
     }
 
     /// The point's value in units of which `per_unit` make one of the specification's (1000 for
@@ -81,72 +258,33 @@ impl ModelRegisters {
     /// # Errors
     /// A scale factor outside -10 to 10, or a value that does not fit.
     pub fn scaled(&self, point: &Point, per_unit: i64) -> Result<Option<i64>, ValueError> {
+        if point.kind == Kind::Float32 {
+            return self.scaled_float(point, per_unit);
+        }
         let (Some(raw), Some(scale)) = (self.raw(point), self.scale(point)?) else { return Ok(None) };
         let exact = i128::from(raw) * i128::from(per_unit);
         let power = 10i128.pow(u32::from(scale.unsigned_abs()));
-        let value = if scale >= 0 { exact * power } else { (exact + power / 2 * exact.signum()) / power };
-        i64::try_from(value).map(Some).map_err(|_| ValueError::TooLarge { point: point.name, raw, scale })
+        let too_large = || ValueError::TooLarge { point: point.name.to_owned(), raw, scale };
+        let value = if scale >= 0 {
+            exact.checked_mul(power).ok_or_else(too_large)?
+        } else {
+            (exact + power / 2 * exact.signum()) / power
+        };
+        i64::try_from(value).map(Some).map_err(|_| too_large())
+    }
+
+    fn scaled_float(&self, point: &Point, per_unit: i64) -> Result<Option<i64>, ValueError> {
+        let Some(number) = self.of(point).map_or(Ok(None), |words| float(point.name, words))? else {
+            return Ok(None);
+        };
+        let scaled = (f64::from(number) * per_unit as f64).round();
+        // Well within 64 bits, so that the cast is exact but for the float's own coarseness.
+        if scaled.abs() >= 9e18 {
+            return Err(ValueError::NotFinite { point: point.name.to_owned(), read: number.to_string() });
+        }
+        Ok(Some(scaled as i64))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sunspec::points::{inverter, meter};
-    use proptest::prelude::*;
-
-    fn check(words: &[(u16, u16)], point: &Point, expected: Result<Option<i64>, ValueError>) {
-        let mut image = vec![0; 107];
-        for (offset, word) in words {
-            image[usize::from(*offset)] = *word;
-        }
-        assert_eq!(ModelRegisters::new(image).scaled(point, 1000), expected);
-    }
-
-    #[test]
-    fn a_value_is_raw_times_ten_to_its_scale_factor() {
-        check(&[(14, 368), (15, 1)], &inverter::W, Ok(Some(3_680_000)));
-        check(
-            &[(14, (-25i16).cast_unsigned()), (15, (-1i16).cast_unsigned())],
-            &inverter::W,
-            Ok(Some(-2500)),
-        );
-        check(&[(14, 15), (15, (-4i16).cast_unsigned())], &inverter::W, Ok(Some(2)));
-        check(&[(46, 1), (47, 2), (54, 0)], &meter::TOT_WH_IMP, Ok(Some(65_538_000)));
-    }
-
-    #[test]
-    fn what_is_not_implemented_is_absent() {
-        check(&[(14, 0x8000), (15, 1)], &inverter::W, Ok(None));
-        check(&[(14, 368), (15, 0x8000)], &inverter::W, Ok(None));
-        check(&[(46, 0xFFFF), (47, 0xFFFF)], &meter::TOT_WH_IMP, Ok(None));
-        check(&[], &Point { offset: 200, ..inverter::W }, Ok(None));
-    }
-
-    #[test]
-    fn a_scale_factor_beyond_ten_is_refused() {
-        for scale in [11, -11, 300] {
-            let word = i16::cast_unsigned(scale);
-            check(&[(14, 1), (15, word)], &inverter::W, Err(ValueError::Scale { point: "W", scale }));
-        }
-    }
-
-    #[test]
-    fn a_value_beyond_all_bounds_is_refused() {
-        let words = [(46, 0xFFFF), (54, 10)];
-        let raw = 0xFFFF_0000;
-        check(&words, &meter::TOT_WH_IMP, Err(ValueError::TooLarge { point: "TotWhImp", raw, scale: 10 }));
-    }
-
-    proptest! {
-        #[test]
-        fn no_registers_panic(words in prop::collection::vec(any::<u16>(), 0..120), per_unit in 1i64..=3_600_000) {
-            let registers = ModelRegisters::new(words);
-            for point in [inverter::W, inverter::WH, meter::W, meter::TOT_WH_EXP] {
-                if let Ok(Some(_)) = registers.scaled(&point, per_unit) {
-                    prop_assert!(registers.raw(&point).is_some());
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -4,12 +4,12 @@ use super::discovery::{Discovery, ModelPlace, Step};
 use super::points::{Model, Point};
 use super::registers::{ModelRegisters, ValueError};
 use crate::device::DeviceError;
-use crate::modbus::{LinkError, ModbusLink, Timeouts};
+use crate::modbus::{Endpoint, LinkError, ModbusLink, Timeouts};
 use std::future::Future;
 use tokio::time::timeout;
 
 /// A device's connection and what is known of its map.
-pub(super) struct Session {
+pub struct Session {
     name: String,
     link: ModbusLink,
     /// Found on first use; forgotten when the device answers otherwise than it says.
@@ -17,12 +17,31 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(name: String, address: String, unit: u8, timeouts: Timeouts) -> Self {
-        Self { name, link: ModbusLink::new(address, unit, timeouts), models: None }
+    /// The device `name` at `endpoint`, Modbus unit `unit`. Connects on first use.
+    pub fn new(name: String, endpoint: impl Into<Endpoint>, unit: u8, timeouts: Timeouts) -> Self {
+        Self::over(name, ModbusLink::new(endpoint, unit, timeouts))
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// Over a link there is already.
+    pub fn over(name: String, link: ModbusLink) -> Self {
+        Self { name, link, models: None }
+    }
+
+    /// The device's name.
+    pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its models in order of address, found by walking its chain on first use.
+    ///
+    /// # Errors
+    /// Where it does not answer, or has no SunSpec map that can be.
+    pub async fn models(&mut self, act: &'static str) -> Result<&[ModelPlace], DeviceError> {
+        let models = match self.models.take() {
+            Some(models) => models,
+            None => self.discover(act).await?,
+        };
+        Ok(self.models.insert(models))
     }
 
     /// Reads a model in one request; none where the device hasn't got it.
@@ -32,19 +51,43 @@ impl Session {
         model: &Model,
     ) -> Result<Option<ModelRegisters>, DeviceError> {
         let Some(place) = self.place(act, model).await? else { return Ok(None) };
-        let count = model.span.min(place.length + 2);
-        let answer = self.link.read(place.address, count).await;
-        if matches!(answer, Err(LinkError::Exception(_))) {
-            self.models = None;
-        }
-        let words = answer.map_err(|e| self.failed(act, e))?;
+        let count = model.span.min(place.length.saturating_add(2));
+        self.read(act, place, count).await.map(|words| Some(ModelRegisters::new(words)))
+    }
+
+    /// Reads the model at `place` from its header on.
+    ///
+    /// # Errors
+    /// Where it does not answer, or the model is not there any more.
+    pub(super) async fn read(
+        &mut self,
+        act: &'static str,
+        place: ModelPlace,
+        count: u16,
+    ) -> Result<Vec<u16>, DeviceError> {
+        let words = self.words(act, place.address, count).await?;
         if words.first_chunk() != Some(&[place.id, place.length]) {
             self.models = None;
-            self.link.drop_connection();
+            self.link.drop_connection().await;
             let header = words.first().copied().unwrap_or_default();
             return Err(self.bad(act, format!("model {} at {} is now {header}", place.id, place.address)));
         }
-        Ok(Some(ModelRegisters::new(words)))
+        Ok(words)
+    }
+
+    /// Reads `count` registers at `address`.
+    pub(super) async fn words(
+        &mut self,
+        act: &'static str,
+        address: u16,
+        count: u16,
+    ) -> Result<Vec<u16>, DeviceError> {
+        let answer = self.link.read(address, count).await;
+        if matches!(answer, Err(LinkError::Exception(_) | LinkError::BadAnswer(_))) {
+            // Another device may answer there by now, or the same with another map.
+            self.models = None;
+        }
+        answer.map_err(|e| self.failed(act, e))
     }
 
     /// Reads a model that must be there.
@@ -66,20 +109,34 @@ impl Session {
         words: &[u16],
     ) -> Result<(), DeviceError> {
         let place = self.place(act, model).await?;
-        // Never below the model itself: a missing model must not become a write to address 0.
-        let inside =
-            |place: &ModelPlace| usize::from(point.offset) + words.len() <= usize::from(place.length) + 2;
-        let place = place.filter(inside);
         let place = place.ok_or_else(|| self.bad(act, format!("it has no {} to write", point.name)))?;
-        self.link.write(place.address + point.offset, words).await.map_err(|e| self.failed(act, e))
+        self.write_at(act, place, point.offset, words).await
     }
 
-    async fn place(&mut self, act: &'static str, model: &Model) -> Result<Option<ModelPlace>, DeviceError> {
-        if self.models.is_none() {
-            self.models = Some(self.discover(act).await?);
-        }
-        let found = self.models.iter().flatten().find(|place| model.ids.contains(&place.id));
-        Ok(found.copied())
+    /// Writes `words` from `offset` of the model at `place` on.
+    pub(super) async fn write_at(
+        &mut self,
+        act: &'static str,
+        place: ModelPlace,
+        offset: u16,
+        words: &[u16],
+    ) -> Result<(), DeviceError> {
+        // Never outside the model itself: a missing model must not become a write to address 0.
+        let inside = offset >= 2 && usize::from(offset) + words.len() <= usize::from(place.length) + 2;
+        let address = place.address.checked_add(offset).filter(|_| inside);
+        let address = address
+            .ok_or_else(|| self.bad(act, format!("register {offset} lies beyond its model {}", place.id)))?;
+        self.link.write(address, words).await.map_err(|e| self.failed(act, e))
+    }
+
+    /// The first of the device's models that is one of `model`'s.
+    pub(super) async fn place(
+        &mut self,
+        act: &'static str,
+        model: &Model,
+    ) -> Result<Option<ModelPlace>, DeviceError> {
+        let models = self.models(act).await?;
+        Ok(models.iter().find(|place| model.ids.contains(&place.id)).copied())
     }
 
     async fn discover(&mut self, act: &'static str) -> Result<Vec<ModelPlace>, DeviceError> {
@@ -126,6 +183,10 @@ impl Session {
         DeviceError::BadAnswer { device: self.name.clone(), act, reason }
     }
 
+    pub(super) fn refused(&self, act: &'static str, reason: String) -> DeviceError {
+        DeviceError::Refused { device: self.name.clone(), act, reason }
+    }
+
     fn failed(&self, act: &'static str, error: LinkError) -> DeviceError {
         let device = self.name.clone();
         let reason = error.to_string();
@@ -136,20 +197,24 @@ impl Session {
         }
     }
 
-    pub(super) fn deadline(&self) -> Deadline {
+    /// What bounds one whole operation.
+    pub fn deadline(&self) -> Deadline {
         Deadline { device: self.name.clone(), timeouts: self.link.timeouts() }
     }
 }
 
 /// What bounds one whole operation, however many requests it takes.
-pub(super) struct Deadline {
+pub struct Deadline {
     device: String,
     timeouts: Timeouts,
 }
 
 impl Deadline {
     /// Runs `operation`, or gives it up; a request under way then takes its connection with it.
-    pub(super) async fn keep<T>(
+    ///
+    /// # Errors
+    /// The operation's own, or that it was given up.
+    pub async fn keep<T>(
         self,
         act: &'static str,
         operation: impl Future<Output = Result<T, DeviceError>>,

@@ -23,7 +23,7 @@ pub use mqtt::{
 pub(crate) use quantity::believable;
 pub use quantity::{PointName, Quantity, Unit};
 pub use registers::{RegisterKind, RegisterPoint, RegisterTable, RegisterTemplate};
-pub use wire::{OcppTemplate, Parity, SerialTemplate, SunSpecTemplate};
+pub use wire::{OcppTemplate, SunSpecTemplate};
 
 use serde::Deserialize;
 

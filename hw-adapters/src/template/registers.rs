@@ -1,7 +1,9 @@
 //! What templates say of plain Modbus devices: which register means what.
 
 use super::check::In;
-use super::{DeviceKind, PointName, Quantity, SerialTemplate, TemplateError, Unit};
+use super::wire::check_serial;
+use super::{DeviceKind, PointName, Quantity, TemplateError, Unit};
+use crate::modbus::SerialLine;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -24,7 +26,7 @@ pub struct RegisterTemplate {
     #[serde(default = "read_max")]
     pub read_max: u16,
     /// Its serial line as delivered, where it has one.
-    pub serial: Option<SerialTemplate>,
+    pub serial: Option<SerialLine>,
     /// Where its points lie.
     pub points: BTreeMap<PointName, RegisterPoint>,
 }
@@ -116,7 +118,7 @@ impl RegisterTemplate {
         at.number("unit", f64::from(self.unit), 0.0..=247.0)?;
         at.number("answer_within_ms", f64::from(self.answer_within_ms), 100.0..=60_000.0)?;
         at.number("read_max", f64::from(self.read_max), 4.0..=125.0)?;
-        self.serial.iter().try_for_each(|serial| serial.check(&at.key("serial")))?;
+        self.serial.iter().try_for_each(|serial| check_serial(&at.key("serial"), *serial))?;
         let points = at.key("points");
         for (name, point) in &self.points {
             let at = points.key(name.word());

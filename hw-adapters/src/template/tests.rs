@@ -52,6 +52,7 @@ fn an_unknown_key_is_named_with_file_and_value() {
     check(INVERTER, ("port = 502", "ports = 502"), &["ports", "502"]);
     check(INVERTER, ("device = \"generator\"", "device = \"windmill\""), &["windmill"]);
     check(INVERTER, ("parity = \"none\"", "parity = \"mark\""), &["mark"]);
+    check(METER, ("baud = 9600", "bauds = 9600"), &["bauds"]);
     check(PLUG, ("product", "produkt"), &["produkt"]);
 }
 

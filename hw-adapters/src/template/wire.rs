@@ -2,6 +2,7 @@
 
 use super::check::In;
 use super::{DeviceKind, TemplateError};
+use crate::modbus::SerialLine;
 use serde::Deserialize;
 
 /// How a SunSpec device is found. What its registers mean it says itself.
@@ -21,32 +22,7 @@ pub struct SunSpecTemplate {
     #[serde(default)]
     pub makers: Vec<String>,
     /// Its serial line as delivered, where it has one.
-    pub serial: Option<SerialTemplate>,
-}
-
-/// A serial line's settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SerialTemplate {
-    /// Bits a second.
-    pub baud: u32,
-    /// Parity bit.
-    pub parity: Parity,
-    /// Stop bits.
-    #[serde(default = "one_bit")]
-    pub stop_bits: u8,
-}
-
-/// The parity bit of a serial line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Parity {
-    /// None.
-    None,
-    /// Even.
-    Even,
-    /// Odd.
-    Odd,
+    pub serial: Option<SerialLine>,
 }
 
 /// How a charge point is met.
@@ -75,10 +51,6 @@ fn first_unit() -> u8 {
     1
 }
 
-fn one_bit() -> u8 {
-    1
-}
-
 fn one_second() -> u32 {
     1000
 }
@@ -100,15 +72,14 @@ impl SunSpecTemplate {
         for maker in &self.makers {
             at.text("makers", maker, 1..=32)?;
         }
-        self.serial.iter().try_for_each(|serial| serial.check(&at.key("serial")))
+        self.serial.iter().try_for_each(|serial| check_serial(&at.key("serial"), *serial))
     }
 }
 
-impl SerialTemplate {
-    pub(super) fn check(&self, at: &In<'_>) -> Result<(), TemplateError> {
-        at.number("baud", f64::from(self.baud), 1_200.0..=230_400.0)?;
-        at.number("stop_bits", f64::from(self.stop_bits), 1.0..=2.0)
-    }
+/// Whether a serial line can be set so.
+pub(super) fn check_serial(at: &In<'_>, serial: SerialLine) -> Result<(), TemplateError> {
+    at.number("baud", f64::from(serial.baud), 1_200.0..=115_200.0)?;
+    at.number("stop_bits", f64::from(serial.stop_bits), 1.0..=2.0)
 }
 
 impl OcppTemplate {

@@ -3,6 +3,7 @@
 // What a test's own helper unwraps fails the test, as it should.
 #![allow(clippy::unwrap_used)]
 
+mod eastron;
 mod fuzz_mqtt;
 mod mqtt_peer;
 mod ocpp;

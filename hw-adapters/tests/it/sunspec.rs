@@ -2,10 +2,12 @@
 //! images, wire faults, and the order in which controls are written.
 
 use crate::peer::{Manner, Peer};
-use hw_adapters::device::{Battery, DeviceError, Generator, GeneratorState, Meter, MeterState};
+use hw_adapters::device::{Battery, DeviceError, Generator, GeneratorState, GiveBack, Meter, MeterState};
 use hw_adapters::modbus::Timeouts;
+use hw_adapters::sunspec::catalog;
 use hw_adapters::sunspec::points::{
-    controls, inverter, meter, nameplate, settings, status, storage, Model, Point, PointType,
+    controls, der, inverter, inverter_float, meter, meter_float, nameplate, settings, status, storage, Model,
+    Point,
 };
 use hw_adapters::sunspec::{Discovery, Step, SunSpecBattery, SunSpecGenerator, SunSpecMeter};
 use market::units::{Millijoule, Millivar, Milliwatt, MILLIJOULE_PER_WH};
@@ -84,6 +86,84 @@ fn our_points_lie_where_the_sunspec_crate_has_them() {
     meters!(model201::Model201, model202::Model202, model203::Model203, model204::Model204);
 }
 
+/// Every point of ours is the catalogue's, in each of the models that share it.
+#[test]
+fn our_points_are_the_catalogues() {
+    use der::{battery, capacity, control, enter_service, measurement, storage as der_storage, volt_var};
+    let check = |model: Model, points: &[Point]| {
+        for id in model.ids {
+            let def = catalog::model(*id).unwrap();
+            let located = def.locate(&[0; 200]);
+            for point in points {
+                let theirs = located.iter().find(|theirs| theirs.path == point.name).unwrap();
+                let scale = match &theirs.def.scale {
+                    catalog::Scale::Point(name) => located.iter().find(|scale| scale.path == *name),
+                    _ => None,
+                };
+                // Enumerations and flags of one register are read like numbers.
+                let found = (theirs.offset, theirs.def.kind.size(), scale.map(|scale| scale.offset));
+                assert_eq!((point.offset, point.kind.size(), point.scale), found, "{} of {id}", point.name);
+                assert!(point.offset + point.kind.size() <= model.span, "{} of {id}", point.name);
+            }
+        }
+    };
+    check(inverter::MODEL, &[inverter::W, inverter::WH, inverter::PH_V_A, inverter::HZ]);
+    let float = [inverter_float::W, inverter_float::WH, inverter_float::PH_V_A, inverter_float::HZ];
+    check(inverter_float::MODEL, &float);
+    check(settings::MODEL, &[settings::W_MAX, settings::V_REF]);
+    check(controls::MODEL, &[controls::CONN, controls::VAR_PCT_MOD, controls::VAR_W_MAX_PCT]);
+    check(meter_float::MODEL, &[meter_float::W, meter_float::TOT_WH_EXP, meter_float::TOT_WH_IMP]);
+    let points =
+        [measurement::W, measurement::LNV, measurement::HZ, measurement::TOT_WH_INJ, measurement::TOT_WH_ABS];
+    check(measurement::MODEL, &points);
+    let points = [
+        capacity::W_MAX_RTG,
+        capacity::VAR_MAX_INJ_RTG,
+        capacity::VAR_MAX_ABS_RTG,
+        capacity::W_CHA_RTE_MAX_RTG,
+        capacity::W_DIS_CHA_RTE_MAX_RTG,
+        capacity::V_NOM_RTG,
+        capacity::W_MAX,
+        capacity::W_CHA_RTE_MAX,
+        capacity::W_DIS_CHA_RTE_MAX,
+    ];
+    check(capacity::MODEL, &points);
+    let points = [
+        enter_service::ES,
+        enter_service::ES_V_HI,
+        enter_service::ES_V_LO,
+        enter_service::ES_HZ_HI,
+        enter_service::ES_HZ_LO,
+        enter_service::ES_DLY_TMS,
+    ];
+    check(enter_service::MODEL, &points);
+    let points = [
+        control::LIMIT_ENA,
+        control::LIMIT,
+        control::LIMIT_RVRT,
+        control::LIMIT_ENA_RVRT,
+        control::LIMIT_RVRT_TMS,
+        control::SET_ENA,
+        control::SET_MOD,
+        control::SET,
+        control::SET_ENA_RVRT,
+        control::SET_RVRT_TMS,
+        control::VAR_ENA,
+        control::VAR_MOD,
+        control::VAR,
+        control::VAR_ENA_RVRT,
+        control::VAR_RVRT_TMS,
+    ];
+    check(control::MODEL, &points);
+    let points = [volt_var::ENA, volt_var::ADPT_CRV_REQ, volt_var::ADPT_CRV_RSLT, volt_var::N_PT];
+    check(volt_var::MODEL, &points);
+    check(volt_var::MODEL, &[volt_var::N_CRV, volt_var::RVRT_TMS]);
+    check(der_storage::MODEL, &[der_storage::WH_RTG, der_storage::SOC]);
+    let points = [battery::WH_RTG, battery::W_CHA_RTE_MAX, battery::W_DIS_CHA_RTE_MAX, battery::SOC];
+    check(battery::MODEL, &points);
+    check(battery::MODEL, &[battery::SOC_RSV_MIN]);
+}
+
 /// A register image from the reference cases: address to word, and the chain the file states.
 struct Image {
     name: String,
@@ -139,8 +219,8 @@ const GENERATORS: [(&str, AsGenerator); 8] = [
     ("fimer_pvs_20240722", Ok((-141_380, 185_000))),
     ("ha_sunspec_inverter", Err("W is not implemented")),
     ("pysunspec2_inverter_123", Err("no model for inverter")),
-    ("pysunspec2_device_1547", Err("no model for inverter")),
-    ("dersec_der_7xx", Err("no model for inverter")),
+    ("pysunspec2_device_1547", Ok((0, 0))),
+    ("dersec_der_7xx", Ok((0, 0))),
 ];
 
 #[tokio::test]
@@ -289,8 +369,52 @@ async fn a_generator_is_limited_and_only_our_own_limit_is_lifted() {
 
     assert_eq!(generator.limit(Some(Milliwatt(-2_000_000)), 900).await, Ok(Some(Milliwatt(-2_000_000))));
     assert_eq!(peer.unit().writes, [(timer, vec![900]), (percent, vec![250]), (enable, vec![1])]);
+    // Theirs is tighter than 70 %, and stands again once ours is gone.
+    let theirs = Ok(Some(Milliwatt(-3_200_000)));
+    assert_eq!(generator.limit(Some(Milliwatt(-5_600_000)), 900).await, theirs);
+    assert_eq!(generator.limit(None, 900).await, theirs);
+    assert_eq!(peer.unit().registers[&percent], 400);
+    assert_eq!(peer.unit().registers[&enable], 1);
+
+    peer.unit().registers.insert(enable, 0);
+    assert_eq!(generator.limit(Some(Milliwatt(-2_000_000)), 900).await, Ok(Some(Milliwatt(-2_000_000))));
     assert_eq!(generator.limit(None, 900).await, Ok(None));
-    assert_eq!(peer.unit().writes.last(), Some(&(enable, vec![0])));
+    assert_eq!(peer.unit().registers[&enable], 0);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_given_back_at_the_next_start_and_what_others_set_is_not() {
+    let registers = generator_map();
+    let at = |point| address(&registers, 123, point);
+    let (percent, enable) = (at(&controls::W_MAX_LIM_PCT), at(&controls::W_MAX_LIM_ENA));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("devices").join("pv.found.json");
+    let peer = Peer::start(registers.clone()).await;
+    let start = || {
+        SunSpecGenerator::new("pv".into(), peer.address.clone(), 1, patient()).keeping_state_in(file.clone())
+    };
+    let held = || (peer.unit().registers[&percent], peer.unit().registers[&enable]);
+    peer.unit().registers.extend([(percent, 900), (enable, 1)]);
+    let mut generator = start();
+    assert_eq!(generator.limit(Some(Milliwatt(-2_000_000)), 900).await, Ok(Some(Milliwatt(-2_000_000))));
+    assert_eq!((held(), file.exists()), ((250, 1), true));
+    // It never says good-bye.
+    drop(generator);
+    start().read().await.unwrap();
+    assert_eq!((held(), file.exists()), ((900, 1), false));
+
+    let mut generator = start();
+    generator.limit(Some(Milliwatt(-2_000_000)), 900).await.unwrap();
+    generator.give_back().await.unwrap();
+    assert_eq!((held(), file.exists()), ((900, 1), false));
+
+    // Set by somebody else while we were away: left alone.
+    let mut generator = start();
+    generator.limit(Some(Milliwatt(-2_000_000)), 900).await.unwrap();
+    drop(generator);
+    peer.unit().registers.extend([(percent, 100), (enable, 1)]);
+    start().read().await.unwrap();
+    assert_eq!((held(), file.exists()), ((100, 1), false));
 }
 
 #[tokio::test]
@@ -415,14 +539,20 @@ async fn a_map_that_moved_is_found_again() {
 fn every_model_is_read_whole_in_one_request() {
     for model in [
         inverter::MODEL,
+        inverter_float::MODEL,
         nameplate::MODEL,
         settings::MODEL,
         status::MODEL,
         controls::MODEL,
         storage::MODEL,
         meter::MODEL,
+        meter_float::MODEL,
+        der::measurement::MODEL,
+        der::capacity::MODEL,
+        der::control::MODEL,
+        der::storage::MODEL,
+        der::battery::MODEL,
     ] {
         assert!(model.span <= hw_adapters::modbus::READ_MAX, "{}", model.name);
     }
-    assert_eq!(PointType::Acc32.size(), 2);
 }

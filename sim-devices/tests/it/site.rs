@@ -102,8 +102,10 @@ fn meter_config(address: &str) -> DeviceConfig {
     DeviceConfig::SunSpecMeter(ModbusConfig {
         name: "meter".into(),
         address: address.into(),
+        serial: None,
         unit: 1,
         answer_within_ms: 30_000,
+        enter_service: None,
     })
 }
 

@@ -1,63 +1,8 @@
-//! A device that accepts and does not obey, and a meter that is lost.
+//! A meter that is lost, and prices that do not come, at a site with stored safe limits.
 
 use super::*;
 
 const NO_PRICE: &str = "note no-firm-price";
-
-#[test]
-fn a_battery_that_accepts_and_does_nothing_is_taken_out_and_its_share_shed_elsewhere() {
-    after_bidding(&[
-        (Accepted, &[]),
-        // All the battery can charge: 4,000 W, the sun's 2,000 W being left alone.
-        (Firm(900, 40, 0), &["note firm", "accept"]),
-        (At(900), &["read meter at 900", "write 0=4000 1=free"]),
-        (Written(900), &["report 2500, 2 confirmed"]),
-        (At(1_050), &["check 900"]),
-        // Once may be chance.
-        (Seen(900, 0), &[]),
-        (At(1_200), &["read all for 1800"]),
-        // Twice is not: 4,000 W are missing, of which the PV can spare its 2,000. It is not bid with any more.
-        (
-            AllReadAt(1_800, 0),
-            &["note device-disobeys", "write 1=0", "note device-left-out", "bid -2000..500"],
-        ),
-        (Written(900), &["report 2500, 2 confirmed"]),
-        (Firm(1_800, 50, 0), &["note firm", "accept"]),
-        (At(1_800), &["read meter at 1800", "write 1=free"]),
-    ]);
-}
-
-#[test]
-fn a_battery_that_discharges_though_told_to_charge_is_made_up_for_by_nothing_more_than_there_is() {
-    after_bidding(&[
-        (Firm(900, -10, 0), &["note firm", "accept"]),
-        (At(900), &["read meter at 900", "write 0=4000 1=0"]),
-        (Written(900), &["report 4500, 2 confirmed"]),
-        (At(1_050), &["check 900"]),
-        (Seen(900, -3_000), &[]),
-        (At(1_200), &["read all for 1800"]),
-        (
-            AllReadAt(1_800, -3_000),
-            &["note device-disobeys", "note not-shed", "note device-left-out", "bid -2000..500"],
-        ),
-    ]);
-}
-
-#[test]
-fn a_device_that_obeys_in_time_keeps_its_place() {
-    after_bidding(&[
-        (Firm(900, 40, 0), &["note firm", "accept"]),
-        (At(900), &["read meter at 900", "write 0=4000 1=free"]),
-        (Written(900), &["report 2500, 2 confirmed"]),
-        (At(1_050), &["check 900"]),
-        (Seen(900, 1_000), &[]),
-        (At(1_200), &["read all for 1800"]),
-        (AllReadAt(1_800, 3_900), &[BID]),
-        // What was looked at for an interval that is over says nothing.
-        (At(1_800), &["read meter at 1800", NO_PRICE, "write 0=4000 1=free"]),
-        (Seen(900, 0), &[]),
-    ]);
-}
 
 /// A site with safe limits: the battery stands still, the PV gives 1,000 W at most.
 fn safe(rows: &[(Happens, &'static [&'static str])]) {

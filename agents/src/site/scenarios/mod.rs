@@ -53,10 +53,6 @@ enum Happens {
     Settled(i64, Option<i64>),
     /// All setpoints were taken.
     Written(i64),
-    /// Devices are looked at: the battery is at so many watts.
-    Seen(i64, i64),
-    /// Meter and devices answer for the bid, the battery being at so many watts.
-    AllReadAt(i64, i64),
     /// The battery did not take its.
     BatteryFails(i64),
     /// The last message sent is answered by the aggregator.
@@ -163,16 +159,6 @@ impl Site {
         })
     }
 
-    fn battery_at(&self, start: i64, power: i64) -> Input<SiteReport> {
-        let mut read = self.all_read(start, true, true);
-        if let Input::Own(SiteReport::AllRead { devices, .. }) = &mut read {
-            if let Some(Ok(Reading::Battery(state))) = devices.first_mut() {
-                state.power = Milliwatt(power * 1_000);
-            }
-        }
-        read
-    }
-
     fn input(&mut self, happens: Happens) -> Input<SiteReport> {
         match happens {
             At(time) => {
@@ -210,13 +196,6 @@ impl Site {
                 let commitment = watts.map(|watts| Milliwatt(watts * 1_000));
                 self.message(Role::Validator, self.world.settled(start, commitment))
             }
-            Seen(start, power) => match self.battery_at(start, power) {
-                Input::Own(SiteReport::AllRead { interval, devices, .. }) => {
-                    Input::Own(SiteReport::Checked { interval, devices })
-                }
-                other => other,
-            },
-            AllReadAt(start, power) => self.battery_at(start, power),
             Written(start) => written(start, Ok(())),
             BatteryFails(start) => written(start, Err("no answer".into())),
             Accepted => self.answer(Verdict::Accepted),
@@ -263,7 +242,6 @@ impl Site {
             Effect::Own(SiteAction::ReadMeter { boundary }) => {
                 format!("read meter at {}", boundary.start().0)
             }
-            Effect::Own(SiteAction::Check { interval }) => format!("check {}", interval.start().0),
             Effect::Own(SiteAction::Write { setpoints, .. }) => {
                 let word = |(place, setpoint): &(usize, Setpoint)| match setpoint {
                     Setpoint::Reactive(reactive) => format!(" {place}={} var", reactive.0 / 1_000),
@@ -359,8 +337,6 @@ fn an_interval_from_reading_to_metering() {
         (Accepted, &[]),
         (Written(900), &["report -1500, 2 confirmed"]),
         (Accepted, &[]),
-        (At(1_049), &[]),
-        (At(1_050), &["check 900"]),
         (At(1_200), &["read all for 1800"]),
         (AllRead(1_800), &["bid -6000..4500 with 250 Wh"]),
         (Firm(1_800, 40, 0), &["note firm", "accept"]),

@@ -1,9 +1,12 @@
-//! Reactive power of a SunSpec inverter: how much by its nameplate (120), and set as a percentage of its
-//! full power by the immediate controls (123). Given reactive power is positive there, absorbed here.
+//! Reactive power of a SunSpec inverter: how much by its nameplate (702, 120), and set in vars by the controls of
+//! 704 or as a percentage of its full power by those of 123. Given reactive power is positive there, absorbed
+//! here.
 
-use super::super::control::{Percent, REVERSION_MAX_S};
-use super::super::points::{controls, nameplate};
-use super::super::registers::ModelRegisters;
+use super::super::control::{apply, number, Unit};
+use super::super::found::Control;
+use super::super::plate::Plate;
+use super::super::points::controls;
+use super::super::points::der::control;
 use super::SunSpecGenerator;
 use crate::device::DeviceError;
 use market::units::{Millivar, Milliwatt};
@@ -11,29 +14,38 @@ use market::units::{Millivar, Milliwatt};
 pub(super) const SET: &str = "setting the generator's reactive power";
 const READ: &str = "reading the generator's reactive power";
 
-/// `VArPct_Mod`: the percentage is of WMax.
+/// `VArPct_Mod` of 123: the percentage is of WMax.
 const OF_FULL_POWER: u16 = 1;
+/// `VarSetMod` of 704: in vars.
+const IN_VARS: u16 = 4;
+
+/// Reactive power, wherever it is set; the first that a device has is used.
+pub(super) const CONTROLS: [Control; 2] = [
+    Control {
+        model: &control::MODEL,
+        timer: &control::VAR_RVRT_TMS,
+        values: &[&control::VAR_MOD, &control::VAR],
+        enable: &control::VAR_ENA,
+    },
+    Control {
+        model: &controls::MODEL,
+        timer: &controls::VAR_PCT_RVRT_TMS,
+        values: &[&controls::VAR_PCT_MOD, &controls::VAR_W_MAX_PCT],
+        enable: &controls::VAR_PCT_ENA,
+    },
+];
 
 impl SunSpecGenerator {
     /// What it gives and absorbs by its nameplate, the lesser of both; none where the nameplate or the controls
     /// don't have it.
-    pub(super) async fn reactive_max(
-        &mut self,
-        plate: &ModelRegisters,
-    ) -> Result<Option<Millivar>, DeviceError> {
-        let session = &mut self.session;
-        let given = session.optional(READ, plate, &nameplate::VAR_RTG_Q1, 1000)?;
-        let absorbed = session.optional(READ, plate, &nameplate::VAR_RTG_Q4, 1000)?;
-        let (Some(given), Some(absorbed)) = (given, absorbed) else { return Ok(None) };
-        let most = given.unsigned_abs().min(absorbed.unsigned_abs());
-        let most = i64::try_from(most).ok().filter(|most| *most > 0);
-        let Some(most) = most else { return Ok(None) };
-        let controls = session.model(READ, &controls::MODEL).await?;
-        let settable = |now: &ModelRegisters| {
-            let points = [&controls::VAR_W_MAX_PCT, &controls::VAR_PCT_MOD, &controls::VAR_PCT_ENA];
-            points.into_iter().all(|point| now.raw(point).is_some())
-        };
-        Ok(controls.filter(settable).map(|_| Millivar(most)))
+    pub(super) async fn reactive_max(&mut self, plate: &Plate) -> Result<Option<Millivar>, DeviceError> {
+        let Some(most) = plate.reactive_max_mvar else { return Ok(None) };
+        match self.control(READ, &CONTROLS).await {
+            Ok(_) => Ok(Some(Millivar(most))),
+            // It answered, and has nothing to set.
+            Err(DeviceError::BadAnswer { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn set_reactive_now(
@@ -41,34 +53,27 @@ impl SunSpecGenerator {
         reactive: Millivar,
         hold_s: u32,
     ) -> Result<Millivar, DeviceError> {
-        let of = self.full_power().await?;
+        self.look().await?;
+        let plate = Plate::read(&mut self.session, SET).await?;
+        let (control, before) = self.control(SET, &CONTROLS).await?;
         let session = &mut self.session;
-        let before = session.must_have(SET, &controls::MODEL).await?;
         if reactive == Millivar::ZERO {
-            session.write(SET, &controls::MODEL, &controls::VAR_PCT_ENA, &[0]).await?;
-            let after = session.must_have(SET, &controls::MODEL).await?;
-            session.same(&after, &controls::VAR_PCT_ENA, 0)?;
+            self.found.restore_one(session, control).await?;
             return Ok(Millivar::ZERO);
         }
-        let percent = Percent::read(session, SET, &before, &controls::VAR_W_MAX_PCT, of)?;
-        let given = Milliwatt(reactive.0.saturating_neg().clamp(-of.0, of.0));
-        let raw = percent.raw(session, SET, given)?;
-        let has_timer = before.raw(&controls::VAR_PCT_RVRT_TMS).is_some();
-        if has_timer {
-            let seconds = [hold_s.clamp(1, REVERSION_MAX_S) as u16];
-            session.write(SET, &controls::MODEL, &controls::VAR_PCT_RVRT_TMS, &seconds).await?;
+        let [mode, value] = [control.values[0], control.values[1]];
+        let (unit, how) = if value.name == control::VAR.name {
+            (Unit::whole(session, SET, &before, value)?, IN_VARS)
+        } else {
+            (Unit::percent(session, SET, &before, value, plate.full)?, OF_FULL_POWER)
+        };
+        let most = plate.reactive_max_mvar.unwrap_or(plate.full.0);
+        if reactive.0.unsigned_abs() > most.unsigned_abs() {
+            return Err(session.refused(SET, format!("{reactive} of a device of {most} mvar")));
         }
-        session.write(SET, &controls::MODEL, &controls::VAR_PCT_MOD, &[OF_FULL_POWER]).await?;
-        session.write(SET, &controls::MODEL, &controls::VAR_W_MAX_PCT, &[raw.cast_unsigned()]).await?;
-        session.write(SET, &controls::MODEL, &controls::VAR_PCT_ENA, &[1]).await?;
-
-        let after = session.must_have(SET, &controls::MODEL).await?;
-        session.same(&after, &controls::VAR_W_MAX_PCT, i64::from(raw))?;
-        session.same(&after, &controls::VAR_PCT_MOD, i64::from(OF_FULL_POWER))?;
-        session.same(&after, &controls::VAR_PCT_ENA, 1)?;
-        if has_timer {
-            session.armed(&after, &controls::VAR_PCT_RVRT_TMS, hold_s)?;
-        }
-        Ok(Millivar(percent.power(raw).0.saturating_neg()))
+        let raw = unit.raw(session, SET, value, Milliwatt(reactive.0.saturating_neg()))?;
+        let values = [(mode, number(mode, how.into())), (value, number(value, raw))];
+        apply(session, SET, &mut self.found, control, &before, (&values, 1, hold_s)).await?;
+        Ok(Millivar(unit.power(raw).0.saturating_neg()))
     }
 }

@@ -1,0 +1,246 @@
+//! A device's controls as they were found, so that they can be given back: kept before the first write, on
+//! disk where a place is given, and restored at a clean stop or, after a crash, at the next start.
+//!
+//! What somebody else has set since is left alone: a value that is neither the one found nor the last one of
+//! ours.
+
+use super::points::{Model, Point};
+use super::registers::ModelRegisters;
+use super::session::Session;
+use crate::device::DeviceError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const KEEP: &str = "keeping the state found";
+const RESTORE: &str = "restoring the state found";
+
+/// Where the common model (1) has the serial number, and its registers.
+const SERIAL: (u16, u16) = (50, 16);
+
+/// One control of a model: its values, and what puts them in force.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Control {
+    /// The model it is in.
+    pub model: &'static Model,
+    /// Its timer; written like a value, but not told apart by who wrote it: it may count down.
+    pub timer: &'static Point,
+    /// Its values, in the order they are written in.
+    pub values: &'static [&'static Point],
+    /// What puts them in force.
+    pub enable: &'static Point,
+}
+
+/// What is kept of one device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    /// The device's serial number, as its registers have it: another device is not given this one's state.
+    serial: Vec<u16>,
+    /// By the control's enable point (model, offset): what was found in its registers, by offset.
+    found: BTreeMap<String, BTreeMap<u16, Vec<u16>>>,
+    /// What we wrote last, likewise.
+    ours: BTreeMap<String, BTreeMap<u16, Vec<u16>>>,
+}
+
+/// The state found in one device.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    file: Option<PathBuf>,
+    kept: Kept,
+    /// Whether a state from before a crash has been looked for.
+    looked: bool,
+}
+
+impl Found {
+    /// Kept in `file`, which need not exist; without one only in memory.
+    pub fn kept_in(file: Option<PathBuf>) -> Self {
+        Self { file, ..Self::default() }
+    }
+
+    /// Whether the values of `control` are the last ones of ours, in force or lapsed.
+    pub fn is_ours(&self, control: &Control, now: &ModelRegisters) -> bool {
+        self.kept.ours.get(&key(control)).is_some_and(|ours| {
+            control.values.iter().all(|point| {
+                ours.get(&point.offset).is_none_or(|words| now.of(point) == Some(words.as_slice()))
+            })
+        })
+    }
+
+    /// What was found of a point of `control`; none before it was kept.
+    pub fn of(&self, control: &Control, point: &Point) -> Option<&[u16]> {
+        self.kept.found.get(&key(control))?.get(&point.offset).map(Vec::as_slice)
+    }
+
+    /// Keeps `control` as found in `before`, unless what stands there is ours, and what will be written now,
+    /// before it is.
+    pub async fn keep(
+        &mut self,
+        session: &mut Session,
+        control: &Control,
+        before: &ModelRegisters,
+        writes: &[(&Point, Vec<u16>)],
+    ) -> Result<(), DeviceError> {
+        let mut next = self.kept.clone();
+        if next.found.is_empty() {
+            next.serial = serial(session, KEEP).await?;
+        }
+        if !self.is_ours(control, before) {
+            next.found.insert(key(control), image(control, before));
+        }
+        let ours = next.ours.entry(key(control)).or_default();
+        ours.extend(writes.iter().map(|(point, words)| (point.offset, words.clone())));
+        if next == self.kept {
+            return Ok(());
+        }
+        self.save(&next).await.map_err(|e| unkept(session, KEEP, self.file.as_deref(), &e))?;
+        self.kept = next;
+        Ok(())
+    }
+
+    /// At the first contact after a start: gives a device back what a crash left changed.
+    pub async fn look(&mut self, session: &mut Session, controls: &[Control]) -> Result<(), DeviceError> {
+        if self.looked {
+            return Ok(());
+        }
+        if let Some(file) = self.file.clone() {
+            let read = tokio::task::spawn_blocking(move || read(&file)).await.map_err(io::Error::other);
+            match read.and_then(|read| read) {
+                Ok(Some(kept)) if kept.serial == serial(session, RESTORE).await? => {
+                    self.kept = kept;
+                    self.restore(session, controls).await?;
+                }
+                Ok(Some(_)) => {
+                    tracing::warn!(device = session.name(), "another device; its state is not restored")
+                }
+                Ok(None) => {}
+                Err(error) => return Err(unkept(session, RESTORE, self.file.as_deref(), &error)),
+            }
+        }
+        self.looked = true;
+        Ok(())
+    }
+
+    /// Gives every control of `controls` back as it was found, and forgets it.
+    pub async fn restore(&mut self, session: &mut Session, controls: &[Control]) -> Result<(), DeviceError> {
+        for control in controls {
+            self.restore_one(session, control).await?;
+        }
+        self.save(&Kept::default()).await.map_err(|e| unkept(session, RESTORE, self.file.as_deref(), &e))?;
+        self.kept = Kept::default();
+        Ok(())
+    }
+
+    /// Gives one control back as it was found; what was found stays known. Nothing where it was never kept, or
+    /// somebody else has set it since.
+    pub async fn restore_one(&mut self, session: &mut Session, control: &Control) -> Result<(), DeviceError> {
+        let (found, ours) = (self.kept.found.get(&key(control)), self.kept.ours.get(&key(control)));
+        let (Some(found), Some(ours)) = (found.cloned(), ours.cloned()) else { return Ok(()) };
+        let Some(now) = session.model(RESTORE, control.model).await? else { return Ok(()) };
+        let foreign = control.values.iter().any(|point| {
+            let now = now.of(point);
+            let is = |kept: &BTreeMap<u16, Vec<u16>>| now == kept.get(&point.offset).map(Vec::as_slice);
+            ours.contains_key(&point.offset) && !is(&found) && !is(&ours)
+        });
+        if foreign {
+            tracing::warn!(device = session.name(), "set by somebody else since; left as it is");
+        } else {
+            put_back(session, control, &now, &found).await?;
+        }
+        self.kept.ours.remove(&key(control));
+        Ok(())
+    }
+
+    async fn save(&self, kept: &Kept) -> io::Result<()> {
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let text = if kept.found.is_empty() { None } else { Some(serde_json::to_vec(kept)?) };
+        tokio::task::spawn_blocking(move || write(&file, text.as_deref())).await.map_err(io::Error::other)?
+    }
+}
+
+/// What was not in force is put out of force first, then the values; what was in force the other way round.
+async fn put_back(
+    session: &mut Session,
+    control: &Control,
+    now: &ModelRegisters,
+    found: &BTreeMap<u16, Vec<u16>>,
+) -> Result<(), DeviceError> {
+    let was_on = found.get(&control.enable.offset).is_some_and(|words| words.iter().any(|word| *word != 0));
+    let values = std::iter::once(control.timer).chain(control.values.iter().copied());
+    let mut order: Vec<&Point> = values.collect();
+    order.insert(if was_on { order.len() } else { 0 }, control.enable);
+    for point in order {
+        let Some(words) = found.get(&point.offset) else { continue };
+        if now.of(point) != Some(words.as_slice()) || point == control.enable {
+            session.write(RESTORE, control.model, point, words).await?;
+        }
+    }
+    let after = session.must_have(RESTORE, control.model).await?;
+    for point in control.values.iter().copied().chain([control.enable]) {
+        if let Some(words) = found.get(&point.offset) {
+            if after.of(point) != Some(words.as_slice()) {
+                return Err(DeviceError::Disobeyed {
+                    device: session.name().to_owned(),
+                    what: point.name,
+                    written: format!("{words:?}, as found"),
+                    read: format!("{:?}", after.of(point)),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn key(control: &Control) -> String {
+    let model = control.model.ids.first().copied().unwrap_or_default();
+    format!("{model}.{}", control.enable.name)
+}
+
+/// The control's registers, as far as they are implemented.
+fn image(control: &Control, before: &ModelRegisters) -> BTreeMap<u16, Vec<u16>> {
+    let points = control.values.iter().copied().chain([control.timer, control.enable]);
+    let implemented = points.filter(|point| before.raw(point).is_some());
+    implemented.filter_map(|point| Some((point.offset, before.of(point)?.to_vec()))).collect()
+}
+
+/// The device's serial number; nothing where it has no common model.
+async fn serial(session: &mut Session, act: &'static str) -> Result<Vec<u16>, DeviceError> {
+    let place = session.models(act).await?.iter().find(|place| place.id == 1).copied();
+    let Some(place) = place else { return Ok(Vec::new()) };
+    let (at, count) = SERIAL;
+    let words = session.read(act, place, place.length.saturating_add(2).min(at + count)).await?;
+    Ok(words.get(usize::from(at)..).unwrap_or_default().to_vec())
+}
+
+fn unkept(session: &Session, act: &'static str, file: Option<&Path>, error: &io::Error) -> DeviceError {
+    let file = file.map(|file| file.display().to_string()).unwrap_or_default();
+    session.refused(act, format!("{file}: {error}"))
+}
+
+fn read(file: &Path) -> io::Result<Option<Kept>> {
+    match std::fs::read(file) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts `text` in the file's place at once, or takes the file away, and waits until the disk has it.
+fn write(file: &Path, text: Option<&[u8]>) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    match text {
+        Some(text) => {
+            let beside = file.with_extension("new");
+            let mut new = std::fs::File::create(&beside)?;
+            new.write_all(text)?;
+            new.sync_all()?;
+            std::fs::rename(&beside, file)?;
+        }
+        None => match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        },
+    }
+    std::fs::File::open(folder)?.sync_all()
+}
