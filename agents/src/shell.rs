@@ -11,10 +11,12 @@ use crate::clock::{ClockSource, MarketClock};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
 use crate::terms::Terms;
+use actix::fut::{wrap_future, ActorFutureExt};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
 use broker::link::{Carries, ConnectionConfig, Identity, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use following::{Following, Step};
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{poll_fn, StreamExt};
 use ledger::genesis::Genesis;
 use market::interval::{Interval, UnixSeconds};
@@ -77,6 +79,11 @@ pub trait Performer<C: RoleCore>: Unpin + 'static {
     /// Begins `act` on the actor's own arbiter and returns at once; what takes time is spawned. What comes
     /// of it goes to `reports`, which is bounded: `send(..).await` waits for room.
     fn perform(&mut self, act: C::Act, reports: &mpsc::Sender<C::Report>);
+
+    /// What is still to be done when the role is asked to stop; it must end by itself.
+    fn end(&mut self) -> BoxFuture<'static, ()> {
+        std::future::ready(()).boxed()
+    }
 }
 
 /// For roles whose shell has nothing of its own to do.
@@ -315,7 +322,8 @@ impl<C: RoleCore, P: Performer<C>> Actor for Shell<C, P> {
 impl<C: RoleCore, P: Performer<C>> Handler<Stop> for Shell<C, P> {
     type Result = ();
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
-        ctx.stop();
+        let end = wrap_future::<_, Self>(self.performer.end());
+        ctx.wait(end.map(|(), _, ctx: &mut Self::Context| ctx.stop()));
     }
 }
 

@@ -80,9 +80,6 @@ pub enum Command {
     /// Look for real devices, read, watch and set them
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// Put a simulated device on the network, until Ctrl-C
-    #[command(subcommand)]
-    Sim(SimCommand),
     /// Look after a ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -90,6 +87,9 @@ pub enum Command {
     Clear(ClearArgs),
     /// Play one day of very many sites in this process, with and without coordination
     Simulate(SimulateArgs),
+    /// Run one simulated device behind its real protocol, until Ctrl-C
+    #[command(subcommand)]
+    Sim(SimCommand),
     /// Measure against the targets the project has set itself
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -348,6 +348,13 @@ mod tests {
         check("gridpact simulate --sites 100000 --scaling --seed 7 --threads 2", true);
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
+        check("gridpact sim inverter --port 5020 --model 701 --fault late --fault silent --seed 7", true);
+        check("gridpact sim inverter --model 203", false);
+        check("gridpact sim battery --json --speed 60", true);
+        check("gridpact sim meter --model 213", true);
+        check("gridpact sim meter --fault melting", false);
+        check("gridpact sim", false);
+        check("gridpact bench site --quick", true);
         check("gridpact bench clearing --quick --json", true);
         check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);

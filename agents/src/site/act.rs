@@ -23,6 +23,11 @@ pub enum SiteAction {
         /// The interval that starts.
         boundary: Interval,
     },
+    /// Read the meter and every device, to see whether they do what they took.
+    Judge {
+        /// The interval it is about.
+        interval: Interval,
+    },
     /// Write setpoints and read them back.
     Write {
         /// The interval they are for.
@@ -62,6 +67,15 @@ pub enum SiteReport {
         boundary: Interval,
         /// The meter.
         meter: Result<MeterState, String>,
+    },
+    /// Meter and devices were read to be judged.
+    Judged {
+        /// The interval it is about.
+        interval: Interval,
+        /// The meter.
+        meter: Result<MeterState, String>,
+        /// Each device, in order.
+        devices: Vec<Result<Reading, String>>,
     },
     /// Setpoints were written and read back.
     Written {

@@ -3,6 +3,7 @@
 
 mod counting;
 mod day_ahead;
+mod judging;
 mod keeping;
 mod turning;
 
@@ -12,8 +13,10 @@ use super::day_ahead::desk::Desk;
 use super::day_ahead::Setting;
 use super::expectations::{Expectations, Occasion};
 use super::firm::{check_firm, in_words};
+use super::holding::Holding;
 use super::load_history::LoadHistory;
 use super::metering::Metering;
+use super::obedience::Obedience;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Orders, Schedule, Setpoint};
@@ -86,6 +89,10 @@ pub struct SiteCore {
     /// Readings of the meter that failed running.
     meter_failures: u32,
     schedule: Schedule,
+    /// What was last written, by place.
+    told: Vec<(usize, Setpoint)>,
+    holding: Holding,
+    obedience: Obedience,
     metering: Metering,
     chain: Chain,
     watch: Watch,
@@ -130,7 +137,13 @@ impl RoleCore for SiteCore {
                 self.counted(now, boundary, meter, &mut out);
             }
             Input::Own(SiteReport::Written { interval, outcomes }) => {
-                self.written(interval, &outcomes, &mut out)
+                self.took(now.market, &outcomes);
+                let interval_s = self.config.parameters.interval_s;
+                let repeated = self.holding.written(now.market, interval_s, &outcomes);
+                self.written(interval, &outcomes, repeated, &mut out)
+            }
+            Input::Own(SiteReport::Judged { interval, meter, devices }) => {
+                self.judged(interval, meter, &devices, &mut out);
             }
         }
         out
@@ -160,6 +173,9 @@ impl SiteCore {
         Self {
             schedule: Schedule::new(config.patience, config.safe.clone()),
             meter_failures: 0,
+            told: Vec::new(),
+            holding: Holding::default(),
+            obedience: Obedience::default(),
             chain: config.chain.clone(),
             watch: Watch::default(),
             turn: Turn::default(),
@@ -190,6 +206,7 @@ impl SiteCore {
                 self.enter(here, out);
             }
         }
+        self.look_after(now, here, out);
         let parameters = self.config.parameters;
         let next = parameters.next(here);
         let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
@@ -220,7 +237,7 @@ impl SiteCore {
             None => note(out, "no-firm-price", format!("no firm price for the {here}")),
         }
         if !self.fall_back(here, out) {
-            self.written(here, &[], out);
+            self.written(here, &[], false, out);
         }
     }
 
@@ -239,7 +256,9 @@ impl SiteCore {
                 }
             }
         }
-        let hold_s = u32::try_from(2 * self.config.parameters.interval_s).unwrap_or(u32::MAX);
+        self.holding.ordered(&setpoints);
+        self.told = setpoints.clone();
+        let hold_s = self.hold_s();
         out.push(Effect::Own(SiteAction::Write { interval, setpoints, hold_s }));
     }
 
@@ -341,6 +360,8 @@ impl SiteCore {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
         let Some(base) = self.load_now(now, meter, devices, out) else { return };
+        self.obedience.read(devices, Some(base));
+        let devices = &self.trusted(devices);
         let occasion = self.occasion(interval);
         let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
         let sun = self.expectations.sun(&occasion, &self.config.parameters);
@@ -410,13 +431,23 @@ impl SiteCore {
         PriceRange { min: price_min, max: price_max }
     }
 
-    fn written(&mut self, interval: Interval, outcomes: &[(usize, Result<(), String>)], out: &mut Effects) {
+    fn written(
+        &mut self,
+        interval: Interval,
+        outcomes: &[(usize, Result<(), String>)],
+        repeated: bool,
+        out: &mut Effects,
+    ) {
         let mut faults = Vec::new();
         for (place, outcome) in outcomes {
             if let Err(reason) = outcome {
                 note(out, "device-fault", format!("{}: {reason}", self.name(*place)));
                 faults.push(DeviceFault { device: cut(&self.name(*place)), reason: cut(reason) });
             }
+        }
+        if repeated {
+            // The interval's report has gone already.
+            return;
         }
         let confirmed = u32::try_from(outcomes.len() - faults.len()).unwrap_or(u32::MAX);
         faults.truncate(MAX_FAULTS);

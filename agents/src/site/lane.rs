@@ -5,6 +5,7 @@ use super::schedule::Setpoint;
 use crate::device::Reading;
 use hw_adapters::device::{Device, DeviceError, MeterState};
 use market::units::Milliwatt;
+use std::future::Future;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,6 +20,7 @@ enum Job {
     ReadMeter(Reply<MeterState>),
     Read(Reply<Reading>),
     Write { setpoint: Setpoint, hold_s: u32, done: Reply<()> },
+    GiveBack(Reply<()>),
 }
 
 /// A handle to one device's task, which ends with its last handle.
@@ -52,6 +54,17 @@ impl Lane {
         self.ask(|done| Job::Write { setpoint, hold_s, done }).await
     }
 
+    /// Gives the device back as it was found, after what was asked before.
+    pub async fn give_back(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let given = async {
+            self.jobs.send(Job::GiveBack(reply)).await.map_err(|_| "its task has ended".to_owned())?;
+            answer.await.unwrap_or_else(|_| Err("its task has ended".to_owned()))
+        };
+        let late = |_| Err(format!("not given back within {} ms", self.answer_within.as_millis()));
+        tokio::time::timeout(self.answer_within, given).await.unwrap_or_else(late)
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, String> {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|_| "still busy with earlier requests".to_owned())?;
@@ -69,32 +82,31 @@ async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
             Job::ReadMeter(reply) => answer(reply, fresh_meter(&mut device)).await,
             Job::Read(reply) => answer(reply, fresh(&mut device)).await,
             Job::Write { setpoint, hold_s, done } => {
-                let written =
-                    async { write(&mut device, setpoint, hold_s).await.map_err(|error| error.to_string()) };
-                answer(done, written).await;
+                answer(done, in_words(write(&mut device, setpoint, hold_s))).await;
             }
+            Job::GiveBack(done) => answer(done, in_words(device.give_back())).await,
         }
-    }
-    // Nobody can ask any more: the site has ended, and the device is its owner's again.
-    if let Err(error) = device.give_back().await {
-        tracing::warn!(%error, "a device could not be given back as it was found");
     }
 }
 
-async fn answer<T>(reply: Reply<T>, work: impl std::future::Future<Output = Result<T, String>>) {
+async fn answer<T>(reply: Reply<T>, work: impl Future<Output = Result<T, String>>) {
     if !reply.is_closed() {
         // Fails where the asker has given up meanwhile.
         let _ = reply.send(work.await);
     }
 }
 
+async fn in_words<T>(work: impl Future<Output = Result<T, DeviceError>>) -> Result<T, String> {
+    work.await.map_err(|error| error.to_string())
+}
+
 async fn fresh_meter(device: &mut Device) -> Result<MeterState, String> {
-    let state = read_meter(device).await.map_err(|error| error.to_string())?;
+    let state = in_words(read_meter(device)).await?;
     still_true(state, device.age())
 }
 
 async fn fresh(device: &mut Device) -> Result<Reading, String> {
-    let reading = read(device).await.map_err(|error| error.to_string())?;
+    let reading = in_words(read(device)).await?;
     still_true(reading, device.age())
 }
 
@@ -129,10 +141,7 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         (Device::Battery(battery), Setpoint::Power(power)) => {
             battery.set_power(power, hold_s).await.map(drop)
         }
-        // It stands still until its reversion timer gives it back to its own programme.
-        (Device::Battery(battery), Setpoint::OwnDefault) => {
-            battery.set_power(Milliwatt::ZERO, 1).await.map(drop)
-        }
+        (Device::Battery(battery), Setpoint::OwnDefault) => battery.give_back().await,
         (Device::Generator(generator), Setpoint::Power(power)) => {
             generator.limit(Some(power), hold_s).await.map(drop)
         }

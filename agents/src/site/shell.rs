@@ -10,7 +10,7 @@ use super::schedule::Setpoint;
 use super::standing::Standing;
 use crate::device::Reading;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
-use futures::future::join_all;
+use futures::future::{join_all, BoxFuture, FutureExt};
 use hw_adapters::config::open_with;
 use hw_adapters::device::{Device, MeterState};
 use hw_adapters::metrics::DeviceMetrics;
@@ -24,6 +24,9 @@ use wire::party::Role;
 const QUEUE: usize = 128;
 /// Actions waiting to be begun in order: an interval has two.
 const ACTIONS: usize = 8;
+
+/// Where in its folder a site keeps its devices as they were found.
+const DEVICES_DIR: &str = "devices";
 
 /// Opens the devices and starts the site that `common.signer` signs for, on the current arbiter.
 ///
@@ -39,8 +42,9 @@ pub async fn start(
     options.validate().map_err(wrong)?;
     let (genesis, terms) = (&common.genesis, common.terms());
     let answer_within = Duration::from_millis(options.answer_within_ms);
+    let kept_in = common.data_dir.join(DEVICES_DIR);
     let catalogue = options.catalogue().map_err(wrong)?;
-    let opened = |config| open_with(config, &catalogue, device_metrics, Some(&common.data_dir));
+    let opened = |config| open_with(config, &catalogue, device_metrics, Some(&kept_in));
     let meter = opened(&options.meter).await.map_err(|e| wrong(e.to_string()))?;
     if !matches!(meter, Device::Meter(_)) {
         return Err(wrong(format!("{} is no meter", options.meter.name())));
@@ -101,6 +105,9 @@ impl Performer<SiteCore> for SitePerformer {
             SiteAction::ReadAhead { session } => {
                 tokio::spawn(async move { report(&reports, lanes.read_ahead(session).await).await });
             }
+            SiteAction::Judge { interval } => {
+                tokio::spawn(async move { report(&reports, lanes.judge(interval).await).await });
+            }
             SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
                 let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
                 if let Err(refused) = ordered.try_send(act) {
@@ -108,6 +115,18 @@ impl Performer<SiteCore> for SitePerformer {
                 }
             }
         }
+    }
+
+    fn end(&mut self) -> BoxFuture<'static, ()> {
+        give_back(self.lanes.clone()).boxed()
+    }
+}
+
+/// Every device is given back as it was found; one that can't be will be at the next start.
+async fn give_back(lanes: Lanes) {
+    let given = join_all(lanes.devices.iter().map(Lane::give_back)).await;
+    for reason in given.into_iter().filter_map(Result::err) {
+        tracing::warn!(reason, "a device was not given back as it was found");
     }
 }
 
@@ -131,6 +150,7 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
                 SiteAction::ReadAhead { session } => {
                     report(&reports, lanes.read_ahead(session).await).await;
                 }
+                SiteAction::Judge { interval } => report(&reports, lanes.judge(interval).await).await,
             }
         }
     });
@@ -146,6 +166,11 @@ impl Lanes {
     async fn read_ahead(&self, session: Interval) -> SiteReport {
         let (meter, devices) = self.read().await;
         SiteReport::AheadRead { session, meter, devices }
+    }
+
+    async fn judge(&self, interval: Interval) -> SiteReport {
+        let (meter, devices) = self.read().await;
+        SiteReport::Judged { interval, meter, devices }
     }
 
     async fn read(&self) -> (Result<MeterState, String>, Vec<Result<Reading, String>>) {
@@ -174,6 +199,9 @@ fn undone(action: SiteAction) -> SiteReport {
         }
         SiteAction::ReadAhead { session } => {
             SiteReport::AheadRead { session, meter: Err(reason()), devices: Vec::new() }
+        }
+        SiteAction::Judge { interval } => {
+            SiteReport::Judged { interval, meter: Err(reason()), devices: Vec::new() }
         }
         SiteAction::ReadMeter { boundary } => SiteReport::MeterRead { boundary, meter: Err(reason()) },
         SiteAction::Write { interval, setpoints, .. } => {

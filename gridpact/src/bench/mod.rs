@@ -11,11 +11,12 @@ mod day_ahead;
 mod figure;
 mod ledger;
 mod nodes;
+mod site;
 mod stopwatch;
 mod town;
 mod voltage;
 
-pub use args::{BenchCommand, ClearingArgs, LedgerArgs};
+pub use args::{BenchCommand, ClearingArgs, LedgerArgs, SiteArgs};
 
 use crate::cluster::ClusterError;
 use crate::simulate::SimulateError;
@@ -79,6 +80,9 @@ pub enum BenchError {
     /// A day that can't be simulated.
     #[error("simulating a day: {0}")]
     Simulate(#[from] SimulateError),
+    /// Devices that can't be started or polled.
+    #[error("polling devices: {0}")]
+    Site(#[source] std::io::Error),
     /// No folder, or no file in it, for validators to be measured.
     #[error("a temporary folder for validators: {0}")]
     Folder(#[source] std::io::Error),
@@ -104,7 +108,18 @@ pub fn run(command: &BenchCommand) -> Result<bool, BenchError> {
     match command {
         BenchCommand::Clearing(args) => clearing(args),
         BenchCommand::Ledger(args) => validators(args),
+        BenchCommand::Site(args) => polling(args),
     }
+}
+
+fn polling(args: &SiteArgs) -> Result<bool, BenchError> {
+    if args.serve.is_some() {
+        return site::measure(args).map(|_| true);
+    }
+    let seconds = if args.quick { 5 } else { args.seconds };
+    let mut figures = Figures::new(args.quick, args.json);
+    figures.measure("polling devices", || site::measure(&SiteArgs { seconds, ..args.clone() }))?;
+    figures.judge()
 }
 
 fn clearing(args: &ClearingArgs) -> Result<bool, BenchError> {

@@ -142,7 +142,7 @@ impl RoleFile {
     fn resolved(mut self, directory: &Path) -> Self {
         let party = match &mut self {
             RoleFile::Site(file) => {
-                for folder in &mut file.site.templates {
+                if let Some(folder) = &mut file.site.templates {
                     *folder = directory.join(&*folder);
                 }
                 Some(&mut file.party)

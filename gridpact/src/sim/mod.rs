@@ -1,29 +1,45 @@
-//! `gridpact sim`: simulated devices on the network, for tools of ours and of others to be tried on.
+//! `gridpact sim`: one simulated device behind its real protocol, for tools of ours and of others to be tried on.
 
+pub mod args;
 pub mod mqtt;
+pub mod sunspec;
 
+use args::SunSpecCommand;
 use clap::Subcommand;
-use mqtt::{MqttArgs, MqttDevice, SimError};
+use mqtt::{MqttCommand, MqttSimError};
+use std::io::Write;
+use sunspec::SunSpecError;
+use thiserror::Error;
 
-/// Devices that can be simulated.
+/// Devices that can be simulated, by protocol.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SimCommand {
-    /// A heat pump on an MQTT broker, announced for Home Assistant
-    Heatpump(MqttArgs),
-    /// A plug with a water heater on an MQTT broker, announced for Home Assistant
-    Plug(MqttArgs),
-    /// A power meter on an MQTT broker, announced for Home Assistant
-    Powermeter(MqttArgs),
+    /// Over Modbus.
+    #[command(flatten)]
+    SunSpec(SunSpecCommand),
+    /// On an MQTT broker.
+    #[command(flatten)]
+    Mqtt(MqttCommand),
+}
+
+/// A device that can't be simulated.
+#[derive(Debug, Error)]
+pub enum SimError {
+    /// Over Modbus.
+    #[error(transparent)]
+    SunSpec(#[from] SunSpecError),
+    /// On a broker.
+    #[error(transparent)]
+    Mqtt(#[from] MqttSimError),
 }
 
 /// Runs the device until Ctrl-C.
 ///
 /// # Errors
-/// Where it can't be started.
-pub fn run(command: SimCommand) -> Result<(), SimError> {
+/// Where it can't be started, or its lines can't be printed.
+pub fn run(command: &SimCommand, out: &mut impl Write) -> Result<(), SimError> {
     match command {
-        SimCommand::Heatpump(args) => mqtt::run(&args, MqttDevice::HeatPump),
-        SimCommand::Plug(args) => mqtt::run(&args, MqttDevice::Plug),
-        SimCommand::Powermeter(args) => mqtt::run(&args, MqttDevice::PowerMeter),
+        SimCommand::SunSpec(command) => Ok(sunspec::run(command, out)?),
+        SimCommand::Mqtt(command) => Ok(mqtt::run(command)?),
     }
 }

@@ -1,6 +1,6 @@
 //! Simulated devices on an MQTT broker.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use market::interval::UnixSeconds;
 use market::units::Milliwatt;
 use sim_devices::mqtt::appliance::{Appliance, HeatPumpAppliance, MeterAppliance, PlugAppliance};
@@ -12,6 +12,17 @@ use thiserror::Error;
 
 /// Outdoor temperature at the start, in thousandths of a degree Celsius.
 const OUTDOOR_MILLICELSIUS: i64 = 4_000;
+
+/// Devices on a broker that can be simulated.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MqttCommand {
+    /// A heat pump on an MQTT broker, announced for Home Assistant
+    Heatpump(MqttArgs),
+    /// A plug with a water heater on an MQTT broker, announced for Home Assistant
+    Plug(MqttArgs),
+    /// A power meter on an MQTT broker, announced for Home Assistant
+    Powermeter(MqttArgs),
+}
 
 /// Arguments of a simulated device on a broker.
 #[derive(Clone, Debug, Args)]
@@ -49,20 +60,9 @@ pub struct MqttArgs {
     pub seed: u64,
 }
 
-/// Which device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MqttDevice {
-    /// A heat pump.
-    HeatPump,
-    /// A plug.
-    Plug,
-    /// A power meter.
-    PowerMeter,
-}
-
 /// A device that can't be simulated.
 #[derive(Debug, Error)]
-pub enum SimError {
+pub enum MqttSimError {
     /// The broker's address is none.
     #[error("broker {0:?} is not HOST:PORT")]
     Broker(String),
@@ -81,17 +81,18 @@ pub enum SimError {
 ///
 /// # Errors
 /// Where it can't be started.
-pub fn run(args: &MqttArgs, device: MqttDevice) -> Result<(), SimError> {
-    let wrong = || SimError::Broker(args.broker.clone());
+pub fn run(command: &MqttCommand) -> Result<(), MqttSimError> {
+    let (MqttCommand::Heatpump(args) | MqttCommand::Plug(args) | MqttCommand::Powermeter(args)) = command;
+    let wrong = || MqttSimError::Broker(args.broker.clone());
     let (host, port) = args.broker.rsplit_once(':').ok_or_else(wrong)?;
     let power = Milliwatt(i64::from(args.power_w) * 1_000);
-    let mut appliance: Box<dyn Appliance> = match device {
-        MqttDevice::HeatPump => {
+    let mut appliance: Box<dyn Appliance> = match command {
+        MqttCommand::Heatpump(_) => {
             let config = HeatPumpConfig { power_max: power, ..HeatPumpConfig::default() };
             Box::new(HeatPumpAppliance::new(HeatPumpSim::new(config, UnixSeconds(0), OUTDOOR_MILLICELSIUS)?))
         }
-        MqttDevice::Plug => Box::new(PlugAppliance::new(power)),
-        MqttDevice::PowerMeter => Box::new(MeterAppliance::default()),
+        MqttCommand::Plug(_) => Box::new(PlugAppliance::new(power)),
+        MqttCommand::Powermeter(_) => Box::new(MeterAppliance::default()),
     };
     let name = args.name.clone().unwrap_or_else(|| format!("sim-{}", appliance.word()));
     let config = ServeConfig {

@@ -13,7 +13,7 @@ mod figures;
 mod household;
 mod population;
 mod prices;
-mod process;
+pub(crate) mod process;
 mod report;
 mod scaling;
 mod service;

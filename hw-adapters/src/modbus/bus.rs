@@ -7,11 +7,15 @@ use super::link::{ask, within, LinkError, Timeouts};
 use super::stream::GuardedStream;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 use tokio::time::{sleep_until, Instant};
 use tokio_modbus::client::{rtu, Context};
 use tokio_modbus::slave::{Slave, SlaveContext};
 use tokio_modbus::{Request, Response};
 use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt};
+
+/// How long the rest of a bad answer may take: 256 characters at 19200 bits a second.
+const TAIL: Duration = Duration::from_millis(150);
 
 /// A serial line.
 pub(super) struct Bus {
@@ -67,7 +71,9 @@ impl Bus {
             state.quiet_until = Some(Instant::now() + self.line.silence());
             state.context = Some(context);
         } else {
-            state.quiet_until = Some(Instant::now() + timeouts.request);
+            // A bad answer may have a tail; one that has not come may come late.
+            let late = if matches!(answer, Err(LinkError::BadAnswer(_))) { TAIL } else { timeouts.request };
+            state.quiet_until = Some(Instant::now() + self.line.silence() + late.min(timeouts.request));
         }
         answer
     }

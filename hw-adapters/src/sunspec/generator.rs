@@ -3,6 +3,9 @@
 //! timer ends, so a limit of somebody else that ours took the place of is written again when ours is lifted.
 
 mod reactive;
+mod volt_var;
+
+pub use volt_var::VoltVarPoint;
 
 use super::control::{apply, number, Unit};
 use super::enter_service::{EnterService, EnterServiceRules, Service};
@@ -116,7 +119,7 @@ impl SunSpecGenerator {
     }
 
     async fn look(&mut self) -> Result<(), DeviceError> {
-        let controls = [LIMITS, reactive::CONTROLS].concat();
+        let controls = [&LIMITS[..], &reactive::CONTROLS[..], &[volt_var::CONTROL]].concat();
         self.found.look(&mut self.session, &controls).await
     }
 
@@ -211,7 +214,7 @@ impl SunSpecGenerator {
     }
 
     async fn give_back_now(&mut self) -> Result<(), DeviceError> {
-        let controls = [LIMITS, reactive::CONTROLS].concat();
+        let controls = [&LIMITS[..], &reactive::CONTROLS[..], &[volt_var::CONTROL]].concat();
         self.found.restore(&mut self.session, &controls).await
     }
 }

@@ -25,7 +25,7 @@ mod session;
 pub use battery::SunSpecBattery;
 pub use browse::{ModelReading, PointReading, SunSpecDevice};
 pub use discovery::{Discovery, DiscoveryError, ModelPlace, Step, BASES, MODELS_MAX};
-pub use generator::SunSpecGenerator;
+pub use generator::{SunSpecGenerator, VoltVarPoint};
 pub use meter::SunSpecMeter;
 pub use registers::{Kind, ModelRegisters, Value, ValueError};
 pub use session::Session;

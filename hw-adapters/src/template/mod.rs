@@ -9,6 +9,7 @@ mod check;
 mod discovery;
 mod error;
 mod mqtt;
+mod mqtt_check;
 mod quantity;
 mod registers;
 mod wire;

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod eastron;
+mod fuzz;
 mod fuzz_mqtt;
 mod mqtt_peer;
 mod ocpp;
 mod ocpp_peer;
 mod peer;
+mod pymodbus;
 mod sunspec;

@@ -9,7 +9,7 @@ use hw_adapters::sunspec::points::{
     controls, der, inverter, inverter_float, meter, meter_float, nameplate, settings, status, storage, Model,
     Point,
 };
-use hw_adapters::sunspec::{Discovery, Step, SunSpecBattery, SunSpecGenerator, SunSpecMeter};
+use hw_adapters::sunspec::{Discovery, Step, SunSpecBattery, SunSpecGenerator, SunSpecMeter, VoltVarPoint};
 use market::units::{Millijoule, Millivar, Milliwatt, MILLIJOULE_PER_WH};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -165,14 +165,14 @@ fn our_points_are_the_catalogues() {
 }
 
 /// A register image from the reference cases: address to word, and the chain the file states.
-struct Image {
-    name: String,
-    registers: BTreeMap<u16, u16>,
+pub struct Image {
+    pub name: String,
+    pub registers: BTreeMap<u16, u16>,
     models: Vec<(u16, u16)>,
 }
 
 /// Every SunSpec image, or none, said plainly, where the cases don't stand beside the project.
-fn images() -> Vec<Image> {
+pub fn images() -> Vec<Image> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/cases/devices");
     let Ok(entries) = std::fs::read_dir(&folder) else {
         println!("skipped: no device images at {}", folder.display());
@@ -275,11 +275,11 @@ fn map(models: &[Words<'_>]) -> BTreeMap<u16, u16> {
     (40_000..).zip(words).collect()
 }
 
-fn sf(scale: i16) -> u16 {
+pub fn sf(scale: i16) -> u16 {
     scale.cast_unsigned()
 }
 
-fn meter_map() -> BTreeMap<u16, u16> {
+pub fn meter_map() -> BTreeMap<u16, u16> {
     map(&[(&meter::MODEL, 203, &[(18, sf(-1234)), (22, 0), (39, 70), (46, 1), (47, 4464), (54, 1)])])
 }
 
@@ -292,7 +292,7 @@ fn battery_map() -> BTreeMap<u16, u16> {
     ])
 }
 
-fn generator_map() -> BTreeMap<u16, u16> {
+pub fn generator_map() -> BTreeMap<u16, u16> {
     map(&[
         (&inverter::MODEL, 101, &[(14, 300), (15, 1)]),
         (&nameplate::MODEL, 120, &[(3, 800), (4, 1)]),
@@ -301,13 +301,33 @@ fn generator_map() -> BTreeMap<u16, u16> {
     ])
 }
 
-/// The address of a point of the `index`th model of a map of `map`.
-fn address(registers: &BTreeMap<u16, u16>, id: u16, point: &Point) -> u16 {
+/// A meter in floating-point numbers that takes 1500 W.
+pub fn float_meter_map() -> BTreeMap<u16, u16> {
+    let whole = Model { span: 126, ..meter_float::MODEL };
+    let energy = [(60, 0x4348), (68, 0x447A)];
+    map(&[(&whole, 213, &[&[(28, 0x44BB), (29, 0x8000)][..], &energy[..]].concat())])
+}
+
+/// A DER that gives 2 kW of 10.
+pub fn der_map() -> BTreeMap<u16, u16> {
+    let whole = |model: Model, span| Model { span, ..model };
+    let measurement = whole(der::measurement::MODEL, 155);
+    let control = whole(der::control::MODEL, 67);
+    let flow = [(10, 2_000), (16, 2_300), (18, 50_000), (114, sf(-1)), (115, sf(-3)), (116, 0), (120, 0)];
+    map(&[
+        (&measurement, 701, &flow),
+        (&der::capacity::MODEL, 702, &[(2, 10_000), (14, 230), (26, 10_000)]),
+        (&control, 704, &[(15, 10_000), (54, sf(-2)), (57, 0)]),
+    ])
+}
+
+/// The address of a register of a model of a map at 40000.
+pub fn address(registers: &BTreeMap<u16, u16>, id: u16, offset: u16) -> u16 {
     let mut at = 40_002;
     while registers[&at] != id {
         at += 2 + registers[&(at + 1)];
     }
-    at + point.offset
+    at + offset
 }
 
 #[tokio::test]
@@ -338,7 +358,7 @@ async fn a_battery_is_usable_above_its_reserve() {
 #[tokio::test]
 async fn a_battery_setpoint_arms_the_timer_then_bounds_then_enables() {
     let registers = battery_map();
-    let at = |point| address(&registers, 124, point);
+    let at = |point: &Point| address(&registers, 124, point.offset);
     let (timer, rates, mode) =
         (at(&storage::IN_OUT_W_RTE_RVRT_TMS), at(&storage::OUT_W_RTE), at(&storage::STOR_CTL_MOD));
     let peer = Peer::start(registers.clone()).await;
@@ -354,7 +374,7 @@ async fn a_battery_setpoint_arms_the_timer_then_bounds_then_enables() {
 #[tokio::test]
 async fn a_generator_is_limited_and_only_our_own_limit_is_lifted() {
     let registers = generator_map();
-    let at = |point| address(&registers, 123, point);
+    let at = |point: &Point| address(&registers, 123, point.offset);
     let (timer, percent, enable) =
         (at(&controls::W_MAX_LIM_PCT_RVRT_TMS), at(&controls::W_MAX_LIM_PCT), at(&controls::W_MAX_LIM_ENA));
     let peer = Peer::start(registers.clone()).await;
@@ -385,7 +405,7 @@ async fn a_generator_is_limited_and_only_our_own_limit_is_lifted() {
 #[tokio::test]
 async fn what_a_crash_left_is_given_back_at_the_next_start_and_what_others_set_is_not() {
     let registers = generator_map();
-    let at = |point| address(&registers, 123, point);
+    let at = |point: &Point| address(&registers, 123, point.offset);
     let (percent, enable) = (at(&controls::W_MAX_LIM_PCT), at(&controls::W_MAX_LIM_ENA));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("devices").join("pv.found.json");
@@ -393,7 +413,10 @@ async fn what_a_crash_left_is_given_back_at_the_next_start_and_what_others_set_i
     let start = || {
         SunSpecGenerator::new("pv".into(), peer.address.clone(), 1, patient()).keeping_state_in(file.clone())
     };
-    let held = || (peer.unit().registers[&percent], peer.unit().registers[&enable]);
+    let held = || {
+        let unit = peer.unit();
+        (unit.registers[&percent], unit.registers[&enable])
+    };
     peer.unit().registers.extend([(percent, 900), (enable, 1)]);
     let mut generator = start();
     assert_eq!(generator.limit(Some(Milliwatt(-2_000_000)), 900).await, Ok(Some(Milliwatt(-2_000_000))));
@@ -452,7 +475,7 @@ async fn check_wire(
     let error = meter.read().await.unwrap_err();
     assert!(expected(&error), "{manner:?}: {error}");
     peer.unit().manner = Manner::Sound;
-    let register = address(&meter_map(), 203, &meter::W);
+    let register = address(&meter_map(), 203, meter::W.offset);
     peer.unit().registers.insert(register, 77);
     let after = loop {
         if let Ok(state) = meter.read().await {
@@ -555,4 +578,54 @@ fn every_model_is_read_whole_in_one_request() {
     ] {
         assert!(model.span <= hw_adapters::modbus::READ_MAX, "{}", model.name);
     }
+}
+
+#[tokio::test]
+async fn a_volt_var_curve_is_stored_adopted_and_put_in_force_and_no_one_elses_is_replaced() {
+    let whole = Model { span: 69, ..der::volt_var::MODEL };
+    // Two curves of four points; adoption is said to be done.
+    let head = [(4, 1), (5, 4), (6, 2), (12, sf(-2)), (13, sf(-2))];
+    let mut registers = der_map();
+    let end = *registers.keys().last().unwrap() - 1;
+    registers.extend((end..).zip(map(&[(&whole, 705, &head)]).into_values().skip(2)));
+    let at = |offset| address(&registers, 705, offset);
+    let peer = Peer::start(registers.clone()).await;
+    let mut generator = SunSpecGenerator::new("pv".into(), peer.address.clone(), 1, patient());
+    let curve = [(9_200, 4_400), (9_800, 0), (10_200, 0), (10_800, -4_400)];
+    let curve = curve.map(|(voltage, reactive)| VoltVarPoint { voltage, reactive });
+    generator.set_volt_var(&curve, 900).await.unwrap();
+    let words = vec![9_200, 4_400, 9_800, 0, 10_200, 0, 10_800, sf(-4_400)];
+    let expected = [
+        (at(7), vec![0, 900]),
+        (at(43), words),
+        (at(33), vec![4]),
+        (at(3), vec![2]),
+        (at(7), vec![0, 900]),
+        (at(2), vec![1]),
+    ];
+    assert_eq!(peer.unit().writes, expected);
+    generator.set_volt_var(&[], 900).await.unwrap();
+    assert_eq!(peer.unit().registers[&at(2)], 0);
+
+    peer.unit().registers.insert(at(2), 1);
+    let error = generator.set_volt_var(&curve, 900).await.unwrap_err();
+    assert!(matches!(error, DeviceError::Refused { .. }), "{error}");
+}
+
+/// A DER's limit, reactive power and reversion timers are of two registers.
+#[tokio::test]
+async fn a_der_is_limited_by_704_with_its_timer_armed_first() {
+    let registers = der_map();
+    let at = |offset| address(&registers, 704, offset);
+    let peer = Peer::start(registers.clone()).await;
+    let mut generator = SunSpecGenerator::new("der".into(), peer.address.clone(), 1, patient());
+    assert_eq!(generator.limit(Some(Milliwatt(-2_500_000)), 900).await, Ok(Some(Milliwatt(-2_500_000))));
+    assert_eq!(peer.unit().writes, [(at(18), vec![0, 900]), (at(15), vec![2_500]), (at(14), vec![1])]);
+    assert_eq!(generator.limit(None, 900).await, Ok(None));
+    assert_eq!(peer.unit().registers[&at(14)], 0);
+    peer.unit().writes.clear();
+    assert_eq!(generator.set_reactive(Millivar(1_500_000), 600).await, Ok(Millivar(1_500_000)));
+    let expected =
+        [(at(45), vec![0, 600]), (at(36), vec![4]), (at(38), vec![0xFFFF, sf(-1_500)]), (at(35), vec![1])];
+    assert_eq!(peer.unit().writes, expected);
 }

@@ -3,6 +3,7 @@
 //! clock.
 
 use super::reversion::Held;
+use super::service::InService;
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt};
 
@@ -44,6 +45,9 @@ pub struct Battery {
     spec: BatterySpec,
     /// Bounds from outside, in force until their timer ends.
     pub bounds: Held<Bounds>,
+    /// Whether it may be in service at all.
+    pub service: InService,
+    taken: Millijoule,
     stored: Millijoule,
     given: Millijoule,
     power: Milliwatt,
@@ -54,17 +58,22 @@ impl Battery {
     pub fn new(spec: BatterySpec) -> Self {
         let open = Bounds { bound_charge: false, bound_discharge: false, charge: WHOLE, discharge: WHOLE };
         let stored = spec.stored.clamp(Millijoule::ZERO, spec.capacity);
-        let given = Millijoule::ZERO;
-        Self { spec, bounds: Held::off(open), stored, given, power: Milliwatt::ZERO }
+        let none = Millijoule::ZERO;
+        // In service since before any instant there is.
+        let service = InService::new(UnixSeconds(i64::MIN));
+        let bounds = Held::off(open);
+        let power = Milliwatt::ZERO;
+        Self { spec, bounds, service, taken: none, stored, given: none, power }
     }
 
     /// Lets `seconds` pass from `now` on, with `others` as the net power of everything else at the
     /// site; gives the power at the grid's side, positive charging.
     pub fn step(&mut self, now: UnixSeconds, seconds: i64, others: Milliwatt) -> Milliwatt {
-        let wish = self.bounded(now, -others);
+        let wish = if self.service.at(now) { self.bounded(now, -others) } else { Milliwatt::ZERO };
         let wish = wish.clamp(-self.spec.discharge_max, self.spec.charge_max);
         self.power = wish.clamp(-self.most_out(seconds), self.most_in(seconds));
         self.given += (-self.power).max(Milliwatt::ZERO).over_seconds(seconds);
+        self.taken += self.power.max(Milliwatt::ZERO).over_seconds(seconds);
         let energy = i128::from(self.power.0) * i128::from(seconds);
         let efficiency = i128::from(self.spec.efficiency_permille);
         let change = if energy >= 0 { energy * efficiency / 1000 } else { energy * 1000 / efficiency };
@@ -112,6 +121,11 @@ impl Battery {
     /// Energy given at the grid's side since it was built.
     pub fn given(&self) -> Millijoule {
         self.given
+    }
+
+    /// Energy taken at the grid's side since it was built.
+    pub fn taken(&self) -> Millijoule {
+        self.taken
     }
 
     /// What it is.

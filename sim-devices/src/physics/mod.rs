@@ -7,3 +7,4 @@ pub mod heat_pump;
 pub mod profile;
 pub mod pv;
 pub mod reversion;
+pub mod service;

@@ -2,6 +2,7 @@
 
 use super::profile::Profile;
 use super::reversion::Held;
+use super::service::InService;
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt};
 
@@ -30,6 +31,8 @@ pub struct Pv {
     pub limit: Held<u16>,
     /// Reactive power given (negative: absorbed), in hundredths of a percent of the nameplate.
     pub reactive: Held<i16>,
+    /// Whether it may feed in at all.
+    pub service: InService,
     power: Milliwatt,
     fed_in: Millijoule,
     lost: Millijoule,
@@ -40,7 +43,9 @@ impl Pv {
     pub fn new(spec: PvSpec, start: UnixSeconds) -> Self {
         let (limit, none) = (Held::off(WHOLE), Millijoule::ZERO);
         let reactive = Held::off(0);
-        let mut pv = Self { spec, limit, reactive, power: Milliwatt::ZERO, fed_in: none, lost: none };
+        let service = InService::new(start);
+        let mut pv =
+            Self { spec, limit, reactive, service, power: Milliwatt::ZERO, fed_in: none, lost: none };
         pv.power = pv.power_at(start);
         pv
     }
@@ -55,6 +60,9 @@ impl Pv {
     }
 
     fn power_at(&self, now: UnixSeconds) -> Milliwatt {
+        if !self.service.at(now) {
+            return Milliwatt::ZERO;
+        }
         let share = i64::from(self.limit.at(now).unwrap_or(WHOLE).min(WHOLE));
         self.available(now).max(Milliwatt(-self.spec.nameplate.0 * share / i64::from(WHOLE)))
     }
@@ -66,6 +74,9 @@ impl Pv {
 
     /// Reactive power at `now` in millivars, absorbed positive.
     pub fn reactive_mvar(&self, now: UnixSeconds) -> i64 {
+        if !self.service.at(now) {
+            return 0;
+        }
         let given = self.reactive.at(now).unwrap_or(0).clamp(-REACTIVE_WHOLE, REACTIVE_WHOLE);
         -(self.spec.nameplate.0 * i64::from(given) / i64::from(WHOLE))
     }
@@ -93,7 +104,7 @@ impl Pv {
     /// The first instant after `now` at which sun or limit changes by itself.
     pub fn next_change(&self, now: UnixSeconds) -> UnixSeconds {
         let sun = self.spec.sun.next_change(now);
-        let timers = [self.limit.lapses(), self.reactive.lapses()];
+        let timers = [self.limit.lapses(), self.reactive.lapses(), self.service.enters()];
         timers.into_iter().flatten().filter(|end| *end > now).fold(sun, UnixSeconds::min)
     }
 }

@@ -9,6 +9,8 @@ pub struct Held<T> {
     pub value: T,
     /// Seconds until it lapses after the last write; zero for never.
     pub revert_s: u16,
+    /// What is in force once it has lapsed; none for nothing.
+    pub then: Option<T>,
     /// Since when the timer runs.
     since: UnixSeconds,
     /// Whether the control is switched on.
@@ -18,18 +20,25 @@ pub struct Held<T> {
 impl<T: Copy> Held<T> {
     /// A control that is off.
     pub fn off(value: T) -> Self {
-        Self { value, revert_s: 0, since: UnixSeconds(0), enabled: false }
+        Self { value, revert_s: 0, then: None, since: UnixSeconds(0), enabled: false }
     }
 
     /// Takes what was written at `now`; the timer starts again.
     pub fn write(&mut self, now: UnixSeconds, value: T, revert_s: u16, enabled: bool) {
-        *self = Self { value, revert_s, since: now, enabled };
+        *self = Self { value, revert_s, since: now, enabled, ..*self };
     }
 
     /// What is in force at `now`; none where it is off or has lapsed.
     pub fn at(&self, now: UnixSeconds) -> Option<T> {
-        let lapsed = self.lapses().is_some_and(|end| end <= now);
-        (self.enabled && !lapsed).then_some(self.value)
+        match self.lapses() {
+            Some(end) if end <= now => self.then,
+            _ => self.enabled.then_some(self.value),
+        }
+    }
+
+    /// Seconds until it lapses; zero where nothing runs.
+    pub fn remaining_s(&self, now: UnixSeconds) -> i64 {
+        self.lapses().map_or(0, |end| (end.0 - now.0).max(0))
     }
 
     /// When it lapses by itself; none where nothing runs.
@@ -51,6 +60,10 @@ mod tests {
         assert_eq!(held.at(UnixSeconds(160)), None);
         held.write(UnixSeconds(170), 20, 60, true);
         assert_eq!(held.at(UnixSeconds(229)), Some(20));
+        assert_eq!(held.remaining_s(UnixSeconds(200)), 30);
+        held.then = Some(5);
+        assert_eq!(held.at(UnixSeconds(230)), Some(5));
+        held.then = None;
         held.write(UnixSeconds(170), 20, 0, true);
         assert_eq!(held.at(UnixSeconds(1_000_000)), Some(20));
         held.write(UnixSeconds(170), 20, 0, false);

@@ -11,10 +11,12 @@ const MARKER: [u16; 2] = [0x5375, 0x6E53];
 const END: [u16; 2] = [0xFFFF, 0];
 
 /// A point's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// A number as it stands in the registers, bounded to what fits; counters begin again.
     Number(i64),
+    /// A floating-point number.
+    Float(f64),
     /// Text, cut to what fits.
     Text(&'a str),
 }
@@ -47,18 +49,23 @@ impl Map {
     }
 
     /// With one more model. Every name must be one of its points.
-    pub fn with(mut self, model: &'static Model, values: &[(&str, Value<'_>)]) -> Self {
+    pub fn with(self, model: &'static Model, values: &[(&str, Value<'_>)]) -> Self {
+        self.with_as(model, model.id, values)
+    }
+
+    /// With one more model under the identifier `id`, whose layout is the same.
+    pub fn with_as(mut self, model: &'static Model, id: u16, values: &[(&str, Value<'_>)]) -> Self {
         debug_assert!(
             values.iter().all(|(name, _)| model.points.iter().any(|(n, _)| n == name)),
             "{values:?}"
         );
         self.words.truncate(self.words.len() - END.len());
         self.models.push((self.words.len(), model));
-        self.words.extend([model.id, model.length()]);
+        self.words.extend([id, model.length()]);
         for (name, kind) in model.points {
             match values.iter().find(|(given, _)| given == name) {
                 Some((_, value)) => self.words.extend(encode(*kind, *value)),
-                None => self.words.extend(vec![kind.absent(); usize::from(kind.size())]),
+                None => self.words.extend(kind.absent()),
             }
         }
         self.words.extend(END);
@@ -71,15 +78,31 @@ impl Map {
         self.words.get(first..first + usize::from(count)).map(<[u16]>::to_vec)
     }
 
+    /// What a write of `words` at `start` sets, point by point; none where it begins or ends within a point, or
+    /// sets what is none.
+    pub fn written(&self, start: u16, words: &[u16]) -> Option<Vec<(u16, &'static str, i64)>> {
+        let (mut at, mut left) = (start, words);
+        let mut written = Vec::new();
+        while !left.is_empty() {
+            let (model, name, kind) = self.point(at)?;
+            let size = kind.size();
+            let (own, rest) = left.split_at_checked(usize::from(size))?;
+            written.push((model.id, name, kind.number(own)));
+            left = rest;
+            at = at.checked_add(size)?;
+        }
+        Some(written)
+    }
+
     /// The model and point whose first register stands at `address`.
-    pub fn point(&self, address: u16) -> Option<(&'static Model, &'static str)> {
+    fn point(&self, address: u16) -> Option<(&'static Model, &'static str, Kind)> {
         let at = usize::from(address.checked_sub(BASE)?);
         let (start, model) = self.models.iter().rfind(|(start, _)| *start <= at)?;
         let mut offset = *start + 2;
         model.points.iter().find_map(|(name, kind)| {
             let here = offset == at;
             offset += usize::from(kind.size());
-            here.then_some((*model, *name))
+            here.then_some((*model, *name, *kind))
         })
     }
 }
@@ -96,7 +119,13 @@ fn encode(kind: Kind, value: Value<'_>) -> Vec<u16> {
         (Kind::Uint32, Value::Number(n)) => halves(n.clamp(0, 0xFFFF_FFFE) as u64, 2),
         (Kind::Acc32, Value::Number(n)) => halves(n.rem_euclid(0xFFFF_FFFF) as u64, 2),
         (Kind::Acc64, Value::Number(n)) => halves(n.max(0) as u64, 4),
-        (kind, _) => vec![kind.absent(); usize::from(kind.size())],
+        (Kind::Int32, Value::Number(n)) => {
+            halves(n.clamp(-0x7FFF_FFFF, 0x7FFF_FFFF).cast_unsigned() & 0xFFFF_FFFF, 2)
+        }
+        (Kind::Uint64, Value::Number(n)) => halves(n.max(0) as u64, 4),
+        (Kind::Float32, Value::Number(n)) => halves((n as f32).to_bits().into(), 2),
+        (Kind::Float32, Value::Float(n)) => halves((n as f32).to_bits().into(), 2),
+        (kind, _) => kind.absent(),
     }
 }
 
@@ -118,7 +147,7 @@ pub fn watts(power: Milliwatt, scale: i16) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sunspec::models::{COMMON, CONTROLS, INVERTER, METER, NAMEPLATE, STATUS, STORAGE};
+    use crate::sunspec::models::{der, COMMON, CONTROLS, INVERTER, METER, NAMEPLATE, STATUS, STORAGE};
 
     #[test]
     fn models_are_as_long_as_the_specification_says() {
@@ -126,13 +155,37 @@ mod tests {
         let lengths = models.map(|model| (model.id, model.length()));
         let expected = [(1, 66), (103, 50), (120, 26), (122, 44), (123, 24), (124, 24), (203, 105)];
         assert_eq!(lengths, expected);
+        let der = [
+            &der::SETTINGS,
+            &der::FLOAT_INVERTER,
+            &der::FLOAT_METER,
+            &der::MEASUREMENT,
+            &der::CAPACITY,
+            &der::ENTER_SERVICE,
+            &der::DER_CONTROL,
+            &der::DER_STORAGE,
+            &der::BATTERY,
+        ];
+        let lengths = der.map(|model| (model.id, model.length()));
+        let expected = [
+            (121, 30),
+            (113, 60),
+            (213, 124),
+            (701, 153),
+            (702, 50),
+            (703, 17),
+            (704, 65),
+            (713, 7),
+            (802, 62),
+        ];
+        assert_eq!(lengths, expected);
     }
 
     #[test]
     fn addresses_name_the_points_that_begin_there() {
         let map = Map::of(&COMMON, "inverter", "1").with(&CONTROLS, &[]);
         let start = BASE + 2 + 68;
-        let name = |address| map.point(address).map(|(model, name)| (model.id, name));
+        let name = |address| map.point(address).map(|(model, name, _)| (model.id, name));
         assert_eq!(name(start + 5), Some((123, "WMaxLimPct")));
         assert_eq!(name(start + 25), Some((123, "VArPct_SF")));
         assert_eq!(name(start + 26), None);
@@ -141,6 +194,21 @@ mod tests {
         assert_eq!(name(0), None);
         assert_eq!(map.read(start + 26, 2), Some(END.to_vec()));
         assert_eq!(map.read(start + 26, 3), None);
+    }
+
+    #[test]
+    fn a_write_sets_whole_points() {
+        let map = Map::of(&COMMON, "inverter", "1").with(&der::DER_CONTROL, &[]);
+        let start = BASE + 2 + 68;
+        let check = |offset, words: &[u16], expected: Option<&[(u16, &'static str, i64)]>| {
+            assert_eq!(map.written(start + offset, words).as_deref(), expected);
+        };
+        check(24, &[0xFFFF, 0xFFFE], Some(&[(704, "WSet", -2)]));
+        check(14, &[1, 5000], Some(&[(704, "WMaxLimPctEna", 1), (704, "WMaxLimPct", 5000)]));
+        check(24, &[0], None);
+        check(25, &[0], None);
+        check(0, &[0], None);
+        check(66, &[0, 0], None);
     }
 
     #[test]

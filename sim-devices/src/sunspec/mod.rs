@@ -2,6 +2,7 @@
 //! controls written into it, and faults on demand. Device physics live elsewhere.
 
 mod battery;
+mod der;
 pub mod fault;
 mod inverter;
 pub mod map;
@@ -10,4 +11,4 @@ pub mod models;
 mod pv;
 mod server;
 
-pub use server::{Refusal, Role, SunSpecServer, UNIT};
+pub use server::{Dialect, Refusal, Role, SunSpecServer, INVERTERS, METERS, UNIT};

@@ -1,7 +1,9 @@
 //! SunSpec models as data: every point of a model in order, after its ID and length, from the
 //! SunSpec Device Information Model Reference (github.com/sunspec/models, Apache-2.0).
 
-use Kind::{Acc32, Acc64, Int16, Pad, Text, Uint16, Uint32};
+pub mod der;
+
+use Kind::{Acc32, Acc64, Float32, Int16, Int32, Pad, Text, Uint16, Uint32, Uint64};
 
 /// How a point's registers are understood, and with that how "not implemented" looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,12 @@ pub enum Kind {
     Int16,
     /// Unsigned or bit field of two registers.
     Uint32,
+    /// Signed of two registers.
+    Int32,
+    /// Unsigned of four registers.
+    Uint64,
+    /// Floating-point number of two registers.
+    Float32,
     /// Counter of two registers.
     Acc32,
     /// Counter of four registers.
@@ -27,19 +35,32 @@ impl Kind {
     pub const fn size(self) -> u16 {
         match self {
             Uint16 | Int16 | Pad => 1,
-            Uint32 | Acc32 => 2,
-            Acc64 => 4,
+            Uint32 | Int32 | Float32 | Acc32 => 2,
+            Uint64 | Acc64 => 4,
             Text(size) => size,
         }
     }
 
-    /// What each of its registers reads when it is not implemented. A 32-bit bit field or number has
-    /// all ones, a counter and a text all zeros.
-    pub const fn absent(self) -> u16 {
+    /// What its registers read when it is not implemented.
+    pub fn absent(self) -> Vec<u16> {
         match self {
-            Uint16 | Uint32 => 0xFFFF,
-            Int16 | Pad => 0x8000,
-            Acc32 | Acc64 | Text(_) => 0,
+            Uint16 => vec![0xFFFF],
+            Int16 | Pad => vec![0x8000],
+            Uint32 => vec![0xFFFF; 2],
+            Int32 => vec![0x8000, 0],
+            Uint64 => vec![0xFFFF; 4],
+            Float32 => vec![0x7FC0, 0],
+            Acc32 | Acc64 | Text(_) => vec![0; usize::from(self.size())],
+        }
+    }
+
+    /// The number that `words`, this point's own, are written as; signed where it is signed.
+    pub fn number(self, words: &[u16]) -> i64 {
+        let bits = words.iter().take(4).fold(0u64, |bits, word| bits << 16 | u64::from(*word));
+        match self {
+            Int16 => i64::from(bits as u16 as i16),
+            Int32 => i64::from(bits as u32 as i32),
+            _ => i64::try_from(bits).unwrap_or(i64::MAX),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! A PV system as a SunSpec inverter (1, 103, 120, 122, 123). What can be written is the limit on
+//! A PV system as a SunSpec inverter (1, 101 to 113, 120 to 123). What can be written is the limit on
 //! its output and its reactive power, each with its reversion timer and switch.
 
-use super::inverter::measured;
+use super::inverter::{with_measured, PHASE_VOLTAGE};
 use super::map::{watt_scale, watts, Map, Value};
-use super::models::{COMMON, CONTROLS, INVERTER, NAMEPLATE, STATUS};
+use super::models::der::SETTINGS;
+use super::models::{COMMON, CONTROLS, NAMEPLATE, STATUS};
 use super::server::Refusal;
 use crate::physics::pv::{Pv, REACTIVE_WHOLE, WHOLE};
 use crate::world::Site;
@@ -23,7 +24,7 @@ const REACTIVE: [&str; 4] = ["VArWMaxPct", "VArPct_RvrtTms", "VArPct_Mod", "VArP
 /// `Conn` of model 123: connected.
 const CONNECTED: i64 = 1;
 
-pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
+pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds, id: u16) -> Map {
     let scale = watt_scale(pv.nameplate());
     let throttled = pv.power() > pv.available(now);
     let limit = pv.limit;
@@ -31,8 +32,8 @@ pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
     let nameplate = watts(pv.nameplate(), scale);
     let reactive = pv.reactive;
     let reactive_max = nameplate * i64::from(REACTIVE_WHOLE) / i64::from(WHOLE);
-    Map::of(&COMMON, "simulated PV inverter", &site.spec().name)
-        .with(&INVERTER, &measured(-pv.power(), pv.fed_in(), throttled, scale))
+    let map = Map::of(&COMMON, "simulated PV inverter", &site.spec().name);
+    with_measured(map, id, (-pv.power(), pv.fed_in()), throttled, scale)
         .with(
             &NAMEPLATE,
             &[
@@ -44,6 +45,17 @@ pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
                 ("VArRtgQ1", reactive_max.into()),
                 ("VArRtgQ4", (-reactive_max).into()),
                 ("VArRtg_SF", scale.into()),
+            ],
+        )
+        .with(
+            &SETTINGS,
+            &[
+                ("WMax", nameplate.into()),
+                ("WMax_SF", scale.into()),
+                ("VRef", PHASE_VOLTAGE.into()),
+                ("VRef_SF", 0.into()),
+                ("VRefOfs", 0.into()),
+                ("VRefOfs_SF", 0.into()),
             ],
         )
         .with(
@@ -75,25 +87,21 @@ pub(super) fn map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
 }
 
 /// Takes a whole write or refuses it whole.
-pub(super) fn write(pv: &mut Pv, now: UnixSeconds, writes: &[(u16, &str, u16)]) -> Result<(), Refusal> {
+pub(super) fn write(pv: &mut Pv, now: UnixSeconds, writes: &[(u16, &str, i64)]) -> Result<(), Refusal> {
     let mut limit = (pv.limit.value, pv.limit.revert_s, pv.limit.at(now).is_some());
     let mut reactive = (pv.reactive.value, pv.reactive.revert_s, pv.reactive.at(now).is_some());
     let (mut limited, mut set) = (false, false);
-    for (model, name, word) in writes {
-        let signed = word.cast_signed();
-        match (model, *name, *word) {
-            (123, "WMaxLimPct", 0..=WHOLE) => limit.0 = *word,
-            (123, "WMaxLimPct_RvrtTms", 0..=0xFFFE) => limit.1 = *word,
-            (123, "WMaxLim_Ena", 0 | 1) => limit.2 = *word == 1,
-            (123, "VArWMaxPct", _) if (-REACTIVE_WHOLE..=REACTIVE_WHOLE).contains(&signed) => {
-                reactive.0 = signed
+    for (model, name, value) in writes {
+        match (model, *name) {
+            (123, "WMaxLimPct") => limit.0 = within(*value, 0, WHOLE)?,
+            (123, "WMaxLimPct_RvrtTms") => limit.1 = within(*value, 0, 0xFFFE)?,
+            (123, "WMaxLim_Ena") => limit.2 = within(*value, 0, 1u16)? == 1,
+            (123, "VArWMaxPct") => reactive.0 = within(*value, -REACTIVE_WHOLE, REACTIVE_WHOLE)?,
+            (123, "VArPct_RvrtTms") => reactive.1 = within(*value, 0, 0xFFFE)?,
+            (123, "VArPct_Mod") => {
+                within(*value, OF_FULL_POWER, OF_FULL_POWER)?;
             }
-            (123, "VArPct_RvrtTms", 0..=0xFFFE) => reactive.1 = *word,
-            (123, "VArPct_Mod", OF_FULL_POWER) => {}
-            (123, "VArPct_Ena", 0 | 1) => reactive.2 = *word == 1,
-            (123, name, _) if LIMIT.contains(&name) || REACTIVE.contains(&name) => {
-                return Err(Refusal::Value)
-            }
+            (123, "VArPct_Ena") => reactive.2 = within(*value, 0, 1u16)? == 1,
             _ => return Err(Refusal::Address),
         }
         limited |= LIMIT.contains(name);
@@ -107,4 +115,13 @@ pub(super) fn write(pv: &mut Pv, now: UnixSeconds, writes: &[(u16, &str, u16)]) 
         pv.reactive.write(now, reactive.0, reactive.1, reactive.2);
     }
     Ok(())
+}
+
+/// A value within its bounds, or a refusal.
+pub(super) fn within<T: TryFrom<i64> + PartialOrd>(value: i64, least: T, most: T) -> Result<T, Refusal> {
+    let value = T::try_from(value).map_err(|_| Refusal::Value)?;
+    if value < least || value > most {
+        return Err(Refusal::Value);
+    }
+    Ok(value)
 }

@@ -3,7 +3,7 @@
 
 use super::fault::{FaultSwitch, FaultyStream, ModbusFault};
 use super::map::Map;
-use super::{battery, meter, pv};
+use super::{battery, der, meter, pv};
 use crate::world::{lock, SharedWorld, Site, World};
 use futures::future::{BoxFuture, FutureExt};
 use market::interval::UnixSeconds;
@@ -25,12 +25,35 @@ const READ_MAX: u16 = 125;
 /// Which of a site's devices is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Its meter (1, 203).
+    /// Its meter.
     Meter,
-    /// Its PV inverter (1, 103, 120, 122, 123).
+    /// Its PV inverter.
     Pv,
-    /// Its battery (1, 103, 120, 124).
+    /// Its battery.
     Battery,
+}
+
+/// By which models a device is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// A meter's: 201 to 204, or 211 to 214 for floating-point numbers.
+    pub meter: u16,
+    /// An inverter's: 101 to 103 or 111 to 113 with 120 to 124, or 701 with 702 to 704.
+    pub inverter: u16,
+}
+
+/// Meter models there are.
+pub const METERS: [u16; 8] = [201, 202, 203, 204, 211, 212, 213, 214];
+/// Inverter models there are.
+pub const INVERTERS: [u16; 7] = [101, 102, 103, 111, 112, 113, DER];
+/// The measuring model of those that came with IEEE 1547-2018.
+const DER: u16 = 701;
+
+impl Default for Dialect {
+    /// Three phases, integers with scale factors.
+    fn default() -> Self {
+        Self { meter: 203, inverter: 103 }
+    }
 }
 
 /// Why a write is not taken.
@@ -61,10 +84,25 @@ impl SunSpecServer {
         role: Role,
         listen: SocketAddr,
     ) -> std::io::Result<Self> {
+        Self::start_as(world, index, (role, Dialect::default()), listen).await
+    }
+
+    /// The same by other models. A model that is none of [`METERS`] or [`INVERTERS`] makes a map without sense.
+    ///
+    /// # Errors
+    /// Where the address can't be bound.
+    pub async fn start_as(
+        world: SharedWorld,
+        index: usize,
+        (role, dialect): (Role, Dialect),
+        listen: SocketAddr,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let fault = FaultSwitch::default();
-        let device = Device { world, index, role, fault: fault.clone(), pretended: Arc::default() };
+        let fault_of = fault.clone();
+        let (pretended, frozen) = (Arc::default(), Arc::default());
+        let device = Device { world, index, role, dialect, fault: fault_of, pretended, frozen };
         let serving = tokio::spawn(serve(listener, device));
         Ok(Self { address, fault, serving })
     }
@@ -90,6 +128,9 @@ async fn serve(listener: TcpListener, device: Device) {
     let on_connected = |stream: tokio::net::TcpStream, _| {
         let device = device.clone();
         async move {
+            if device.fault.is_down() {
+                return Ok(None);
+            }
             stream.set_nodelay(true)?;
             let stream = FaultyStream::new(stream, device.fault.clone());
             Ok(Some((device, stream)))
@@ -109,9 +150,12 @@ struct Device {
     world: SharedWorld,
     index: usize,
     role: Role,
+    dialect: Dialect,
     fault: FaultSwitch,
     /// Registers written under [`ModbusFault::Pretends`], which read back and do nothing.
     pretended: Arc<Mutex<BTreeMap<u16, u16>>>,
+    /// The map as it was when [`ModbusFault::Frozen`] began.
+    frozen: Arc<Mutex<Option<Map>>>,
 }
 
 impl Service for Device {
@@ -123,14 +167,17 @@ impl Service for Device {
     fn call(&self, request: Self::Request) -> Self::Future {
         let device = self.clone();
         async move {
-            match device.fault.get() {
+            let fault = device.fault.next();
+            match fault {
                 ModbusFault::Silent => return Ok(None),
                 ModbusFault::Busy => return Err(ExceptionCode::ServerDeviceBusy),
                 ModbusFault::Late(delay) => tokio::time::sleep(delay).await,
                 ModbusFault::None
                 | ModbusFault::HalfFrames
                 | ModbusFault::Forgets
-                | ModbusFault::Pretends => {}
+                | ModbusFault::Pretends
+                | ModbusFault::Frozen
+                | ModbusFault::Rebooting(_) => {}
             }
             device.answer(request).map(Some)
         }
@@ -163,7 +210,13 @@ impl Device {
         if !(1..=READ_MAX).contains(&count) {
             return Err(ExceptionCode::IllegalDataValue);
         }
-        let map = self.map(&lock(&self.world))?;
+        let mut map = self.map(&lock(&self.world))?;
+        let mut frozen = lock(&self.frozen);
+        if self.fault.get() == ModbusFault::Frozen {
+            map = frozen.get_or_insert(map).clone();
+        } else {
+            *frozen = None;
+        }
         let mut words = map.read(start, count).ok_or(ExceptionCode::IllegalDataAddress)?;
         if self.fault.get() == ModbusFault::Pretends {
             let pretended = lock(&self.pretended);
@@ -177,10 +230,7 @@ impl Device {
     fn write(&self, start: u16, words: &[u16]) -> Result<(), ExceptionCode> {
         let mut world = lock(&self.world);
         let map = self.map(&world)?;
-        let points = (start..)
-            .zip(words)
-            .map(|(address, word)| map.point(address).map(|(model, name)| (model.id, name, *word)));
-        let points = points.collect::<Option<Vec<_>>>().ok_or(ExceptionCode::IllegalDataAddress)?;
+        let points = map.written(start, words).ok_or(ExceptionCode::IllegalDataAddress)?;
         match self.fault.get() {
             ModbusFault::Forgets => Ok(()),
             ModbusFault::Pretends => {
@@ -196,25 +246,44 @@ impl Device {
 
     fn map(&self, world: &World) -> Result<Map, ExceptionCode> {
         let site = world.sites().get(self.index);
-        site.and_then(|site| map_of(self.role, site, world.now())).ok_or(ExceptionCode::ServerDeviceFailure)
+        site.and_then(|site| map_of((self.role, self.dialect), site, world.now()))
+            .ok_or(ExceptionCode::ServerDeviceFailure)
     }
 
-    fn apply(&self, world: &mut World, points: &[(u16, &'static str, u16)]) -> Result<(), Refusal> {
+    fn apply(&self, world: &mut World, points: &[(u16, &'static str, i64)]) -> Result<(), Refusal> {
         let now = world.now();
         let site = world.site_mut(self.index).ok_or(Refusal::Address)?;
+        let is_der = self.dialect.inverter == DER;
         match self.role {
             Role::Meter => Err(Refusal::Address),
-            Role::Pv => pv::write(site.pv.as_mut().ok_or(Refusal::Address)?, now, points),
-            Role::Battery => battery::write(site.battery.as_mut().ok_or(Refusal::Address)?, now, points),
+            Role::Pv => {
+                let pv = site.pv.as_mut().ok_or(Refusal::Address)?;
+                if is_der {
+                    der::write_pv(pv, now, points)
+                } else {
+                    pv::write(pv, now, points)
+                }
+            }
+            Role::Battery => {
+                let battery = site.battery.as_mut().ok_or(Refusal::Address)?;
+                if is_der {
+                    der::write_battery(battery, now, points)
+                } else {
+                    battery::write(battery, now, points)
+                }
+            }
         }
     }
 }
 
 /// The registers of a site's device; none where the site hasn't got it.
-fn map_of(role: Role, site: &Site, now: UnixSeconds) -> Option<Map> {
-    match role {
-        Role::Meter => Some(meter::map(site)),
-        Role::Pv => site.pv.as_ref().map(|pv| pv::map(site, pv, now)),
-        Role::Battery => site.battery.as_ref().map(|battery| battery::map(site, battery, now)),
-    }
+fn map_of((role, dialect): (Role, Dialect), site: &Site, now: UnixSeconds) -> Option<Map> {
+    let id = dialect.inverter;
+    Some(match role {
+        Role::Meter => meter::map(site, dialect.meter),
+        Role::Pv if id == DER => der::pv_map(site, site.pv.as_ref()?, now),
+        Role::Pv => pv::map(site, site.pv.as_ref()?, now, id),
+        Role::Battery if id == DER => der::battery_map(site, site.battery.as_ref()?, now),
+        Role::Battery => battery::map(site, site.battery.as_ref()?, now, id),
+    })
 }

@@ -6,16 +6,16 @@ use ::sunspec::models::{
     model124::Model124, model203::Model203,
 };
 use ::sunspec::{Model, ParseError};
-use hw_adapters::device::{Battery, DeviceError, Generator, Meter};
+use hw_adapters::device::{Battery, DeviceError, Generator, GiveBack, Meter};
 use hw_adapters::modbus::{ModbusLink, Timeouts};
-use hw_adapters::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
+use hw_adapters::sunspec::{SunSpecBattery, SunSpecDevice, SunSpecGenerator, SunSpecMeter};
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Millivar, Milliwatt};
 use sim_devices::physics::battery::BatterySpec;
 use sim_devices::physics::profile::Profile;
 use sim_devices::physics::pv::PvSpec;
 use sim_devices::sunspec::fault::ModbusFault;
-use sim_devices::sunspec::{Role, SunSpecServer, UNIT};
+use sim_devices::sunspec::{Dialect, Role, SunSpecServer, UNIT};
 use sim_devices::world::{lock, LoadSpec, SharedWorld, SiteSpec, World};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -183,7 +183,7 @@ async fn what_does_not_exist_or_cannot_be_written_is_refused_by_exception() {
     refused(sound.read(41_000, 1).await.map(drop), "IllegalDataAddress");
     // The nameplate can't be written, nor a limit above the whole.
     refused(sound.write(40_000 + 2 + 68 + 52 + 3, &[1]).await, "IllegalDataAddress");
-    let controls = 40_000 + 2 + 68 + 52 + 28 + 46;
+    let controls = 40_000 + 2 + 68 + 52 + 28 + 32 + 46;
     refused(sound.write(controls + 5, &[10_001]).await, "IllegalDataValue");
     refused(sound.write(controls + 9, &[2]).await, "IllegalDataValue");
     refused(link(&server, UNIT + 1).read(40_000, 2).await.map(drop), "GatewayPathUnavailable");
@@ -245,4 +245,131 @@ async fn our_adapter_sets_reactive_power_and_reads_it_back() {
     assert!(generator.set_reactive(Millivar(4_500_000), 1_800).await.is_err());
     assert_eq!(generator.set_reactive(Millivar::ZERO, 1_800).await, Ok(Millivar::ZERO));
     assert_eq!(lock(&world).sites()[0].pv.as_ref().unwrap().reactive_mvar(UnixSeconds(60)), 0);
+}
+
+async fn serve_as(world: &SharedWorld, role: Role, dialect: Dialect) -> SunSpecServer {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    SunSpecServer::start_as(world.clone(), 0, (role, dialect), listen).await.unwrap()
+}
+
+#[tokio::test]
+async fn adapters_find_the_same_in_every_dialect() {
+    for (inverter, meter) in
+        [(101, 201), (102, 202), (103, 204), (111, 211), (112, 212), (113, 214), (701, 213)]
+    {
+        let (world, dialect) = (world(), Dialect { meter, inverter });
+        advance(&world, 3600);
+        let of = |role| serve_as(&world, role, dialect);
+        let (meter, pv, battery) = (of(Role::Meter).await, of(Role::Pv).await, of(Role::Battery).await);
+        let at = |server: &SunSpecServer| server.address().to_string();
+        let mut meter = SunSpecMeter::new("meter".into(), at(&meter), UNIT, patient());
+        let mut generator = SunSpecGenerator::new("pv".into(), at(&pv), UNIT, patient());
+        let mut adapter = SunSpecBattery::new("battery".into(), at(&battery), UNIT, patient());
+        assert_eq!(meter.read().await.unwrap().power, Milliwatt::ZERO, "{inverter}");
+        assert_eq!(generator.read().await.unwrap().power, Milliwatt(-6 * KW), "{inverter}");
+        assert_eq!(adapter.read().await.unwrap().power, Milliwatt(5 * KW), "{inverter}");
+
+        assert_eq!(generator.limit(Some(Milliwatt(-2 * KW)), 900).await, Ok(Some(Milliwatt(-2 * KW))));
+        assert_eq!(adapter.set_power(Milliwatt(-KW), 900).await, Ok(Milliwatt(-KW)));
+        assert_eq!(generator.set_reactive(Millivar(1_200_000), 900).await, Ok(Millivar(1_200_000)));
+        advance(&world, 4200);
+        assert_eq!(generator.read().await.unwrap().power, Milliwatt(-2 * KW), "{inverter}");
+        assert_eq!(adapter.read().await.unwrap().power, Milliwatt(-KW), "{inverter}");
+        assert_eq!(meter.read().await.unwrap().power, Milliwatt(-2 * KW), "{inverter}");
+        // Nobody refreshes them: they lapse.
+        advance(&world, 5400);
+        assert_eq!(generator.read().await.unwrap().power, Milliwatt(-6 * KW), "{inverter}");
+        assert_eq!(lock(&world).sites()[0].pv.as_ref().unwrap().reactive_mvar(UnixSeconds(5400)), 0);
+        generator.limit(Some(Milliwatt(-KW)), 900).await.unwrap();
+        generator.give_back().await.unwrap();
+        adapter.give_back().await.unwrap();
+        advance(&world, 5460);
+        assert_eq!(generator.read().await.unwrap().power, Milliwatt(-6 * KW), "{inverter}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_gives_old_measurements_is_told_on() {
+    let world = world();
+    let server = serve(&world, Role::Pv).await;
+    let mut device = SunSpecDevice::new("pv".into(), server.address().to_string(), UNIT, patient());
+    let models = device.models().await.unwrap();
+    assert_eq!(models.iter().map(|place| place.id).collect::<Vec<_>>(), [1, 103, 120, 121, 122, 123]);
+    server.fault().set(ModbusFault::Frozen);
+    let before = device.read(models[1]).await.unwrap();
+    advance(&world, 3600);
+    assert_eq!(device.read(models[1]).await.unwrap(), before);
+    server.fault().set(ModbusFault::None);
+    assert_ne!(device.read(models[1]).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_point_is_found_by_name_and_set_only_where_it_may_be() {
+    let world = world();
+    let server = serve_as(&world, Role::Battery, Dialect { inverter: 701, ..Dialect::default() }).await;
+    let mut device = SunSpecDevice::new("battery".into(), server.address().to_string(), UNIT, patient());
+    let models = device.models().await.unwrap();
+    assert_eq!(models.iter().map(|place| place.id).collect::<Vec<_>>(), [1, 701, 702, 703, 704, 713, 802]);
+    let place = |id| *models.iter().find(|place| place.id == id).unwrap();
+    let mut errors = Vec::new();
+    for model in &models {
+        let reading = device.read(*model).await.unwrap();
+        errors.extend(reading.points.into_iter().filter(|point| point.value.is_err()));
+    }
+    assert_eq!(errors, []);
+    let set = device.set(place(704), "WSet", -1_500.0).await.unwrap();
+    assert_eq!((set.path.as_str(), set.value.unwrap().to_string()), ("WSet", "-1500".into()));
+    for (model, path, to, part) in [
+        (704, "WSetMod", 7.0, "IllegalDataValue"),
+        (704, "WSetRvrtRem", 1.0, "can't be written"),
+        (704, "Nothing", 1.0, "has no Nothing"),
+        (704, "WSet", 1e12, "can't be"),
+        (702, "WMax", 4_000.0, "IllegalDataAddress"),
+    ] {
+        let error = device.set(place(model), path, to).await.unwrap_err().to_string();
+        assert!(error.contains(part), "{error} without {part}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_enters_service_only_after_its_delay() {
+    let world = world();
+    let server = serve_as(&world, Role::Pv, Dialect { inverter: 701, ..Dialect::default() }).await;
+    let mut device = SunSpecDevice::new("pv".into(), server.address().to_string(), UNIT, patient());
+    let models = device.models().await.unwrap();
+    let service = *models.iter().find(|place| place.id == 703).unwrap();
+    let power = |now| {
+        advance(&world, now);
+        lock(&world).sites()[0].pv.as_ref().unwrap().power()
+    };
+    device.set(service, "ESDlyTms", 300.0).await.unwrap();
+    device.set(service, "ES", 0.0).await.unwrap();
+    assert_eq!(power(60), Milliwatt::ZERO);
+    device.set(service, "ES", 1.0).await.unwrap();
+    assert_eq!((power(360), power(361)), (Milliwatt::ZERO, Milliwatt(-6 * KW)));
+}
+
+#[tokio::test]
+async fn a_device_that_reboots_or_answers_by_chance_comes_back() {
+    let world = world();
+    let server = serve(&world, Role::Meter).await;
+    let timeouts = Timeouts { request: Duration::from_millis(200), ..patient() };
+    let mut meter = SunSpecMeter::new("meter".into(), server.address().to_string(), UNIT, timeouts);
+    let good = meter.read().await.unwrap();
+    server.fault().set(ModbusFault::Rebooting(Duration::from_millis(300)));
+    meter.read().await.unwrap_err();
+    server.fault().set(ModbusFault::None);
+    let among = vec![ModbusFault::Silent, ModbusFault::HalfFrames, ModbusFault::Busy];
+    server.fault().set_by_chance(7, 30, among);
+    let mut read = 0;
+    for _ in 0..20 {
+        // Whatever comes of it, it is never another value.
+        if let Ok(state) = meter.read().await {
+            assert_eq!(state, good);
+            read += 1;
+        }
+    }
+    assert!(read > 0);
+    server.fault().set(ModbusFault::None);
+    assert_eq!(meter.read().await, Ok(good));
 }

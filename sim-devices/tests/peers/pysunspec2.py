@@ -35,8 +35,8 @@ def models(device):
 step(3600)
 meter, pv, battery = (open_device(name) for name in ("meter", "pv", "battery"))
 same("the meter's models", models(meter), [1, 203])
-same("the inverter's models", models(pv), [1, 103, 120, 122, 123])
-same("the battery's models", models(battery), [1, 103, 120, 124])
+same("the inverter's models", models(pv), [1, 103, 120, 121, 122, 123])
+same("the battery's models", models(battery), [1, 103, 120, 124, 802])
 for device in (meter, pv, battery):
     for model in [device.models[key][0] for key in models(device)]:
         same(f"errors in model {model.model_id}", model.error_info, "")

@@ -85,11 +85,7 @@ fn watts(power: Milliwatt) -> i64 {
 
 impl Site {
     fn new() -> Self {
-        Self::in_market(None)
-    }
-
-    fn in_market(day_ahead: Option<Setting>) -> Self {
-        Self::with(day_ahead, vec![None; 2])
+        Self::with(None, vec![None; 2])
     }
 
     fn with(day_ahead: Option<Setting>, safe: Vec<Option<Milliwatt>>) -> Self {
@@ -239,6 +235,7 @@ impl Site {
             Effect::Own(SiteAction::ReadAhead { session }) => {
                 format!("read for the day ahead from {}", session.start().0)
             }
+            Effect::Own(SiteAction::Judge { interval }) => format!("judge {}", interval.start().0),
             Effect::Own(SiteAction::ReadMeter { boundary }) => {
                 format!("read meter at {}", boundary.start().0)
             }
