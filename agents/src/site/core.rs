@@ -257,6 +257,7 @@ impl SiteCore {
             }
         }
         self.holding.ordered(&setpoints);
+        self.obedience.ordered();
         self.told = setpoints.clone();
         let hold_s = self.hold_s();
         out.push(Effect::Own(SiteAction::Write { interval, setpoints, hold_s }));
@@ -359,9 +360,9 @@ impl SiteCore {
         if now >= self.config.parameters.gate_closure(interval) {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
-        let Some(base) = self.load_now(now, meter, devices, out) else { return };
-        self.obedience.read(devices, Some(base));
+        self.obedience.read(devices, meter.as_ref().ok().map(|meter| base_load(meter.power, devices)));
         let devices = &self.trusted(devices);
+        let Some(base) = self.load_now(now, meter, devices, out) else { return };
         let occasion = self.occasion(interval);
         let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
         let sun = self.expectations.sun(&occasion, &self.config.parameters);
@@ -396,6 +397,7 @@ impl SiteCore {
         devices: &[Result<Reading, String>],
         out: &mut Effects,
     ) -> Option<Milliwatt> {
+        let meter = meter.and_then(|meter| self.believed(meter));
         self.metered(meter.is_ok(), out);
         match meter {
             Ok(meter) => {

@@ -176,7 +176,7 @@ fn no_such(act: &'static str) -> DeviceError {
 mod tests {
     use super::*;
     use futures::future::{BoxFuture, FutureExt};
-    use hw_adapters::device::{Aged, GiveBack, HeatPump, HeatPumpState};
+    use hw_adapters::device::{Aged, Battery, BatteryState, GiveBack, HeatPump, HeatPumpState};
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
@@ -241,5 +241,41 @@ mod tests {
         let device = Sluggish { permits, told: Arc::default() };
         let lane = Lane::start(Device::HeatPump(Box::new(device)), Duration::from_secs(60));
         assert!(lane.read_meter().await.unwrap_err().contains("can't do that"));
+    }
+
+    /// A battery that remembers what was done with it.
+    struct Remembering(Arc<Mutex<Vec<String>>>);
+
+    impl GiveBack for Remembering {
+        fn give_back(&mut self) -> BoxFuture<'_, Result<(), DeviceError>> {
+            self.0.lock().unwrap().push("given back".to_owned());
+            async { Ok(()) }.boxed()
+        }
+    }
+
+    impl Aged for Remembering {}
+
+    impl Battery for Remembering {
+        fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {
+            async { Err(no_such("reading")) }.boxed()
+        }
+        fn set_power(
+            &mut self,
+            power: Milliwatt,
+            hold_s: u32,
+        ) -> BoxFuture<'_, Result<Milliwatt, DeviceError>> {
+            self.0.lock().unwrap().push(format!("{} for {hold_s} s", power.0));
+            async move { Ok(power) }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_battery_left_to_itself_is_given_back_as_it_was_found() {
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let lane = Lane::start(Device::Battery(Box::new(Remembering(done.clone()))), Duration::from_secs(60));
+        assert_eq!(lane.write(Setpoint::Power(Milliwatt(7)), 60).await, Ok(()));
+        assert_eq!(lane.write(Setpoint::OwnDefault, 60).await, Ok(()));
+        assert_eq!(lane.give_back().await, Ok(()));
+        assert_eq!(*done.lock().unwrap(), ["7 for 60 s", "given back", "given back"]);
     }
 }

@@ -69,6 +69,11 @@ impl Obedience {
         self.base_load = base_load;
     }
 
+    /// New orders are out: the old ones are nobody's to obey any more.
+    pub fn ordered(&mut self) {
+        self.told.clear();
+    }
+
     /// A device took a setpoint at `now`.
     pub fn took(&mut self, now: UnixSeconds, interval_s: i64, place: usize, setpoint: Setpoint) {
         match setpoint {

@@ -108,7 +108,14 @@ impl Found {
             match read.and_then(|read| read) {
                 Ok(Some(kept)) if kept.serial == serial(session, RESTORE).await? => {
                     self.kept = kept;
-                    self.restore(session, controls).await?;
+                    match self.restore(session, controls).await {
+                        // What it won't take back must not keep it from being used.
+                        Err(error @ (DeviceError::Disobeyed { .. } | DeviceError::Refused { .. })) => {
+                            tracing::warn!(device = session.name(), %error, "not restored as it was found");
+                            self.kept = Kept::default();
+                        }
+                        other => other?,
+                    }
                 }
                 Ok(Some(_)) => {
                     tracing::warn!(device = session.name(), "another device; its state is not restored")
@@ -219,7 +226,14 @@ fn unkept(session: &Session, act: &'static str, file: Option<&Path>, error: &io:
 
 fn read(file: &Path) -> io::Result<Option<Kept>> {
     match std::fs::read(file) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        // One that nobody can read restores nothing, and must not keep the device from being used.
+        Ok(text) => match serde_json::from_slice(&text) {
+            Ok(kept) => Ok(Some(kept)),
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "a device's state can't be read; laid aside");
+                std::fs::rename(file, file.with_extension("unreadable")).map(|()| None)
+            }
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -57,12 +57,15 @@ impl Measured {
     pub fn grid(&self, nominal_mv: Option<i64>) -> Grid {
         let voltage = self.voltage_mv.zip(nominal_mv.filter(|nominal| *nominal > 0));
         // A nominal voltage between phases stands beside measured ones against neutral in many a device.
-        let permille = voltage.map(|(volts, nominal)| match volts * 1000 / nominal {
-            520..=640 => volts * 1732 / nominal,
+        let permille = voltage.map(|(volts, nominal)| match volts.saturating_mul(1000) / nominal {
+            520..=640 => volts.saturating_mul(1732) / nominal,
             permille => permille,
         });
         Grid {
-            voltage_permille: permille.and_then(|permille| u32::try_from(permille).ok()),
+            // Further off than any grid that a device still measures: the nominal voltage is not this one's.
+            voltage_permille: permille
+                .filter(|permille| (300..=2_000).contains(permille))
+                .and_then(|permille| u32::try_from(permille).ok()),
             frequency_millihertz: self.frequency_mhz.and_then(|mhz| u32::try_from(mhz).ok()),
         }
     }

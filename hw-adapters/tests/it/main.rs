@@ -10,5 +10,6 @@ mod mqtt_peer;
 mod ocpp;
 mod ocpp_peer;
 mod peer;
+mod points;
 mod pymodbus;
 mod sunspec;

@@ -6,6 +6,7 @@ ends. Started by tests/it/pymodbus.rs.
 """
 import asyncio
 import json
+import logging
 import os
 import socket
 import sys
@@ -14,9 +15,11 @@ import time
 import tty
 
 from pymodbus import FramerType
-from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+
+# What its clients make of its answers is theirs to say.
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
 def device(registers):
@@ -86,7 +89,6 @@ async def serve_tcp(case):
         port = probe.getsockname()[1]
     fault = case.get("fault") or ""
     trace = exception_for(int(fault.split()[1])) if fault.startswith("exception ") else tcp_fault(fault)
-    connections = []
 
     def closing(sending, frame):
         # A server that goes in the middle of a frame.
@@ -99,7 +101,6 @@ async def serve_tcp(case):
     if fault == "close in the middle":
         trace = closing
     server = ModbusTcpServer(device(case["registers"]), address=("127.0.0.1", port), trace_packet=trace)
-    connections.append(server)
     await server.serve_forever(background=True)
     return server, f"127.0.0.1:{port}"
 

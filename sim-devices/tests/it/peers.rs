@@ -1,23 +1,32 @@
 //! Simulated devices under other people's tools. Runs where `PEERS_PYTHON` names a Python
 //! interpreter with `pysunspec2` (`pip install pysunspec2`), and says plainly where it doesn't.
 
-use crate::sunspec::{advance, serve, world};
-use sim_devices::sunspec::Role;
+use crate::sunspec::{advance, serve_as, world};
+use sim_devices::sunspec::{Dialect, Role};
 use sim_devices::world::lock;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pysunspec2_reads_and_steers_a_site() {
+    check("pysunspec2.py", Dialect::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pysunspec2_reads_and_steers_a_site_by_the_models_of_ieee_1547() {
+    check("pysunspec2_der.py", Dialect { meter: 213, inverter: 701 }).await;
+}
+
+async fn check(script: &str, dialect: Dialect) {
     let Ok(python) = std::env::var("PEERS_PYTHON") else {
         println!("skipped: PEERS_PYTHON is not set");
         return;
     };
     let world = world();
-    let (meter, pv) = (serve(&world, Role::Meter).await, serve(&world, Role::Pv).await);
-    let battery = serve(&world, Role::Battery).await;
+    let of = |role| serve_as(&world, role, dialect);
+    let (meter, pv, battery) = (of(Role::Meter).await, of(Role::Pv).await, of(Role::Battery).await);
     let mut peer = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/pysunspec2.py"))
+        .arg(format!("{}/tests/peers/{script}", env!("CARGO_MANIFEST_DIR")))
         .arg(format!("meter={}", meter.address()))
         .arg(format!("pv={}", pv.address()))
         .arg(format!("battery={}", battery.address()))

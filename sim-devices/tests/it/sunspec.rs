@@ -247,7 +247,7 @@ async fn our_adapter_sets_reactive_power_and_reads_it_back() {
     assert_eq!(lock(&world).sites()[0].pv.as_ref().unwrap().reactive_mvar(UnixSeconds(60)), 0);
 }
 
-async fn serve_as(world: &SharedWorld, role: Role, dialect: Dialect) -> SunSpecServer {
+pub async fn serve_as(world: &SharedWorld, role: Role, dialect: Dialect) -> SunSpecServer {
     let listen = "127.0.0.1:0".parse().unwrap();
     SunSpecServer::start_as(world.clone(), 0, (role, dialect), listen).await.unwrap()
 }

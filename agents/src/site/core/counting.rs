@@ -12,6 +12,15 @@ use wire::message::Body;
 const LATE_PART: i64 = 60;
 
 impl SiteCore {
+    /// The meter's reading, unless it shows more than the connection can carry by a fifth.
+    pub(super) fn believed(&self, meter: MeterState) -> Result<MeterState, String> {
+        let most = self.config.standing.connection;
+        if meter.power.0.unsigned_abs() > most.0.saturating_add(most.0 / 5).unsigned_abs() {
+            return Err(format!("it shows {} at a connection of {most}", meter.power));
+        }
+        Ok(meter)
+    }
+
     pub(super) fn count(&mut self, now: UnixSeconds, here: Interval, out: &mut Effects) {
         if now.0 - here.start().0 <= self.config.parameters.interval_s / LATE_PART {
             out.push(Effect::Own(SiteAction::ReadMeter { boundary: here }));

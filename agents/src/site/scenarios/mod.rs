@@ -5,6 +5,7 @@
 
 mod bids;
 mod day_ahead;
+mod judging;
 mod keeping;
 mod turning;
 mod world;
@@ -334,7 +335,7 @@ fn an_interval_from_reading_to_metering() {
         (Accepted, &[]),
         (Written(900), &["report -1500, 2 confirmed"]),
         (Accepted, &[]),
-        (At(1_200), &["read all for 1800"]),
+        (At(1_200), &["judge 900", "read all for 1800"]),
         (AllRead(1_800), &["bid -6000..4500 with 250 Wh"]),
         (Firm(1_800, 40, 0), &["note firm", "accept"]),
         (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
