@@ -45,7 +45,7 @@ pub enum DeviceConfig {
     MqttHeatPump(HeatPumpConfig),
     /// A product by its template: `gridpact device templates` lists them.
     #[serde(rename = "template")]
-    Template(TemplateDevice),
+    Template(Box<TemplateDevice>),
 }
 
 /// Where a Modbus device is, over TCP or on a serial line.

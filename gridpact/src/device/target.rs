@@ -75,7 +75,7 @@ fn by_template(args: &TargetArgs, catalogue: &Catalogue) -> Result<DeviceConfig,
         }
         _ => device.address = Some(address),
     }
-    Ok(DeviceConfig::Template(device))
+    Ok(DeviceConfig::Template(Box::new(device)))
 }
 
 fn of_site(file: &Path, name: &str) -> Result<(DeviceConfig, Catalogue), DeviceCommandError> {

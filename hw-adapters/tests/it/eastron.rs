@@ -38,14 +38,14 @@ fn peer(python: &str, way: &str, values: [&str; 3]) -> Peer {
 
 async fn read(peer: &Peer, unit: Option<u8>) -> Result<MeterState, DeviceError> {
     let metrics = DeviceMetrics::register(&prometheus::Registry::new()).unwrap();
-    let config = DeviceConfig::Template(TemplateDevice {
+    let config = DeviceConfig::Template(Box::new(TemplateDevice {
         name: "meter".into(),
         template: "eastron-sdm630".into(),
         address: Some(peer.address.clone()),
         unit,
         answer_within_ms: Some(3_000),
         ..TemplateDevice::default()
-    });
+    }));
     match open(&config, &metrics).await.unwrap() {
         Device::Meter(mut meter) => meter.read().await,
         _ => panic!("it is a meter"),
@@ -62,6 +62,8 @@ async fn check(python: &str, way: &str) {
     assert_eq!(read(&sound, Some(7)).await, Ok(expected), "{way}");
     let other = read(&sound, None).await;
     assert!(other.is_err(), "nobody is unit 1: {other:?}");
+    // The next ones take its port.
+    drop(sound);
     for values in [["nan", "1", "1"], ["1", "inf", "1"], ["1", "-5", "1"], ["3e38", "1", "1"]] {
         let wrong = read(&peer(python, way, values), Some(7)).await;
         assert!(matches!(wrong, Err(DeviceError::BadAnswer { .. })), "{way} {values:?}: {wrong:?}");

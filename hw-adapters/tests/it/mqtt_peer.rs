@@ -82,7 +82,7 @@ impl Drop for Peers {
 }
 
 async fn plug(template: &str, setting: (&str, &str), port: u16, metrics: &DeviceMetrics) -> Box<dyn Plug> {
-    let config = DeviceConfig::Template(TemplateDevice {
+    let config = DeviceConfig::Template(Box::new(TemplateDevice {
         name: template.to_owned(),
         template: template.to_owned(),
         broker: Some(format!("127.0.0.1:{port}")),
@@ -91,7 +91,7 @@ async fn plug(template: &str, setting: (&str, &str), port: u16, metrics: &Device
         answer_within_ms: Some(5_000),
         stale_after_ms: Some(2_000),
         ..TemplateDevice::default()
-    });
+    }));
     match open(&config, metrics).await.unwrap() {
         Device::Plug(plug) => plug,
         _ => panic!("{template} is no plug"),
