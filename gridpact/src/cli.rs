@@ -3,6 +3,7 @@
 use crate::audit::simulate::SimulateArgs as LedgerSimulateArgs;
 use crate::bench::BenchCommand;
 use crate::clear::ClearArgs;
+use crate::device::args::DeviceCommand;
 use crate::forecast::ForecastArgs;
 use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
@@ -27,7 +28,11 @@ Exit codes:
      `ledger check`: a file is of no use
   3  `ledger ...`: a ledger, or what an archive holds of it, is not what it should be; the output says
      where. `ledger check`: the proof proves nothing
-  4  `bench`: a target was missed; the output says which";
+  4  `bench`: a target was missed; the output says which
+  5  `device scan`: nothing was found
+  6  `device`: it does not answer
+  7  `device`: it answers what can't be right
+  8  `device`: it refuses, or accepts and does otherwise";
 
 const SUBMIT_HELP: &str = "\
 Entries:
@@ -75,6 +80,9 @@ pub enum Command {
     Provision(ProvisionArgs),
     /// Say how good forecasts are, held against persistence
     Forecast(ForecastArgs),
+    /// Look for real devices, read, watch and set them
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Look after a ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -362,6 +370,22 @@ mod tests {
         check("gridpact provision plan.toml", false);
         check("gridpact provision rotate plan.toml --out d --party site/s1 --certificate-only", true);
         check("gridpact provision revoke plan.toml --out d", false);
+        check("gridpact device scan 192.168.1.20 --units 1-10,126 --json", true);
+        check("gridpact device scan /dev/ttyUSB0", true);
+        check("gridpact device scan", false);
+        check("gridpact device read eastron-sdm630 192.168.1.30 --unit 3", true);
+        check("gridpact device read eastron-sdm630", false);
+        check("gridpact device read --site site.toml battery", true);
+        check("gridpact device watch shelly-3em b:1883 -s id=x --every-s 1 --count 3", true);
+        check("gridpact device set shelly-gen2-plug b:1883 -s id=x --off --yes", true);
+        check("gridpact device set sunspec-inverter h --power-w -2000 --hold-s 60", true);
+        check("gridpact device set sunspec-inverter h --power-w 1 --release", false);
+        check("gridpact device set sunspec-inverter h", false);
+        check("gridpact device set shelly-gen2-plug b:1883 -s id --off", false);
+        check("gridpact device templates eastron-sdm630 --json", true);
+        check("gridpact sim heatpump --broker 127.0.0.1:1883", true);
+        check("gridpact sim plug --broker 127.0.0.1:1883 --misbehave late=0.1,lie=0.2 --seed 7", true);
+        check("gridpact sim plug --broker 127.0.0.1:1883 --misbehave dance=1", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);

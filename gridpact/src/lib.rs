@@ -9,6 +9,7 @@ mod clock;
 pub mod cluster;
 pub mod configuration;
 pub mod demo;
+pub mod device;
 pub mod forecast;
 pub mod gateway;
 pub mod logging;

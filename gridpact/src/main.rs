@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             }
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
+        Command::Device(command) => gridpact::device::run(command),
         Command::Ledger(command) => ledger(command, cli.log_format),
         Command::Sim(command) => {
             if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {

@@ -1,23 +1,30 @@
 //! A device as a configuration file names it, and opening it. Unknown keys are refused.
 
+use crate::by_template::TemplateDevice;
 use crate::counted::Counted;
 use crate::device::Device;
 use crate::metrics::DeviceMetrics;
 use crate::modbus::{Endpoint, EndpointError, SerialLine, Timeouts};
-use crate::mqtt::{MqttError, MqttHeatPump, MqttHeatPumpConfig};
+use crate::mqtt::profile::Overrides;
+use crate::mqtt::{MqttDevice, MqttError};
 use crate::ocpp::{OcppCharger, OcppChargerConfig, OcppError};
 use crate::sunspec::enter_service::EnterServiceRules;
 use crate::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
+use crate::template::{Catalogue, TemplateError};
 use market::units::Milliwatt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
 
+/// The template of a heat pump that takes a power.
+const HEAT_PUMP: &str = "heat-pump-json";
+
 /// One device of a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind")]
 pub enum DeviceConfig {
     /// A SunSpec meter (models 201 to 204, 211 to 214) at the site's connection.
@@ -36,6 +43,9 @@ pub enum DeviceConfig {
     /// A heat pump that says its state and takes setpoints on an MQTT broker.
     #[serde(rename = "mqtt-heat-pump")]
     MqttHeatPump(HeatPumpConfig),
+    /// A product by its template: `gridpact device templates` lists them.
+    #[serde(rename = "template")]
+    Template(Box<TemplateDevice>),
 }
 
 /// Where a Modbus device is, over TCP or on a serial line.
@@ -147,9 +157,32 @@ pub enum OpenError {
         /// Why.
         source: OcppError,
     },
-    /// The heat pump's topics can't be followed.
+    /// A device on a broker can't be followed.
     #[error(transparent)]
     Mqtt(#[from] MqttError),
+    /// A template that is none, or isn't there.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A key the template's protocol needs.
+    #[error("{device}: {key} is missing: a device by {protocol} is reached by it")]
+    MissingKey {
+        /// The device's name.
+        device: String,
+        /// The key.
+        key: &'static str,
+        /// The template's protocol.
+        protocol: &'static str,
+    },
+    /// A key that means nothing for the template's protocol.
+    #[error("{device}: {key} means nothing to a device by {protocol}")]
+    NeedlessKey {
+        /// The device's name.
+        device: String,
+        /// The key.
+        key: &'static str,
+        /// The template's protocol.
+        protocol: &'static str,
+    },
 }
 
 impl DeviceConfig {
@@ -159,6 +192,7 @@ impl DeviceConfig {
             Self::SunSpecMeter(c) | Self::SunSpecBattery(c) | Self::SunSpecGenerator(c) => &c.name,
             Self::OcppCharger(c) => &c.name,
             Self::MqttHeatPump(c) => &c.name,
+            Self::Template(c) => &c.name,
         }
     }
 
@@ -170,6 +204,7 @@ impl DeviceConfig {
             Self::SunSpecGenerator(_) => "sunspec-generator",
             Self::OcppCharger(_) => "ocpp-charger",
             Self::MqttHeatPump(_) => "mqtt-heat-pump",
+            Self::Template(_) => "template",
         }
     }
 }
@@ -180,16 +215,33 @@ impl DeviceConfig {
 /// # Errors
 /// Where the configuration can't be, or a listener can't be opened.
 pub async fn open(config: &DeviceConfig, metrics: &DeviceMetrics) -> Result<Device, OpenError> {
-    open_keeping(config, metrics, None).await
+    open_with(config, &Catalogue::built_in()?, metrics, None).await
 }
 
-/// The same; a device's state as it was found before the first write is kept in `folder`, and restored from there
-/// after a crash.
+/// As [`open`], with these templates; a device's state as it was found before the first write is kept in `folder`, and
+/// restored from there after a crash.
 ///
 /// # Errors
 /// Where the configuration can't be, or a listener can't be opened.
-pub async fn open_keeping(
+pub async fn open_with(
     config: &DeviceConfig,
+    catalogue: &Catalogue,
+    metrics: &DeviceMetrics,
+    folder: Option<&Path>,
+) -> Result<Device, OpenError> {
+    let plain = match config {
+        DeviceConfig::Template(device) => match device.plain(catalogue.get(&device.template)?)? {
+            Some(plain) => plain,
+            None => return device.open(catalogue.get(&device.template)?, metrics),
+        },
+        plain => plain.clone(),
+    };
+    open_plain(&plain, catalogue, metrics, folder).await
+}
+
+async fn open_plain(
+    config: &DeviceConfig,
+    catalogue: &Catalogue,
     metrics: &DeviceMetrics,
     folder: Option<&Path>,
 ) -> Result<Device, OpenError> {
@@ -223,9 +275,12 @@ pub async fn open_keeping(
             Device::Charger(Box::new(Counted::new(charger, kind, metrics)))
         }
         DeviceConfig::MqttHeatPump(c) => {
-            let heat_pump = MqttHeatPump::new(c.adapter()?, metrics.clone())?;
+            let template = catalogue.get(HEAT_PUMP)?;
+            let site = c.overrides()?;
+            let heat_pump = MqttDevice::new(c.name.clone(), &c.broker, (template, &site), metrics.clone())?;
             Device::HeatPump(Box::new(Counted::new(heat_pump, kind, metrics)))
         }
+        DeviceConfig::Template(device) => return device.open(catalogue.get(&device.template)?, &metrics),
     })
 }
 
@@ -240,6 +295,11 @@ fn state_file(folder: &Path, device: &str) -> PathBuf {
 }
 
 impl ModbusConfig {
+    /// Where it is, once it can be.
+    pub(crate) fn reached(&self) -> Result<(Endpoint, Timeouts), OpenError> {
+        Ok((self.endpoint()?, self.timeouts()?))
+    }
+
     fn endpoint(&self) -> Result<Endpoint, OpenError> {
         let device = self.name.clone();
         Endpoint::parse(&self.address, self.serial).map_err(|source| OpenError::Address { device, source })
@@ -266,13 +326,12 @@ impl ChargerConfig {
 }
 
 impl HeatPumpConfig {
-    fn adapter(&self) -> Result<MqttHeatPumpConfig, OpenError> {
-        Ok(MqttHeatPumpConfig {
-            name: self.name.clone(),
-            broker: self.broker.clone(),
-            prefix: self.prefix.clone(),
-            stale_after_ms: self.stale_after_ms,
-            answer_within_ms: answer_within(&self.name, self.answer_within_ms)?,
+    fn overrides(&self) -> Result<Overrides, OpenError> {
+        Ok(Overrides {
+            settings: BTreeMap::from([("prefix".to_owned(), self.prefix.clone())]),
+            stale_after_ms: Some(self.stale_after_ms),
+            answer_within_ms: Some(answer_within(&self.name, self.answer_within_ms)?),
+            ..Overrides::default()
         })
     }
 }

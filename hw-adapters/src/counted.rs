@@ -1,13 +1,14 @@
 //! Any device, with its failures counted. What the failure means is for whoever called.
 
 use crate::device::{
-    Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, GiveBack, HeatPump,
-    HeatPumpState, Meter, MeterState,
+    Aged, Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, GiveBack,
+    HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState,
 };
 use crate::metrics::DeviceMetrics;
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millivar, Milliwatt};
 use std::future::Future;
+use std::time::Duration;
 
 /// A device that counts each failed reading and writing in [`DeviceMetrics::errors`].
 pub struct Counted<T> {
@@ -29,6 +30,12 @@ async fn count<S>(
     act: impl Future<Output = Result<S, DeviceError>>,
 ) -> Result<S, DeviceError> {
     act.await.inspect_err(|error| metrics.count_error(kind, error))
+}
+
+impl<T: Aged> Aged for Counted<T> {
+    fn age(&self) -> Duration {
+        self.device.age()
+    }
 }
 
 impl<T: Meter> Meter for Counted<T> {
@@ -90,5 +97,14 @@ impl<T: HeatPump> HeatPump for Counted<T> {
         power: Option<Milliwatt>,
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
         count(&self.metrics, self.kind, self.device.set_power(power)).boxed()
+    }
+}
+
+impl<T: Plug> Plug for Counted<T> {
+    fn read(&mut self) -> BoxFuture<'_, Result<PlugState, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.read()).boxed()
+    }
+    fn switch(&mut self, on: Option<bool>) -> BoxFuture<'_, Result<bool, DeviceError>> {
+        count(&self.metrics, self.kind, self.device.switch(on)).boxed()
     }
 }

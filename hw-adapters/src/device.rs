@@ -4,6 +4,7 @@
 
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Millivar, Milliwatt};
+use std::time::Duration;
 use thiserror::Error;
 
 /// A reading or writing that failed.
@@ -133,8 +134,27 @@ pub struct HeatPumpState {
     pub outdoor_millicelsius: i64,
 }
 
+/// Something that is switched on and off, as a water heater behind a plug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlugState {
+    /// Whether it is switched on.
+    pub on: bool,
+    /// Power now.
+    pub power: Milliwatt,
+    /// Most power of what hangs on it.
+    pub power_max: Milliwatt,
+}
+
+/// Says how old what it read last is.
+pub trait Aged: Send {
+    /// Age of the oldest value in what was read last; zero where reading asks the device itself.
+    fn age(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// Reads a meter.
-pub trait Meter: Send {
+pub trait Meter: Aged {
     /// Counters and power now.
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>>;
 }
@@ -149,7 +169,7 @@ pub trait GiveBack: Send {
 }
 
 /// Reads and sets a battery.
-pub trait Battery: GiveBack {
+pub trait Battery: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>>;
     /// Writes a power setpoint, bounded by nameplate, with the device's own reversion timer set to
@@ -158,7 +178,7 @@ pub trait Battery: GiveBack {
 }
 
 /// Reads and limits a generator, and sets its reactive power.
-pub trait Generator: GiveBack {
+pub trait Generator: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
     /// Limits feed-in to `power` (zero or negative); none lifts our limit. Gives what reads back.
@@ -176,7 +196,7 @@ pub trait Generator: GiveBack {
 }
 
 /// Reads and limits a charge point.
-pub trait Charger: Send {
+pub trait Charger: Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<ChargerState, DeviceError>>;
     /// Limits charging to `power`: zero pauses. Gives what the charge point holds afterwards.
@@ -184,7 +204,7 @@ pub trait Charger: Send {
 }
 
 /// Reads and steers a heat pump.
-pub trait HeatPump: Send {
+pub trait HeatPump: GiveBack + Aged {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>>;
     /// Asks for an electrical power from zero to its most; none hands it back to its own
@@ -193,6 +213,14 @@ pub trait HeatPump: Send {
         &mut self,
         power: Option<Milliwatt>,
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>>;
+}
+
+/// Reads and switches a plug.
+pub trait Plug: GiveBack + Aged {
+    /// Its state now.
+    fn read(&mut self) -> BoxFuture<'_, Result<PlugState, DeviceError>>;
+    /// Switches it; none gives it back to how it was found. Gives what it says it is afterwards.
+    fn switch(&mut self, on: Option<bool>) -> BoxFuture<'_, Result<bool, DeviceError>>;
 }
 
 /// A device, by what it can do.
@@ -207,4 +235,34 @@ pub enum Device {
     Charger(Box<dyn Charger>),
     /// A heat pump.
     HeatPump(Box<dyn HeatPump>),
+    /// A plug.
+    Plug(Box<dyn Plug>),
+}
+
+impl Device {
+    /// Age of the oldest value in what was read of it last.
+    pub fn age(&self) -> Duration {
+        match self {
+            Self::Meter(device) => device.age(),
+            Self::Battery(device) => device.age(),
+            Self::Generator(device) => device.age(),
+            Self::Charger(device) => device.age(),
+            Self::HeatPump(device) => device.age(),
+            Self::Plug(device) => device.age(),
+        }
+    }
+
+    /// Gives it back to whoever had it before; nothing where nothing of it was kept.
+    ///
+    /// # Errors
+    /// Where it can't be reached, or does not take what it had.
+    pub async fn give_back(&mut self) -> Result<(), DeviceError> {
+        match self {
+            Self::Battery(device) => device.give_back().await,
+            Self::Generator(device) => device.give_back().await,
+            Self::HeatPump(device) => device.give_back().await,
+            Self::Plug(device) => device.give_back().await,
+            Self::Meter(_) | Self::Charger(_) => Ok(()),
+        }
+    }
 }

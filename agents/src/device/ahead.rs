@@ -57,7 +57,7 @@ impl DeviceAgent {
                 let Reading::Charger(state) = at_start else { return Err(AgentError::OtherKind) };
                 DeviceOffer::Deferrable(stays(&state, wish, session)?)
             }
-            Preferences::HeatPump(_) => {
+            Preferences::HeatPump(_) | Preferences::Plug(_) => {
                 let (curves, _) = expecting.walk(*reading, &ahead.outlooks)?;
                 DeviceOffer::Curves(curves.into_iter().skip(lead.len()).collect())
             }

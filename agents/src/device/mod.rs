@@ -16,12 +16,13 @@ pub mod levels;
 pub mod offer;
 pub mod outlook;
 pub mod passage;
+pub mod plug;
 pub mod preferences;
 pub mod slowing;
 pub mod value;
 
 use horizon::KeptValues;
-use hw_adapters::device::{BatteryState, ChargerState, GeneratorState, HeatPumpState};
+use hw_adapters::device::{BatteryState, ChargerState, GeneratorState, HeatPumpState, PlugState};
 use market::curve::{CurveError, FlexCurve};
 use market::units::{Millijoule, Millivar, Milliwatt};
 use preferences::Preferences;
@@ -40,6 +41,8 @@ pub enum Reading {
     Charger(ChargerState),
     /// A heat pump.
     HeatPump(HeatPumpState),
+    /// A plug.
+    Plug(PlugState),
 }
 
 impl Reading {
@@ -47,7 +50,9 @@ impl Reading {
     pub fn reactive_range(&self) -> Millivar {
         match self {
             Reading::Generator(state) => state.reactive_max.unwrap_or_default(),
-            Reading::Battery(_) | Reading::Charger(_) | Reading::HeatPump(_) => Millivar::ZERO,
+            Reading::Battery(_) | Reading::Charger(_) | Reading::HeatPump(_) | Reading::Plug(_) => {
+                Millivar::ZERO
+            }
         }
     }
 
@@ -58,6 +63,7 @@ impl Reading {
             Reading::Generator(state) => state.power,
             Reading::Charger(state) => state.power,
             Reading::HeatPump(state) => state.power,
+            Reading::Plug(state) => state.power,
         }
     }
 }
@@ -154,6 +160,7 @@ impl DeviceAgent {
             (Preferences::Generator(wish), Reading::Generator(state)) => {
                 Ok(generator::curve(state, wish, &mut self.memory)?.into())
             }
+            (Preferences::Plug(wish), Reading::Plug(state)) => plug::bid(state, wish),
             _ => Err(AgentError::OtherKind),
         }
     }

@@ -17,6 +17,8 @@ pub enum Preferences {
     HeatPump(HeatPumpPreferences),
     /// A generator, as a rule PV.
     Generator(GeneratorPreferences),
+    /// A plug, and what hangs on it.
+    Plug(PlugPreferences),
 }
 
 /// What the owner wants of a battery.
@@ -74,6 +76,14 @@ pub struct HeatPumpPreferences {
     /// What one kelvin outside the comfort band costs for an hour, in EUR.
     #[serde(default = "discomfort_eur_per_kelvin_hour")]
     pub discomfort_eur_per_kelvin_hour: f64,
+}
+
+/// What the owner wants of a plug: what hangs on it runs while power is cheap enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlugPreferences {
+    /// What running is worth: it runs while power is no dearer, in EUR/MWh.
+    pub worth_eur_per_mwh: f64,
 }
 
 /// What the owner wants of a generator, which feeds in unless the price is negative.
@@ -147,6 +157,10 @@ impl Preferences {
                 ),
             ],
             Preferences::HeatPump(wish) => &heat_pump_rules(wish),
+            Preferences::Plug(wish) => &[(
+                (-1e4..=1e4).contains(&wish.worth_eur_per_mwh),
+                "worth_eur_per_mwh must lie in -10000..=10000",
+            )],
             Preferences::Generator(wish) => {
                 &[((10.0..=90.0).contains(&wish.quantile_percent), "quantile_percent must lie in 10..=90")]
             }

@@ -4,6 +4,7 @@
 mod counting;
 mod day_ahead;
 mod judging;
+mod keeping;
 mod turning;
 
 use super::act::{SiteAction, SiteReport};
@@ -18,7 +19,7 @@ use super::metering::Metering;
 use super::obedience::Obedience;
 use super::plan::{plan, Allocation, Rules};
 use super::reactive::reactive_orders;
-use super::schedule::{setpoint_of, Fallback, Orders, Schedule, Setpoint};
+use super::schedule::{setpoint_of, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
 use super::watch::{validators_heard, Watch};
@@ -60,6 +61,8 @@ pub struct SiteConfig {
     pub chain: Chain,
     /// Each device's name and preferences.
     pub devices: Vec<(String, Preferences)>,
+    /// What each is told where the meter is lost or prices are; none where it goes back to its own default at once.
+    pub safe: Vec<Option<Milliwatt>>,
     /// What of the base load answers prices, where its owner has opted in.
     pub tariff: Option<Tariff>,
     /// Most intervals to look ahead.
@@ -83,6 +86,8 @@ pub struct SiteCore {
     desk: Option<Desk>,
     bids: BTreeMap<Interval, OwnBid>,
     firm: BTreeMap<Interval, (Allocation, Orders)>,
+    /// Readings of the meter that failed running.
+    meter_failures: u32,
     schedule: Schedule,
     /// What was last written, by place.
     told: Vec<(usize, Setpoint)>,
@@ -166,7 +171,8 @@ impl SiteCore {
     pub fn new(config: SiteConfig) -> Self {
         let agents = config.devices.iter().map(|(_, wish)| DeviceAgent::new(wish.clone())).collect();
         Self {
-            schedule: Schedule::new(config.patience),
+            schedule: Schedule::new(config.patience, config.safe.clone()),
+            meter_failures: 0,
             told: Vec::new(),
             holding: Holding::default(),
             obedience: Obedience::default(),
@@ -222,19 +228,16 @@ impl SiteCore {
         while self.bids.len() > BIDS_KEPT {
             self.bids.pop_first();
         }
-        if let Some((_, orders)) = self.firm.get(&here) {
-            let orders = orders.clone();
-            return self.follow(here, orders, out);
-        }
-        note(out, "no-firm-price", format!("no firm price for the {here}"));
-        let base_load = self.base_load.unwrap_or_default();
-        match self.schedule.go_on_without(base_load, self.config.standing.connection) {
-            Fallback::Nothing => self.written(here, &[], false, out),
-            Fallback::Keep(setpoints) => self.write(here, setpoints, out),
-            Fallback::Release(setpoints) => {
-                note(out, "released", "devices are given back to their own default".to_owned());
-                self.write(here, setpoints, out);
+        match self.firm.get(&here) {
+            Some((_, orders)) if !self.meter_lost() => {
+                let orders = orders.clone();
+                return self.follow(here, orders, out);
             }
+            Some(_) => {}
+            None => note(out, "no-firm-price", format!("no firm price for the {here}")),
+        }
+        if !self.fall_back(here, out) {
+            self.written(here, &[], false, out);
         }
     }
 
@@ -302,7 +305,7 @@ impl SiteCore {
         let mut orders = self.orders(firm.interval, allocation, bids[place]);
         orders.setpoints.extend(reactive_orders(bids[place], firm));
         self.firm.insert(firm.interval, (allocation, orders.clone()));
-        if firm.interval == here {
+        if firm.interval == here && !self.meter_lost() {
             // Late, but it is what is owed for the rest of the interval as well.
             self.follow(here, orders, out);
         }
@@ -394,13 +397,19 @@ impl SiteCore {
         devices: &[Result<Reading, String>],
         out: &mut Effects,
     ) -> Option<Milliwatt> {
-        match meter.and_then(|meter| self.believed(meter)) {
+        let meter = meter.and_then(|meter| self.believed(meter));
+        self.metered(meter.is_ok(), out);
+        match meter {
             Ok(meter) => {
                 let power = base_load(meter.power, devices);
                 self.base_load = Some(power);
                 self.loads.take(self.config.parameters.interval_at(now), power);
             }
             Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
+        }
+        if self.meter_lost() {
+            note(out, "no-bid", "the meter is lost, so nothing is known to bid".into());
+            return None;
         }
         if self.base_load.is_none() {
             note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());

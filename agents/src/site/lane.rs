@@ -4,11 +4,15 @@
 use super::schedule::Setpoint;
 use crate::device::Reading;
 use hw_adapters::device::{Device, DeviceError, MeterState};
+use market::units::Milliwatt;
+use std::future::Future;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests waiting for one device.
 const QUEUE: usize = 4;
+/// A reading older than this is none, whatever its adapter makes of it: an interval's length.
+const AGE_MAX: Duration = Duration::from_secs(900);
 
 type Reply<T> = oneshot::Sender<Result<T, String>>;
 
@@ -75,19 +79,43 @@ impl Lane {
 async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         match job {
-            Job::ReadMeter(reply) => answer(reply, read_meter(&mut device)).await,
-            Job::Read(reply) => answer(reply, read(&mut device)).await,
-            Job::Write { setpoint, hold_s, done } => answer(done, write(&mut device, setpoint, hold_s)).await,
-            Job::GiveBack(done) => answer(done, give_back(&mut device)).await,
+            Job::ReadMeter(reply) => answer(reply, fresh_meter(&mut device)).await,
+            Job::Read(reply) => answer(reply, fresh(&mut device)).await,
+            Job::Write { setpoint, hold_s, done } => {
+                answer(done, in_words(write(&mut device, setpoint, hold_s))).await;
+            }
+            Job::GiveBack(done) => answer(done, in_words(device.give_back())).await,
         }
     }
 }
 
-async fn answer<T>(reply: Reply<T>, work: impl std::future::Future<Output = Result<T, DeviceError>>) {
+async fn answer<T>(reply: Reply<T>, work: impl Future<Output = Result<T, String>>) {
     if !reply.is_closed() {
         // Fails where the asker has given up meanwhile.
-        let _ = reply.send(work.await.map_err(|error| error.to_string()));
+        let _ = reply.send(work.await);
     }
+}
+
+async fn in_words<T>(work: impl Future<Output = Result<T, DeviceError>>) -> Result<T, String> {
+    work.await.map_err(|error| error.to_string())
+}
+
+async fn fresh_meter(device: &mut Device) -> Result<MeterState, String> {
+    let state = in_words(read_meter(device)).await?;
+    still_true(state, device.age())
+}
+
+async fn fresh(device: &mut Device) -> Result<Reading, String> {
+    let reading = in_words(read(device)).await?;
+    still_true(reading, device.age())
+}
+
+/// What was so long ago is not what is so now.
+fn still_true<T>(state: T, age: Duration) -> Result<T, String> {
+    if age > AGE_MAX {
+        return Err(format!("what it says is {} s old", age.as_secs()));
+    }
+    Ok(state)
 }
 
 async fn read_meter(device: &mut Device) -> Result<MeterState, DeviceError> {
@@ -103,6 +131,7 @@ async fn read(device: &mut Device) -> Result<Reading, DeviceError> {
         Device::Generator(generator) => generator.read().await.map(Reading::Generator),
         Device::Charger(charger) => charger.read().await.map(Reading::Charger),
         Device::HeatPump(pump) => pump.read().await.map(Reading::HeatPump),
+        Device::Plug(plug) => plug.read().await.map(Reading::Plug),
         Device::Meter(_) => Err(no_such("reading the device")),
     }
 }
@@ -127,16 +156,11 @@ async fn write(device: &mut Device, setpoint: Setpoint, hold_s: u32) -> Result<(
         }
         (Device::HeatPump(pump), Setpoint::Power(power)) => pump.set_power(Some(power)).await.map(drop),
         (Device::HeatPump(pump), Setpoint::OwnDefault) => pump.set_power(None).await.map(drop),
+        (Device::Plug(plug), Setpoint::Power(power)) => {
+            plug.switch(Some(power > Milliwatt::ZERO)).await.map(drop)
+        }
+        (Device::Plug(plug), Setpoint::OwnDefault) => plug.switch(None).await.map(drop),
         (_, Setpoint::Reactive(_)) | (Device::Meter(_), _) => Err(no_such("writing a setpoint")),
-    }
-}
-
-/// What has no state of its own to restore ends with its session or its own timer.
-async fn give_back(device: &mut Device) -> Result<(), DeviceError> {
-    match device {
-        Device::Battery(battery) => battery.give_back().await,
-        Device::Generator(generator) => generator.give_back().await,
-        Device::Meter(_) | Device::Charger(_) | Device::HeatPump(_) => Ok(()),
     }
 }
 
@@ -152,8 +176,7 @@ fn no_such(act: &'static str) -> DeviceError {
 mod tests {
     use super::*;
     use futures::future::{BoxFuture, FutureExt};
-    use hw_adapters::device::{Battery, BatteryState, GiveBack, HeatPump, HeatPumpState};
-    use market::units::Milliwatt;
+    use hw_adapters::device::{Aged, Battery, BatteryState, GiveBack, HeatPump, HeatPumpState};
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
@@ -162,6 +185,10 @@ mod tests {
         permits: Arc<Semaphore>,
         told: Arc<Mutex<Vec<Option<i64>>>>,
     }
+
+    impl Aged for Sluggish {}
+
+    impl GiveBack for Sluggish {}
 
     impl HeatPump for Sluggish {
         fn read(&mut self) -> BoxFuture<'_, Result<HeatPumpState, DeviceError>> {
@@ -202,6 +229,12 @@ mod tests {
         assert_eq!(*told.lock().unwrap(), [None]);
     }
 
+    #[test]
+    fn what_was_said_an_hour_ago_is_not_passed_on() {
+        assert_eq!(still_true(7, AGE_MAX), Ok(7));
+        assert_eq!(still_true(7, Duration::from_secs(3_600)), Err("what it says is 3600 s old".to_owned()));
+    }
+
     #[tokio::test]
     async fn a_device_is_asked_only_for_what_its_kind_can() {
         let permits = Arc::new(Semaphore::new(0));
@@ -219,6 +252,8 @@ mod tests {
             async { Ok(()) }.boxed()
         }
     }
+
+    impl Aged for Remembering {}
 
     impl Battery for Remembering {
         fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {

@@ -1,5 +1,5 @@
 //! Whether devices do what they took: judged after a while by their own measurement, and by the site's meter, which
-//! is nobody's to lie for. One that twice does not is out of the bid until it does again.
+//! is nobody's to lie for. One that twice does not is out of the bid for some intervals, and then on probation.
 
 use super::bidding::OwnBid;
 use super::schedule::Setpoint;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const JUDGED_AFTER_PART: i64 = 5;
 /// How often it must have disobeyed on end.
 const STRIKES: u32 = 2;
+/// Bids it is then left out of; once it is back, the first strike counts.
+const OUT_OF_BIDS: u32 = 4;
 /// What is let pass: so much, or a tenth of what was asked.
 const TOLERANCE: Milliwatt = Milliwatt(300_000);
 const TOLERANCE_PART: i64 = 10;
@@ -55,11 +57,21 @@ pub struct Obedience {
     before: BTreeMap<usize, Milliwatt>,
     base_load: Option<Milliwatt>,
     strikes: BTreeMap<usize, u32>,
+    /// How many bids each was left out of.
+    left_out: BTreeMap<usize, u32>,
 }
 
 impl Obedience {
-    /// Devices were read for a bid, beside this base load.
+    /// Devices were read for a bid, beside this base load. Who was out for long enough gets another chance.
     pub fn read(&mut self, readings: &[Result<Reading, String>], base_load: Option<Milliwatt>) {
+        for (place, strikes) in self.strikes.iter_mut().filter(|(_, strikes)| **strikes >= STRIKES) {
+            let bids = self.left_out.entry(*place).or_default();
+            *bids += 1;
+            if *bids > OUT_OF_BIDS {
+                *strikes = STRIKES - 1;
+                *bids = 0;
+            }
+        }
         let power = |reading: &Result<Reading, String>| reading.as_ref().ok().map(Reading::power);
         self.before = readings
             .iter()
@@ -160,6 +172,9 @@ fn obeys(told: &Told, reading: &Reading, span_s: i64) -> Option<bool> {
         Reading::Battery(state) if at_its_end(state, asked, span_s) => None,
         Reading::Battery(state) => Some((state.power - asked).0.abs() <= tolerance.0),
         // A car takes what it likes below its limit, and a thermostat has its own mind.
+        // What hangs on it may take nothing while it is on.
+        Reading::Plug(state) if asked > Milliwatt::ZERO => Some(state.on),
+        Reading::Plug(state) => Some(!state.on && state.power <= tolerance),
         Reading::Charger(_) | Reading::HeatPump(_) => None,
     }
 }
@@ -294,6 +309,22 @@ mod tests {
         assert!(!obedience.is_out(0));
         obedience.took(UnixSeconds(0), 900, 0, Setpoint::OwnDefault);
         assert!(!obedience.is_due(UnixSeconds(900)));
+    }
+
+    #[test]
+    fn who_is_out_gets_another_chance_and_is_out_again_at_the_first_strike() {
+        let mut obedience = Obedience::default();
+        let told = |obedience: &mut Obedience| {
+            obedience.took(UnixSeconds(0), 900, 0, Setpoint::Power(Milliwatt(2 * KW)));
+            obedience.judge(None, &[battery(0, 5)], 360).len()
+        };
+        assert_eq!((told(&mut obedience), told(&mut obedience)), (0, 1));
+        for out in [true, true, true, true, false] {
+            obedience.ordered();
+            obedience.read(&[battery(0, 5)], None);
+            assert_eq!(obedience.is_out(0), out);
+        }
+        assert_eq!((told(&mut obedience), obedience.is_out(0)), (1, true));
     }
 
     #[test]

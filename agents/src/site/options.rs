@@ -4,9 +4,11 @@ use crate::device::base_load::Tariff;
 use crate::device::preferences::Preferences;
 use hw_adapters::config::DeviceConfig;
 use hw_adapters::device::Device;
+use hw_adapters::template::Catalogue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use wire::message::MAX_FORECAST;
 
 /// Most devices one site may have.
@@ -30,6 +32,9 @@ pub struct SiteOptions {
     /// Intervals without a firm price after which devices are given back to their own default.
     #[serde(default = "patience")]
     pub patience: u32,
+    /// Folder with templates of the site's own, one TOML file a product; they go before the built-in ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<PathBuf>,
     /// Milliseconds within which a device must have answered, or it is left out.
     #[serde(default = "answer_within_ms")]
     pub answer_within_ms: u64,
@@ -43,6 +48,10 @@ pub struct SiteDevice {
     pub config: DeviceConfig,
     /// What its owner wants of it.
     pub preferences: Preferences,
+    /// What it is told where the meter is lost, or no firm price comes for longer than `patience`, in watts: power it
+    /// takes at most, negative what it gives at most. None hands it straight back to its own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_w: Option<i64>,
 }
 
 fn horizon() -> usize {
@@ -58,6 +67,18 @@ fn answer_within_ms() -> u64 {
 }
 
 impl SiteOptions {
+    /// Templates built in, and those of the site's own folder.
+    ///
+    /// # Errors
+    /// A file that describes no device, naming file, key and value.
+    pub fn catalogue(&self) -> Result<Catalogue, String> {
+        let built_in = Catalogue::built_in().map_err(|e| e.to_string())?;
+        match &self.templates {
+            Some(folder) => built_in.with_folder(folder).map_err(|e| e.to_string()),
+            None => Ok(built_in),
+        }
+    }
+
     /// Checks every figure.
     ///
     /// # Errors
@@ -76,7 +97,10 @@ impl SiteOptions {
             tariff.validate().map_err(|e| format!("tariff: {e}"))?;
         }
         let mut names = BTreeSet::from([self.meter.name()]);
-        for SiteDevice { config, preferences } in &self.devices {
+        for SiteDevice { config, preferences, safe_w } in &self.devices {
+            if safe_w.is_some_and(|watts| !(-10_000_000..=10_000_000).contains(&watts)) {
+                return Err(format!("{}: safe_w is not within -10000000 to 10000000", config.name()));
+            }
             if !names.insert(config.name()) {
                 return Err(format!("two devices have the name {:?}", config.name()));
             }
@@ -94,6 +118,7 @@ pub(super) fn fits(device: &Device, preferences: &Preferences) -> bool {
             | (Device::Generator(_), Preferences::Generator(_))
             | (Device::Charger(_), Preferences::Charger(_))
             | (Device::HeatPump(_), Preferences::HeatPump(_))
+            | (Device::Plug(_), Preferences::Plug(_))
     )
 }
 

@@ -67,6 +67,10 @@ pub struct Schedule {
     patience: u32,
     without_price: u32,
     orders: Orders,
+    /// What each device is told where nothing more is known.
+    safe: Vec<Option<Milliwatt>>,
+    /// Intervals for which that has been told.
+    safe_for: u32,
 }
 
 /// What to do in an interval without a firm price.
@@ -74,6 +78,8 @@ pub struct Schedule {
 pub enum Fallback {
     /// Nothing was ever ordered, or all was released: devices are on their own default.
     Nothing,
+    /// Hold every device to its stored safe limit; one without has its own default.
+    Safe(Vec<(usize, Setpoint)>),
     /// Go on as last ordered.
     Keep(Vec<(usize, Setpoint)>),
     /// Give every device back to its own default.
@@ -81,27 +87,40 @@ pub enum Fallback {
 }
 
 impl Schedule {
-    /// Nothing ordered yet. Orders are kept for `patience` intervals without a firm price.
-    pub fn new(patience: u32) -> Self {
-        Self { patience, without_price: 0, orders: Orders::default() }
+    /// Nothing ordered yet. Orders are kept for `patience` intervals without a firm price, and after that the safe
+    /// limits for as many again.
+    pub fn new(patience: u32, safe: Vec<Option<Milliwatt>>) -> Self {
+        Self { patience, without_price: 0, orders: Orders::default(), safe, safe_for: 0 }
     }
 
     /// A firm price's orders take the place of what was before.
     pub fn follow(&mut self, orders: Orders) {
-        self.without_price = 0;
+        (self.without_price, self.safe_for) = (0, 0);
         self.orders = orders;
     }
 
-    /// An interval begins without a firm price: the last orders stand, as long as with `base_load`
-    /// they keep within `connection`, and not for ever.
-    pub fn go_on_without(&mut self, base_load: Milliwatt, connection: Milliwatt) -> Fallback {
+    /// An interval begins without a firm price, or the meter is lost: the last orders stand, as long as there is a
+    /// meter that says that with `base_load` they keep within `connection`, and not for ever. Then the safe limits
+    /// hold, and after those each device's own default.
+    pub fn go_on_without(&mut self, base_load: Milliwatt, connection: Milliwatt, metered: bool) -> Fallback {
         if self.orders.setpoints.is_empty() {
             return Fallback::Nothing;
         }
         self.without_price = self.without_price.saturating_add(1);
         let power = base_load.0.saturating_add(self.orders.devices_power.0);
-        if self.without_price <= self.patience && (-connection.0..=connection.0).contains(&power) {
+        let within = metered && (-connection.0..=connection.0).contains(&power);
+        if self.safe_for == 0 && self.without_price <= self.patience && within {
             return Fallback::Keep(self.orders.setpoints.clone());
+        }
+        if self.safe_for < self.patience.max(1) && self.safe.iter().any(Option::is_some) {
+            self.safe_for += 1;
+            let safe = |(place, setpoint): &(usize, Setpoint)| match self.safe.get(*place) {
+                Some(Some(power)) if matches!(setpoint, Setpoint::Power(_) | Setpoint::OwnDefault) => {
+                    (*place, Setpoint::Power(*power))
+                }
+                _ => (*place, setpoint.released()),
+            };
+            return Fallback::Safe(self.orders.setpoints.iter().map(safe).collect());
         }
         let orders = std::mem::take(&mut self.orders);
         Fallback::Release(
@@ -118,6 +137,9 @@ mod tests {
     use market::curve::{Breakpoint, FlexCurve};
     use market::units::PicoEurPerWh;
 
+    /// No meter says what the base load is.
+    const LOST: i64 = i64::MIN;
+
     fn follow(schedule: &mut Schedule, power: i64) {
         let power = Milliwatt(power);
         schedule.follow(Orders { setpoints: vec![(0, Setpoint::Power(power))], devices_power: power });
@@ -125,16 +147,22 @@ mod tests {
 
     #[test]
     fn orders_stand_for_a_while_and_only_within_the_connection() {
-        let check = |schedule: &mut Schedule, base, expected: &str| {
-            let fallback = schedule.go_on_without(Milliwatt(base), Milliwatt(1_000));
+        let check = |schedule: &mut Schedule, base: i64, expected: &str| {
+            // No meter is as bad as a full connection.
+            let (base, metered) = if base == LOST { (0, false) } else { (base, true) };
+            let fallback = schedule.go_on_without(Milliwatt(base), Milliwatt(1_000), metered);
             let word = match fallback {
                 Fallback::Nothing => "nothing",
                 Fallback::Keep(_) => "keep",
+                Fallback::Safe(setpoints) => {
+                    assert_eq!(setpoints, [(0, Setpoint::Power(Milliwatt(100)))]);
+                    "safe"
+                }
                 Fallback::Release(_) => "release",
             };
             assert_eq!(word, expected);
         };
-        let mut schedule = Schedule::new(2);
+        let mut schedule = Schedule::new(2, vec![None]);
         check(&mut schedule, 0, "nothing");
         follow(&mut schedule, 700);
         for expected in ["keep", "keep", "release", "nothing"] {
@@ -144,6 +172,15 @@ mod tests {
         check(&mut schedule, 301, "release");
         follow(&mut schedule, -700);
         check(&mut schedule, -301, "release");
+        let mut schedule = Schedule::new(2, vec![Some(Milliwatt(100))]);
+        follow(&mut schedule, 700);
+        for expected in ["keep", "keep", "safe", "safe", "release", "nothing"] {
+            check(&mut schedule, 300, expected);
+        }
+        follow(&mut schedule, 700);
+        for (base, expected) in [(LOST, "safe"), (300, "safe"), (300, "release")] {
+            check(&mut schedule, base, expected);
+        }
     }
 
     fn check_setpoint(wish: &Preferences, points: &[(i64, i64)], power: i64, expected: Setpoint) {

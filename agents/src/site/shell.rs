@@ -11,10 +11,11 @@ use super::standing::Standing;
 use crate::device::Reading;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use futures::future::{join_all, BoxFuture, FutureExt};
-use hw_adapters::config::open_keeping;
+use hw_adapters::config::open_with;
 use hw_adapters::device::{Device, MeterState};
 use hw_adapters::metrics::DeviceMetrics;
 use market::interval::Interval;
+use market::units::Milliwatt;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use wire::party::Role;
@@ -42,21 +43,22 @@ pub async fn start(
     let (genesis, terms) = (&common.genesis, common.terms());
     let answer_within = Duration::from_millis(options.answer_within_ms);
     let kept_in = common.data_dir.join(DEVICES_DIR);
-    let opened = open_keeping(&options.meter, device_metrics, Some(&kept_in)).await;
-    let meter = opened.map_err(|e| wrong(e.to_string()))?;
+    let catalogue = options.catalogue().map_err(wrong)?;
+    let opened = |config| open_with(config, &catalogue, device_metrics, Some(&kept_in));
+    let meter = opened(&options.meter).await.map_err(|e| wrong(e.to_string()))?;
     if !matches!(meter, Device::Meter(_)) {
         return Err(wrong(format!("{} is no meter", options.meter.name())));
     }
-    let (mut lanes, mut devices) = (Vec::new(), Vec::new());
-    for site_device in options.devices {
+    let (mut lanes, mut devices, mut safe) = (Vec::new(), Vec::new(), Vec::new());
+    for site_device in &options.devices {
         let name = site_device.config.name().to_owned();
-        let opened = open_keeping(&site_device.config, device_metrics, Some(&kept_in)).await;
-        let device = opened.map_err(|e| wrong(e.to_string()))?;
+        let device = opened(&site_device.config).await.map_err(|e| wrong(e.to_string()))?;
         if !fits(&device, &site_device.preferences) {
             return Err(wrong(format!("{name}: its preferences are for another kind of device")));
         }
         lanes.push(Lane::start(device, answer_within));
-        devices.push((name, site_device.preferences));
+        devices.push((name, site_device.preferences.clone()));
+        safe.push(site_device.safe_w.map(|watts| Milliwatt(watts.saturating_mul(1_000))));
     }
     let standing = Standing::of(&terms, common.signer.party())?;
     let core = SiteCore::new(SiteConfig {
@@ -65,6 +67,7 @@ pub async fn start(
         day_ahead: Setting::of(&terms)?,
         chain: common.chain.clone(),
         devices,
+        safe,
         tariff: options.tariff,
         horizon: options.horizon,
         patience: options.patience,

@@ -108,12 +108,14 @@ impl Reached<'_> {
             devices.push(SiteDevice {
                 config: DeviceConfig::SunSpecGenerator(modbus("pv", pv.address())),
                 preferences: Preferences::Generator(GeneratorPreferences::default()),
+                safe_w: None,
             });
         }
         if let (Some(battery), Some(size)) = (&self.servers.battery, customer.battery) {
             devices.push(SiteDevice {
                 config: DeviceConfig::SunSpecBattery(modbus("battery", battery.address())),
                 preferences: Preferences::Battery(battery_wish(size)),
+                safe_w: None,
             });
         }
         if let (Some(listen), Some(size)) = (self.central, &customer.charger) {
@@ -127,6 +129,7 @@ impl Reached<'_> {
                     answer_within_ms: ANSWER_WITHIN_MS,
                 }),
                 preferences: Preferences::Charger(charger_wish(size, midnight)?),
+                safe_w: None,
             });
         }
         if let Some(house) = &customer.heat_pump {
@@ -139,11 +142,20 @@ impl Reached<'_> {
                     answer_within_ms: ANSWER_WITHIN_MS,
                 }),
                 preferences: Preferences::HeatPump(heat_pump_wish(house)),
+                safe_w: None,
             });
         }
         let meter = DeviceConfig::SunSpecMeter(modbus("meter", self.servers.meter.address()));
         let answer_within_ms = 2 * ANSWER_WITHIN_MS;
-        Ok(SiteOptions { meter, devices, tariff: None, horizon: 96, patience: 2, answer_within_ms })
+        Ok(SiteOptions {
+            meter,
+            devices,
+            tariff: None,
+            horizon: 96,
+            patience: 2,
+            templates: None,
+            answer_within_ms,
+        })
     }
 }
 

@@ -321,6 +321,7 @@ mod tests {
             tariff: None,
             horizon: 96,
             patience: 2,
+            templates: None,
             answer_within_ms: 1_000,
         }
     }

@@ -1,4 +1,4 @@
-//! What can be said to `gridpact sim`.
+//! What can be said to `gridpact sim` of SunSpec devices.
 
 use clap::{Args, Subcommand, ValueEnum};
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ Nothing in it can be written.";
 
 /// Simulated devices, one a process.
 #[derive(Clone, Debug, Subcommand)]
-pub enum SimCommand {
+pub enum SunSpecCommand {
     /// A PV inverter that speaks SunSpec over Modbus TCP
     #[command(after_help = INVERTER_HELP)]
     Inverter(InverterArgs),

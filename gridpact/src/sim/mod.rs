@@ -1,55 +1,36 @@
-//! `gridpact sim`: one simulated device behind its real protocol, in real time, until Ctrl-C.
+//! `gridpact sim`: one simulated device behind its real protocol, for tools of ours and of others to be tried on.
 
-mod args;
+pub mod args;
+pub mod mqtt;
+pub mod sunspec;
 
-pub use args::{BatteryArgs, FaultKind, InverterArgs, MeterArgs, ServingArgs, SimCommand};
-
-use market::interval::UnixSeconds;
-use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
-use serde_json::json;
-use sim_devices::physics::battery::BatterySpec;
-use sim_devices::physics::profile::Profile;
-use sim_devices::physics::pv::PvSpec;
-use sim_devices::sunspec::fault::ModbusFault;
-use sim_devices::sunspec::{Dialect, Role, SunSpecServer, UNIT};
-use sim_devices::world::{lock, LoadSpec, SharedWorld, SiteSpec, SpecError, World};
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use args::SunSpecCommand;
+use clap::Subcommand;
+use mqtt::{MqttCommand, MqttSimError};
+use std::io::Write;
+use sunspec::SunSpecError;
 use thiserror::Error;
-use time::OffsetDateTime;
 
-/// How often the device's state moves on.
-const STEP: Duration = Duration::from_millis(250);
-/// A state is printed each so many steps.
-const PRINTED: u64 = 4;
-/// Energy stored per energy taken, in thousandths.
-const EFFICIENCY_PERMILLE: i64 = 950;
+/// Devices that can be simulated, by protocol.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SimCommand {
+    /// Over Modbus.
+    #[command(flatten)]
+    SunSpec(SunSpecCommand),
+    /// On an MQTT broker.
+    #[command(flatten)]
+    Mqtt(MqttCommand),
+}
 
 /// A device that can't be simulated.
 #[derive(Debug, Error)]
 pub enum SimError {
-    /// Nothing can be started.
-    #[error("starting the runtime: {0}")]
-    Runtime(#[source] io::Error),
-    /// It can't be.
+    /// Over Modbus.
     #[error(transparent)]
-    Spec(#[from] SpecError),
-    /// The port can't be had.
-    #[error("listening on {address}: {source}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Ctrl-C can't be waited for.
-    #[error("waiting for Ctrl-C: {0}")]
-    Signal(#[source] io::Error),
-    /// Standard output is gone.
-    #[error("printing: {0}")]
-    Print(#[source] io::Error),
+    SunSpec(#[from] SunSpecError),
+    /// On a broker.
+    #[error(transparent)]
+    Mqtt(#[from] MqttSimError),
 }
 
 /// Runs the device until Ctrl-C.
@@ -57,124 +38,8 @@ pub enum SimError {
 /// # Errors
 /// Where it can't be started, or its lines can't be printed.
 pub fn run(command: &SimCommand, out: &mut impl Write) -> Result<(), SimError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(SimError::Runtime)?.block_on(serve(command, out))
-}
-
-async fn serve(command: &SimCommand, out: &mut impl Write) -> Result<(), SimError> {
-    let (kind, role, dialect, spec, serving) = device(command);
-    let start = UnixSeconds(OffsetDateTime::now_utc().unix_timestamp());
-    let world: SharedWorld = Arc::new(Mutex::new(World::new(start, vec![spec])?));
-    let address = SocketAddr::new(serving.listen, serving.port);
-    let server = SunSpecServer::start_as(world.clone(), 0, (role, dialect), address).await;
-    let server = server.map_err(|source| SimError::Listen { address, source })?;
-    let faults: Vec<ModbusFault> = serving.faults.iter().map(|kind| fault(*kind, serving)).collect();
-    server.fault().set_by_chance(serving.seed, serving.chance, faults);
-    let address = server.address();
-    let line = if serving.json {
-        json!({ "device": kind, "listening": address.to_string(), "unit": UNIT }).to_string()
-    } else {
-        format!("a simulated {kind} listens on {address}, Modbus unit {UNIT}; Ctrl-C ends it")
-    };
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(SimError::Print)?;
-    let mut ticks = tokio::time::interval(STEP);
-    let mut count = 0u64;
-    loop {
-        tokio::select! {
-            signal = tokio::signal::ctrl_c() => return signal.map_err(SimError::Signal),
-            _ = ticks.tick() => {}
-        }
-        count += 1;
-        let passed = count * STEP.as_millis() as u64 * u64::from(serving.speed) / 1_000;
-        lock(&world).advance_to(start.plus(i64::try_from(passed).unwrap_or(i64::MAX)));
-        if serving.json && count.is_multiple_of(PRINTED) {
-            let state = state(&lock(&world));
-            writeln!(out, "{state}").and_then(|()| out.flush()).map_err(SimError::Print)?;
-        }
-    }
-}
-
-fn device(command: &SimCommand) -> (&'static str, Role, Dialect, SiteSpec, &ServingArgs) {
-    let watts = |power: u32| Milliwatt(i64::from(power) * 1_000);
     match command {
-        SimCommand::Inverter(args) => {
-            let sun = Profile::constant(f64::from(args.sun_percent) / 100.0);
-            let spec = SiteSpec {
-                pv: Some(PvSpec { nameplate: watts(args.nameplate_w), sun }),
-                ..house("inverter", 1)
-            };
-            let dialect = Dialect { inverter: args.model, ..Dialect::default() };
-            ("inverter", Role::Pv, dialect, spec, &args.serving)
-        }
-        SimCommand::Battery(args) => {
-            let capacity = Millijoule(i64::from(args.capacity_wh) * MILLIJOULE_PER_WH);
-            let battery = BatterySpec {
-                capacity,
-                stored: Millijoule(capacity.0 / 100 * i64::from(args.charged_percent)),
-                charge_max: watts(args.power_w),
-                discharge_max: watts(args.power_w),
-                efficiency_permille: EFFICIENCY_PERMILLE,
-            };
-            let spec = SiteSpec { battery: Some(battery), ..house("battery", args.load_w) };
-            let dialect = Dialect { inverter: args.model, ..Dialect::default() };
-            ("battery", Role::Battery, dialect, spec, &args.serving)
-        }
-        SimCommand::Meter(args) => {
-            let nameplate = watts(args.sun_w);
-            let pv = (args.sun_w > 0).then(|| PvSpec { nameplate, sun: Profile::constant(1.0) });
-            let spec = SiteSpec { pv, ..house("meter", args.load_w) };
-            let dialect = Dialect { meter: args.model, ..Dialect::default() };
-            ("meter", Role::Meter, dialect, spec, &args.serving)
-        }
+        SimCommand::SunSpec(command) => Ok(sunspec::run(command, out)?),
+        SimCommand::Mqtt(command) => Ok(mqtt::run(command)?),
     }
-}
-
-/// A house with nothing in it but a load.
-fn house(name: &str, load_w: u32) -> SiteSpec {
-    SiteSpec {
-        name: format!("sim-{name}"),
-        load: LoadSpec {
-            peak: Milliwatt(i64::from(load_w) * 1_000),
-            active: Profile::constant(1.0),
-            reactive_peak_mvar: 0,
-            reactive: Profile::constant(0.0),
-        },
-        pv: None,
-        battery: None,
-        charger: None,
-        heat_pump: None,
-    }
-}
-
-fn fault(kind: FaultKind, serving: &ServingArgs) -> ModbusFault {
-    let time = Duration::from_millis(serving.fault_ms.into());
-    match kind {
-        FaultKind::Silent => ModbusFault::Silent,
-        FaultKind::Late => ModbusFault::Late(time),
-        FaultKind::HalfFrames => ModbusFault::HalfFrames,
-        FaultKind::Busy => ModbusFault::Busy,
-        FaultKind::Forgets => ModbusFault::Forgets,
-        FaultKind::Lying => ModbusFault::Pretends,
-        FaultKind::Frozen => ModbusFault::Frozen,
-        FaultKind::Rebooting => ModbusFault::Rebooting(time),
-    }
-}
-
-/// What the device does, import positive.
-fn state(world: &World) -> serde_json::Value {
-    let now = world.now();
-    let site = world.sites().first();
-    json!({
-        "time": now.0,
-        "meter_power_w": site.map(|site| site.meter().power.0 / 1_000),
-        "pv_power_w": site.and_then(|site| site.pv.as_ref()).map(|pv| pv.power().0 / 1_000),
-        "pv_limit_percent": site
-            .and_then(|site| site.pv.as_ref())
-            .and_then(|pv| pv.limit.at(now))
-            .map(|limit| f64::from(limit) / 100.0),
-        "battery_power_w": site.and_then(|site| site.battery.as_ref()).map(|b| b.power().0 / 1_000),
-        "battery_stored_wh": site
-            .and_then(|site| site.battery.as_ref())
-            .map(|battery| battery.stored().0 / MILLIJOULE_PER_WH),
-    })
 }

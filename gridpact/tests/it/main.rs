@@ -8,6 +8,7 @@ mod clear;
 mod client;
 mod configuration;
 mod demo;
+mod device;
 mod gateway;
 mod house;
 mod joining;

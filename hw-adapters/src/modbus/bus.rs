@@ -64,7 +64,7 @@ impl Bus {
             None => self.open()?,
         };
         // Whoever gives up waiting from here on leaves an answer that may still come.
-        state.quiet_until = Some(Instant::now() + 2 * timeouts.request);
+        state.quiet_until = Some(Instant::now() + 3 * timeouts.request);
         context.set_slave(Slave(unit));
         let answer = ask(&mut context, request, timeouts.request).await;
         if matches!(answer, Ok(_) | Err(LinkError::Exception(_))) {
@@ -72,8 +72,11 @@ impl Bus {
             state.context = Some(context);
         } else {
             // A bad answer may have a tail; one that has not come may come late.
-            let late = if matches!(answer, Err(LinkError::BadAnswer(_))) { TAIL } else { timeouts.request };
-            state.quiet_until = Some(Instant::now() + self.line.silence() + late.min(timeouts.request));
+            let rest = match answer {
+                Err(LinkError::BadAnswer(_)) => TAIL.min(timeouts.request),
+                _ => 2 * timeouts.request,
+            };
+            state.quiet_until = Some(Instant::now() + self.line.silence() + rest);
         }
         answer
     }

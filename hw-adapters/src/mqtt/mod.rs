@@ -1,9 +1,22 @@
-//! Plain MQTT devices: a heat pump that publishes its state as JSON and takes commands.
+//! Plain MQTT devices: plugs, heat pumps, thermostats and meters, each as its template describes it.
 //!
-//! [`message`] is pure: what the device says and is told, bounded. The shell is `heat_pump`.
-//! Retained messages don't count: they say what was, not what is.
+//! Deciding is pure: [`path`], [`payload`], [`points`], [`entity`] and [`profile`] say what a message means, [`core`]
+//! what is believed and done. The shell is `link`, `task` and `device`. Retained messages don't count but for
+//! availability and announcements: they say what was, not what is.
 
-mod heat_pump;
-pub mod message;
+pub mod core;
+mod device;
+pub mod entity;
+mod link;
+pub mod path;
+pub mod payload;
+pub mod points;
+pub mod profile;
+pub mod state;
+mod task;
 
-pub use heat_pump::{MqttError, MqttHeatPump, MqttHeatPumpConfig};
+pub use device::{MqttDevice, MqttError};
+pub(crate) use link::{address, client_id, connect, Heard};
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::profile::{
 use super::request::StationRequest;
 use super::server::{CentralSystem, OcppError, StationConfig};
 use super::station::{CallFailure, StationState};
-use crate::device::{Charger, ChargerState, DeviceError};
+use crate::device::{Aged, Charger, ChargerState, DeviceError};
 use crate::metrics::DeviceMetrics;
 use futures::future::BoxFuture;
 use futures::FutureExt;
@@ -239,6 +239,8 @@ impl OcppCharger {
         }
     }
 }
+
+impl Aged for OcppCharger {}
 
 impl Charger for OcppCharger {
     fn read(&mut self) -> BoxFuture<'_, Result<ChargerState, DeviceError>> {

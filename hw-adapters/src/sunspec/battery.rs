@@ -18,7 +18,7 @@ use super::plate::Plate;
 use super::points::der::control;
 use super::points::storage;
 use super::session::Session;
-use crate::device::{Battery, BatteryState, DeviceError, GiveBack};
+use crate::device::{Aged, Battery, BatteryState, DeviceError, GiveBack};
 use crate::modbus::{Endpoint, Timeouts};
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Milliwatt};
@@ -167,6 +167,8 @@ impl GiveBack for SunSpecBattery {
         deadline.keep(GIVE_BACK, self.give_back_now()).boxed()
     }
 }
+
+impl Aged for SunSpecBattery {}
 
 impl Battery for SunSpecBattery {
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {

@@ -17,7 +17,7 @@ use super::points::der::control;
 use super::points::{controls, status};
 use super::registers::ModelRegisters;
 use super::session::Session;
-use crate::device::{DeviceError, Generator, GeneratorState, GiveBack};
+use crate::device::{Aged, DeviceError, Generator, GeneratorState, GiveBack};
 use crate::modbus::{Endpoint, Timeouts};
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millivar, Milliwatt};
@@ -225,6 +225,8 @@ impl GiveBack for SunSpecGenerator {
         deadline.keep(GIVE_BACK, self.give_back_now()).boxed()
     }
 }
+
+impl Aged for SunSpecGenerator {}
 
 impl Generator for SunSpecGenerator {
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>> {

@@ -4,7 +4,7 @@ use super::freshness::Freshness;
 use super::measured::fresh;
 use super::points::{meter, meter_float, Model, Point};
 use super::session::Session;
-use crate::device::{DeviceError, Meter, MeterState};
+use crate::device::{Aged, DeviceError, Meter, MeterState};
 use crate::modbus::{Endpoint, Timeouts};
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
@@ -58,6 +58,8 @@ impl SunSpecMeter {
         Err(self.session.bad(READ, "it has no model for meters".to_owned()))
     }
 }
+
+impl Aged for SunSpecMeter {}
 
 impl Meter for SunSpecMeter {
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>> {

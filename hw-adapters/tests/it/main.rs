@@ -3,7 +3,10 @@
 // What a test's own helper unwraps fails the test, as it should.
 #![allow(clippy::unwrap_used)]
 
+mod eastron;
 mod fuzz;
+mod fuzz_mqtt;
+mod mqtt_peer;
 mod ocpp;
 mod ocpp_peer;
 mod peer;

@@ -138,6 +138,17 @@ impl HeatPumpSim {
         self.control_until = self.now.plus(i64::from(self.config.setpoint_hold_s));
     }
 
+    /// Sets its own thermostat, within the comfort its guard keeps.
+    pub fn set_thermostat(&mut self, millicelsius: i64) {
+        let (least, most) = (self.config.room_min_millicelsius, self.config.room_max_millicelsius - 1);
+        self.config.set_millicelsius = millicelsius.clamp(least, most);
+    }
+
+    /// What its thermostat is set to, in thousandths of a degree Celsius.
+    pub fn thermostat_millicelsius(&self) -> i64 {
+        self.config.set_millicelsius
+    }
+
     /// The instant the state is of.
     pub fn now(&self) -> UnixSeconds {
         self.now

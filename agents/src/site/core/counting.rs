@@ -39,6 +39,7 @@ impl SiteCore {
         for reading in self.metering.resend(now.real_ms) {
             self.send(Body::MeterReading(reading), reading.interval, About::Reading, out);
         }
+        self.metered(meter.is_ok(), out);
         let interval_s = self.config.parameters.interval_s;
         let counters = match meter {
             Ok(counters) => counters,

@@ -8,7 +8,7 @@ fn a_session_is_bid_for_once_its_devices_are_read_and_not_after_its_gate() {
     let unpriced = |boundary: &'static str| [boundary, "note no-firm-price", "report no, 0 confirmed"];
     let [late, opening] = ["read meter at 2700", "read meter at 1800"].map(unpriced);
     let opened = [&opening[..], &["read for the day ahead from 3600"]].concat();
-    let site = || Site::in_market(Some(scene::day_ahead()));
+    let site = || Site::with(Some(scene::day_ahead()), vec![None; 2]);
     play(
         site(),
         &[

@@ -35,7 +35,7 @@ fn devices_that_go_on_as_they_did_are_named_and_out_of_the_bid() {
     let disobeyed = ["note device-disobeys", "note device-disobeys", "note nothing-to-shed"];
     check(&[(At(1_260), &["judge 900", "read all for 1800"])], Some(&disobeyed));
     // What they do is then part of the base load.
-    check(&[(AllRead(1_800), &["note device-left-out", "note device-left-out", "bid -1500..-1500"])], None);
+    check(&[(AllRead(1_800), &["note device-left-out", "note device-left-out", "bid -1500..0"])], None);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod bids;
 mod day_ahead;
 mod judging;
+mod keeping;
 mod turning;
 mod world;
 
@@ -85,10 +86,10 @@ fn watts(power: Milliwatt) -> i64 {
 
 impl Site {
     fn new() -> Self {
-        Self::in_market(None)
+        Self::with(None, vec![None; 2])
     }
 
-    fn in_market(day_ahead: Option<Setting>) -> Self {
+    fn with(day_ahead: Option<Setting>, safe: Vec<Option<Milliwatt>>) -> Self {
         let world = World::new();
         let battery = BatteryPreferences { reserve_percent: 0.0, wear_eur_per_mwh: 0.0, efficiency: 1.0 };
         let core = SiteCore::new(SiteConfig {
@@ -100,6 +101,7 @@ impl Site {
                 ("battery".into(), Preferences::Battery(battery)),
                 ("pv".into(), Preferences::Generator(GeneratorPreferences::default())),
             ],
+            safe,
             tariff: None,
             horizon: 96,
             patience: 2,
@@ -364,14 +366,14 @@ fn a_silent_device_is_left_out_and_comes_back_by_itself() {
 }
 
 #[test]
-fn a_silent_meter_leaves_the_last_base_load_and_no_reading() {
+fn a_meter_that_is_silent_twice_running_is_lost_and_nothing_is_bid() {
     after_bidding(&[
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
         (NotCounted(900), &["note meter-fault"]),
         (At(1_200), &["read all for 1800"]),
-        (MeterSilent(1_800), &["note meter-fault", BID]),
+        (MeterSilent(1_800), &["note meter-lost", "note meter-fault", "note no-bid"]),
         (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(1_800, 2_000), &["note no-reading"]),
+        (Counted(1_800, 2_000), &["note meter-back", "note no-reading"]),
         (At(2_700), &["read meter at 2700", "note no-firm-price", "report no, 0 confirmed"]),
     ]);
 }

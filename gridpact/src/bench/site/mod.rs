@@ -130,5 +130,6 @@ async fn read(device: &mut Device) -> Result<(), DeviceError> {
         Device::Generator(generator) => generator.read().await.map(drop),
         Device::Charger(charger) => charger.read().await.map(drop),
         Device::HeatPump(pump) => pump.read().await.map(drop),
+        Device::Plug(plug) => plug.read().await.map(drop),
     }
 }

@@ -1,3 +1,5 @@
+//! Which answers pass and which are refused, in one piece and byte by byte.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! What registers say, and what they must not be taken to say.
+
 use super::*;
 use crate::sunspec::points::{inverter, inverter_float, meter};
 use proptest::prelude::*;
