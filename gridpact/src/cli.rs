@@ -7,6 +7,7 @@ use crate::forecast::ForecastArgs;
 use crate::gateway::args::{AggregatesArgs, ExportArgs, FetchArgs};
 use crate::neighbourhood::day::{Season, Weekday};
 use crate::neighbourhood::simbench::Grid;
+use crate::sim::SimCommand;
 use crate::simulate::SimulateArgs;
 use crate::torment::TormentArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -78,6 +79,9 @@ pub enum Command {
     Clear(ClearArgs),
     /// Play one day of very many sites in this process, with and without coordination
     Simulate(SimulateArgs),
+    /// Run one simulated device behind its real protocol, until Ctrl-C
+    #[command(subcommand)]
+    Sim(SimCommand),
     /// Measure against the targets the project has set itself
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -336,6 +340,11 @@ mod tests {
         check("gridpact simulate --sites 100000 --scaling --seed 7 --threads 2", true);
         check("gridpact simulate --sites 0", false);
         check("gridpact simulate --intervals 289", false);
+        check("gridpact sim charger --url ws://127.0.0.1:8180/ocpp/CP-1 --version 2.0.1 --json", true);
+        check("gridpact sim charger --url ws://h/CP-1 --fault late --fault rebooting --seed 7", true);
+        check("gridpact sim charger --url ws://h/CP-1 --version 2.1", false);
+        check("gridpact sim charger --url wss://h/CP-1 --certificate c.pem", false);
+        check("gridpact sim charger", false);
         check("gridpact bench clearing --quick --json", true);
         check("gridpact bench ledger --quick --json", true);
         check("gridpact bench", false);

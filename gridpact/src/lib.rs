@@ -16,6 +16,7 @@ pub mod members;
 pub mod neighbourhood;
 pub mod proof;
 pub mod run;
+pub mod sim;
 pub mod simulate;
 pub mod token;
 pub mod torment;

@@ -35,6 +35,12 @@ fn main() -> ExitCode {
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
         Command::Ledger(command) => ledger(command, cli.log_format),
+        Command::Sim(command) => {
+            if let Err(error) = logging::start(LogTarget::StandardError, cli.log_format) {
+                return failed(error);
+            }
+            done(gridpact::sim::run(&command, &mut std::io::stdout()))
+        }
         Command::Simulate(args) => done(gridpact::simulate::run(&args)),
         Command::Bench(command) => match gridpact::bench::run(&command) {
             Ok(true) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@ use hw_adapters::device::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::path::Path;
 use wire::message::MAX_FORECAST;
 
 /// Most devices one site may have.
@@ -58,6 +59,12 @@ fn answer_within_ms() -> u64 {
 }
 
 impl SiteOptions {
+    /// Makes paths absolute against the configuration file's directory.
+    pub fn resolve(&mut self, directory: &Path) {
+        let devices = self.devices.iter_mut().map(|device| &mut device.config);
+        devices.chain([&mut self.meter]).for_each(|config| config.resolve(directory));
+    }
+
     /// Checks every figure.
     ///
     /// # Errors

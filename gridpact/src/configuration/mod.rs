@@ -141,7 +141,10 @@ impl RoleFile {
     /// Makes every path absolute against the file's own directory.
     fn resolved(mut self, directory: &Path) -> Self {
         let party = match &mut self {
-            RoleFile::Site(file) => Some(&mut file.party),
+            RoleFile::Site(file) => {
+                file.site.resolve(directory);
+                Some(&mut file.party)
+            }
             RoleFile::Aggregator(file) => Some(&mut file.party),
             RoleFile::Dso(file) => Some(&mut file.party),
             RoleFile::Tso(file) => {

@@ -28,12 +28,16 @@ impl Talk {
             stays: stays.iter().map(stay).collect(),
         };
         let sim = ChargerSim::new(config, UnixSeconds(0)).unwrap();
-        Self { core: Core::new(900), sim, real_ms: 0 }
+        Self { core: Core::new(Version::V16, "CP-1", 900), sim, real_ms: 0 }
     }
 
     fn step(&mut self, input: Input) -> Vec<Value> {
         let effects = self.core.step(self.real_ms, &mut self.sim, input);
-        effects.into_iter().map(|Effect::Send(text)| serde_json::from_str(&text).unwrap()).collect()
+        let text = |effect| match effect {
+            Effect::Send(text) => serde_json::from_str(&text).ok(),
+            Effect::Close => None,
+        };
+        effects.into_iter().filter_map(text).collect()
     }
 
     fn hears(&mut self, frame: Value) -> Vec<Value> {
@@ -167,7 +171,7 @@ fn charging_is_ended_and_begun_from_afar() {
     assert_eq!(talk.sim.power(), Milliwatt(11_040_000));
 }
 
-fn check_fault(fault: Fault, status: &str, held_w: f64, power: Milliwatt) {
+fn check_fault(fault: ChargerFault, status: &str, held_w: f64, power: Milliwatt) {
     let mut talk = Talk::booted(&[(100, 50_000)]);
     let frames = talk.after(25, 200);
     talk.answer_all(frames);
@@ -181,17 +185,17 @@ fn check_fault(fault: Fault, status: &str, held_w: f64, power: Milliwatt) {
 
 #[test]
 fn it_misbehaves_as_told() {
-    check_fault(Fault::None, "Accepted", 6000.0, Milliwatt(6_000_000));
-    check_fault(Fault::Refusing, "Rejected", 11_040.0, Milliwatt(11_040_000));
-    check_fault(Fault::Disobeying, "Accepted", 11_040.0, Milliwatt(11_040_000));
+    check_fault(ChargerFault::None, "Accepted", 6000.0, Milliwatt(6_000_000));
+    check_fault(ChargerFault::Refusing, "Rejected", 11_040.0, Milliwatt(11_040_000));
+    check_fault(ChargerFault::Disobeying, "Accepted", 11_040.0, Milliwatt(11_040_000));
     let mut talk = Talk::booted(&[]);
-    talk.core.set_fault(Fault::Late(300));
+    talk.core.set_fault(ChargerFault::Late(300));
     assert_eq!(talk.hears(json!([2, "q", "GetConfiguration", {}])), Vec::<Value>::new());
     assert_eq!(talk.after(299, 0), Vec::<Value>::new());
     assert_eq!(talk.after(1, 0).len(), 1);
-    talk.core.set_fault(Fault::Silent);
+    talk.core.set_fault(ChargerFault::Silent);
     assert_eq!(talk.hears(json!([2, "q", "GetConfiguration", {}])), Vec::<Value>::new());
-    talk.core.set_fault(Fault::None);
+    talk.core.set_fault(ChargerFault::None);
     assert_eq!(talk.after(1000, 0), Vec::<Value>::new());
 }
 
