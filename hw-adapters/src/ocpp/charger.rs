@@ -1,10 +1,9 @@
 //! A charge point as the site controller sees it: the [`Charger`] trait over OCPP.
 
 use super::driver::Command;
-use super::message::ConnectorStatus;
+use super::judge::{judged, READING};
 use super::profile::{
-    feasible, held_limit, power_min, step, Held, DEFAULT_PROFILE_ID, SESSION_PROFILE_ID,
-    STATION_MAX_PROFILE_ID,
+    feasible, held_limit, step, Held, DEFAULT_PROFILE_ID, SESSION_PROFILE_ID, STATION_MAX_PROFILE_ID,
 };
 use super::request::{StationRequest, Trigger};
 use super::server::CentralSystem;
@@ -13,27 +12,18 @@ use super::station_config::StationConfig;
 use crate::device::{Charger, ChargerState, DeviceError};
 use futures::future::BoxFuture;
 use futures::FutureExt;
-use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
+use market::units::Milliwatt;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-const READING: &str = "reading the meter";
 const SETTING_PROFILE: &str = "setting the charging profile";
 /// For how long a charge point is asked what limits it. Our profile has one period that holds now.
 const COMPOSITE_S: u32 = 60;
-/// A reading counts for so long.
-const FRESH_MS: u64 = 120_000;
 /// How long to wait, when a profile for a transaction is refused, for word that the transaction is over.
 const WORD_OF_END: Duration = Duration::from_secs(2);
-/// A car obeys within 5 s (IEC 61851-1), and meters are read some time after.
-const OBEYED_WITHIN_MS: u64 = 30_000;
-/// What a meter may show above a limit that is kept: a tenth, and what a charge point takes for itself.
-const OWN_USE: Milliwatt = Milliwatt(200_000);
-/// No car takes so much in one stay.
-const SESSION_MAX: Millijoule = Millijoule(1_000_000 * MILLIJOULE_PER_WH);
 
 /// A charge point that connects to a [`CentralSystem`].
 pub struct OcppCharger {
@@ -150,66 +140,7 @@ impl OcppCharger {
 
     async fn read_state(&mut self) -> Result<ChargerState, DeviceError> {
         let state = self.refresh().await?;
-        let Some(status) = state.status else {
-            return Err(self.silent(READING, "it has not said yet whether a car is there"));
-        };
-        let power = if status.plugged() { self.power(&state, status)? } else { Milliwatt::ZERO };
-        let session = state.session();
-        if session > SESSION_MAX {
-            return Err(self.bad(format!("{session} given to one car")));
-        }
-        Ok(ChargerState {
-            plugged: status.plugged(),
-            power,
-            session,
-            power_min: power_min(self.config.phases),
-            power_max: self.config.bounded_max(),
-        })
-    }
-
-    /// The power of a car that is plugged in, if it can be believed.
-    fn power(&self, state: &StationState, status: ConnectorStatus) -> Result<Milliwatt, DeviceError> {
-        let Some(power) = state.power else {
-            return match status {
-                ConnectorStatus::Charging => Err(self.bad("it charges and states no power".to_owned())),
-                _ => Ok(Milliwatt::ZERO),
-            };
-        };
-        let now_ms = self.now_ms();
-        let age_ms = now_ms.saturating_sub(state.read_at_ms);
-        if age_ms > FRESH_MS {
-            return Err(self.silent(READING, &format!("its newest reading is {} s old", age_ms / 1000)));
-        }
-        if state.frozen {
-            return Err(self.bad(format!("it states {power} and its counter stands still")));
-        }
-        // A tenth of tolerance for voltage, another for the meter.
-        if power.0 > self.config.power_max.0 / 5 * 6 {
-            return Err(self.bad(format!("power of {power} with a maximum of {}", self.config.power_max)));
-        }
-        let disobeyed = |what, limit: Milliwatt, read: String| DeviceError::Disobeyed {
-            device: self.config.name.clone(),
-            what,
-            written: limit.to_string(),
-            read,
-        };
-        if let Some((limit, held)) = state.disobeyed {
-            let held = held.map_or("no limit".to_owned(), |held| held.to_string());
-            return Err(disobeyed("charging profile", limit, held));
-        }
-        match state.limit {
-            Some((limit, since_ms))
-                if state.read_at_ms.saturating_sub(since_ms) > OBEYED_WITHIN_MS
-                    && power > Milliwatt(limit.0 / 10 * 11) + OWN_USE =>
-            {
-                Err(disobeyed("charging power", limit, power.to_string()))
-            }
-            _ => Ok(power),
-        }
-    }
-
-    fn bad(&self, reason: String) -> DeviceError {
-        DeviceError::BadAnswer { device: self.config.name.clone(), act: READING, reason }
+        judged(&self.config, &state, self.now_ms())
     }
 
     async fn write_limit(&mut self, power: Milliwatt) -> Result<Milliwatt, DeviceError> {

@@ -3,7 +3,7 @@
 //! Pure parts: [`frame`] (OCPP-J framing), [`fields`] (lenient reading of values), [`message`] and [`v201`] (what
 //! charge points say), [`request`] (what we ask of them), [`settings`] (what they can), [`meter`] (sampled
 //! values), [`profile`] (power as a charging profile and back), `clock` (what of it is new), `session` (what
-//! is known), `steering` and `wear` (limits kept), `core` (one charge point's conversation), `auth` (who may
+//! is known), `judge` (what of it is believed), `steering` and `wear` (limits kept), `core` (one charge point's conversation), `auth` (who may
 //! connect). Shells: `server` (listener), `door` (handshakes), `driver` (one charge point's socket), `charger`
 //! (the device trait) with `operate`.
 //!
@@ -21,6 +21,7 @@ mod door;
 mod driver;
 pub mod fields;
 pub mod frame;
+mod judge;
 pub mod message;
 pub mod meter;
 mod operate;
