@@ -88,7 +88,7 @@ pub struct ChargerArgs {
     /// What it does wrong from time to time; given several times, one of them at random each time
     #[arg(long = "fault", value_enum)]
     pub faults: Vec<FaultName>,
-    /// For how many milliseconds a fault lasts, and by how many late is late at most
+    /// For how many milliseconds a fault lasts, and by how many `late` is late
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
     pub fault_ms: u32,
     /// What chance begins with: the same seed, the same faults at the same times

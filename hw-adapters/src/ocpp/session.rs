@@ -48,6 +48,10 @@ impl Session {
 
     /// A connection stands anew: what the connector does must be said again.
     pub(super) fn connected(&mut self, version: Version) {
+        if self.station.version != version {
+            // Other firmware, which knows nothing of what the one before called its transaction.
+            self.end();
+        }
         self.station.connected = true;
         self.station.version = version;
         self.status_before = self.station.status.take().or(self.status_before);

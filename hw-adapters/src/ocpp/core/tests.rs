@@ -414,6 +414,14 @@ fn a_session_in_two_zero_one_is_followed_and_limited() {
 }
 
 #[test]
+fn a_transaction_ends_with_the_version_it_was_begun_in() {
+    let mut talk = Talk::set_up();
+    limited(&mut talk, 6000);
+    talk.step(Input::Connected(Version::V201));
+    assert_eq!((&talk.core.station().transaction, talk.core.station().limit), (&None, None));
+}
+
+#[test]
 fn a_counter_that_stands_still_under_power_is_seen() {
     let mut talk = Talk::set_up();
     talk.says("StatusNotification", json!({ "connectorId": 1, "status": "Charging" }));

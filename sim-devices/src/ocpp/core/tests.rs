@@ -56,7 +56,10 @@ impl Talk {
         while let Some(frame) = frames.pop() {
             let action = frame[2].as_str().unwrap().to_owned();
             let said = match action.as_str() {
-                "StatusNotification" => frame[3]["status"].as_str().unwrap().to_owned(),
+                "StatusNotification" => {
+                    let status = frame[3].get("status").or_else(|| frame[3].get("connectorStatus"));
+                    status.and_then(Value::as_str).unwrap().to_owned()
+                }
                 _ => action.clone(),
             };
             called.push(said);
@@ -121,6 +124,48 @@ fn what_happened_without_a_connection_is_told_afterwards() {
     assert_eq!(start[3]["timestamp"], "1970-01-01T00:01:40Z");
     let told = talk.answer_all(frames);
     assert_eq!(told, ["StartTransaction", "StopTransaction", "StartTransaction", "Charging"]);
+}
+
+#[test]
+fn events_of_2_0_1_are_kept_in_order_while_there_is_no_connection() {
+    let mut talk = Talk::new(&[(100, 5000)]);
+    talk.core = Core::new(Version::V201, "CS-1", 900);
+    let frames = talk.step(Input::Connected);
+    talk.answer_all(frames);
+    talk.step(Input::Disconnected);
+    for _ in 0..7 {
+        assert_eq!(talk.after(600, 900), Vec::<Value>::new());
+    }
+    let mut frames = talk.step(Input::Connected);
+    let mut events = Vec::new();
+    while let Some(frame) = frames.pop() {
+        if frame[2] == "TransactionEvent" {
+            let event = &frame[3];
+            assert_eq!(event["offline"], true);
+            assert_eq!(event["seqNo"], events.len());
+            events.push(event["eventType"].as_str().unwrap().to_owned());
+        }
+        frames = talk.hears(json!([3, frame[1], {}]));
+        if frames.is_empty() {
+            frames = talk.step(Input::Poll);
+        }
+    }
+    assert_eq!((events[0].as_str(), events[events.len() - 1].as_str()), ("Started", "Ended"));
+    assert!(events.len() >= 6, "{events:?}");
+}
+
+#[test]
+fn a_reset_keeps_what_lies_in_it_and_begins_anew() {
+    let mut talk = Talk::booted(&[(100, 50_000)]);
+    assert_eq!(talk.profile("TxDefaultProfile", 6000.0, None), "Accepted");
+    let frames = talk.after(25, 200);
+    talk.answer_all(frames);
+    assert_eq!(talk.asks("Reset", json!({ "type": "Soft" }))["status"], "Accepted");
+    talk.step(Input::Disconnected);
+    let frames = talk.step(Input::Connected);
+    let told = talk.answer_all(frames);
+    assert_eq!(told[..3], ["BootNotification", "StopTransaction", "StartTransaction"]);
+    assert_eq!(talk.sim.power(), Milliwatt(6_000_000));
 }
 
 #[test]
