@@ -342,7 +342,11 @@ impl Core {
                 }
             }
             Say::Stop(number) => self.transactions.forget(*number),
-            Say::Heartbeat | Say::Status(..) | Say::Meter { .. } | Say::State { .. } => {}
+            Say::Heartbeat
+            | Say::Status(..)
+            | Say::Meter { .. }
+            | Say::State { .. }
+            | Say::Profiles { .. } => {}
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Profile {
     duration_s: i64,
     /// Start within the schedule, and limit.
     periods: Vec<(i64, Milliwatt)>,
+    /// As it was stated.
+    stated: Value,
 }
 
 /// The profiles held.
@@ -90,6 +92,27 @@ impl Profiles {
         };
         self.0.retain(|profile| !matches(profile));
         self.0.len() < before
+    }
+
+    /// The profiles that a `GetChargingProfiles` (2.0.1) asks for, as they were stated, by EVSE.
+    pub(super) fn asked_for(&self, request: &Value) -> Vec<(i64, Vec<Value>)> {
+        let wanted = &request["chargingProfile"];
+        let purpose = wanted["chargingProfilePurpose"].as_str().map(purpose_of);
+        let ids = wanted["chargingProfileId"].as_array();
+        let source = wanted["chargingLimitSource"].as_array();
+        let ours = source.is_none_or(|sources| sources.iter().any(|source| source == "CSO"));
+        let matches = |profile: &&Profile| {
+            ours && purpose.is_none_or(|purpose| purpose == Some(profile.purpose))
+                && wanted["stackLevel"].as_i64().is_none_or(|level| level == profile.stack_level)
+                && ids.is_none_or(|ids| ids.iter().any(|id| id.as_i64() == Some(profile.id)))
+        };
+        let places =
+            [0, 1].into_iter().filter(|place| request["evseId"].as_i64().is_none_or(|id| id == *place));
+        let at = |place: i64| {
+            let here = self.0.iter().filter(|profile| profile.connector == place).filter(matches);
+            (place, here.map(|profile| profile.stated.clone()).collect::<Vec<_>>())
+        };
+        places.map(at).filter(|(_, found)| !found.is_empty()).collect()
     }
 
     /// A transaction's own profiles end with it.
@@ -178,6 +201,7 @@ impl Profile {
             valid_to: instant(&profile["validTo"]).unwrap_or(UnixSeconds(i64::MAX)),
             duration_s: schedule["duration"].as_i64().unwrap_or(i64::MAX),
             periods: periods(schedule, phases)?,
+            stated: profile.clone(),
         })
     }
 

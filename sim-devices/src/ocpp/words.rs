@@ -23,6 +23,13 @@ pub(super) enum Say {
         transaction: Option<(u64, u64)>,
         offline: bool,
     },
+    /// Profiles that were asked for (2.0.1): the request's number, the EVSE, whether more are to come.
+    Profiles {
+        request: i64,
+        evse: i64,
+        profiles: Vec<Value>,
+        more: bool,
+    },
     /// The transaction's state changed (2.0.1), in 1.6's words for the connector.
     State {
         status: &'static str,
@@ -95,7 +102,7 @@ fn put_v16(say: &Say, transactions: &Transactions, measurands: &[&str]) -> Optio
             }
             ("MeterValues", payload)
         }
-        Say::State { .. } => return None,
+        Say::State { .. } | Say::Profiles { .. } => return None,
     })
 }
 
@@ -159,6 +166,11 @@ fn put_v201(say: &Say, transactions: &Transactions, measurands: &[&str]) -> Opti
         Say::Meter { sample, .. } => {
             let value = sample.value(Version::V201, measurands);
             ("MeterValues", json!({ "evseId": 1, "meterValue": [value] }))
+        }
+        Say::Profiles { request, evse, profiles, more } => {
+            let payload = json!({ "requestId": request, "chargingLimitSource": "CSO", "evseId": evse,
+                "chargingProfile": profiles, "tbc": more });
+            ("ReportChargingProfiles", payload)
         }
         Say::State { status, at, transaction: (number, seq), offline } => {
             let mut payload = event(*number, "Updated", "ChargingStateChanged", *seq, *at, *offline)?;

@@ -84,7 +84,7 @@ impl Talk {
             .push(json!({ "version": self.version, "action": action, "kind": kind, "payload": payload }));
     }
 
-    fn to_central(&mut self, input: central::Input) {
+    fn central_hears(&mut self, input: central::Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let now = Now { utc_s: self.sim.now().0, real_ms: self.real_ms };
@@ -92,7 +92,7 @@ impl Talk {
                 match effect {
                     central::Effect::Send(text) => {
                         self.note(true, &text);
-                        for answer in self.to_station(station::Input::Text(text)) {
+                        for answer in self.station_hears(station::Input::Text(text)) {
                             inputs.push_back(central::Input::Text(answer));
                         }
                     }
@@ -104,7 +104,7 @@ impl Talk {
     }
 
     /// What the charge point sends.
-    fn to_station(&mut self, input: station::Input) -> Vec<String> {
+    fn station_hears(&mut self, input: station::Input) -> Vec<String> {
         let mut sent = Vec::new();
         for effect in self.station.step(self.real_ms, &mut self.sim, input) {
             match effect {
@@ -119,25 +119,25 @@ impl Talk {
     }
 
     fn say(&mut self, input: station::Input) {
-        for text in self.to_station(input) {
-            self.to_central(central::Input::Text(text));
+        for text in self.station_hears(input) {
+            self.central_hears(central::Input::Text(text));
         }
     }
 
     fn ask(&mut self, request: StationRequest) {
-        self.to_central(central::Input::Ask { ticket: 0, request });
+        self.central_hears(central::Input::Ask { ticket: 0, request });
     }
 
     fn connect(&mut self) {
         self.connected = true;
         let version = if self.version == "1.6" { central::Version::V16 } else { central::Version::V201 };
-        self.to_central(central::Input::Connected(version));
+        self.central_hears(central::Input::Connected(version));
         self.say(station::Input::Connected);
     }
 
     fn lose(&mut self) {
         self.connected = false;
-        self.to_central(central::Input::Disconnected);
+        self.central_hears(central::Input::Disconnected);
         self.say(station::Input::Disconnected);
     }
 
@@ -152,8 +152,8 @@ impl Talk {
                 self.connect();
             }
             if self.connected {
-                self.to_central(central::Input::Heard);
-                self.to_central(central::Input::Poll);
+                self.central_hears(central::Input::Heard);
+                self.central_hears(central::Input::Poll);
             }
         }
     }
@@ -163,7 +163,7 @@ impl Talk {
         self.pass(70);
         assert!(self.central.station().transaction.is_some(), "a car charges");
         for watt in [6_000_000, 0, 99_000_000] {
-            self.to_central(central::Input::Limit { ticket: 1, power: Milliwatt(watt) });
+            self.central_hears(central::Input::Limit { ticket: 1, power: Milliwatt(watt) });
             self.pass(10);
         }
         for trigger in [Trigger::Meter, Trigger::Status, Trigger::Heartbeat, Trigger::Boot, Trigger::Firmware]
@@ -191,7 +191,7 @@ impl Talk {
             if self.version == "1.6" { json!({ "type": "Soft" }) } else { json!({ "type": "Immediate" }) };
         // Its answer is to a call that nobody here has made.
         self.calls.insert((true, "r".to_owned()), "Reset".to_owned());
-        let answers = self.to_station(station::Input::Text(json!([2, "r", "Reset", reset]).to_string()));
+        let answers = self.station_hears(station::Input::Text(json!([2, "r", "Reset", reset]).to_string()));
         assert_eq!(answers.len(), 1);
         self.pass(30);
         for id in [SESSION_PROFILE_ID, DEFAULT_PROFILE_ID] {

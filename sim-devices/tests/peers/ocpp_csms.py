@@ -67,6 +67,21 @@ class Peer(ChargePoint):
         self.seen.put_nowait("idle meter")
         return call_result.MeterValues()
 
+    @on(Action.report_charging_profiles)
+    def reported(self, request_id, evse_id, charging_profile, charging_limit_source, tbc=False):
+        assert request_id == 9 and charging_limit_source == "CSO"
+        self.profiles += [(evse_id, profile["id"]) for profile in charging_profile]
+        if not tbc:
+            self.seen.put_nowait("reported")
+        return call_result.ReportChargingProfiles()
+
+    async def stack(self, **criteria):
+        self.profiles = []
+        answer = await self.ask(call.GetChargingProfiles(9, criteria))
+        if answer.status == "Accepted":
+            await self.until("reported")
+        return self.profiles
+
     async def ask(self, request):
         return await self.call(request, suppress=False)
 
@@ -109,7 +124,7 @@ class Peer(ChargePoint):
         assert await self.profile("TxProfile", "W", 5000.0, transaction_id="nobody's") == "Rejected"
         await self.variables()
         try:
-            await self.ask(call.ClearCache())
+            await self.ask(call.GetMonitoringReport(request_id=1))
             raise AssertionError("what it has not got is not accepted")
         except NotImplemented201:
             pass
@@ -123,6 +138,9 @@ class Peer(ChargePoint):
         assert await self.limit("A") == 7.2
         assert await self.profile("ChargingStationMaxProfile", "W", 4500.0, evse=0, id=4) == "Accepted"
         assert await self.power() == 4500.0
+        assert await self.stack() == [(0, 4), (1, 3)]
+        assert await self.stack(charging_profile_purpose="TxProfile") == [(1, 3)]
+        assert await self.stack(charging_profile_id=[77]) == []
         assert (await self.ask(call.ClearChargingProfile(charging_profile_id=4))).status == "Accepted"
         criteria = {"charging_profile_purpose": "TxProfile", "stack_level": 1}
         assert (await self.ask(call.ClearChargingProfile(charging_profile_criteria=criteria))).status == "Accepted"
@@ -137,6 +155,9 @@ class Peer(ChargePoint):
         await self.until("Started")
         await self.until("Charging")
         assert (await self.ask(call.Reset("OnIdle"))).status == "Rejected"
+        assert (await self.ask(call.ClearCache())).status == "Accepted"
+        assert (await self.ask(call.UnlockConnector(1, 1))).status == "UnlockFailed"
+        assert (await self.ask(call.ChangeAvailability("Inoperative"))).status == "Rejected"
         print("car 36000", flush=True)
         await self.until("Ended")
         await self.until("Available")

@@ -39,6 +39,16 @@ impl Core {
             (_, "TriggerMessage") => self.trigger(real_ms, sim, request),
             (_, "Reset") => self.reset(request)?,
             (_, "DataTransfer") => "UnknownVendorId",
+            // It remembers nobody, and has no lock to open.
+            (_, "ClearCache") => "Accepted",
+            (Version::V16, "UnlockConnector") => "NotSupported",
+            (Version::V201, "UnlockConnector") => "UnlockFailed",
+            (Version::V16, "ChangeAvailability") if request["type"] == "Operative" => "Accepted",
+            (Version::V201, "ChangeAvailability") if request["operationalStatus"] == "Operative" => {
+                "Accepted"
+            }
+            (_, "ChangeAvailability") => "Rejected",
+            (Version::V201, "GetChargingProfiles") => self.report_profiles(request)?,
             (Version::V16, "GetConfiguration") => return Ok(self.configuration.answer(request)),
             (Version::V16, "ChangeConfiguration") => self.configuration.change(request),
             (Version::V16, "RemoteStartTransaction") => self.remote_start(sim),
@@ -72,6 +82,16 @@ impl Core {
         }
         self.limits_from = None;
         Ok("Accepted")
+    }
+
+    fn report_profiles(&mut self, request: &Value) -> Result<&'static str, Refusal> {
+        let number = request["requestId"].as_i64().ok_or((VIOLATION, "requestId"))?;
+        let found = self.profiles.asked_for(request);
+        let last = found.len();
+        for (index, (evse, profiles)) in found.into_iter().enumerate() {
+            self.say(Say::Profiles { request: number, evse, profiles, more: index + 1 < last });
+        }
+        Ok(if last == 0 { "NoProfiles" } else { "Accepted" })
     }
 
     fn composite_schedule(&mut self, sim: &ChargerSim, request: &Value) -> Result<Value, Refusal> {
