@@ -297,11 +297,15 @@ impl Core {
         if set_up {
             self.settle_set_up(now, &pending.request, Err(CallFailure::TimedOut));
         }
+        // Some never answer one of the set-up's calls; the others are asked all the same.
+        let rest: Vec<_> = self.queue.iter().filter(|(asker, _)| *asker == Asker::SetUp).cloned().collect();
         // Who waited behind it has waited as long: a charge point that hangs holds up nobody twice.
         self.pending = Some(pending);
         self.fail_all(&CallFailure::TimedOut, effects);
         if !set_up || self.silent >= SILENT_MAX {
             effects.push(Effect::Close);
+        } else {
+            self.queue.extend(rest);
         }
     }
 

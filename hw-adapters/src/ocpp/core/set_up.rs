@@ -43,7 +43,11 @@ impl Core {
         outcome: Result<Value, CallFailure>,
     ) {
         match (request, outcome) {
-            (_, Err(CallFailure::TimedOut)) => self.set_up_due_ms = Some(now.real_ms + SET_UP_AGAIN_MS),
+            // Without it nothing is read; the rest can wait until it connects or boots again.
+            (StationRequest::Trigger(Trigger::Status), Err(CallFailure::TimedOut)) => {
+                self.set_up_due_ms = Some(now.real_ms + SET_UP_AGAIN_MS);
+            }
+            (_, Err(CallFailure::TimedOut)) => {}
             (StationRequest::GetSettings(_), Ok(payload)) => {
                 let station = &mut self.session.station;
                 let changes = settings::keep(station, &settings::parse(station.version, &payload));

@@ -192,6 +192,23 @@ fn who_waits_behind_a_hanging_call_fails_with_it() {
 }
 
 #[test]
+fn a_call_of_the_set_up_that_is_never_answered_holds_up_no_other() {
+    let mut talk = Talk::connected();
+    assert_eq!(sent(&talk.says("Heartbeat", json!({}))[1])[2], "GetConfiguration");
+    assert_eq!(sent(&talk.after_ms(3000)[0])[2], "TriggerMessage");
+    let composite = talk.answers(json!([3, "g2", { "status": "Accepted" }]));
+    assert_eq!(sent(&composite[0])[2], "GetCompositeSchedule");
+    talk.answers(json!([3, "g3", holds(4140.0)]));
+    assert_eq!(talk.after_ms(20_000), vec![]);
+    // One that answers nothing at all gets a new connection.
+    let mut talk = Talk::connected();
+    talk.says("Heartbeat", json!({}));
+    talk.after_ms(3000);
+    talk.after_ms(3000);
+    assert_eq!(talk.after_ms(3000), vec![Effect::Close]);
+}
+
+#[test]
 fn a_measurand_that_is_missing_is_configured() {
     let mut talk = Talk::connected();
     talk.says("Heartbeat", json!({}));
