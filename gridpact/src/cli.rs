@@ -361,6 +361,11 @@ mod tests {
         check("gridpact sim meter --fault melting", false);
         check("gridpact sim", false);
         check("gridpact bench site --quick", true);
+        check("gridpact sim charger --url ws://127.0.0.1:8180/ocpp/CP-1 --version 2.0.1 --json", true);
+        check("gridpact sim charger --url ws://h/CP-1 --fault late --fault rebooting --seed 7", true);
+        check("gridpact sim charger --url ws://h/CP-1 --version 2.1", false);
+        check("gridpact sim charger --url wss://h/CP-1 --certificate c.pem", false);
+        check("gridpact sim charger", false);
         check("gridpact bench clearing --quick --json", true);
         check("gridpact bench ledger --quick --json", true);
         check("gridpact bench messaging --sites 10000 --json", true);

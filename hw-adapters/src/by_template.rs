@@ -1,6 +1,6 @@
 //! A device as a site's configuration names it by its template, and opening it.
 
-use crate::config::{ChargerConfig, DeviceConfig, ModbusConfig, OpenError};
+use crate::config::{ChargerConfig, ChargerTlsConfig, DeviceConfig, ModbusConfig, OpenError};
 use crate::counted::Counted;
 use crate::device::Device;
 use crate::metrics::DeviceMetrics;
@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 /// A product by its template, and what is particular about this one of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +47,19 @@ pub struct TemplateDevice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3))]
     pub phases: Option<u8>,
+    /// OCPP: amperes that the fuse it hangs on carries on each phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 6, max = 1000))]
+    pub fuse_a: Option<u32>,
+    /// OCPP: watts a car may take while nobody steers: 0, or at least 6 A on its phases; none for 6 A.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_power_w: Option<u32>,
+    /// OCPP: SHA-256, in hexadecimal, of the password it must know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_sha256: Option<String>,
+    /// OCPP: certificates, for a charge point that connects by `wss://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ChargerTlsConfig>,
     /// MQTT: the broker's host and port, as in `192.168.1.2:1883`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<String>,
@@ -78,6 +92,11 @@ pub struct TemplateDevice {
 }
 
 impl TemplateDevice {
+    /// Makes paths absolute against the configuration file's directory.
+    pub(crate) fn resolve(&mut self, directory: &Path) {
+        self.tls.iter_mut().for_each(|tls| tls.resolve(directory));
+    }
+
     /// The same device without a template, where its protocol has a configuration of its own.
     pub(crate) fn plain(&self, template: &Template) -> Result<Option<DeviceConfig>, OpenError> {
         self.fits(template.protocol())?;
@@ -129,7 +148,7 @@ impl TemplateDevice {
 
     /// Whether every key given means something to a device by this protocol.
     fn fits(&self, protocol: &'static str) -> Result<(), OpenError> {
-        let keys: [(&'static str, bool, &[&str]); 14] = [
+        let keys: [(&'static str, bool, &[&str]); 18] = [
             ("serial", self.serial.is_some(), &["sunspec", "modbus"]),
             ("enter_service", self.enter_service.is_some(), &["sunspec"]),
             ("address", self.address.is_some(), &["sunspec", "modbus"]),
@@ -137,6 +156,10 @@ impl TemplateDevice {
             ("listen", self.listen.is_some(), &["ocpp"]),
             ("identity", self.identity.is_some(), &["ocpp"]),
             ("phases", self.phases.is_some(), &["ocpp"]),
+            ("fuse_a", self.fuse_a.is_some(), &["ocpp"]),
+            ("fallback_power_w", self.fallback_power_w.is_some(), &["ocpp"]),
+            ("password_sha256", self.password_sha256.is_some(), &["ocpp"]),
+            ("tls", self.tls.is_some(), &["ocpp"]),
             ("power_max_w", self.power_max_w.is_some(), &["ocpp", "mqtt"]),
             ("broker", self.broker.is_some(), &["mqtt"]),
             ("settings", !self.settings.is_empty(), &["mqtt"]),
@@ -192,13 +215,16 @@ impl TemplateDevice {
     fn charger(&self, ocpp: &OcppTemplate, template: &Template) -> Result<ChargerConfig, OpenError> {
         let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ocpp.port);
         let power_max_w = self.power_max_w.or(template.power_max_w);
+        let identity = self.needed("identity", self.identity.as_ref(), "ocpp")?;
+        let power_max_w = *self.needed("power_max_w", power_max_w.as_ref(), "ocpp")?;
+        let (listen, phases) = (self.listen.unwrap_or(everywhere), self.phases.unwrap_or(ocpp.phases));
         Ok(ChargerConfig {
-            name: self.name.clone(),
-            listen: self.listen.unwrap_or(everywhere),
-            identity: self.needed("identity", self.identity.as_ref(), "ocpp")?.clone(),
-            phases: self.phases.unwrap_or(ocpp.phases),
-            power_max_w: *self.needed("power_max_w", power_max_w.as_ref(), "ocpp")?,
+            fuse_a: self.fuse_a,
+            fallback_power_w: self.fallback_power_w,
+            password_sha256: self.password_sha256.clone(),
+            tls: self.tls.clone(),
             answer_within_ms: self.answer_within_ms.unwrap_or(u64::from(ocpp.answer_within_ms)),
+            ..ChargerConfig::new(&self.name, listen, identity, phases, power_max_w)
         })
     }
 

@@ -7,7 +7,7 @@ use crate::metrics::DeviceMetrics;
 use crate::modbus::{Endpoint, EndpointError, SerialLine, Timeouts};
 use crate::mqtt::profile::Overrides;
 use crate::mqtt::{MqttDevice, MqttError};
-use crate::ocpp::{OcppCharger, OcppChargerConfig, OcppError};
+use crate::ocpp::{CentralSystem, OcppCharger, OcppError, Password, StationConfig, TlsFiles};
 use crate::sunspec::enter_service::EnterServiceRules;
 use crate::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
 use crate::template::{Catalogue, TemplateError};
@@ -37,7 +37,7 @@ pub enum DeviceConfig {
     /// A SunSpec PV inverter (models 101 to 113, 120 and 123, or 701, 702 and 704).
     #[serde(rename = "sunspec-generator")]
     SunSpecGenerator(ModbusConfig),
-    /// A charge point that speaks OCPP 1.6J and connects to us.
+    /// A charge point that speaks OCPP 1.6J or 2.0.1 and connects to us.
     #[serde(rename = "ocpp-charger")]
     OcppCharger(ChargerConfig),
     /// A heat pump that says its state and takes setpoints on an MQTT broker.
@@ -79,7 +79,7 @@ pub struct ModbusConfig {
 pub struct ChargerConfig {
     /// The device's name within its site, for logs.
     pub name: String,
-    /// Address and port to listen on for it, as in `0.0.0.0:8180`.
+    /// Address and port to listen on for it, as in `0.0.0.0:8180`. Charge points that name the same share it.
     pub listen: SocketAddr,
     /// Its charge point identity: the last part of the URL it is set to connect to.
     pub identity: String,
@@ -88,10 +88,43 @@ pub struct ChargerConfig {
     pub phases: u8,
     /// Most power it charges at, in watts, at least 6 A on its phases.
     pub power_max_w: u32,
+    /// Amperes that the fuse it hangs on carries on each phase, 6 to 1000. It is never told to take more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 6, max = 1000))]
+    pub fuse_a: Option<u32>,
+    /// Watts a car may take while nobody steers: 0, or at least 6 A on its phases. It lies in the charge point
+    /// and holds when we are gone. None for 6 A.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_power_w: Option<u32>,
+    /// Seconds that a limit holds in the charge point without being renewed, 60 to 86400.
+    #[serde(default = "half_an_hour")]
+    #[schemars(range(min = 60, max = 86_400))]
+    pub limit_life_s: u32,
     /// Milliseconds within which it must answer one call, 100 to 60000.
     #[serde(default = "five_seconds")]
     #[schemars(range(min = 100, max = 60_000))]
     pub answer_within_ms: u64,
+    /// SHA-256, in hexadecimal, of the password it must know (HTTP basic authentication with its identity).
+    /// Choose a long random one. None for no password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_sha256: Option<String>,
+    /// Certificates, for a charge point that connects by `wss://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ChargerTlsConfig>,
+}
+
+/// TLS for charge points. Files are PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChargerTlsConfig {
+    /// Our certificate, with those above it but the authority's.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// The authority that signs charge points' certificates, where they must have one (security profile 3). A
+    /// certificate's common name must be the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<PathBuf>,
 }
 
 /// Where a heat pump's topics are.
@@ -122,6 +155,10 @@ fn one_second() -> u64 {
     1000
 }
 
+fn half_an_hour() -> u32 {
+    1800
+}
+
 fn five_seconds() -> u64 {
     5000
 }
@@ -148,6 +185,12 @@ pub enum OpenError {
         device: String,
         /// What stands in the configuration.
         given: u64,
+    },
+    /// A charge point's password hash that is none.
+    #[error("{device}: password_sha256 is not 64 hexadecimal digits")]
+    PasswordHash {
+        /// The device's name.
+        device: String,
     },
     /// The charge point's listener can't be opened.
     #[error("{device}: listening for the charge point: {source}")]
@@ -205,6 +248,15 @@ impl DeviceConfig {
             Self::OcppCharger(_) => "ocpp-charger",
             Self::MqttHeatPump(_) => "mqtt-heat-pump",
             Self::Template(_) => "template",
+        }
+    }
+
+    /// Makes paths absolute against the configuration file's directory.
+    pub fn resolve(&mut self, directory: &Path) {
+        match self {
+            Self::OcppCharger(charger) => charger.tls.iter_mut().for_each(|tls| tls.resolve(directory)),
+            Self::Template(device) => device.resolve(directory),
+            _ => {}
         }
     }
 }
@@ -294,6 +346,14 @@ fn state_file(folder: &Path, device: &str) -> PathBuf {
     folder.join(format!("{name}.found.json"))
 }
 
+impl ChargerTlsConfig {
+    pub(crate) fn resolve(&mut self, directory: &Path) {
+        for path in [&mut self.certificate, &mut self.key].into_iter().chain(&mut self.clients) {
+            *path = directory.join(&*path);
+        }
+    }
+}
+
 impl ModbusConfig {
     /// Where it is, once it can be.
     pub(crate) fn reached(&self) -> Result<(Endpoint, Timeouts), OpenError> {
@@ -311,16 +371,43 @@ impl ModbusConfig {
 }
 
 impl ChargerConfig {
+    /// A charge point of which no more is said.
+    pub fn new(name: &str, listen: SocketAddr, identity: &str, phases: u8, power_max_w: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            listen,
+            identity: identity.to_owned(),
+            phases,
+            power_max_w,
+            fuse_a: None,
+            fallback_power_w: None,
+            limit_life_s: half_an_hour(),
+            answer_within_ms: five_seconds(),
+            password_sha256: None,
+            tls: None,
+        }
+    }
+
     async fn listen(&self, metrics: DeviceMetrics) -> Result<OcppCharger, OpenError> {
-        let config = OcppChargerConfig {
-            name: self.name.clone(),
-            listen: self.listen,
-            identity: self.identity.clone(),
-            phases: self.phases,
-            power_max: Milliwatt(i64::from(self.power_max_w) * 1000),
+        let watts = |watt: u32| Milliwatt(i64::from(watt) * 1000);
+        let no_hash = || OpenError::PasswordHash { device: self.name.clone() };
+        let password =
+            self.password_sha256.as_deref().map(|hash| Password::from_sha256(hash).ok_or_else(no_hash));
+        let config = StationConfig {
+            fuse_ampere: self.fuse_a,
+            fallback: self.fallback_power_w.map(watts),
+            life_s: self.limit_life_s,
             answer_within_ms: answer_within(&self.name, self.answer_within_ms)?,
+            password: password.transpose()?,
+            ..StationConfig::new(&self.name, &self.identity, self.phases, watts(self.power_max_w))
         };
-        let opened = OcppCharger::listen(config, metrics).await;
+        let tls = self.tls.clone().map(|files| TlsFiles {
+            certificate: files.certificate,
+            key: files.key,
+            clients: files.clients,
+        });
+        let system = CentralSystem::share(self.listen, tls, metrics).await;
+        let opened = system.and_then(|system| system.charger(config));
         opened.map_err(|source| OpenError::Ocpp { device: self.name.clone(), source })
     }
 }

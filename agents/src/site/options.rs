@@ -8,7 +8,7 @@ use hw_adapters::template::Catalogue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wire::message::MAX_FORECAST;
 
 /// Most devices one site may have.
@@ -77,6 +77,13 @@ impl SiteOptions {
             Some(folder) => built_in.with_folder(folder).map_err(|e| e.to_string()),
             None => Ok(built_in),
         }
+    }
+
+    /// Makes paths absolute against the configuration file's directory.
+    pub fn resolve(&mut self, directory: &Path) {
+        self.templates.iter_mut().for_each(|folder| *folder = directory.join(&*folder));
+        let devices = self.devices.iter_mut().map(|device| &mut device.config);
+        devices.chain([&mut self.meter]).for_each(|config| config.resolve(directory));
     }
 
     /// Checks every figure.

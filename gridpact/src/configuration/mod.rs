@@ -147,9 +147,7 @@ impl RoleFile {
     fn resolved(mut self, directory: &Path) -> Self {
         let party = match &mut self {
             RoleFile::Site(file) => {
-                if let Some(folder) = &mut file.site.templates {
-                    *folder = directory.join(&*folder);
-                }
+                file.site.resolve(directory);
                 Some(&mut file.party)
             }
             RoleFile::Aggregator(file) => Some(&mut file.party),

@@ -30,6 +30,9 @@ const HEAT_PUMP_PUBLISH_MS: u64 = 1_000;
 const HEAT_PUMP_STALE_MS: u64 = 30_000;
 /// Simulated seconds between a charge point's meter values.
 const CHARGER_METER_S: u32 = 300;
+/// For how long a charger's limit holds, in seconds of its own clock, which the demo lets run fast: between two
+/// intervals' limits, and when the machine is slow between several.
+const CHARGER_LIMIT_LIFE_S: u32 = 14_400;
 /// Wear of a battery: 100 EUR/kWh over 5000 full cycles.
 const BATTERY_WEAR_EUR_PER_MWH: f64 = 20.0;
 /// Warmest a room may be heated ahead of a dear hour; the coolest is the thermostat's own lower end.
@@ -69,9 +72,8 @@ pub async fn start(
         let wiring = Wiring {
             listen: Ipv4Addr::LOCALHOST.into(),
             charger: central.map(|central| ChargePointConfig {
-                central_system: format!("ws://{central}"),
-                identity: format!("{name}-charger"),
                 meter_interval_s: CHARGER_METER_S,
+                ..ChargePointConfig::new(&format!("ws://{central}"), &format!("{name}-charger"))
             }),
             heat_pump: customer.heat_pump.as_ref().map(|_| MqttHeatPumpConfig {
                 host: device_broker.ip().to_string(),
@@ -121,12 +123,15 @@ impl Reached<'_> {
         if let (Some(listen), Some(size)) = (self.central, &customer.charger) {
             devices.push(SiteDevice {
                 config: DeviceConfig::OcppCharger(ChargerConfig {
-                    name: "charger".to_owned(),
-                    listen,
-                    identity: format!("{}-charger", self.name),
-                    phases: size.phases,
-                    power_max_w: u32::try_from(size.power_max.0 / 1_000).unwrap_or(u32::MAX),
+                    limit_life_s: CHARGER_LIMIT_LIFE_S,
                     answer_within_ms: ANSWER_WITHIN_MS,
+                    ..ChargerConfig::new(
+                        "charger",
+                        listen,
+                        &format!("{}-charger", self.name),
+                        size.phases,
+                        u32::try_from(size.power_max.0 / 1_000).unwrap_or(u32::MAX),
+                    )
                 }),
                 preferences: Preferences::Charger(charger_wish(size, midnight)?),
                 safe_w: None,

@@ -1,10 +1,12 @@
 //! `gridpact sim`: one simulated device behind its real protocol, for tools of ours and of others to be tried on.
 
 pub mod args;
+pub mod charger;
 pub mod mqtt;
 pub mod sunspec;
 
 use args::SunSpecCommand;
+use charger::{ChargerArgs, ChargerError};
 use clap::Subcommand;
 use mqtt::{MqttCommand, MqttSimError};
 use std::io::Write;
@@ -20,6 +22,8 @@ pub enum SimCommand {
     /// On an MQTT broker.
     #[command(flatten)]
     Mqtt(MqttCommand),
+    /// A charge point that connects to a central system by OCPP 1.6J or 2.0.1
+    Charger(ChargerArgs),
 }
 
 /// A device that can't be simulated.
@@ -31,6 +35,9 @@ pub enum SimError {
     /// On a broker.
     #[error(transparent)]
     Mqtt(#[from] MqttSimError),
+    /// By OCPP.
+    #[error(transparent)]
+    Charger(#[from] ChargerError),
 }
 
 /// Runs the device until Ctrl-C.
@@ -41,5 +48,6 @@ pub fn run(command: &SimCommand, out: &mut impl Write) -> Result<(), SimError> {
     match command {
         SimCommand::SunSpec(command) => Ok(sunspec::run(command, out)?),
         SimCommand::Mqtt(command) => Ok(mqtt::run(command)?),
+        SimCommand::Charger(args) => Ok(charger::run(args, out)?),
     }
 }

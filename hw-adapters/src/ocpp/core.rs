@@ -1,31 +1,24 @@
 //! One charge point's conversation as a pure function: connections come and go, its calls are
 //! answered, ours go out one at a time, each answered, refused or timed out.
 
-use super::fields::Fields;
+mod set_up;
+
 use super::frame::Frame;
-use super::message::{ConnectorStatus, StationCall};
+use super::message::StationCall;
 use super::request::StationRequest;
 use super::session::Session;
-use super::station::{CallFailure, RateUnit, StationState};
-use serde_json::Value;
+use super::station::{CallFailure, StationState};
+use super::steering::{Bounds, Steering};
+use super::version::Version;
+use serde_json::{json, Value};
 use std::collections::VecDeque;
 
 /// Most calls that wait to be sent.
 const QUEUE_MAX: usize = 16;
 /// How long a charge point that has just connected may stay silent before we speak first.
 const SPEAK_FIRST_MS: u64 = 2_000;
-/// After how long a set-up that got no answer is tried again.
-const SET_UP_AGAIN_MS: u64 = 10_000;
-/// How long a plugged-in car waits for its charge point to begin by itself before we tell it to,
-/// and between such attempts.
-const REMOTE_START_MS: u64 = 10_000;
-/// On whose account charging is started remotely.
-const ID_TAG: &str = "gridpact";
-
-const KEY_RATE_UNIT: &str = "ChargingScheduleAllowedChargingRateUnit";
-const KEY_STACK_LEVEL: &str = "ChargeProfileMaxStackLevel";
-const KEY_SAMPLED: &str = "MeterValuesSampledData";
-const MEASURANDS: &str = "Power.Active.Import,Energy.Active.Import.Register";
+/// Calls of our own that bring no answer, one after another, until the connection is given up.
+const SILENT_MAX: u32 = 3;
 
 /// Time as the core sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,13 +38,15 @@ pub struct CoreConfig {
     pub heartbeat_s: u32,
     /// A connection on which nothing was heard for so many milliseconds, pings unanswered, is dead.
     pub idle_ms: u64,
+    /// What limits keep to.
+    pub bounds: Bounds,
 }
 
 /// What the core is told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A connection stands; an earlier one is gone.
-    Connected,
+    /// A connection stands, on which this version is spoken; an earlier one is gone.
+    Connected(Version),
     /// The connection is gone.
     Disconnected,
     /// A text message.
@@ -65,6 +60,16 @@ pub enum Input {
         /// What to ask.
         request: StationRequest,
     },
+    /// Charging is to be limited from now on, whatever transactions and connections come and go. Answered
+    /// as setting the profile is; where there is no transaction to limit yet, with the status `Kept`.
+    Limit {
+        /// Given back with the answer.
+        ticket: u64,
+        /// To how much.
+        power: market::units::Milliwatt,
+    },
+    /// The charge point is left to itself from now on.
+    Release,
     /// Time has passed.
     Poll,
 }
@@ -95,7 +100,18 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asker {
     Adapter(u64),
+    /// What every connection begins with.
     SetUp,
+    /// The transaction's limit, and its reading back.
+    Steering,
+}
+
+/// A call that waits to be sent.
+#[derive(Clone, Debug, PartialEq)]
+enum Job {
+    Request(StationRequest),
+    /// The profile for the transaction, made when it is sent.
+    Session,
 }
 
 #[derive(Clone, Debug)]
@@ -111,13 +127,16 @@ struct Pending {
 pub struct Core {
     config: CoreConfig,
     session: Session,
-    queue: VecDeque<(Asker, StationRequest)>,
+    steering: Steering,
+    queue: VecDeque<(Asker, Job)>,
     pending: Option<Pending>,
     calls_made: u64,
     heard_ms: u64,
     pinged_ms: u64,
     set_up_due_ms: Option<u64>,
     remote_start_due_ms: Option<u64>,
+    /// Calls of the set-up that brought no answer, in a row.
+    silent: u32,
 }
 
 impl Core {
@@ -127,6 +146,7 @@ impl Core {
         Self {
             config,
             session: Session::new(seed),
+            steering: Steering::new(config.bounds),
             queue: VecDeque::new(),
             pending: None,
             calls_made: 0,
@@ -134,6 +154,7 @@ impl Core {
             pinged_ms: 0,
             set_up_due_ms: None,
             remote_start_due_ms: None,
+            silent: 0,
         }
     }
 
@@ -146,12 +167,7 @@ impl Core {
     pub fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
         match input {
-            Input::Connected => {
-                self.fail_all(&CallFailure::ConnectionLost, &mut effects);
-                self.session.connected();
-                self.heard_ms = now.real_ms;
-                self.set_up_due_ms = Some(now.real_ms + SPEAK_FIRST_MS);
-            }
+            Input::Connected(version) => self.connect(now, version, &mut effects),
             Input::Disconnected => {
                 self.session.station.connected = false;
                 self.fail_all(&CallFailure::ConnectionLost, &mut effects);
@@ -162,12 +178,27 @@ impl Core {
                 self.take_text(now, &text, &mut effects);
             }
             Input::Heard => self.heard_ms = now.real_ms,
-            Input::Ask { ticket, request } => self.ask(ticket, request, &mut effects),
+            Input::Ask { ticket, request } => self.ask(ticket, Job::Request(request), &mut effects),
+            Input::Limit { ticket, power } => {
+                self.steering.want(power);
+                self.ask(ticket, Job::Session, &mut effects);
+            }
+            Input::Release => self.steering.release(),
             Input::Poll => self.poll(now, &mut effects),
         }
         self.set_up_when_due(now);
+        self.steer_when_due(now);
         self.send_next(now, &mut effects);
         effects
+    }
+
+    fn connect(&mut self, now: Now, version: Version, effects: &mut Vec<Effect>) {
+        self.fail_all(&CallFailure::ConnectionLost, effects);
+        self.session.connected(version);
+        self.steering.set_again();
+        self.heard_ms = now.real_ms;
+        self.silent = 0;
+        self.set_up_due_ms = Some(now.real_ms + SPEAK_FIRST_MS);
     }
 
     fn take_text(&mut self, now: Now, text: &str, effects: &mut Vec<Effect>) {
@@ -177,14 +208,26 @@ impl Core {
             Ok(Frame::Error { id, code, description }) => {
                 self.settle(now, &id, Err(CallFailure::Refused { code, description }), effects);
             }
-            Err(error) => effects.push(Effect::Refused { reason: error.reason() }),
+            Err(error) => {
+                effects.push(Effect::Refused { reason: error.reason() });
+                // Whoever made a call, however badly, waits for an answer.
+                if let Some(id) = error.call() {
+                    let code = error.code(self.session.station.version).to_owned();
+                    let refusal = Frame::Error { id: id.to_owned(), code, description: error.to_string() };
+                    effects.push(Effect::Send(refusal.text()));
+                }
+            }
         }
     }
 
     fn answer(&mut self, now: Now, id: String, action: &str, payload: &Value, effects: &mut Vec<Effect>) {
-        let answer = match StationCall::parse(action, payload) {
+        let version = self.session.station.version;
+        let answer = match StationCall::parse(version, action, payload) {
             Ok(call) => {
                 let booted = matches!(call, StationCall::BootNotification { .. });
+                if booted {
+                    self.steering.set_again();
+                }
                 if booted || self.set_up_due_ms.is_some() {
                     self.set_up_due_ms = Some(now.real_ms);
                 }
@@ -194,7 +237,7 @@ impl Core {
             }
             Err(error) => {
                 effects.push(Effect::Refused { reason: error.reason() });
-                Frame::Error { id, code: error.code().to_owned(), description: error.to_string() }
+                Frame::Error { id, code: error.code(version).to_owned(), description: error.to_string() }
             }
         };
         effects.push(Effect::Send(answer.text()));
@@ -206,59 +249,25 @@ impl Core {
             effects.push(Effect::Refused { reason: "unexpected_answer" });
             return;
         };
+        self.silent = 0;
+        self.settle_profile(now, &pending, &outcome, effects);
         match pending.asker {
-            Asker::Adapter(ticket) => effects.push(Effect::Resolve { ticket, outcome }),
+            Asker::Adapter(ticket) => {
+                self.note_trigger(&pending.request, &outcome);
+                effects.push(Effect::Resolve { ticket, outcome });
+            }
             Asker::SetUp => self.settle_set_up(now, &pending.request, outcome),
+            Asker::Steering => self.settle_steering(&pending.request, &outcome),
         }
     }
 
-    fn settle_set_up(&mut self, now: Now, request: &StationRequest, outcome: Result<Value, CallFailure>) {
-        match (request, outcome) {
-            (_, Err(CallFailure::TimedOut)) => self.set_up_due_ms = Some(now.real_ms + SET_UP_AGAIN_MS),
-            (StationRequest::GetConfiguration(_), Ok(payload)) => self.take_configuration(&payload),
-            (StationRequest::TriggerMessage(_), outcome) => {
-                let accepted = outcome.is_ok_and(|payload| payload["status"] == "Accepted");
-                let station = &mut self.session.station;
-                if !accepted && station.status.is_none() {
-                    // It can't say; it would have said what changed. The best that is known stands.
-                    station.status = self.session.status_before;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn take_configuration(&mut self, payload: &Value) {
-        for entry in Fields(payload).objects("configurationKey").take(1000) {
-            let value = entry.text_or_empty("value");
-            match entry.text_or_empty("key").as_str() {
-                KEY_RATE_UNIT => {
-                    let watts = value.split(',').any(|unit| matches!(unit.trim(), "Power" | "W"));
-                    self.session.station.rate_unit = if watts { RateUnit::Watt } else { RateUnit::Ampere };
-                }
-                KEY_STACK_LEVEL => {
-                    let level = entry.integer("value").unwrap_or(0);
-                    self.session.station.stack_level = level.clamp(0, 100);
-                }
-                // Written only where it must be: some charge points keep it in flash.
-                KEY_SAMPLED if !value.contains("Power.Active.Import") => {
-                    let change = StationRequest::ChangeConfiguration { key: KEY_SAMPLED, value: MEASURANDS };
-                    if !self.queue.iter().any(|(_, queued)| *queued == change) {
-                        self.queue.push_back((Asker::SetUp, change));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn ask(&mut self, ticket: u64, request: StationRequest, effects: &mut Vec<Effect>) {
+    fn ask(&mut self, ticket: u64, job: Job, effects: &mut Vec<Effect>) {
         let failure = if !self.session.station.connected {
             CallFailure::NotConnected
         } else if self.queue.len() >= QUEUE_MAX {
             CallFailure::Busy
         } else {
-            self.queue.push_back((Asker::Adapter(ticket), request));
+            self.queue.push_back((Asker::Adapter(ticket), job));
             return;
         };
         effects.push(Effect::Resolve { ticket, outcome: Err(failure) });
@@ -266,12 +275,7 @@ impl Core {
 
     fn poll(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if let Some(pending) = self.pending.take_if(|pending| pending.deadline_ms <= now.real_ms) {
-            if pending.asker == Asker::SetUp {
-                self.settle_set_up(now, &pending.request, Err(CallFailure::TimedOut));
-            }
-            // Who waited behind it has waited as long: a charge point that hangs holds up nobody twice.
-            self.pending = Some(pending);
-            self.fail_all(&CallFailure::TimedOut, effects);
+            self.time_out(now, pending, effects);
         }
         if !self.session.station.connected {
             return;
@@ -282,46 +286,57 @@ impl Core {
             self.pinged_ms = now.real_ms;
             effects.push(Effect::Ping);
         }
-        if self.remote_start_due_ms.is_some_and(|due| due <= now.real_ms) {
-            self.remote_start_due_ms = Some(now.real_ms + REMOTE_START_MS);
-            self.queue.push_back((Asker::SetUp, StationRequest::RemoteStartTransaction { id_tag: ID_TAG }));
+        self.start_when_due(now);
+    }
+
+    /// A charge point that leaves a call unanswered gets a new connection, on which everything is set up anew.
+    /// Only what we ask by ourselves, which some never answer, may go unanswered a few times.
+    fn time_out(&mut self, now: Now, pending: Pending, effects: &mut Vec<Effect>) {
+        let set_up = pending.asker == Asker::SetUp;
+        self.silent += 1;
+        if set_up {
+            self.settle_set_up(now, &pending.request, Err(CallFailure::TimedOut));
         }
-    }
-
-    fn plan_remote_start(&mut self, now: Now) {
-        let station = &self.session.station;
-        let waits = station.status == Some(ConnectorStatus::Preparing) && station.transaction.is_none();
-        self.remote_start_due_ms = match self.remote_start_due_ms {
-            _ if !waits => None,
-            None => Some(now.real_ms + REMOTE_START_MS),
-            due => due,
-        };
-    }
-
-    fn set_up_when_due(&mut self, now: Now) {
-        let due = self.set_up_due_ms.is_some_and(|due| due <= now.real_ms);
-        let under_way = self.queue.iter().any(|(asker, _)| *asker == Asker::SetUp);
-        if due && !under_way && self.session.station.connected {
-            self.set_up_due_ms = None;
-            let keys: &[&str] = &[KEY_RATE_UNIT, KEY_STACK_LEVEL, KEY_SAMPLED];
-            self.queue.push_back((Asker::SetUp, StationRequest::GetConfiguration(keys)));
-            self.queue.push_back((Asker::SetUp, StationRequest::TriggerMessage("StatusNotification")));
+        // Some never answer one of the set-up's calls; the others are asked all the same.
+        let rest: Vec<_> = self.queue.iter().filter(|(asker, _)| *asker == Asker::SetUp).cloned().collect();
+        // Who waited behind it has waited as long: a charge point that hangs holds up nobody twice.
+        self.pending = Some(pending);
+        self.fail_all(&CallFailure::TimedOut, effects);
+        if !set_up || self.silent >= SILENT_MAX {
+            effects.push(Effect::Close);
+        } else {
+            self.queue.extend(rest);
         }
     }
 
     /// OCPP-J section 4.1.1: no call before the one before was answered or has timed out.
     fn send_next(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.pending.is_some() || !self.session.station.connected {
-            return;
+        while self.pending.is_none() && self.session.station.connected {
+            let Some((asker, job)) = self.queue.pop_front() else { return };
+            let request = match job {
+                Job::Request(request) => request,
+                Job::Session => {
+                    let station = &self.session.station;
+                    match self.steering.session(now, station, &self.session.clock) {
+                        Some(profile) => StationRequest::SetProfile(profile),
+                        None => {
+                            if let Asker::Adapter(ticket) = asker {
+                                let outcome = Ok(json!({ "status": "Kept" }));
+                                effects.push(Effect::Resolve { ticket, outcome });
+                            }
+                            continue;
+                        }
+                    }
+                }
+            };
+            self.calls_made += 1;
+            let id = format!("g{}", self.calls_made);
+            let (action, payload) = request.put(&self.session.station, self.calls_made);
+            let call = Frame::Call { id: id.clone(), action: action.to_owned(), payload };
+            effects.push(Effect::Send(call.text()));
+            let deadline_ms = now.real_ms + self.config.answer_within_ms;
+            self.pending = Some(Pending { id, asker, request, deadline_ms });
         }
-        let Some((asker, request)) = self.queue.pop_front() else { return };
-        self.calls_made += 1;
-        let id = format!("g{}", self.calls_made);
-        let call =
-            Frame::Call { id: id.clone(), action: request.action().to_owned(), payload: request.payload() };
-        effects.push(Effect::Send(call.text()));
-        let deadline_ms = now.real_ms + self.config.answer_within_ms;
-        self.pending = Some(Pending { id, asker, request, deadline_ms });
     }
 
     fn fail_all(&mut self, failure: &CallFailure, effects: &mut Vec<Effect>) {

@@ -1,14 +1,17 @@
 //! One charge point's socket: feeds the core, performs its effects. Decides nothing about energy.
 
+use super::budget::Budget;
 use super::core::{Core, Effect, Input, Now};
 use super::request::StationRequest;
 use super::station::{CallFailure, StationState};
+use super::version::Version;
 use crate::metrics::DeviceMetrics;
 use futures::{SinkExt, StreamExt};
+use market::units::Milliwatt;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{interval, timeout, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError};
@@ -22,12 +25,23 @@ const SEND_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) type Outcome = Result<Value, CallFailure>;
 
+/// Bytes to and from a charge point, in the open or under TLS.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// A websocket over either.
+pub(super) type Socket = WebSocketStream<Box<dyn Wire>>;
+
 /// What a driver is told.
 pub(super) enum Command {
     /// The charge point has connected; an earlier connection is replaced.
-    Attach(Box<WebSocketStream<TcpStream>>),
+    Attach(Box<Socket>, Version),
     /// Something is to be asked of it.
     Ask(StationRequest, oneshot::Sender<Outcome>),
+    /// Charging is to be limited from now on.
+    Limit(Milliwatt, oneshot::Sender<Outcome>),
+    /// It is to be left to itself from now on.
+    Release,
 }
 
 pub(super) struct Driver {
@@ -42,26 +56,41 @@ pub(super) struct Driver {
 impl Driver {
     /// Runs until every sender of commands is gone.
     pub(super) async fn run(mut self) {
-        let mut socket: Option<Box<WebSocketStream<TcpStream>>> = None;
+        let mut socket: Option<Box<Socket>> = None;
         let mut waiting: HashMap<u64, oneshot::Sender<Outcome>> = HashMap::new();
         let mut tickets = 0_u64;
+        let mut budget = Budget::new(0);
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let input = tokio::select! {
                 command = self.commands.recv() => match command {
                     None => return,
-                    Some(Command::Attach(new)) => {
+                    Some(Command::Attach(new, version)) => {
                         socket = Some(new);
-                        Some(Input::Connected)
+                        budget = Budget::new(self.now().real_ms);
+                        Some(Input::Connected(version))
                     }
                     Some(Command::Ask(request, answer)) => {
                         tickets += 1;
                         waiting.insert(tickets, answer);
                         Some(Input::Ask { ticket: tickets, request })
                     }
+                    Some(Command::Limit(power, answer)) => {
+                        tickets += 1;
+                        waiting.insert(tickets, answer);
+                        Some(Input::Limit { ticket: tickets, power })
+                    }
+                    Some(Command::Release) => Some(Input::Release),
                 },
-                message = next(&mut socket) => self.input(message),
+                message = next(&mut socket) => {
+                    if budget.take(self.now().real_ms) {
+                        self.input(message)
+                    } else {
+                        self.metrics.count_refused(&self.device, "flood");
+                        Some(Input::Disconnected)
+                    }
+                }
                 _ = poll.tick() => Some(Input::Poll),
             };
             let Some(input) = input else { continue };
@@ -75,7 +104,7 @@ impl Driver {
     async fn step(
         &mut self,
         input: Input,
-        socket: &mut Option<Box<WebSocketStream<TcpStream>>>,
+        socket: &mut Option<Box<Socket>>,
         waiting: &mut HashMap<u64, oneshot::Sender<Outcome>>,
     ) {
         let mut inputs = vec![input];
@@ -139,14 +168,14 @@ impl Driver {
     }
 }
 
-async fn next(socket: &mut Option<Box<WebSocketStream<TcpStream>>>) -> Option<Result<Message, WsError>> {
+async fn next(socket: &mut Option<Box<Socket>>) -> Option<Result<Message, WsError>> {
     match socket {
         Some(socket) => socket.next().await,
         None => std::future::pending().await,
     }
 }
 
-async fn send(socket: &mut Option<Box<WebSocketStream<TcpStream>>>, message: Message) -> bool {
+async fn send(socket: &mut Option<Box<Socket>>, message: Message) -> bool {
     match socket {
         Some(socket) => matches!(timeout(SEND_WITHIN, socket.send(message)).await, Ok(Ok(()))),
         None => false,

@@ -80,6 +80,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether a flag is set, also where it stands in a text; one that is missing is not.
+    pub fn flag(self, name: &'static str) -> bool {
+        match self.get(name) {
+            Some(Value::Bool(set)) => *set,
+            Some(Value::String(text)) => text.trim().eq_ignore_ascii_case("true"),
+            _ => false,
+        }
+    }
+
     /// The objects in an array; a single object counts as an array of one. Others are passed over.
     pub fn objects(self, name: &'static str) -> impl Iterator<Item = Fields<'a>> {
         let found: &[Value] = match self.get(name) {

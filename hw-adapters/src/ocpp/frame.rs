@@ -1,5 +1,6 @@
-//! OCPP-J framing (OCPP 1.6J, section 4.2): calls, results and errors as JSON arrays, bounded.
+//! OCPP-J framing (OCPP-J 1.6, section 4.2; 2.0.1 part 4, section 4.2): calls, results and errors as JSON arrays, bounded.
 
+use super::version::Version;
 use serde_json::{json, Map, Value};
 use thiserror::Error;
 
@@ -57,6 +58,14 @@ pub enum FrameError {
     /// JSON, but not one of the three arrays.
     #[error("message is no OCPP-J frame: {0}")]
     NotAFrame(&'static str),
+    /// A call that can be answered, and nothing more.
+    #[error("call {id} is no call: {what}")]
+    BadCall {
+        /// Its message id.
+        id: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
 }
 
 impl FrameError {
@@ -66,7 +75,23 @@ impl FrameError {
             Self::TooLong(_) => "oversized",
             Self::TooDeep => "too_deep",
             Self::NotJson(_) => "not_json",
-            Self::NotAFrame(_) => "not_a_frame",
+            Self::NotAFrame(_) | Self::BadCall { .. } => "not_a_frame",
+        }
+    }
+
+    /// The id of the call it was meant to be, where there is one to answer.
+    pub fn call(&self) -> Option<&str> {
+        match self {
+            Self::BadCall { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The error code to answer such a call with.
+    pub fn code(&self, version: Version) -> &'static str {
+        match version {
+            Version::V16 => "FormationViolation",
+            Version::V201 => "FormatViolation",
         }
     }
 }
@@ -93,9 +118,10 @@ impl Frame {
         let id = bounded_text(elements.next(), ID_MAX_CHARS).ok_or(FrameError::NotAFrame("no message id"))?;
         match kind_number(&kind) {
             Some(2) => {
-                let action = bounded_text(elements.next(), ACTION_MAX_CHARS)
-                    .ok_or(FrameError::NotAFrame("call without an action"))?;
-                let payload = object(elements.next())?;
+                let bad = |what| FrameError::BadCall { id: id.clone(), what };
+                let action =
+                    bounded_text(elements.next(), ACTION_MAX_CHARS).ok_or(bad("it has no action"))?;
+                let payload = object(elements.next()).map_err(|_| bad("its payload is no object"))?;
                 Ok(Self::Call { id, action, payload })
             }
             Some(3) => Ok(Self::Result { id, payload: object(elements.next())? }),

@@ -1,7 +1,10 @@
-//! What charge points say of themselves (OCPP 1.6, section 4): the calls a central system answers.
+//! What charge points say of themselves: the calls a central system answers, whatever the version. Read from
+//! OCPP 1.6 (section 4) here, from 2.0.1 in [`v201`](super::v201).
 
 use super::fields::{FieldError, Fields};
 use super::meter::{reading, Reading};
+use super::v201::{self, TransactionEvent};
+use super::version::Version;
 use market::units::Millijoule;
 use serde_json::Value;
 use thiserror::Error;
@@ -38,7 +41,7 @@ impl ConnectorStatus {
         )
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let of = [
             ("available", Self::Available),
             ("preparing", Self::Preparing),
@@ -71,10 +74,12 @@ pub enum StationCall {
     Heartbeat,
     /// A connector's state.
     StatusNotification {
-        /// 0 is the charge point itself.
+        /// 0 is the charge point itself; in 2.0.1 the EVSE's number.
         connector: i64,
         /// What it does.
         status: ConnectorStatus,
+        /// When by its own clock, in milliseconds since 1970.
+        at_ms: Option<i64>,
     },
     /// Somebody wants to charge.
     Authorize,
@@ -93,7 +98,11 @@ pub enum StationCall {
         transaction: i64,
         /// The energy counter then.
         register: Millijoule,
+        /// When by its own clock, in milliseconds since 1970.
+        at_ms: Option<i64>,
     },
+    /// A transaction began, went on or ended (2.0.1).
+    TransactionEvent(TransactionEvent),
     /// Its meter.
     MeterValues {
         /// Where; 0 is the charge point's main meter.
@@ -115,17 +124,25 @@ pub enum CallError {
     /// An action we don't have.
     #[error("action {0} is not known")]
     Unknown(String),
+    /// An action the standard has and we don't serve.
+    #[error("action {0} is not supported")]
+    Unsupported(String),
     /// A field that is missing or wrong.
     #[error(transparent)]
     Field(#[from] FieldError),
 }
 
 impl CallError {
-    /// The error code to answer with (OCPP 1.6J, section 4.2.3).
-    pub fn code(&self) -> &'static str {
+    /// The error code to answer with (OCPP-J 1.6, section 4.2.3; 2.0.1 part 4, section 4.3). 1.6 has one of
+    /// them with a slip in its spelling.
+    pub fn code(&self, version: Version) -> &'static str {
         match self {
             Self::Unknown(_) => "NotImplemented",
-            Self::Field(FieldError::Missing(_)) => "OccurenceConstraintViolation",
+            Self::Unsupported(_) => "NotSupported",
+            Self::Field(FieldError::Missing(_)) => match version {
+                Version::V16 => "OccurenceConstraintViolation",
+                Version::V201 => "OccurrenceConstraintViolation",
+            },
             Self::Field(FieldError::Wrong(..)) => "TypeConstraintViolation",
         }
     }
@@ -133,7 +150,7 @@ impl CallError {
     /// The label under which it is counted.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Unknown(_) => "unknown_action",
+            Self::Unknown(_) | Self::Unsupported(_) => "unknown_action",
             Self::Field(_) => "bad_field",
         }
     }
@@ -144,8 +161,14 @@ impl StationCall {
     ///
     /// # Errors
     /// An action that isn't known, or a field that is missing or wrong.
-    pub fn parse(action: &str, payload: &Value) -> Result<Self, CallError> {
-        let fields = Fields(payload);
+    pub fn parse(version: Version, action: &str, payload: &Value) -> Result<Self, CallError> {
+        match version {
+            Version::V16 => Self::parse_v16(action, Fields(payload)),
+            Version::V201 => v201::parse(action, Fields(payload)),
+        }
+    }
+
+    fn parse_v16(action: &str, fields: Fields<'_>) -> Result<Self, CallError> {
         Ok(match action {
             "BootNotification" => Self::BootNotification {
                 vendor: fields.text_or_empty("chargePointVendor"),
@@ -156,6 +179,7 @@ impl StationCall {
                 connector: fields.integer("connectorId")?,
                 status: ConnectorStatus::parse(&fields.text("status")?)
                     .ok_or(FieldError::Wrong("status", "a charge point status"))?,
+                at_ms: fields.instant_ms("timestamp"),
             },
             "Authorize" => Self::Authorize,
             "StartTransaction" => Self::StartTransaction {
@@ -166,6 +190,7 @@ impl StationCall {
             "StopTransaction" => Self::StopTransaction {
                 transaction: fields.integer("transactionId")?,
                 register: register(fields, "meterStop")?,
+                at_ms: fields.instant_ms("timestamp"),
             },
             "MeterValues" => Self::MeterValues {
                 connector: fields.integer("connectorId")?,
@@ -178,6 +203,15 @@ impl StationCall {
             | "LogStatusNotification"
             | "SecurityEventNotification"
             | "SignedFirmwareStatusNotification" => Self::Notice,
+            // Ours to send, or of the security extension's handling of certificates.
+            "SignCertificate"
+            | "Reset"
+            | "RemoteStartTransaction"
+            | "RemoteStopTransaction"
+            | "ChangeConfiguration"
+            | "GetConfiguration"
+            | "SetChargingProfile"
+            | "TriggerMessage" => return Err(CallError::Unsupported(action.to_owned())),
             other => return Err(CallError::Unknown(other.to_owned())),
         })
     }
@@ -195,8 +229,8 @@ mod tests {
     use serde_json::json;
 
     fn check(action: &str, payload: Value, expected: Result<StationCall, &str>) {
-        let got = StationCall::parse(action, &payload);
-        assert_eq!(got.as_ref().map_err(CallError::code), expected.as_ref().map_err(|e| *e));
+        let got = StationCall::parse(Version::V16, action, &payload);
+        assert_eq!(got.as_ref().map_err(|e| e.code(Version::V16)), expected.as_ref().map_err(|e| *e));
     }
 
     #[test]
@@ -204,7 +238,11 @@ mod tests {
         check(
             "StatusNotification",
             json!({"connectorId": "1", "status": "charging", "errorCode": "NoError", "vendorX": {}}),
-            Ok(StationCall::StatusNotification { connector: 1, status: ConnectorStatus::Charging }),
+            Ok(StationCall::StatusNotification {
+                connector: 1,
+                status: ConnectorStatus::Charging,
+                at_ms: None,
+            }),
         );
         check(
             "StartTransaction",
@@ -222,6 +260,7 @@ mod tests {
     #[test]
     fn what_cannot_be_served_is_refused_with_the_standards_code() {
         check("Explode", json!({}), Err("NotImplemented"));
+        check("SignCertificate", json!({ "csr": "x" }), Err("NotSupported"));
         check("StatusNotification", json!({"connectorId": 1}), Err("OccurenceConstraintViolation"));
         check(
             "StatusNotification",

@@ -1,7 +1,7 @@
-//! Sampled values (OCPP 1.6, section 7.33 to 7.44): power and energy register out of what a charge
-//! point reports, whatever else it reports beside them.
+//! Sampled values (OCPP 1.6, section 7.33 to 7.44; 2.0.1, section 2.37 and 2.52): power and energy register
+//! out of what a charge point reports, whatever else it reports beside them.
 
-use super::fields::Fields;
+use super::fields::{FieldError, Fields};
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH, POWER_BOUND};
 
 /// Most meter values and sampled values looked at in one message.
@@ -59,10 +59,10 @@ pub fn reading(payload: Fields<'_>) -> Reading {
 
 fn take(sample: Fields<'_>, power: &mut Sum, register: &mut Sum) {
     let measurand = sample.text_or_empty("measurand");
-    let unit = sample.text_or_empty("unit");
+    let Some((unit, factor)) = unit(sample) else { return };
     let phase = sample.text_or_empty("phase");
     let location = sample.text_or_empty("location");
-    let Ok(value) = sample.number("value") else { return };
+    let Ok(value) = sample.number("value").map(|value| value * factor) else { return };
     // The default location is the outlet. What car, cable or inlet report is another quantity.
     if !matches!(location.as_str(), "" | "Outlet") || value < 0.0 {
         return;
@@ -79,6 +79,19 @@ fn take(sample: Fields<'_>, power: &mut Sum, register: &mut Sum) {
         }
         _ => {}
     }
+}
+
+/// The unit's name and the factor before it: 2.0.1 states both in an object of their own. None for a factor
+/// that nobody means.
+fn unit(sample: Fields<'_>) -> Option<(String, f64)> {
+    let Some(unit) = sample.object("unitOfMeasure") else { return Some((sample.text_or_empty("unit"), 1.0)) };
+    let exponent = match unit.integer("multiplier") {
+        Ok(exponent) => exponent,
+        Err(FieldError::Missing(_)) => 0,
+        Err(FieldError::Wrong(..)) => return None,
+    };
+    let exponent = i32::try_from(exponent).ok().filter(|exponent| (-10..=10).contains(exponent))?;
+    Some((unit.text_or_empty("unit"), 10_f64.powi(exponent)))
 }
 
 fn add(sum: &mut Sum, phase: &str, value: f64, bound: i64) {
@@ -129,6 +142,17 @@ mod tests {
             None,
         );
         check(json!([of("1000", "W", Some("L1")), of("3000", "W", None)]), Some(3000), None);
+    }
+
+    #[test]
+    fn units_with_a_multiplier_are_taken_by_it() {
+        let of = |unit: Value| json!([{"value": 11.04, "measurand": "Power.Active.Import", "unitOfMeasure": unit}]);
+        check(of(json!({"unit": "W", "multiplier": 3})), Some(11_040), None);
+        check(of(json!({"unit": "kW"})), Some(11_040), None);
+        check(of(json!({"multiplier": 3})), Some(11_040), None);
+        check(of(json!({"unit": "W", "multiplier": 99})), None, None);
+        check(of(json!({"unit": "W", "multiplier": "x"})), None, None);
+        check(of(json!({"unit": "VA"})), None, None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is known of one charge point, and how asking it can fail.
 
 use super::message::ConnectorStatus;
+use super::version::Version;
 use market::units::{Millijoule, Milliwatt};
 use thiserror::Error;
 
@@ -23,11 +24,20 @@ impl RateUnit {
     }
 }
 
+/// What a transaction is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionId {
+    /// The number we gave it (1.6).
+    Number(i64),
+    /// The charging station's name for it (2.0.1).
+    Name(String),
+}
+
 /// A transaction under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// The id we gave it.
-    pub id: i64,
+    /// What it is called.
+    pub id: TransactionId,
     /// When it began, by the charge point's own clock, in milliseconds since 1970.
     pub began_ms: Option<i64>,
 }
@@ -37,6 +47,8 @@ pub struct Transaction {
 pub struct StationState {
     /// Whether a connection stands.
     pub connected: bool,
+    /// The version spoken on it, or on the last one.
+    pub version: Version,
     /// What the connector does; none until it has said so on this connection.
     pub status: Option<ConnectorStatus>,
     /// The transaction under way.
@@ -49,27 +61,41 @@ pub struct StationState {
     pub register_at_start: Option<Millijoule>,
     /// How many meter readings were taken.
     pub readings: u64,
-    /// When the last was, in milliseconds of real time since an arbitrary start.
+    /// How often it accepted to read its meter, and how many readings there were when it last did.
+    pub triggered: (u64, u64),
+    /// When the last that states power was, in milliseconds of real time since an arbitrary start. The same
+    /// reading sent again stays as old as it is.
     pub read_at_ms: u64,
+    /// It states power, and its counter stands still.
+    pub frozen: bool,
     /// The unit it takes limits in.
     pub rate_unit: RateUnit,
     /// The stack level our profiles get: the highest it has.
     pub stack_level: i64,
+    /// The limit our profile for the transaction under way sets, and since when, as `read_at_ms`.
+    pub limit: Option<(Milliwatt, u64)>,
+    /// A renewed limit that it accepted, and what it held instead.
+    pub disobeyed: Option<(Milliwatt, Option<Milliwatt>)>,
 }
 
 impl StationState {
     pub(super) fn unknown() -> Self {
         Self {
             connected: false,
+            version: Version::V16,
             status: None,
             transaction: None,
             power: None,
             register: None,
             register_at_start: None,
             readings: 0,
+            triggered: (0, 0),
             read_at_ms: 0,
+            frozen: false,
             rate_unit: RateUnit::Ampere,
             stack_level: 0,
+            limit: None,
+            disobeyed: None,
         }
     }
 

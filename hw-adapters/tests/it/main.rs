@@ -6,9 +6,13 @@
 mod eastron;
 mod fuzz;
 mod fuzz_mqtt;
+mod hostile;
 mod mqtt_peer;
 mod ocpp;
+mod ocpp_fuzz;
 mod ocpp_peer;
+mod ocpp_security;
+mod ocpp_station;
 mod peer;
 mod points;
 mod pymodbus;

@@ -1,9 +1,17 @@
-//! The charge point's configuration keys (OCPP 1.6, section 9) and their changing.
+//! What can be set of a charge point: configuration keys (OCPP 1.6, section 9) and variables (2.0.1, part 2,
+//! appendices).
 
 use super::profiles::{PERIODS_MAX, PROFILES_MAX, STACK_LEVEL_MAX};
 use serde_json::{json, Value};
 
 const MEASURANDS: [&str; 2] = ["Energy.Active.Import.Register", "Power.Active.Import"];
+
+/// Variables that can be changed, by the configuration key that means the same.
+const VARIABLES: [(&str, &str); 3] = [
+    ("OCPPCommCtrlr.HeartbeatInterval", "HeartbeatInterval"),
+    ("SampledDataCtrlr.TxUpdatedInterval", "MeterValueSampleInterval"),
+    ("SampledDataCtrlr.TxUpdatedMeasurands", "MeterValuesSampledData"),
+];
 
 /// What can be configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +71,68 @@ impl Configuration {
         "Accepted"
     }
 
+    /// The answer to `GetVariables`.
+    ///
+    /// # Errors
+    /// Where nothing is asked for.
+    pub(super) fn variables(&self, request: &Value) -> Result<Value, (&'static str, &'static str)> {
+        let asked = list(&request["getVariableData"], "getVariableData")?;
+        let results = asked.iter().map(|asked| {
+            let mut result = place(asked);
+            match self.variable(&name(asked)) {
+                Ok(value) => {
+                    result["attributeStatus"] = json!("Accepted");
+                    result["attributeValue"] = json!(value);
+                }
+                Err(unknown) => result["attributeStatus"] = json!(unknown),
+            }
+            result
+        });
+        Ok(json!({ "getVariableResult": results.collect::<Vec<_>>() }))
+    }
+
+    /// Changes what `SetVariables` says, and gives its answer.
+    ///
+    /// # Errors
+    /// Where nothing is to be changed.
+    pub(super) fn set_variables(&mut self, request: &Value) -> Result<Value, (&'static str, &'static str)> {
+        let asked = list(&request["setVariableData"], "setVariableData")?;
+        let mut results = Vec::new();
+        for asked in asked {
+            let name = name(asked);
+            let key = VARIABLES.iter().find(|(variable, _)| *variable == name).map(|(_, key)| *key);
+            let status = match (key, self.variable(&name)) {
+                (Some(key), _) => self.change(&json!({ "key": key, "value": asked["attributeValue"] })),
+                (None, Ok(_)) => "Rejected",
+                (None, Err(unknown)) => unknown,
+            };
+            let mut result = place(asked);
+            result["attributeStatus"] = json!(status);
+            results.push(result);
+        }
+        Ok(json!({ "setVariableResult": results }))
+    }
+
+    /// A variable's value, or what of its name is not known.
+    fn variable(&self, name: &str) -> Result<String, &'static str> {
+        let value = match name {
+            "SmartChargingCtrlr.RateUnit" => "A,W".to_owned(),
+            "SmartChargingCtrlr.ProfileStackLevel" => STACK_LEVEL_MAX.to_string(),
+            "SmartChargingCtrlr.PeriodsPerSchedule" => PERIODS_MAX.to_string(),
+            "SmartChargingCtrlr.Entries" => PROFILES_MAX.to_string(),
+            "SmartChargingCtrlr.Enabled" | "SmartChargingCtrlr.Available" => "true".to_owned(),
+            "OCPPCommCtrlr.HeartbeatInterval" => self.heartbeat_s.to_string(),
+            "SampledDataCtrlr.TxUpdatedInterval" => self.meter_interval_s.to_string(),
+            "SampledDataCtrlr.TxUpdatedMeasurands" => self.measurands.join(","),
+            _ => {
+                let component = name.split('.').next().unwrap_or_default();
+                let known = ["SmartChargingCtrlr", "OCPPCommCtrlr", "SampledDataCtrlr"].contains(&component);
+                return Err(if known { "UnknownVariable" } else { "UnknownComponent" });
+            }
+        };
+        Ok(value)
+    }
+
     fn entries(&self) -> Vec<Value> {
         let entry = |key: &str, readonly: bool, value: String| json!({ "key": key, "readonly": readonly, "value": value });
         vec![
@@ -77,6 +147,20 @@ impl Configuration {
             entry("MeterValuesSampledData", false, self.measurands.join(",")),
         ]
     }
+}
+
+fn list<'a>(value: &'a Value, field: &'static str) -> Result<&'a [Value], (&'static str, &'static str)> {
+    let list = value.as_array().filter(|list| !list.is_empty() && list.len() <= 100);
+    list.map(Vec::as_slice).ok_or(("OccurrenceConstraintViolation", field))
+}
+
+fn name(asked: &Value) -> String {
+    let part = |name: &str| asked[name]["name"].as_str().unwrap_or_default().to_owned();
+    format!("{}.{}", part("component"), part("variable"))
+}
+
+fn place(asked: &Value) -> Value {
+    json!({ "component": asked["component"], "variable": asked["variable"] })
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 mod obey;
 
 use super::configuration::Configuration;
-use super::metering::{meter_values, status, status_notification, timestamp, whole_wh};
+use super::fault::ChargerFault;
+use super::metering::{status, Sample};
 use super::profiles::Profiles;
 use super::transactions::{Happened, Transactions};
-use crate::fault::Fault;
+use super::version::Version;
+use super::words::{put, Say};
 use crate::physics::car::{ChargerSim, ConnectorStatus, LimitFrom};
 use market::interval::UnixSeconds;
 use market::units::Milliwatt;
@@ -43,17 +45,8 @@ pub enum Input {
 pub enum Effect {
     /// Send a text message.
     Send(String),
-}
-
-/// A call to be made; its fields are filled in when it goes out, from what is then known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Say {
-    Boot,
-    Heartbeat,
-    Status(&'static str, UnixSeconds),
-    Start(u64),
-    Stop(u64),
-    Meter(&'static str),
+    /// Drop the connection: it starts anew.
+    Close,
 }
 
 #[derive(Clone, Debug)]
@@ -66,10 +59,13 @@ struct Pending {
 /// A charge point's conversation.
 #[derive(Clone, Debug)]
 pub struct Core {
+    version: Version,
     configuration: Configuration,
-    fault: Fault,
+    fault: ChargerFault,
     connected: bool,
     booted: bool,
+    /// It is to start anew once what it has to send is sent.
+    restarts: bool,
     queue: VecDeque<Say>,
     pending: Option<Pending>,
     /// Answers held back by a fault, with the time they are due.
@@ -85,19 +81,23 @@ pub struct Core {
 }
 
 impl Core {
-    /// A charge point that has just been switched on. `meter_interval_s` is by its own clock.
-    pub fn new(meter_interval_s: u32) -> Self {
+    /// A charge point that has just been switched on. `meter_interval_s` is by its own clock; `name` is what
+    /// its own names for transactions begin with (2.0.1).
+    pub fn new(version: Version, name: &str, meter_interval_s: u32) -> Self {
+        let prefix = (version == Version::V201).then(|| name.chars().take(20).collect());
         Self {
+            version,
             configuration: Configuration::new(meter_interval_s),
-            fault: Fault::None,
+            fault: ChargerFault::None,
             connected: false,
             booted: false,
-            queue: VecDeque::from([Say::Boot]),
+            restarts: false,
+            queue: VecDeque::from([Say::Boot("PowerUp")]),
             pending: None,
             late: VecDeque::new(),
             calls_made: 0,
             profiles: Profiles::default(),
-            transactions: Transactions::default(),
+            transactions: Transactions::named(prefix),
             limits_from: None,
             status: None,
             metered: None,
@@ -107,8 +107,9 @@ impl Core {
     }
 
     /// Lets it misbehave from now on.
-    pub fn set_fault(&mut self, fault: Fault) {
+    pub fn set_fault(&mut self, fault: ChargerFault) {
         if self.fault != fault {
+            self.restarts |= fault == ChargerFault::Rebooting;
             self.fault = fault;
             // What it ignored while it disobeyed holds again.
             self.limits_from = None;
@@ -126,18 +127,43 @@ impl Core {
             Input::Poll => self.poll(real_ms, sim),
         }
         self.set_limits(sim);
-        if self.fault == Fault::Silent || !self.connected {
+        if self.fault == ChargerFault::Silent || !self.connected {
             self.late.clear();
-            return effects;
+        } else {
+            let due = self.late.iter().take_while(|(due_ms, _)| *due_ms <= real_ms).count();
+            effects.extend(self.late.drain(..due).map(|(_, text)| Effect::Send(text)));
         }
-        let due = self.late.iter().take_while(|(due_ms, _)| *due_ms <= real_ms).count();
-        effects.extend(self.late.drain(..due).map(|(_, text)| Effect::Send(text)));
-        self.say_next(real_ms, sim, &mut effects);
+        if self.restarts && self.late.is_empty() {
+            self.restart(sim);
+            effects.push(Effect::Close);
+        } else if self.connected && self.fault != ChargerFault::Silent {
+            self.say_next(real_ms, &mut effects);
+        }
         effects
+    }
+
+    /// Starts anew: transactions end, and what was theirs; what is in flash stays, and what is still to be told.
+    fn restart(&mut self, sim: &ChargerSim) {
+        self.restarts = false;
+        self.booted = false;
+        self.disconnect();
+        if let Some(Happened::Ended(number)) = self.transactions.end(sim.now(), sim.register(), "Reboot") {
+            self.say(Say::Stop(number));
+        }
+        self.profiles.end_transaction();
+        if sim.status() != ConnectorStatus::Available {
+            if let Happened::Began(number) = self.transactions.begin(sim.now(), sim.register()) {
+                self.say(Say::Start(number));
+            }
+        }
+        self.queue.retain(|say| !matches!(say, Say::Boot(_)));
+        self.queue.push_front(Say::Boot("PowerUp"));
+        self.limits_from = None;
     }
 
     fn connect(&mut self, real_ms: u64, sim: &ChargerSim) {
         self.connected = true;
+        self.transactions.offline = false;
         self.beat_ms = real_ms;
         if self.booted {
             // No boot: it only lost its connection. The central system hears how things stand.
@@ -147,24 +173,33 @@ impl Core {
 
     fn disconnect(&mut self) {
         self.connected = false;
+        self.transactions.offline = true;
         self.late.clear();
         self.repeat_pending();
         // What happened is still to be told; how things stood is not.
-        self.queue.retain(|say| matches!(say, Say::Boot | Say::Start(_) | Say::Stop(_)));
+        self.queue.retain(|say| say.is_kept() || matches!(say, Say::Boot(_)));
     }
 
     /// What must be told and got no answer is told again.
     fn repeat_pending(&mut self) {
         if let Some(pending) = self.pending.take() {
-            if matches!(pending.say, Say::Boot | Say::Start(_) | Say::Stop(_)) {
+            if pending.say.is_kept() || matches!(pending.say, Say::Boot(_)) {
                 self.queue.push_front(pending.say);
             }
         }
     }
 
     fn say(&mut self, say: Say) {
-        let must = matches!(say, Say::Start(_) | Say::Stop(_));
-        if must || (self.connected && self.queue.len() < QUEUE_MAX && !self.queue.contains(&say)) {
+        let room = self.queue.len() < QUEUE_MAX;
+        if !room && say.is_kept() {
+            // What happened in between is worth less than that it began and ended.
+            if let Some(least) = self.queue.iter().position(|waiting| !waiting.must_be_told()) {
+                self.queue.remove(least);
+            }
+        }
+        let wanted = say.must_be_told()
+            || (room || say.is_kept()) && (self.connected || say.is_kept()) && !self.queue.contains(&say);
+        if wanted {
             self.queue.push_back(say);
         }
     }
@@ -175,6 +210,7 @@ impl Core {
             match happened {
                 Happened::Began(number) => {
                     let began = self.transactions.get(number).map_or(sim.now(), |t| t.began);
+                    self.status = Some("Preparing");
                     self.say(Say::Status("Preparing", began));
                     self.say(Say::Start(number));
                 }
@@ -191,8 +227,21 @@ impl Core {
         }
         let current = status(sim, self.transactions.current().is_some());
         if self.status != Some(current) {
-            self.status = Some(current);
-            self.say(Say::Status(current, sim.now()));
+            self.change_status(current, sim.now());
+        }
+    }
+
+    /// In 2.0.1 the connector is only in use or not; what it does is the transaction's.
+    fn change_status(&mut self, status: &'static str, at: UnixSeconds) {
+        let before = self.status.replace(status);
+        let used = |status: &str| status != "Available";
+        if self.version == Version::V16 || before.map(used) != Some(used(status)) {
+            self.say(Say::Status(status, at));
+        }
+        let current = self.transactions.current().map(|transaction| transaction.number);
+        if let (Version::V201, Some(number)) = (self.version, current) {
+            let transaction = (number, self.transactions.next_event(number));
+            self.say(Say::State { status, at, transaction, offline: !self.connected });
         }
     }
 
@@ -203,11 +252,12 @@ impl Core {
         let beat_every_ms = if self.booted { self.configuration.heartbeat_s * 1000 } else { BOOT_AGAIN_MS };
         if real_ms.saturating_sub(self.beat_ms) >= beat_every_ms {
             self.beat_ms = real_ms;
-            let boots = self.pending.as_ref().is_some_and(|pending| pending.say == Say::Boot);
+            let boot = |say: &Say| matches!(say, Say::Boot(_));
+            let boots = self.pending.as_ref().is_some_and(|pending| boot(&pending.say));
             if self.booted {
                 self.say(Say::Heartbeat);
-            } else if !boots && !self.queue.contains(&Say::Boot) {
-                self.queue.push_front(Say::Boot);
+            } else if !boots && !self.queue.iter().any(boot) {
+                self.queue.push_front(Say::Boot("PowerUp"));
             }
         }
         let age_s = self.metered.map_or(i64::MAX, |at| sim.now().0 - at.0);
@@ -221,7 +271,13 @@ impl Core {
     fn meter(&mut self, real_ms: u64, sim: &ChargerSim, context: &'static str) {
         self.metered = Some(sim.now());
         self.metered_ms = real_ms;
-        self.say(Say::Meter(context));
+        let current = self.transactions.current().map(|transaction| transaction.number);
+        let transaction = current.map(|number| {
+            let event = if self.version == Version::V201 { self.transactions.next_event(number) } else { 0 };
+            (number, event)
+        });
+        let sample = Sample::of(sim, context);
+        self.say(Say::Meter { sample, transaction, offline: !self.connected });
     }
 
     fn set_limits(&mut self, sim: &mut ChargerSim) {
@@ -236,7 +292,7 @@ impl Core {
         } else {
             self.profiles.limits(sim.now(), current.map(|transaction| transaction.began))
         };
-        if self.fault != Fault::Disobeying {
+        if !matches!(self.fault, ChargerFault::Disobeying | ChargerFault::Lying) {
             sim.set_limits(limits);
         }
         self.limits_from = Some(sim.now());
@@ -254,7 +310,7 @@ impl Core {
                     Err((code, text)) => json!([4, id, code, text, {}]),
                 };
                 let due_ms = match self.fault {
-                    Fault::Late(ms) => real_ms + u64::from(ms),
+                    ChargerFault::Late(ms) => real_ms + u64::from(ms),
                     _ => real_ms,
                 };
                 self.late.push_back((due_ms, answer.to_string()));
@@ -270,7 +326,7 @@ impl Core {
 
     fn settle(&mut self, say: &Say, answer: Value) {
         match say {
-            Say::Boot if answer["status"] == "Accepted" => {
+            Say::Boot(_) if answer["status"] == "Accepted" => {
                 self.booted = true;
                 if let Some(seconds) = answer["interval"].as_u64().filter(|seconds| *seconds > 0) {
                     self.configuration.heartbeat_s = seconds;
@@ -279,25 +335,30 @@ impl Core {
                 self.status = None;
             }
             // Rejected or pending: asked again later.
-            Say::Boot => {}
+            Say::Boot(_) => {}
             Say::Start(number) => {
-                if let Some(id) = answer["transactionId"].as_i64() {
-                    self.transactions.set_id(*number, id);
+                if let (Version::V16, Some(id)) = (self.version, answer["transactionId"].as_i64()) {
+                    self.transactions.set_id(*number, id.to_string());
                 }
             }
             Say::Stop(number) => self.transactions.forget(*number),
-            Say::Heartbeat | Say::Status(..) | Say::Meter(_) => {}
+            Say::Heartbeat
+            | Say::Status(..)
+            | Say::Meter { .. }
+            | Say::State { .. }
+            | Say::Profiles { .. } => {}
         }
     }
 
-    fn say_next(&mut self, real_ms: u64, sim: &ChargerSim, effects: &mut Vec<Effect>) {
+    fn say_next(&mut self, real_ms: u64, effects: &mut Vec<Effect>) {
         while self.pending.is_none() {
-            let boots = self.queue.front() == Some(&Say::Boot);
+            let boots = matches!(self.queue.front(), Some(Say::Boot(_)));
             if !self.booted && !boots {
                 return;
             }
             let Some(say) = self.queue.pop_front() else { return };
-            let Some((action, payload)) = self.words(&say, sim) else {
+            let words = put(self.version, &say, &self.transactions, &self.configuration.measurands);
+            let Some((action, payload)) = words else {
                 // A transaction the central system gave no id to has no end to be told.
                 if let Say::Stop(number) = say {
                     self.transactions.forget(number);
@@ -309,38 +370,6 @@ impl Core {
             effects.push(Effect::Send(json!([2, id, action, payload]).to_string()));
             self.pending = Some(Pending { id, say, deadline_ms: real_ms + ANSWER_WITHIN_MS });
         }
-    }
-
-    fn words(&self, say: &Say, sim: &ChargerSim) -> Option<(&'static str, Value)> {
-        let current_id = self.transactions.current().and_then(|transaction| transaction.id);
-        Some(match say {
-            Say::Boot => {
-                let model = json!({ "chargePointVendor": "gridpact", "chargePointModel": "sim-charger" });
-                ("BootNotification", model)
-            }
-            Say::Heartbeat => ("Heartbeat", json!({})),
-            Say::Status(status, at) => ("StatusNotification", status_notification(status, *at)),
-            Say::Start(number) => {
-                let transaction = self.transactions.get(*number)?;
-                let payload = json!({
-                    "connectorId": 1, "idTag": "local", "meterStart": whole_wh(transaction.register_at_start),
-                    "timestamp": timestamp(transaction.began),
-                });
-                ("StartTransaction", payload)
-            }
-            Say::Stop(number) => {
-                let transaction = self.transactions.get(*number)?;
-                let end = transaction.end.as_ref()?;
-                let payload = json!({
-                    "transactionId": transaction.id?, "meterStop": whole_wh(end.register),
-                    "timestamp": timestamp(end.at), "reason": end.reason,
-                });
-                ("StopTransaction", payload)
-            }
-            Say::Meter(context) => {
-                ("MeterValues", meter_values(sim, current_id, context, &self.configuration.measurands))
-            }
-        })
     }
 }
 

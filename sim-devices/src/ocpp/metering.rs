@@ -1,8 +1,9 @@
 //! The charge point's words for what the physics show: status, meter values, timestamps.
 
+use super::version::Version;
 use crate::physics::car::{ChargerSim, ConnectorStatus};
 use market::interval::UnixSeconds;
-use market::units::{Millijoule, MILLIJOULE_PER_WH};
+use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
 use serde_json::{json, Value};
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
@@ -29,32 +30,41 @@ pub(super) fn status(sim: &ChargerSim, in_transaction: bool) -> &'static str {
     }
 }
 
-/// A `StatusNotification`'s payload.
-pub(super) fn status_notification(status: &str, now: UnixSeconds) -> Value {
-    json!({ "connectorId": 1, "errorCode": "NoError", "status": status, "timestamp": timestamp(now) })
+/// A sample of the meter, kept until it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) at: UnixSeconds,
+    pub(super) power: Milliwatt,
+    pub(super) register: Millijoule,
+    /// Why it was taken (`ReadingContext`).
+    pub(super) context: &'static str,
 }
 
-/// A `MeterValues` payload.
-pub(super) fn meter_values(
-    sim: &ChargerSim,
-    transaction: Option<i64>,
-    context: &str,
-    measurands: &[&str],
-) -> Value {
-    let sampled: Vec<Value> = measurands
-        .iter()
-        .map(|measurand| {
-            let (value, unit) = match *measurand {
-                "Power.Active.Import" => (format!("{:.3}", sim.power().0 as f64 / 1e3), "W"),
-                _ => (format!("{:.3}", sim.register().0 as f64 / MILLIJOULE_PER_WH as f64), "Wh"),
-            };
-            json!({ "value": value, "context": context, "measurand": measurand, "unit": unit })
-        })
-        .collect();
-    let value = json!({ "timestamp": timestamp(sim.now()), "sampledValue": sampled });
-    let mut payload = json!({ "connectorId": 1, "meterValue": [value] });
-    if let Some(transaction) = transaction {
-        payload["transactionId"] = json!(transaction);
+impl Sample {
+    /// The meter as it is now.
+    pub(super) fn of(sim: &ChargerSim, context: &'static str) -> Self {
+        Self { at: sim.now(), power: sim.power(), register: sim.register(), context }
     }
-    payload
+
+    /// As a `MeterValue` of 1.6, where values are text, or of 2.0.1, where they are numbers.
+    pub(super) fn value(&self, version: Version, measurands: &[&str]) -> Value {
+        let sampled = measurands.iter().map(|measurand| {
+            let (milli, unit) = match *measurand {
+                "Power.Active.Import" => (self.power.0 as f64 / 1e3, "W"),
+                _ => (self.register.0 as f64 / MILLIJOULE_PER_WH as f64, "Wh"),
+            };
+            let text = format!("{milli:.3}");
+            match version {
+                Version::V16 => {
+                    json!({ "value": text, "context": self.context, "measurand": measurand, "unit": unit })
+                }
+                Version::V201 => {
+                    let value = (milli * 1e3).round() / 1e3;
+                    let unit = json!({ "unit": unit });
+                    json!({ "value": value, "context": self.context, "measurand": measurand, "unitOfMeasure": unit })
+                }
+            }
+        });
+        json!({ "timestamp": timestamp(self.at), "sampledValue": sampled.collect::<Vec<_>>() })
+    }
 }

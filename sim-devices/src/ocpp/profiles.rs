@@ -1,5 +1,6 @@
-//! The stack of charging profiles (OCPP 1.6, section 3.13): which limit holds when.
+//! The stack of charging profiles (OCPP 1.6, section 3.13; 2.0.1, use cases K): which limit holds when.
 
+use super::version::Version;
 use crate::physics::car::LimitFrom;
 use market::interval::UnixSeconds;
 use market::units::Milliwatt;
@@ -41,13 +42,15 @@ pub(super) struct Profile {
     stack_level: i64,
     purpose: Purpose,
     /// The transaction it is for, where it names one.
-    pub(super) transaction: Option<i64>,
+    pub(super) transaction: Option<String>,
     kind: Kind,
     valid_from: UnixSeconds,
     valid_to: UnixSeconds,
     duration_s: i64,
     /// Start within the schedule, and limit.
     periods: Vec<(i64, Milliwatt)>,
+    /// As it was stated.
+    stated: Value,
 }
 
 /// The profiles held.
@@ -72,19 +75,44 @@ impl Profiles {
     }
 
     /// Forgets the profiles a `ClearChargingProfile` names. False where there was none.
-    pub(super) fn clear(&mut self, request: &Value) -> bool {
+    pub(super) fn clear(&mut self, version: Version, request: &Value) -> bool {
         let before = self.0.len();
+        let (id, place, request) = match version {
+            Version::V16 => (&request["id"], "connectorId", request),
+            Version::V201 => (&request["chargingProfileId"], "evseId", &request["chargingProfileCriteria"]),
+        };
         let purpose = request["chargingProfilePurpose"].as_str().map(purpose_of);
-        let matches = |profile: &Profile| match request["id"].as_i64() {
+        let matches = |profile: &Profile| match id.as_i64() {
             Some(id) => profile.id == id,
             None => {
-                request["connectorId"].as_i64().is_none_or(|connector| connector == profile.connector)
+                request[place].as_i64().is_none_or(|connector| connector == profile.connector)
                     && purpose.is_none_or(|purpose| purpose == Some(profile.purpose))
                     && request["stackLevel"].as_i64().is_none_or(|level| level == profile.stack_level)
             }
         };
         self.0.retain(|profile| !matches(profile));
         self.0.len() < before
+    }
+
+    /// The profiles that a `GetChargingProfiles` (2.0.1) asks for, as they were stated, by EVSE.
+    pub(super) fn asked_for(&self, request: &Value) -> Vec<(i64, Vec<Value>)> {
+        let wanted = &request["chargingProfile"];
+        let purpose = wanted["chargingProfilePurpose"].as_str().map(purpose_of);
+        let ids = wanted["chargingProfileId"].as_array();
+        let source = wanted["chargingLimitSource"].as_array();
+        let ours = source.is_none_or(|sources| sources.iter().any(|source| source == "CSO"));
+        let matches = |profile: &&Profile| {
+            ours && purpose.is_none_or(|purpose| purpose == Some(profile.purpose))
+                && wanted["stackLevel"].as_i64().is_none_or(|level| level == profile.stack_level)
+                && ids.is_none_or(|ids| ids.iter().any(|id| id.as_i64() == Some(profile.id)))
+        };
+        let places =
+            [0, 1].into_iter().filter(|place| request["evseId"].as_i64().is_none_or(|id| id == *place));
+        let at = |place: i64| {
+            let here = self.0.iter().filter(|profile| profile.connector == place).filter(matches);
+            (place, here.map(|profile| profile.stated.clone()).collect::<Vec<_>>())
+        };
+        places.map(at).filter(|(_, found)| !found.is_empty()).collect()
     }
 
     /// A transaction's own profiles end with it.
@@ -121,9 +149,11 @@ impl Profiles {
                 .iter()
                 .filter(|profile| profile.purpose == purpose)
                 .filter_map(|profile| {
-                    Some((profile.stack_level, profile.limit_at(instant, transaction_start)?))
+                    // One for the connector goes before one for all of them.
+                    let rank = (profile.connector, profile.stack_level);
+                    Some((rank, profile.limit_at(instant, transaction_start)?))
                 })
-                .max_by_key(|(level, _)| *level)
+                .max_by_key(|(rank, _)| *rank)
                 .map(|(_, limit)| limit)
         };
         let session = of(Purpose::Tx).or_else(|| of(Purpose::TxDefault));
@@ -133,9 +163,19 @@ impl Profiles {
 
 impl Profile {
     /// Reads a `SetChargingProfile`.
-    pub(super) fn parse(request: &Value, phases: u8) -> Result<Self, &'static str> {
-        let profile = &request["csChargingProfiles"];
-        let schedule = &profile["chargingSchedule"];
+    ///
+    /// # Errors
+    /// Names the field that is wrong.
+    pub(super) fn parse(version: Version, request: &Value, phases: u8) -> Result<Self, &'static str> {
+        let (profile, place, id) = match version {
+            Version::V16 => (&request["csChargingProfiles"], "connectorId", "chargingProfileId"),
+            Version::V201 => (&request["chargingProfile"], "evseId", "id"),
+        };
+        let schedule = match version {
+            Version::V16 => &profile["chargingSchedule"],
+            // More than one is for negotiating with cars (ISO 15118).
+            Version::V201 => &profile["chargingSchedule"][0],
+        };
         let purpose = profile["chargingProfilePurpose"].as_str().and_then(purpose_of);
         let start = instant(&schedule["startSchedule"]);
         let kind = match (profile["chargingProfileKind"].as_str(), profile["recurrencyKind"].as_str()) {
@@ -147,19 +187,21 @@ impl Profile {
         };
         let level = profile["stackLevel"].as_i64().filter(|level| (0..=STACK_LEVEL_MAX).contains(level));
         Ok(Self {
-            id: profile["chargingProfileId"].as_i64().ok_or("chargingProfileId")?,
-            connector: request["connectorId"]
-                .as_i64()
-                .filter(|id| matches!(id, 0 | 1))
-                .ok_or("connectorId")?,
+            id: profile[id].as_i64().ok_or(id)?,
+            connector: request[place].as_i64().filter(|id| matches!(id, 0 | 1)).ok_or(place)?,
             stack_level: level.ok_or("stackLevel")?,
             purpose: purpose.ok_or("chargingProfilePurpose")?,
-            transaction: profile["transactionId"].as_i64(),
+            transaction: match &profile["transactionId"] {
+                Value::Number(number) => Some(number.to_string()),
+                Value::String(name) => Some(name.clone()),
+                _ => None,
+            },
             kind,
             valid_from: instant(&profile["validFrom"]).unwrap_or(UnixSeconds(i64::MIN)),
             valid_to: instant(&profile["validTo"]).unwrap_or(UnixSeconds(i64::MAX)),
             duration_s: schedule["duration"].as_i64().unwrap_or(i64::MAX),
             periods: periods(schedule, phases)?,
+            stated: profile.clone(),
         })
     }
 
@@ -205,7 +247,9 @@ impl Profile {
 
 fn purpose_of(text: &str) -> Option<Purpose> {
     match text {
-        "ChargePointMaxProfile" => Some(Purpose::ChargePointMax),
+        "ChargePointMaxProfile" | "ChargingStationMaxProfile" | "ChargingStationExternalConstraints" => {
+            Some(Purpose::ChargePointMax)
+        }
         "TxDefaultProfile" => Some(Purpose::TxDefault),
         "TxProfile" => Some(Purpose::Tx),
         _ => None,
@@ -213,9 +257,9 @@ fn purpose_of(text: &str) -> Option<Purpose> {
 }
 
 fn periods(schedule: &Value, phases: u8) -> Result<Vec<(i64, Milliwatt)>, &'static str> {
-    let watt_per_unit = match schedule["chargingRateUnit"].as_str() {
-        Some("W") => 1.0,
-        Some("A") => VOLTAGE * f64::from(phases),
+    let amperes = match schedule["chargingRateUnit"].as_str() {
+        Some("W") => false,
+        Some("A") => true,
         _ => return Err("chargingRateUnit"),
     };
     let given = schedule["chargingSchedulePeriod"].as_array().ok_or("chargingSchedulePeriod")?;
@@ -226,6 +270,9 @@ fn periods(schedule: &Value, phases: u8) -> Result<Vec<(i64, Milliwatt)>, &'stat
     for period in given {
         let from = period["startPeriod"].as_i64().filter(|from| *from >= 0).ok_or("startPeriod")?;
         let limit = period["limit"].as_f64().ok_or("limit")?;
+        // Without a number of phases the limit is for three (1.6, section 7.14), where there are so many.
+        let shared_by = period["numberPhases"].as_i64().unwrap_or(3).clamp(1, i64::from(phases));
+        let watt_per_unit = if amperes { VOLTAGE * shared_by as f64 } else { 1.0 };
         let milliwatt = (limit * watt_per_unit * 1000.0).round();
         if periods.last().is_some_and(|(last, _)| *last >= from) || !(0.0..=1e12).contains(&milliwatt) {
             return Err("limit");

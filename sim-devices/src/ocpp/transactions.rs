@@ -10,9 +10,13 @@ use market::units::Millijoule;
 pub(super) struct Transaction {
     /// Its place among those of this charge point, from 0.
     pub(super) number: u64,
-    /// What the central system calls it, once it has answered.
-    pub(super) id: Option<i64>,
+    /// What it is called: in 1.6 by the central system, once it has answered, in 2.0.1 by us.
+    pub(super) id: Option<String>,
     pub(super) began: UnixSeconds,
+    /// It began while there was no connection.
+    pub(super) offline: bool,
+    /// How many events were made of it (2.0.1).
+    pub(super) events: u64,
     pub(super) register_at_start: Millijoule,
     pub(super) end: Option<End>,
 }
@@ -22,6 +26,10 @@ pub(super) struct End {
     pub(super) at: UnixSeconds,
     pub(super) register: Millijoule,
     pub(super) reason: &'static str,
+    /// It ended while there was no connection.
+    pub(super) offline: bool,
+    /// The number of the event that tells of it (2.0.1).
+    pub(super) event: u64,
 }
 
 /// What came of looking at the physics.
@@ -39,12 +47,30 @@ pub(super) enum Happened {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Transactions {
     known: Vec<Transaction>,
+    /// What our own names for transactions begin with; none where the central system names them.
+    prefix: Option<String>,
+    /// There is no connection.
+    pub(super) offline: bool,
     begun: u64,
     stays_seen: usize,
     stay_open: bool,
 }
 
 impl Transactions {
+    /// Named by us, beginning with `prefix`, or where there is none by the central system.
+    pub(super) fn named(prefix: Option<String>) -> Self {
+        Self { prefix, offline: true, ..Self::default() }
+    }
+
+    /// The number of the next event of this one.
+    pub(super) fn next_event(&mut self, number: u64) -> u64 {
+        let Some(transaction) = self.known.iter_mut().find(|transaction| transaction.number == number) else {
+            return 0;
+        };
+        transaction.events += 1;
+        transaction.events - 1
+    }
+
     /// The one under way.
     pub(super) fn current(&self) -> Option<&Transaction> {
         self.known.last().filter(|transaction| transaction.end.is_none())
@@ -54,7 +80,7 @@ impl Transactions {
         self.known.iter().find(|transaction| transaction.number == number)
     }
 
-    pub(super) fn set_id(&mut self, number: u64, id: i64) {
+    pub(super) fn set_id(&mut self, number: u64, id: String) {
         if let Some(transaction) = self.known.iter_mut().find(|transaction| transaction.number == number) {
             transaction.id = Some(id);
         }
@@ -89,7 +115,9 @@ impl Transactions {
     pub(super) fn begin(&mut self, began: UnixSeconds, register_at_start: Millijoule) -> Happened {
         let number = self.begun;
         self.begun += 1;
-        self.known.push(Transaction { number, id: None, began, register_at_start, end: None });
+        let id = self.prefix.as_ref().map(|prefix| format!("{prefix}-{number}"));
+        let (offline, events) = (self.offline, 1);
+        self.known.push(Transaction { number, id, began, offline, events, register_at_start, end: None });
         Happened::Began(number)
     }
 
@@ -101,7 +129,9 @@ impl Transactions {
         reason: &'static str,
     ) -> Option<Happened> {
         let transaction = self.known.last_mut().filter(|transaction| transaction.end.is_none())?;
-        transaction.end = Some(End { at, register, reason });
+        let (offline, event) = (self.offline, transaction.events);
+        transaction.events += 1;
+        transaction.end = Some(End { at, register, reason, offline, event });
         Some(Happened::Ended(transaction.number))
     }
 }

@@ -6,6 +6,8 @@
 mod heat_pump;
 mod ocpp;
 mod ocpp_peer;
+mod ocpp_schemas;
+mod ocpp_tls;
 mod peers;
 mod site;
 mod sunspec;

@@ -4,7 +4,7 @@
 
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt};
-use sim_devices::ocpp::{ChargePoint, ChargePointConfig};
+use sim_devices::ocpp::{ChargePoint, ChargePointConfig, Version};
 use sim_devices::physics::car::{CarStay, ChargerConfig, ChargerSim};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -12,12 +12,21 @@ use std::sync::{Arc, Mutex};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mobilityhouse_ocpp_steers_a_charge_point() {
+    check(Version::V16, "ocpp_central_system.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mobilityhouse_ocpp_201_steers_a_charging_station() {
+    check(Version::V201, "ocpp_csms.py").await;
+}
+
+async fn check(version: Version, script: &str) {
     let Ok(python) = std::env::var("PEERS_PYTHON") else {
         println!("skipped: PEERS_PYTHON is not set");
         return;
     };
     let mut peer = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/ocpp_central_system.py"))
+        .arg(format!("{}/tests/peers/{script}", env!("CARGO_MANIFEST_DIR")))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -39,11 +48,8 @@ async fn mobilityhouse_ocpp_steers_a_charge_point() {
         last = line.unwrap();
         match last.split_once(' ') {
             Some(("port", port)) => {
-                let config = ChargePointConfig {
-                    central_system: format!("ws://127.0.0.1:{port}/ocpp"),
-                    identity: "CP-1".into(),
-                    meter_interval_s: 900,
-                };
+                let url = format!("ws://127.0.0.1:{port}/ocpp");
+                let config = ChargePointConfig { version, ..ChargePointConfig::new(&url, "CP-1") };
                 point = Some(ChargePoint::start(config, sim.clone()).unwrap());
             }
             Some(("car", seconds)) => sim.lock().unwrap().step(seconds.parse().unwrap()),

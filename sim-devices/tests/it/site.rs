@@ -53,12 +53,12 @@ fn metrics() -> DeviceMetrics {
     DeviceMetrics::register(&prometheus::Registry::new()).unwrap()
 }
 
-/// The charge point answers once it has connected, whenever that is.
+/// The charge point answers once it has connected, whenever that is, and has told of its car.
 async fn limit(charger: &mut dyn Charger, power: Milliwatt) -> Milliwatt {
     loop {
-        match charger.limit(power).await {
-            Ok(held) => return held,
-            Err(DeviceError::Silent { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
+        match charger.read().await {
+            Ok(state) if state.plugged => return charger.limit(power).await.unwrap(),
+            Ok(_) | Err(DeviceError::Silent { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
             Err(error) => panic!("{error}"),
         }
     }
@@ -70,19 +70,14 @@ async fn the_meter_shows_what_the_charge_point_was_told() {
     // A port that was free a moment ago, as whoever writes a site's configuration takes one.
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = DeviceConfig::OcppCharger(ChargerConfig {
-        name: "charger".into(),
-        listen,
-        identity: "cp-1".into(),
-        phases: 3,
-        power_max_w: 11_040,
         answer_within_ms: 30_000,
+        ..ChargerConfig::new("charger", listen, "cp-1", 3, 11_040)
     });
     let Device::Charger(mut charger) = open(&config, &metrics).await.unwrap() else { panic!("a charger") };
     let world = world();
     let central = ChargePointConfig {
-        central_system: format!("ws://{listen}"),
-        identity: "cp-1".into(),
         meter_interval_s: 60,
+        ..ChargePointConfig::new(&format!("ws://{listen}"), "cp-1")
     };
     let servers = serve(world.clone(), 0, wiring(Some(central))).await.unwrap();
     assert!(servers.pv.is_none() && servers.battery.is_none() && servers.charger.is_some());

@@ -80,6 +80,10 @@ class Peer(ChargePoint):
         assert keys.unknown_key == ["Colour"], keys
         change = call.ChangeConfiguration("MeterValueSampleInterval", "30")
         assert (await self.ask(change)).status == "Accepted"
+        assert (await self.ask(call.ClearCache())).status == "Accepted"
+        assert (await self.ask(call.UnlockConnector(1))).status == "NotSupported"
+        assert (await self.ask(call.ChangeAvailability(0, "Inoperative"))).status == "Rejected"
+        assert (await self.ask(call.DataTransfer("vendor"))).status == "UnknownVendorId"
         print("car 600", flush=True)
         await self.until("start")
         await self.until("Charging")

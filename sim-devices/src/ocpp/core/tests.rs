@@ -28,12 +28,16 @@ impl Talk {
             stays: stays.iter().map(stay).collect(),
         };
         let sim = ChargerSim::new(config, UnixSeconds(0)).unwrap();
-        Self { core: Core::new(900), sim, real_ms: 0 }
+        Self { core: Core::new(Version::V16, "CP-1", 900), sim, real_ms: 0 }
     }
 
     fn step(&mut self, input: Input) -> Vec<Value> {
         let effects = self.core.step(self.real_ms, &mut self.sim, input);
-        effects.into_iter().map(|Effect::Send(text)| serde_json::from_str(&text).unwrap()).collect()
+        let text = |effect| match effect {
+            Effect::Send(text) => serde_json::from_str(&text).ok(),
+            Effect::Close => None,
+        };
+        effects.into_iter().filter_map(text).collect()
     }
 
     fn hears(&mut self, frame: Value) -> Vec<Value> {
@@ -52,7 +56,10 @@ impl Talk {
         while let Some(frame) = frames.pop() {
             let action = frame[2].as_str().unwrap().to_owned();
             let said = match action.as_str() {
-                "StatusNotification" => frame[3]["status"].as_str().unwrap().to_owned(),
+                "StatusNotification" => {
+                    let status = frame[3].get("status").or_else(|| frame[3].get("connectorStatus"));
+                    status.and_then(Value::as_str).unwrap().to_owned()
+                }
                 _ => action.clone(),
             };
             called.push(said);
@@ -120,6 +127,48 @@ fn what_happened_without_a_connection_is_told_afterwards() {
 }
 
 #[test]
+fn events_of_2_0_1_are_kept_in_order_while_there_is_no_connection() {
+    let mut talk = Talk::new(&[(100, 5000)]);
+    talk.core = Core::new(Version::V201, "CS-1", 900);
+    let frames = talk.step(Input::Connected);
+    talk.answer_all(frames);
+    talk.step(Input::Disconnected);
+    for _ in 0..7 {
+        assert_eq!(talk.after(600, 900), Vec::<Value>::new());
+    }
+    let mut frames = talk.step(Input::Connected);
+    let mut events = Vec::new();
+    while let Some(frame) = frames.pop() {
+        if frame[2] == "TransactionEvent" {
+            let event = &frame[3];
+            assert_eq!(event["offline"], true);
+            assert_eq!(event["seqNo"], events.len());
+            events.push(event["eventType"].as_str().unwrap().to_owned());
+        }
+        frames = talk.hears(json!([3, frame[1], {}]));
+        if frames.is_empty() {
+            frames = talk.step(Input::Poll);
+        }
+    }
+    assert_eq!((events[0].as_str(), events[events.len() - 1].as_str()), ("Started", "Ended"));
+    assert!(events.len() >= 6, "{events:?}");
+}
+
+#[test]
+fn a_reset_keeps_what_lies_in_it_and_begins_anew() {
+    let mut talk = Talk::booted(&[(100, 50_000)]);
+    assert_eq!(talk.profile("TxDefaultProfile", 6000.0, None), "Accepted");
+    let frames = talk.after(25, 200);
+    talk.answer_all(frames);
+    assert_eq!(talk.asks("Reset", json!({ "type": "Soft" }))["status"], "Accepted");
+    talk.step(Input::Disconnected);
+    let frames = talk.step(Input::Connected);
+    let told = talk.answer_all(frames);
+    assert_eq!(told[..3], ["BootNotification", "StopTransaction", "StartTransaction"]);
+    assert_eq!(talk.sim.power(), Milliwatt(6_000_000));
+}
+
+#[test]
 fn a_start_that_got_no_answer_is_told_again() {
     let mut talk = Talk::booted(&[(100, 5000)]);
     let frames = talk.after(25, 100);
@@ -167,7 +216,7 @@ fn charging_is_ended_and_begun_from_afar() {
     assert_eq!(talk.sim.power(), Milliwatt(11_040_000));
 }
 
-fn check_fault(fault: Fault, status: &str, held_w: f64, power: Milliwatt) {
+fn check_fault(fault: ChargerFault, status: &str, held_w: f64, power: Milliwatt) {
     let mut talk = Talk::booted(&[(100, 50_000)]);
     let frames = talk.after(25, 200);
     talk.answer_all(frames);
@@ -181,17 +230,17 @@ fn check_fault(fault: Fault, status: &str, held_w: f64, power: Milliwatt) {
 
 #[test]
 fn it_misbehaves_as_told() {
-    check_fault(Fault::None, "Accepted", 6000.0, Milliwatt(6_000_000));
-    check_fault(Fault::Refusing, "Rejected", 11_040.0, Milliwatt(11_040_000));
-    check_fault(Fault::Disobeying, "Accepted", 11_040.0, Milliwatt(11_040_000));
+    check_fault(ChargerFault::None, "Accepted", 6000.0, Milliwatt(6_000_000));
+    check_fault(ChargerFault::Refusing, "Rejected", 11_040.0, Milliwatt(11_040_000));
+    check_fault(ChargerFault::Disobeying, "Accepted", 11_040.0, Milliwatt(11_040_000));
     let mut talk = Talk::booted(&[]);
-    talk.core.set_fault(Fault::Late(300));
+    talk.core.set_fault(ChargerFault::Late(300));
     assert_eq!(talk.hears(json!([2, "q", "GetConfiguration", {}])), Vec::<Value>::new());
     assert_eq!(talk.after(299, 0), Vec::<Value>::new());
     assert_eq!(talk.after(1, 0).len(), 1);
-    talk.core.set_fault(Fault::Silent);
+    talk.core.set_fault(ChargerFault::Silent);
     assert_eq!(talk.hears(json!([2, "q", "GetConfiguration", {}])), Vec::<Value>::new());
-    talk.core.set_fault(Fault::None);
+    talk.core.set_fault(ChargerFault::None);
     assert_eq!(talk.after(1000, 0), Vec::<Value>::new());
 }
 

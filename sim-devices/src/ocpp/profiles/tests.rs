@@ -14,7 +14,7 @@ fn profile(id: i64, purpose: &str, level: i64, watt: f64, change: Value) -> Prof
     for (name, value) in change.as_object().unwrap() {
         inner[name] = value.clone();
     }
-    Profile::parse(&json!({ "connectorId": 1, "csChargingProfiles": inner }), 3).unwrap()
+    Profile::parse(Version::V16, &json!({ "connectorId": 1, "csChargingProfiles": inner }), 3).unwrap()
 }
 
 fn check(profiles: Vec<Profile>, start_s: i64, expected: &[(i64, Option<i64>)]) {
@@ -76,7 +76,10 @@ fn what_is_no_profile_is_refused_by_field() {
         for (name, value) in change.as_object().unwrap() {
             inner[name] = value.clone();
         }
-        assert_eq!(Profile::parse(&json!({ "connectorId": 1, "csChargingProfiles": inner }), 3), Err(field));
+        assert_eq!(
+            Profile::parse(Version::V16, &json!({ "connectorId": 1, "csChargingProfiles": inner }), 3),
+            Err(field)
+        );
     };
     refuse(json!({ "stackLevel": 9 }), "stackLevel");
     refuse(json!({ "chargingProfilePurpose": "Mine" }), "chargingProfilePurpose");
@@ -99,10 +102,10 @@ fn profiles_are_cleared_by_id_or_by_what_they_are() {
     let mut held = Profiles::default();
     held.set(profile(1, "TxDefaultProfile", 0, 1.0, json!({})));
     held.set(profile(2, "TxProfile", 0, 1.0, json!({})));
-    assert!(!held.clear(&json!({ "id": 9 })));
-    assert!(held.clear(&json!({ "id": 1 })));
-    assert!(!held.clear(&json!({ "chargingProfilePurpose": "TxDefaultProfile" })));
-    assert!(held.clear(&json!({ "connectorId": 1, "chargingProfilePurpose": "TxProfile" })));
+    assert!(!held.clear(Version::V16, &json!({ "id": 9 })));
+    assert!(held.clear(Version::V16, &json!({ "id": 1 })));
+    assert!(!held.clear(Version::V16, &json!({ "chargingProfilePurpose": "TxDefaultProfile" })));
+    assert!(held.clear(Version::V16, &json!({ "connectorId": 1, "chargingProfilePurpose": "TxProfile" })));
 }
 
 #[test]
