@@ -14,30 +14,48 @@ use std::time::Instant;
 struct Layout {
     model: Model,
     power: Point,
-    energy: &'static [Point],
+    /// What counts the energy it gives.
+    given: &'static [Point],
+    /// What counts the energy it takes; nothing where nothing does.
+    taken: &'static [Point],
     voltage: Point,
     frequency: Point,
+}
+
+impl Layout {
+    /// The counters that must move while this power flows; none where that can't be told: the older models count
+    /// nothing of what an inverter takes, and a battery that charges evenly is not frozen.
+    fn counters(&self, output_mw: i64) -> Option<&'static [Point]> {
+        match output_mw {
+            1.. => Some(self.given),
+            _ if self.taken.is_empty() => None,
+            _ => Some(self.taken),
+        }
+    }
 }
 
 const LAYOUTS: [Layout; 3] = [
     Layout {
         model: measurement::MODEL,
         power: measurement::W,
-        energy: &[measurement::TOT_WH_INJ, measurement::TOT_WH_ABS],
+        given: &[measurement::TOT_WH_INJ],
+        taken: &[measurement::TOT_WH_ABS],
         voltage: measurement::LNV,
         frequency: measurement::HZ,
     },
     Layout {
         model: inverter::MODEL,
         power: inverter::W,
-        energy: &[inverter::WH],
+        given: &[inverter::WH],
+        taken: &[],
         voltage: inverter::PH_V_A,
         frequency: inverter::HZ,
     },
     Layout {
         model: inverter_float::MODEL,
         power: inverter_float::W,
-        energy: &[],
+        given: &[],
+        taken: &[],
         voltage: inverter_float::PH_V_A,
         frequency: inverter_float::HZ,
     },
@@ -88,7 +106,9 @@ pub(super) async fn measured(
         let Some(registers) = session.model(act, &layout.model).await? else { continue };
         has_model = true;
         let Some(power) = session.optional(act, &registers, &layout.power, 1000)? else { continue };
-        fresh(session, act, freshness, &registers, (power, layout.energy))?;
+        if let Some(counters) = layout.counters(power) {
+            fresh(session, act, freshness, &registers, (power, counters))?;
+        }
         return Ok(Measured {
             output: Milliwatt(power),
             voltage_mv: session.optional(act, &registers, &layout.voltage, 1000)?,
@@ -122,5 +142,23 @@ pub(super) fn fresh(
             let reason = format!("{power} mW flow, and nothing has moved for {age_ms} ms");
             Err(DeviceError::Stale { device: session.name().to_owned(), act, age_ms, reason })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_held_to_the_counter_of_what_flows() {
+        let check = |layout: usize, output: i64, expected: Option<&[Point]>| {
+            assert_eq!(LAYOUTS[layout].counters(output), expected);
+        };
+        check(0, 5_000, Some(&[measurement::TOT_WH_INJ]));
+        check(0, -5_000, Some(&[measurement::TOT_WH_ABS]));
+        check(1, 5_000, Some(&[inverter::WH]));
+        check(1, -5_000, None);
+        check(2, 5_000, Some(&[]));
+        check(2, -5_000, None);
     }
 }
