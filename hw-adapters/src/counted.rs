@@ -2,7 +2,7 @@
 
 use crate::device::{
     Aged, Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, GiveBack,
-    HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState,
+    HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState, Reactive,
 };
 use crate::metrics::DeviceMetrics;
 use futures::future::{BoxFuture, FutureExt};
@@ -70,6 +70,9 @@ impl<T: Generator> Generator for Counted<T> {
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>> {
         count(&self.metrics, self.kind, self.device.limit(power, hold_s)).boxed()
     }
+}
+
+impl<T: Reactive> Reactive for Counted<T> {
     fn set_reactive(
         &mut self,
         reactive: Millivar,

@@ -177,8 +177,8 @@ pub trait Battery: GiveBack + Aged {
     fn set_power(&mut self, power: Milliwatt, hold_s: u32) -> BoxFuture<'_, Result<Milliwatt, DeviceError>>;
 }
 
-/// Reads and limits a generator, and sets its reactive power.
-pub trait Generator: GiveBack + Aged {
+/// Reads and limits a generator.
+pub trait Generator: GiveBack + Aged + Reactive {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
     /// Limits feed-in to `power` (zero or negative); none lifts our limit. Gives what reads back.
@@ -187,6 +187,10 @@ pub trait Generator: GiveBack + Aged {
         power: Option<Milliwatt>,
         hold_s: u32,
     ) -> BoxFuture<'_, Result<Option<Milliwatt>, DeviceError>>;
+}
+
+/// Sets reactive power.
+pub trait Reactive: Send {
     /// Asks for reactive power, absorbed positive; zero switches ours off. Gives what reads back.
     fn set_reactive(
         &mut self,

@@ -16,6 +16,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// What came of an order: what the device says afterwards.
 pub(super) type Judged = Result<Outcome, Failure>;
 
+/// What came of reading: the state, with its age in milliseconds.
+pub(super) type Known = Result<(State, u64), Lack>;
+
 /// Why an order was not even judged.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
@@ -28,7 +31,7 @@ pub(super) enum Failure {
 /// What is asked of the task.
 pub(super) enum Ask {
     /// The state now, waited for a while where there is none yet, with its age in milliseconds.
-    Read(oneshot::Sender<Result<(State, u64), Lack>>),
+    Read(oneshot::Sender<Known>),
     /// Do this.
     Order(Order, oneshot::Sender<Judged>),
 }
@@ -45,7 +48,7 @@ pub(super) struct Task {
 /// Who waits, and until when.
 #[derive(Default)]
 struct Waiting {
-    read: Option<(oneshot::Sender<Result<(State, u64), Lack>>, Instant)>,
+    read: Option<(oneshot::Sender<Known>, Instant)>,
     order: Option<(oneshot::Sender<Judged>, Instant)>,
 }
 

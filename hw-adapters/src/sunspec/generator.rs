@@ -17,7 +17,7 @@ use super::points::der::control;
 use super::points::{controls, status};
 use super::registers::ModelRegisters;
 use super::session::Session;
-use crate::device::{Aged, DeviceError, Generator, GeneratorState, GiveBack};
+use crate::device::{Aged, DeviceError, Generator, GeneratorState, GiveBack, Reactive};
 use crate::modbus::{Endpoint, Timeouts};
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millivar, Milliwatt};
@@ -242,7 +242,9 @@ impl Generator for SunSpecGenerator {
         let deadline = self.session.deadline();
         deadline.keep(LIMIT, self.limit_now(power, hold_s)).boxed()
     }
+}
 
+impl Reactive for SunSpecGenerator {
     fn set_reactive(
         &mut self,
         reactive: Millivar,

@@ -1,7 +1,9 @@
 //! SunSpec over Modbus TCP: real devices' register images, wire faults, and the order in which controls are written.
 
 use crate::peer::{Manner, Peer};
-use hw_adapters::device::{Battery, DeviceError, Generator, GeneratorState, GiveBack, Meter, MeterState};
+use hw_adapters::device::{
+    Battery, DeviceError, Generator, GeneratorState, GiveBack, Meter, MeterState, Reactive,
+};
 use hw_adapters::modbus::Timeouts;
 use hw_adapters::sunspec::points::{
     controls, der, inverter, meter, meter_float, nameplate, settings, status, storage, Model, Point,

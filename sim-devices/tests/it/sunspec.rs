@@ -6,7 +6,7 @@ use ::sunspec::models::{
     model124::Model124, model203::Model203,
 };
 use ::sunspec::{Model, ParseError};
-use hw_adapters::device::{Battery, DeviceError, Generator, GiveBack, Meter};
+use hw_adapters::device::{Battery, DeviceError, Generator, GiveBack, Meter, Reactive};
 use hw_adapters::modbus::{ModbusLink, Timeouts};
 use hw_adapters::sunspec::{SunSpecBattery, SunSpecDevice, SunSpecGenerator, SunSpecMeter};
 use market::interval::UnixSeconds;
