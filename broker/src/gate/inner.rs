@@ -11,14 +11,14 @@
 //! - after a disconnection it may wait for the next event though others' messages are ready: [`Inner::nudge`].
 
 use super::packet::{Message, Qos};
-use super::topic::{inside_bytes, inside_filter, inside_name, EVERYTHING_INSIDE};
+use super::topic::{inside_bytes, inside_filter, inside_name, EVERYTHING_INSIDE, MANY_INSIDE};
 use bytes::Bytes;
 use rumqttd::local::{LinkRx, LinkTx};
 use rumqttd::protocol::{
     Disconnect, DisconnectReasonCode, Filter, Packet, Publish, PublishProperties, QoS, RetainForwardRule,
     Subscribe, SubscribeProperties, Unsubscribe,
 };
-use rumqttd::{Broker, Config, Forward, Notification, RouterConfig};
+use rumqttd::{Broker, Config, Forward, Notification, RouterConfig, SegmentConfig};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ use thiserror::Error;
 
 /// Segments kept for each filter.
 const SEGMENTS: usize = 4;
+/// Least bytes of a segment for filters that many write to at once: four of them hold what a thousand sites bid and answer.
+const MANY_SEGMENT_BYTES: usize = 1 << 20;
 /// Messages the router gives one client in a row.
 const MESSAGES_IN_A_ROW: u64 = 200;
 
@@ -82,7 +84,12 @@ pub struct Arrival {
 impl Inner {
     /// Starts the router's thread, for at most so many links, with segments of so many bytes.
     pub fn start(links: usize, segment_bytes: usize) -> Arc<Inner> {
+        let many = SegmentConfig {
+            max_segment_size: segment_bytes.max(MANY_SEGMENT_BYTES),
+            max_segment_count: SEGMENTS,
+        };
         let router = RouterConfig {
+            custom_segment: Some([(MANY_INSIDE.to_owned(), many)].into()),
             max_connections: links,
             max_outgoing_packet_count: MESSAGES_IN_A_ROW,
             max_segment_size: segment_bytes,

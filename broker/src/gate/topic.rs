@@ -61,25 +61,42 @@ pub fn common_start(filter: &str) -> &str {
     }
 }
 
-/// A topic name as it is inside: behind a slash and its own last level.
+/// A topic name as it is inside: behind a slash, its kind ([`kind`]) and its own last level.
 pub fn inside_name(topic: &str) -> String {
     let (_, last) = topic.rsplit_once('/').unwrap_or(("", topic));
-    format!("/{last}/{topic}")
+    format!("/{}/{last}/{topic}", kind(topic, last))
+}
+
+/// `m` for what many of the market may say at once to one party; `d` for what is for one site, and for devices; `+` for a filter
+/// of both. The router keeps more of the first ([`MANY_INSIDE`]).
+fn kind(topic: &str, last: &str) -> char {
+    let first = topic.split('/').next().unwrap_or_default();
+    let wild = |level: &str| level == "+" || level == "#";
+    match (first, last) {
+        _ if wild(first) => '+',
+        ("gridpact", last) if wild(last) => '+',
+        ("gridpact", last) if !last.starts_with("site-") => 'm',
+        _ => 'd',
+    }
 }
 
 /// A filter as it is inside. It matches the same topics there.
 pub fn inside_filter(filter: &str) -> String {
     let (_, last) = filter.rsplit_once('/').unwrap_or(("", filter));
+    let kind = kind(filter, last);
     let last = if last == "#" { "+" } else { last };
-    format!("/{last}/{filter}")
+    format!("/{kind}/{last}/{filter}")
 }
 
 /// How many bytes of a topic inside are not the client's.
 pub fn inside_bytes(topic: &[u8]) -> usize {
-    let second = topic.iter().skip(1).position(|byte| *byte == b'/');
-    second.map_or(0, |place| place + 2)
+    // A slash, one byte of kind, a slash, and a level.
+    let third = topic.iter().skip(3).position(|byte| *byte == b'/');
+    third.map_or(0, |place| place + 4)
 }
 
+/// What filters inside begin with that many may write to at once.
+pub const MANY_INSIDE: &str = "/m/#";
 /// The filter inside that every topic matches.
 pub const EVERYTHING_INSIDE: &str = "/#";
 
@@ -143,8 +160,8 @@ mod tests {
     proptest! {
         #[test]
         fn standing_inside_changes_nothing(
-            filter in levels(&["a", "b", "é", "+", "#", ""]),
-            topic in levels(&["a", "b", "é", ""]),
+            filter in levels(&["a", "gridpact", "site-1", "é", "+", "#", ""]),
+            topic in levels(&["a", "gridpact", "site-1", "é", ""]),
         ) {
             prop_assume!(is_filter(&filter) && is_name(&topic));
             prop_assert_eq!(matches_inside(&filter, &topic), matches(&filter, &topic));
@@ -155,6 +172,17 @@ mod tests {
         assert_eq!(matches(filter, topic), expected, "{filter:?} and {topic:?}");
         assert_eq!(matches_inside(filter, topic), expected, "inside: {filter:?} and {topic:?}");
         assert!(!expected || topic.starts_with(common_start(filter)), "{filter:?} and {topic:?}");
+    }
+
+    #[test]
+    fn the_router_keeps_more_where_many_speak_to_one() {
+        let many = |filter: &str| rumqttd::protocol::matches(&inside_filter(filter), MANY_INSIDE);
+        assert!(many("gridpact/v1/n/f/+/+/+/aggregator-a1") && many("gridpact/v1/n/f/site/+/submit"));
+        for few in
+            ["gridpact/v1/n/f/+/+/+/site-s1", "home/pump/state", "gridpact/v1/n/f/site/+/bid/+", "#", "+/a"]
+        {
+            assert!(!many(few), "{few}");
+        }
     }
 
     #[test]
