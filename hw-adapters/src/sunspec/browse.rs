@@ -7,10 +7,14 @@ use super::registers::{check_scale, value, Kind, Value, ValueError};
 use super::session::Session;
 use crate::device::DeviceError;
 use crate::modbus::{Endpoint, ModbusLink, Timeouts, READ_MAX};
+use std::ops::RangeInclusive;
 
 const SCAN: &str = "finding the device's models";
 const READ: &str = "reading a model";
 const SET: &str = "setting a point";
+
+/// Trip and momentary-cessation curves: the grid operator's to set, and only read here.
+const TRIPS: RangeInclusive<u16> = 707..=710;
 
 /// Longest model read, in registers with its header.
 const MODEL_MAX: u16 = 1_000;
@@ -101,7 +105,7 @@ impl SunSpecDevice {
         let point = points.iter().find(|point| point.path == path);
         let point =
             point.ok_or_else(|| refused(&self.session, format!("model {} has no {path}", place.id)))?;
-        if !point.def.writable {
+        if !point.def.writable || TRIPS.contains(&place.id) {
             return Err(refused(&self.session, format!("{path} of model {} can't be written", place.id)));
         }
         let scale = scale_of(def, &before, point).map_err(|e| self.session.bad(SET, e.to_string()))?;

@@ -163,6 +163,10 @@ impl SunSpecGenerator {
             false if before.raw(control.enable) == Some(1) => before.raw(point),
             false => None,
         };
+        let others = match others {
+            Some(0) if self.feeds_in(plate).await => None,
+            others => others,
+        };
         let raw = others.map_or(asked, |others| asked.min(others));
         let in_force = before.raw(control.enable) == Some(1) && before.raw(point) == Some(raw);
         if in_force && !self.found.is_ours(control, before) {
@@ -172,6 +176,13 @@ impl SunSpecGenerator {
         let session = &mut self.session;
         apply(session, LIMIT, &mut self.found, control, before, (&values, 1, hold_s)).await?;
         Ok(-unit.power(raw))
+    }
+
+    /// Whether it gives more than a tenth of its nameplate: then a limit of nothing is not in force. Some devices
+    /// take limits and show zero for whatever they took (SMA).
+    async fn feeds_in(&mut self, plate: &Plate) -> bool {
+        let now = measured(&mut self.session, LIMIT, &mut self.freshness).await;
+        now.is_ok_and(|now| now.output.0 > plate.rated.0 / 10)
     }
 
     /// The limit that stood before ours, where one was in force.

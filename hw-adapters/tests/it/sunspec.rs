@@ -79,10 +79,10 @@ const GENERATORS: [(&str, AsGenerator); 8] = [
     ("sma_sb36_20250518_day", Ok((-3680, 3680))),
     ("sma_sb36_20250608_night", Err("W is not implemented")),
     ("fimer_pvs_20240722", Ok((-141_380, 185_000))),
-    ("ha_sunspec_inverter", Err("W is not implemented")),
+    ("ha_sunspec_inverter", Ok((-9_800, 10_000))),
     ("pysunspec2_inverter_123", Err("no model for inverter")),
-    ("pysunspec2_device_1547", Ok((0, 0))),
-    ("dersec_der_7xx", Ok((0, 0))),
+    ("pysunspec2_device_1547", Ok((-9_800, 10_000))),
+    ("dersec_der_7xx", Ok((-9_800, 10_000))),
 ];
 
 #[tokio::test]
