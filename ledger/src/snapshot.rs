@@ -172,24 +172,26 @@ impl Snapshot {
         let voters = certificate.signatures.iter().map(|(index, _)| usize::from(*index));
         let voters = voters.filter_map(|index| verifier.validators().get(index));
         let familiar = voters.filter(|voter| known.validators().contains(voter)).count();
-        if !known.has_honest(familiar) && !self.succeeds(known) {
+        if !known.has_honest(familiar) && !self.succeeds(known, &verifier) {
             let validators = known.validators().len();
             return Err(SnapshotError::Strangers { height, known: familiar, validators });
         }
         Ok(())
     }
 
-    /// Whether its lineage leads to its voters from the validators known.
-    fn succeeds(&self, known: &Verifier) -> bool {
-        let lineage = self.sound_lineage(known.ledger(), known.network());
-        lineage.0.iter().any(|step| step.decided == *known.roster())
+    /// Whether its lineage leads from the validators known to its voters.
+    fn succeeds(&self, known: &Verifier, voters: &Verifier) -> bool {
+        self.lineage_to(voters).0.iter().any(|step| step.decided == *known.roster())
     }
 
     /// Who decided on earlier blocks, where that holds, for a snapshot whose votes do.
     pub fn sound_lineage(&self, ledger: &Hash32, network: &Network) -> Lineage {
         let ledger_and_network = (*ledger, network.clone());
-        let verifier = Verifier::under(ledger_and_network, self.state.governed(), self.previous.time_ms);
-        self.lineage.clone().leading_to(ledger, verifier.roster(), self.header.height)
+        self.lineage_to(&Verifier::under(ledger_and_network, self.state.governed(), self.previous.time_ms))
+    }
+
+    fn lineage_to(&self, voters: &Verifier) -> Lineage {
+        self.lineage.clone().leading_to(voters.ledger(), voters.roster(), self.header.height)
     }
 
     /// The chain that goes on from here. `rules` are those of any block of the same ledger.

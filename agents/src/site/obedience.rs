@@ -171,10 +171,10 @@ fn obeys(told: &Told, reading: &Reading, span_s: i64) -> Option<bool> {
         Reading::Generator(state) => Some(state.power >= asked - tolerance),
         Reading::Battery(state) if at_its_end(state, asked, span_s) => None,
         Reading::Battery(state) => Some((state.power - asked).0.abs() <= tolerance.0),
-        // A car takes what it likes below its limit, and a thermostat has its own mind.
         // What hangs on it may take nothing while it is on.
         Reading::Plug(state) if asked > Milliwatt::ZERO => Some(state.on),
         Reading::Plug(state) => Some(!state.on && state.power <= tolerance),
+        // A car takes what it likes below its limit, and a thermostat has its own mind.
         Reading::Charger(_) | Reading::HeatPump(_) => None,
     }
 }

@@ -5,12 +5,13 @@
 //! taken when its sender repeats it, or it would be lost with the process that had it in hand.
 
 use super::driver::When;
+use super::wall_clock_ms;
 use crate::kept::{self, Record};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc as blocking;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Time from one write to the next.
@@ -20,9 +21,16 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Bytes beyond which a file is written anew without what has expired.
 const LARGE: u64 = 1 << 20;
 
+/// A record's frame behind when it expires, in milliseconds since 1970; none of what has no encoding, which ours always have.
+type Frame = (u64, Vec<u8>);
+
+fn frame(record: &Record) -> Option<Frame> {
+    Some((record.expires_ms, record.frame().ok()?))
+}
+
 /// Answers on their way to the disk.
 pub(super) struct Keeping {
-    batches: blocking::Sender<Vec<Vec<u8>>>,
+    batches: blocking::Sender<Vec<Frame>>,
     written: mpsc::UnboundedReceiver<()>,
     /// With the thread.
     writing: Vec<(Record, When)>,
@@ -65,8 +73,7 @@ impl Keeping {
             return;
         }
         self.writing = std::mem::take(&mut self.waiting);
-        // Records of our own always have an encoding.
-        let frames = self.writing.iter().filter_map(|(record, _)| record.frame().ok()).collect();
+        let frames = self.writing.iter().filter_map(|(record, _)| frame(record)).collect();
         // The thread ends with us alone.
         let _ = self.batches.send(frames);
     }
@@ -77,8 +84,8 @@ struct Answers {
     path: PathBuf,
     file: File,
     bytes: u64,
-    /// Frames in it that may not have expired, with when they will, in milliseconds since 1970.
-    live: Vec<(u64, Vec<u8>)>,
+    /// Those in it that may not have expired.
+    live: Vec<Frame>,
 }
 
 impl Answers {
@@ -92,10 +99,9 @@ impl Answers {
         if !whole {
             tracing::warn!(path = %path.display(), "the last answers of this file were cut off");
         }
-        let now_ms = now_ms();
+        let now_ms = wall_clock_ms();
         records.retain(|record| record.expires_ms > now_ms);
-        let live =
-            records.iter().filter_map(|record| Some((record.expires_ms, record.frame().ok()?))).collect();
+        let live = records.iter().filter_map(frame).collect();
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let mut answers = Answers { path: path.to_owned(), file, bytes: 0, live };
         answers.renew()?;
@@ -105,7 +111,7 @@ impl Answers {
     /// Writes what comes until nobody sends any more. What fails is tried again: nobody is told of it before.
     fn write_all(
         mut self,
-        batches: &blocking::Receiver<Vec<Vec<u8>>>,
+        batches: &blocking::Receiver<Vec<Frame>>,
         tell: &mpsc::UnboundedSender<()>,
         failed: &prometheus::IntCounter,
     ) {
@@ -125,16 +131,16 @@ impl Answers {
         }
     }
 
-    fn append(&mut self, frames: &[Vec<u8>]) -> io::Result<()> {
+    fn append(&mut self, frames: &[Frame]) -> io::Result<()> {
         // What an attempt before may have left half-written.
         self.file.set_len(self.bytes)?;
-        self.file.write_all(&frames.concat())?;
+        let bytes = together(frames);
+        self.file.write_all(&bytes)?;
         self.file.sync_data()?;
-        self.bytes += frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
-        let (records, _) = kept::read(&frames.concat());
-        self.live.extend(records.iter().map(|record| record.expires_ms).zip(frames.iter().cloned()));
+        self.bytes += bytes.len() as u64;
+        self.live.extend_from_slice(frames);
         if self.bytes > LARGE {
-            let now_ms = now_ms();
+            let now_ms = wall_clock_ms();
             self.live.retain(|(expires_ms, _)| *expires_ms > now_ms);
             let live: u64 = self.live.iter().map(|(_, frame)| frame.len() as u64).sum();
             // Half of it at least is gone, so that this is seldom.
@@ -148,22 +154,22 @@ impl Answers {
     /// Writes the file anew with what has not expired, and puts it in the old one's place.
     fn renew(&mut self) -> io::Result<()> {
         let next = self.path.with_extension("next");
-        let text: Vec<u8> = self.live.iter().flat_map(|(_, frame)| frame.iter().copied()).collect();
+        let bytes = together(&self.live);
         let mut file = File::create(&next)?;
-        file.write_all(&text)?;
+        file.write_all(&bytes)?;
         file.sync_all()?;
         fs::rename(&next, &self.path)?;
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             File::open(folder)?.sync_all()?;
         }
         self.file = OpenOptions::new().append(true).open(&self.path)?;
-        self.bytes = text.len() as u64;
+        self.bytes = bytes.len() as u64;
         Ok(())
     }
 }
 
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+fn together(frames: &[Frame]) -> Vec<u8> {
+    frames.iter().flat_map(|(_, frame)| frame.iter().copied()).collect()
 }
 
 #[cfg(test)]
@@ -182,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answers.log");
         let failed = prometheus::IntCounter::new("failed", "failed").unwrap();
-        let later = now_ms() + 600_000;
+        let later = wall_clock_ms() + 600_000;
         let (mut keeping, before) = Keeping::open(&path, failed.clone()).unwrap();
         assert_eq!(before, []);
         let mut given = 0;
@@ -205,10 +211,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answers.log");
         let (mut file, _) = Answers::open(&path).unwrap();
-        let frames: Vec<Vec<u8>> = (0..20_000).map(|n| record(n, 5).frame().unwrap()).collect();
+        let frames: Vec<Frame> = (0..20_000).filter_map(|n| frame(&record(n, 5))).collect();
         file.append(&frames).unwrap();
         assert_eq!((fs::metadata(&path).unwrap().len(), file.bytes), (0, 0));
-        file.append(&[record(1, u64::MAX >> 1).frame().unwrap()]).unwrap();
+        file.append(&[frame(&record(1, u64::MAX >> 1)).unwrap()]).unwrap();
         assert!(fs::metadata(&path).unwrap().len() > 0);
     }
 }

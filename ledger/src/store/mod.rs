@@ -137,8 +137,8 @@ impl Store {
         Ok(())
     }
 
-    /// Indexes the block logged last with the state after it and what is to be remembered of what it did. At every so many heights a snapshot is
-    /// begun; once one stands, what is no longer kept is removed.
+    /// Indexes the block logged last with the state after it and what is to be remembered of what it did. At every
+    /// so many heights a snapshot is begun; once one stands, what is no longer kept is removed.
     ///
     /// # Errors
     /// Whoever meets one must stop.
