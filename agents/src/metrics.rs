@@ -2,7 +2,7 @@
 //! with the unit; docs/METRICS.md is made of it.
 
 use crate::dso::gauges::Gauges as DsoGauges;
-use crate::forecaster::loss_gauges;
+use crate::forecaster::Losses;
 use crate::site::metrics::SiteMetrics;
 use crate::tso::Gauges as TsoGauges;
 use prometheus::core::Collector;
@@ -112,6 +112,6 @@ pub fn catalogue() -> Result<Vec<Shown>, prometheus::Error> {
         ("Site controllers", agents.sites.collectors()),
         ("The DSO", DsoGauges::new()?.collectors()),
         ("The TSO interface", TsoGauges::new()?.collectors()),
-        ("Forecasters", vec![Box::new(loss_gauges()?)]),
+        ("Forecasters", Losses::new()?.collectors()),
     ])
 }

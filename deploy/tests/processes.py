@@ -18,9 +18,9 @@ def say(text):
 
 
 def free_port():
-    """A port of loopback that nobody has now."""
+    """A port that nobody has now, on any address."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("", 0))
         return taken.getsockname()[1]
 
 

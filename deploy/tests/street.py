@@ -13,10 +13,12 @@ import time
 import yaml
 
 from monitoring import DEPLOY
-from processes import say
+from processes import free_port, say
 
 # A market's interval in the test, bids' opening and gate's closure before it, in seconds.
 INTERVAL_S, OPEN_S, CLOSURE_S = 20, 14, 7
+# Ports of the containers.
+PORTS = ["8883", "8884", "9464", "5020", "8180"]
 # A third home whose battery takes setpoints and acts on none.
 LIAR = """
 [[site]]
@@ -43,6 +45,8 @@ class Street:
         network = f"127.{os.getpid() % 199 + 20}.{os.getpid() // 199 % 250}"
         names = list(self.services) + others
         self.address = {name: f"{network}.{place + 1}" for place, name in enumerate(names)}
+        # Every host has its own address, but somebody else may listen on a port of all addresses.
+        self.port = {port: str(free_port()) for port in PORTS}
         self.out = self.folder / "out"
         self.plan = self.folder / "plan.toml"
         self.mounted = None
@@ -56,7 +60,7 @@ class Street:
         return [target.split(":")[0] for group in targets for target in group["targets"]]
 
     def targets(self):
-        return [f"{self.address[name]}:9464" for name in self.roles()]
+        return [f"{self.address[name]}:{self.port['9464']}" for name in self.roles()]
 
     def lay_out(self):
         """Writes the plan with this machine's addresses and short intervals, and makes the deployment of it."""
@@ -84,6 +88,7 @@ class Street:
             if count != 1:
                 sys.exit(f"deploy/compose.plan.toml has nothing like {pattern}")
         text += LIAR.format(meter=self.address["meter-3"], battery=self.address["battery-3"])
+        text = self.with_ports(text)
         self.plan.write_text(text)
         first = int(time.time()) // INTERVAL_S * INTERVAL_S - INTERVAL_S
         rows = ["interval_start_utc,price_eur_per_mwh"]
@@ -98,6 +103,10 @@ class Street:
                 if source.startswith("deployment/") and not (self.out / source.removeprefix("deployment/")).is_dir():
                     sys.exit(f"compose.yaml mounts {source} into {name}, and provision makes no such folder")
 
+    def with_ports(self, text):
+        """This text with the containers' ports replaced by this machine's."""
+        return re.sub(r"(?:(?<=:)|(?<=port = ))(%s)\b" % "|".join(PORTS), lambda m: self.port[m[1]], text)
+
     def provision(self, *words):
         command = [self.gridpact, "provision", *words, self.plan, "--out", self.out]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -111,6 +120,7 @@ class Street:
             words = [self.gridpact, *words]
         changed = []
         for word in map(str, words):
+            word = self.port.get(word, self.with_ports(word))
             word = word.replace("/gridpact/", f"{self.machine(name)}/").replace("0.0.0.0", self.address[name])
             changed.append(re.sub(r"//([a-z0-9-]+):", lambda m: f"//{self.address.get(m[1], m[1])}:", word))
         return changed
@@ -124,12 +134,13 @@ class Street:
         if name in self.processes.running:
             self.processes.kill(name)
         address = self.address[name]
-        words = ["sim", "meter", "--listen", address, "--port", "5020", "--load-w", load_w]
+        words = ["sim", "meter", "--listen", address, "--port", self.port["5020"], "--load-w", load_w]
         self.processes.start(name, [self.gridpact, *words])
 
     def start_all(self):
         self.start_meter(3, 1000)
-        words = ["sim", "battery", "--listen", self.address["battery-3"], "--port", "5020", "--fault", "lying"]
+        listen = ["--listen", self.address["battery-3"], "--port", self.port["5020"]]
+        words = ["sim", "battery", *listen, "--fault", "lying"]
         self.processes.start("battery-3", [self.gridpact, *words, "--load-w", "1"])
         for name in ["meter-1", "meter-2", "mosquitto", *[r for r in self.roles() if r.startswith("validator")]]:
             self.start(name)

@@ -36,12 +36,12 @@ labels' bounds, for a histogram times its buckets.
 type Label = (&'static str, &'static str, &'static str, &'static str);
 
 /// The first that fits holds.
-const LABELS_KNOWN: [Label; 26] = [
+const LABELS_KNOWN: [Label; 25] = [
     ("gridpact_device_errors", "kind", "kind of device", "12 kinds"),
     ("gridpact_device_errors", "act", "what was tried", "20 words"),
     ("gridpact_gate", "act", "publish or subscribe", "2"),
     ("gridpact_messages_dropped", "reason", "why, a word of the code", "10 words"),
-    ("gridpact_forecast", "by", "the forecaster, or whom it is held against", "3"),
+    ("", "by", "the forecaster, or whom it is held against", "3"),
     ("", "kind", "kind of message (TOPICS.md)", "27 kinds"),
     ("", "reason", "why, a word of the code", "100 words"),
     ("", "event", "what, a word of the code", "100 words"),
@@ -59,7 +59,6 @@ const LABELS_KNOWN: [Label; 26] = [
     ("", "bus", "a bus of the feeder; of more, those furthest in price", "500 buses"),
     ("", "bound", "min or max", "2"),
     ("", "part", "energy, loss, congestion, voltage", "4"),
-    ("", "quantity", "price, load or sun", "3"),
     ("", "file", "a certificate's path", "certificates in the configuration"),
     ("", "version", "the program's version", "1"),
     ("", "le", "upper edge of a histogram's bucket", "14"),

@@ -2,7 +2,9 @@
 
 use super::core::{Act, ForecasterCore, Observed};
 use crate::forecast::score::MeanLoss;
+use crate::forecast::Quantity;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
+use prometheus::core::Collector;
 use prometheus::{GaugeVec, Opts, Registry};
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +45,7 @@ pub fn start(common: &Common, options: ForecasterOptions) -> Result<RoleHandle, 
     }
     let core = ForecasterCore::new(common.terms().parameters, options.horizon);
     let performer =
-        ForecasterPerformer { observations: options.observations, loss: register(&common.registry)? };
+        ForecasterPerformer { observations: options.observations, losses: register(&common.registry)? };
     let connection = Connection {
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Tso, "forecast")],
         queue: QUEUE,
@@ -51,22 +53,55 @@ pub fn start(common: &Common, options: ForecasterOptions) -> Result<RoleHandle, 
     shell::start(common, core, performer, connection)
 }
 
-/// Scores, in no registry yet.
-pub(crate) fn loss_gauges() -> Result<GaugeVec, prometheus::Error> {
-    let help = "Mean pinball loss of forecasts up to a day ahead. Unit: of the quantity, milliwatts for load, parts of \
-                nameplate for sun, 1e-12 EUR/Wh for price.";
-    GaugeVec::new(Opts::new("gridpact_forecast_pinball_loss", help), &["quantity", "by"])
+/// Scores of each quantity, in its own unit.
+#[derive(Clone)]
+pub(crate) struct Losses {
+    price: GaugeVec,
+    load: GaugeVec,
+    sun: GaugeVec,
 }
 
-fn register(registry: &Registry) -> Result<GaugeVec, prometheus::Error> {
-    let loss = loss_gauges()?;
-    registry.register(Box::new(loss.clone()))?;
-    Ok(loss)
+impl Losses {
+    /// Gauges that stand in no registry yet.
+    ///
+    /// # Errors
+    /// Never, as far as their names are good ones.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let of = |name: &str, what: &str, unit: &str| {
+            let help = format!("Mean pinball loss of forecasts of {what}, up to a day ahead. Unit: {unit}.");
+            GaugeVec::new(Opts::new(name, help), &["by"])
+        };
+        Ok(Self {
+            price: of("gridpact_forecast_price_loss_eur_per_mwh", "the price", "EUR/MWh")?,
+            load: of("gridpact_forecast_load_loss_watts", "the load", "watts")?,
+            sun: of("gridpact_forecast_sun_loss_ratio", "the sun", "ratio, of nameplate")?,
+        })
+    }
+
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        let all = [&self.price, &self.load, &self.sun];
+        all.into_iter().map(|gauge| Box::new(gauge.clone()) as Box<dyn Collector>).collect()
+    }
+
+    /// Shows a score by whom; it comes in 1e-12 EUR/Wh, milliwatts, and parts of nameplate.
+    fn show(&self, quantity: Quantity, by: &str, loss: f64) {
+        match quantity {
+            Quantity::Price => self.price.with_label_values(&[by]).set(loss / 1e6),
+            Quantity::Load => self.load.with_label_values(&[by]).set(loss / 1e3),
+            Quantity::Pv => self.sun.with_label_values(&[by]).set(loss),
+        }
+    }
+}
+
+fn register(registry: &Registry) -> Result<Losses, prometheus::Error> {
+    let losses = Losses::new()?;
+    losses.collectors().into_iter().try_for_each(|metric| registry.register(metric))?;
+    Ok(losses)
 }
 
 struct ForecasterPerformer {
     observations: Observations,
-    loss: GaugeVec,
+    losses: Losses,
 }
 
 impl Performer<ForecasterCore> for ForecasterPerformer {
@@ -84,7 +119,7 @@ impl Performer<ForecasterCore> for ForecasterPerformer {
             Act::Show(quantity, scores) => {
                 let set = |by: &str, loss: MeanLoss| {
                     if let Some(mean) = loss.mean() {
-                        self.loss.with_label_values(&[quantity.word(), by]).set(mean);
+                        self.losses.show(quantity, by, mean);
                     }
                 };
                 set("forecaster", scores.forecaster);
