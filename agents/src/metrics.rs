@@ -1,5 +1,11 @@
-//! What a role shows of itself in Prometheus. Registered once per process, shared by all its roles.
+//! What a role shows of itself in Prometheus. Registered once per process, shared by all its roles. Every help text ends
+//! with the unit; docs/METRICS.md is made of it.
 
+use crate::dso::gauges::Gauges as DsoGauges;
+use crate::forecaster::loss_gauges;
+use crate::site::metrics::SiteMetrics;
+use crate::tso::Gauges as TsoGauges;
+use prometheus::core::Collector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Counters every role's shell keeps. The labels name the role and the participant.
@@ -19,6 +25,8 @@ pub struct AgentMetrics {
     pub connected: IntGaugeVec,
     /// An aggregator's batches that its archive has not taken yet.
     pub batches_waiting: IntGaugeVec,
+    /// What sites show besides.
+    pub sites: SiteMetrics,
 }
 
 impl AgentMetrics {
@@ -27,52 +35,83 @@ impl AgentMetrics {
     /// # Errors
     /// Where `registry` already holds metrics of these names.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
-            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec, prometheus::Error> {
-            let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok(gauge)
-        };
+        let metrics = Self::new()?;
+        metrics.of_every_role().into_iter().try_for_each(|metric| registry.register(metric))?;
+        metrics.sites.collectors().into_iter().try_for_each(|metric| registry.register(metric))?;
+        Ok(metrics)
+    }
+
+    fn new() -> Result<Self, prometheus::Error> {
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
         Ok(Self {
             heartbeats: counter(
                 "gridpact_agent_heartbeats_total",
-                "Turns of a role's loop",
+                "Turns of a role's loop; one that stops growing hangs. Unit: turns.",
                 &["role", "id"],
             )?,
             notes: counter(
                 "gridpact_agent_notes_total",
-                "What a role noted for the operator, by event",
+                "What a role noted for the operator, by event. Unit: notes.",
                 &["role", "event"],
             )?,
             sends_refused: counter(
                 "gridpact_agent_sends_refused_total",
-                "Messages the link's full queue refused, by kind",
+                "Messages the link's full queue refused, by kind. Unit: messages.",
                 &["role", "kind"],
             )?,
             sends_expired: counter(
                 "gridpact_agent_sends_expired_total",
-                "Messages that expired before every recipient had acknowledged them",
+                "Messages that expired before every recipient had acknowledged them. Unit: messages.",
                 &["role"],
             )?,
             overheard_dropped: counter(
                 "gridpact_overheard_dropped_total",
-                "Messages between others that a simulation's timekeeper did not believe, by reason",
+                "Messages between others that a simulation's timekeeper did not believe. Unit: messages.",
                 &["reason"],
             )?,
             connected: gauge(
                 "gridpact_agent_connected",
-                "Whether a role is connected to its broker",
+                "Whether a role is connected to its broker. Unit: 1 yes, 0 no.",
                 &["role", "id"],
             )?,
             batches_waiting: gauge(
-                "gridpact_archive_batches_waiting",
-                "Batches that an aggregator's archive has not taken yet",
+                "gridpact_archive_waiting_batches",
+                "Batches that an aggregator's archive has not taken yet. Unit: batches.",
                 &["id"],
             )?,
+            sites: SiteMetrics::new()?,
         })
     }
+
+    fn of_every_role(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.heartbeats.clone()),
+            Box::new(self.notes.clone()),
+            Box::new(self.sends_refused.clone()),
+            Box::new(self.sends_expired.clone()),
+            Box::new(self.overheard_dropped.clone()),
+            Box::new(self.connected.clone()),
+            Box::new(self.batches_waiting.clone()),
+        ]
+    }
+}
+
+/// Metrics with the word for who shows them.
+pub type Shown = (&'static str, Vec<Box<dyn Collector>>);
+
+/// Every metric of every role, for the page that describes them.
+///
+/// # Errors
+/// Never, as far as their names are good ones.
+pub fn catalogue() -> Result<Vec<Shown>, prometheus::Error> {
+    let agents = AgentMetrics::new()?;
+    Ok(vec![
+        ("Every role but validators", agents.of_every_role()),
+        ("Site controllers", agents.sites.collectors()),
+        ("The DSO", DsoGauges::new()?.collectors()),
+        ("The TSO interface", TsoGauges::new()?.collectors()),
+        ("Forecasters", vec![Box::new(loss_gauges()?)]),
+    ])
 }

@@ -6,6 +6,7 @@
 //! [`outbox`] and [`inbox`], which are pure; sockets and clocks are in [`link`] and [`embedded`].
 
 pub mod embedded;
+pub mod expiry;
 pub mod gate;
 pub mod inbox;
 pub mod kept;

@@ -102,6 +102,9 @@ pub enum Command {
     /// Print docs/RIGHTS.md
     #[command(hide = true)]
     RightsDoc,
+    /// Print docs/METRICS.md
+    #[command(hide = true)]
+    MetricsDoc,
     /// Print docs/TOPICS.md
     #[command(hide = true)]
     TopicsDoc,

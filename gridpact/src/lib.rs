@@ -14,6 +14,7 @@ pub mod forecast;
 pub mod gateway;
 pub mod logging;
 pub mod members;
+pub mod metrics_page;
 pub mod neighbourhood;
 pub mod proof;
 pub mod provision;

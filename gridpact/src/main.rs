@@ -58,6 +58,13 @@ fn main() -> ExitCode {
             print!("{}", ledger::rights::page::render());
             ExitCode::SUCCESS
         }
+        Command::MetricsDoc => match gridpact::metrics_page::render() {
+            Ok(page) => {
+                print!("{page}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(error),
+        },
         Command::TopicsDoc => {
             print!("{}", gridpact::topics_page::render());
             ExitCode::SUCCESS

@@ -1,6 +1,7 @@
 //! What adapters show of themselves in Prometheus. Registered once per process, shared by all.
 
 use crate::device::DeviceError;
+use prometheus::core::Collector;
 use prometheus::{IntCounterVec, Opts, Registry};
 
 /// Counters every adapter keeps.
@@ -19,20 +20,35 @@ impl DeviceMetrics {
     /// # Errors
     /// Where `registry` already holds metrics of these names.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let refused = IntCounterVec::new(
-            Opts::new(
+        let metrics = Self::unregistered()?;
+        metrics.collectors().into_iter().try_for_each(|metric| registry.register(metric))?;
+        Ok(metrics)
+    }
+
+    /// Counters that nobody reads.
+    ///
+    /// # Errors
+    /// Never, as far as the names below are good ones.
+    pub fn unregistered() -> Result<Self, prometheus::Error> {
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        Ok(Self {
+            refused: counter(
                 "gridpact_device_refused_total",
-                "Messages and connections from devices that were refused, by reason",
-            ),
-            &["device", "reason"],
-        )?;
-        let errors = IntCounterVec::new(
-            Opts::new("gridpact_device_errors_total", "Readings and writings of devices that failed"),
-            &["kind", "act", "error"],
-        )?;
-        registry.register(Box::new(refused.clone()))?;
-        registry.register(Box::new(errors.clone()))?;
-        Ok(Self { refused, errors })
+                "Messages and connections from devices that were refused, by reason. Unit: messages and connections.",
+                &["device", "reason"],
+            )?,
+            errors: counter(
+                "gridpact_device_errors_total",
+                "Readings and writings of devices that failed. Unit: readings and writings.",
+                &["kind", "act", "error"],
+            )?,
+        })
+    }
+
+    /// All of them.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![Box::new(self.refused.clone()), Box::new(self.errors.clone())]
     }
 
     pub(crate) fn count_error(&self, kind: &'static str, error: &DeviceError) {

@@ -115,6 +115,11 @@ impl Mempool {
         self.fitting.is_some()
     }
 
+    /// How many wait.
+    pub fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// All that waits, in order of arrival. What fits of it, building a block shows.
     pub fn waiting(&self) -> impl Iterator<Item = &OpenedEntry> {
         self.waiting.values().map(|waiting| &waiting.opened)

@@ -6,7 +6,8 @@ use super::day_ahead::core::{is_day_ahead, DayAheadDesk};
 use super::day_ahead::problem::{Problem as SessionProblem, Solved as SolvedSession};
 use super::entry::entry;
 use super::market::Market;
-use super::measurement::{Cleared, Measurement};
+use super::measurement::{Cleared, Measurement, Metered};
+use super::meters::Meters;
 use super::problem::{Dispatch, Problem, SolveError, Solved};
 use super::question::questions;
 use super::reactive;
@@ -73,6 +74,7 @@ pub struct DsoCore {
     round_timeout_ms: u64,
     sessions: BTreeMap<Interval, Session>,
     gate_closed: Option<Interval>,
+    meters: Meters,
     /// Day-ahead sessions, where the market has any.
     day_ahead: Option<DayAheadDesk>,
 }
@@ -92,6 +94,7 @@ impl DsoCore {
             round_timeout_ms,
             sessions: BTreeMap::new(),
             gate_closed: None,
+            meters: Meters::default(),
             day_ahead,
         })
     }
@@ -369,9 +372,15 @@ impl DsoCore {
             Err(error) => return vec![Effect::Note { event: "bad-block", text: error.to_string() }],
         };
         let mut effects = Vec::new();
-        for (_, entry) in decided.entries() {
+        for (by, entry) in decided.entries() {
             if let (Entry::DayAhead(entry), Some(desk)) = (entry, &mut self.day_ahead) {
                 effects.extend(desk.on_decided(now, decided.height(), entry));
+            }
+            if let Entry::Delivery(delivery) = entry {
+                let (of, interval_s) = (self.market.aggregators.len(), self.market.parameters.interval_s);
+                let import = self.meters.take(by, delivery, of, interval_s);
+                let metered = import.map(|import| Metered::of(&self.market.grid.feeder, import));
+                effects.extend(metered.map(|it| Effect::Own(DsoAct::Measure(Measurement::Metered(it)))));
             }
             let Entry::Clearing(ClearingEntry { interval, .. }) = entry else { continue };
             let Some(session) = self.sessions.get_mut(interval) else { continue };

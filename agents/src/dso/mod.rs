@@ -5,8 +5,10 @@ pub mod award;
 pub mod core;
 pub mod day_ahead;
 mod entry;
+pub(crate) mod gauges;
 mod market;
 pub mod measurement;
+mod meters;
 pub mod problem;
 pub mod question;
 mod reactive;
@@ -14,4 +16,5 @@ mod session;
 mod shell;
 
 pub use self::core::DsoCore;
+pub use self::gauges::MOST_SHOWN;
 pub use self::shell::{start, DsoOptions};

@@ -6,4 +6,5 @@ pub mod scoring;
 mod shell;
 
 pub use self::core::{ForecasterCore, Observation};
+pub(crate) use self::shell::loss_gauges;
 pub use self::shell::{start, ForecasterOptions, Observations};

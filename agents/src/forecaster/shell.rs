@@ -51,10 +51,15 @@ pub fn start(common: &Common, options: ForecasterOptions) -> Result<RoleHandle, 
     shell::start(common, core, performer, connection)
 }
 
+/// Scores, in no registry yet.
+pub(crate) fn loss_gauges() -> Result<GaugeVec, prometheus::Error> {
+    let help = "Mean pinball loss of forecasts up to a day ahead. Unit: of the quantity, milliwatts for load, parts of \
+                nameplate for sun, 1e-12 EUR/Wh for price.";
+    GaugeVec::new(Opts::new("gridpact_forecast_pinball_loss", help), &["quantity", "by"])
+}
+
 fn register(registry: &Registry) -> Result<GaugeVec, prometheus::Error> {
-    let help =
-        "Mean pinball loss of forecasts up to a day ahead: milliwatts, parts of nameplate, 1e-12 EUR/Wh";
-    let loss = GaugeVec::new(Opts::new("gridpact_forecast_pinball_loss", help), &["quantity", "by"])?;
+    let loss = loss_gauges()?;
     registry.register(Box::new(loss.clone()))?;
     Ok(loss)
 }

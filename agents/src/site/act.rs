@@ -1,5 +1,6 @@
 //! What a site's core asks of its shell, and what it is told of it.
 
+use super::figure::Figure;
 use super::schedule::Setpoint;
 use crate::device::Reading;
 use hw_adapters::device::MeterState;
@@ -28,6 +29,8 @@ pub enum SiteAction {
         /// The interval it is about.
         interval: Interval,
     },
+    /// Show this in metrics.
+    Show(Figure),
     /// Write setpoints and read them back.
     Write {
         /// The interval they are for.

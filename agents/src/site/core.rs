@@ -5,6 +5,7 @@ mod counting;
 mod day_ahead;
 mod judging;
 mod keeping;
+mod saying;
 mod turning;
 
 use super::act::{SiteAction, SiteReport};
@@ -12,6 +13,7 @@ use super::bidding::{base_load, make_bid, reactive_offer, LeftOut, OwnBid};
 use super::day_ahead::desk::Desk;
 use super::day_ahead::Setting;
 use super::expectations::{Expectations, Occasion};
+use super::figure::Figure;
 use super::firm::{check_firm, in_words};
 use super::holding::Holding;
 use super::load_history::LoadHistory;
@@ -35,13 +37,13 @@ use ledger::contracts::rules::Rules as LedgerRules;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Milliwatt;
+use saying::{answer, cut, note, show};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
 use wire::message::{
     Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
-    MAX_TEXT_CHARS,
 };
 use wire::party::{PartyId, Role};
 
@@ -228,6 +230,8 @@ impl SiteCore {
         while self.bids.len() > BIDS_KEPT {
             self.bids.pop_first();
         }
+        let allocation = self.firm.get(&here).map(|(allocation, _)| *allocation);
+        show(out, allocation.map_or(Figure::NoFirm, Figure::Firm));
         match self.firm.get(&here) {
             Some((_, orders)) if !self.meter_lost() => {
                 let orders = orders.clone();
@@ -306,6 +310,7 @@ impl SiteCore {
         orders.setpoints.extend(reactive_orders(bids[place], firm));
         self.firm.insert(firm.interval, (allocation, orders.clone()));
         if firm.interval == here && !self.meter_lost() {
+            show(out, Figure::Late(allocation));
             // Late, but it is what is owed for the rest of the interval as well.
             self.follow(here, orders, out);
         }
@@ -360,7 +365,9 @@ impl SiteCore {
         if now >= self.config.parameters.gate_closure(interval) {
             return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
         }
+        let out_before = self.out_of_bids();
         self.obedience.read(devices, meter.as_ref().ok().map(|meter| base_load(meter.power, devices)));
+        self.show_obedience(&out_before, out);
         let devices = &self.trusted(devices);
         let Some(base) = self.load_now(now, meter, devices, out) else { return };
         let occasion = self.occasion(interval);
@@ -401,6 +408,7 @@ impl SiteCore {
         self.metered(meter.is_ok(), out);
         match meter {
             Ok(meter) => {
+                show(out, Figure::Metered(meter.power));
                 let power = base_load(meter.power, devices);
                 self.base_load = Some(power);
                 self.loads.take(self.config.parameters.interval_at(now), power);
@@ -472,25 +480,4 @@ impl SiteCore {
             tag: about.tag(interval),
         });
     }
-}
-
-/// Says whether what `what` names was taken, and notes under its event why not.
-fn answer(of: MessageRef, taken: Result<(), String>, what: (&'static str, String), out: &mut Effects) {
-    let verdict = match taken {
-        Ok(()) => Verdict::Accepted,
-        Err(reason) => {
-            note(out, what.0, format!("{}: {reason}", what.1));
-            Verdict::Refused(cut(&reason))
-        }
-    };
-    out.push(Effect::Acknowledge { of, verdict });
-}
-
-fn note(out: &mut Effects, event: &'static str, text: String) {
-    out.push(Effect::Note { event, text });
-}
-
-/// As much of a text as a message may hold.
-fn cut(text: &str) -> String {
-    text.chars().take(MAX_TEXT_CHARS).collect()
 }

@@ -5,6 +5,7 @@ use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
 use super::day_ahead::Setting;
 use super::lane::Lane;
+use super::metrics::SiteMetrics;
 use super::options::{fits, SiteOptions};
 use super::schedule::Setpoint;
 use super::standing::Standing;
@@ -72,7 +73,11 @@ pub async fn start(
         horizon: options.horizon,
         patience: options.patience,
     });
+    let (id, metrics) = (common.signer.party().id.to_string(), common.metrics.sites.clone());
+    metrics.prepare(&id, options.devices.iter().map(|device| device.config.name()));
     let performer = SitePerformer {
+        id,
+        metrics,
         lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
         ordered: None,
     };
@@ -89,6 +94,8 @@ struct Lanes {
 }
 
 struct SitePerformer {
+    id: String,
+    metrics: SiteMetrics,
     lanes: Lanes,
     /// Meter readings and writes, which keep their order.
     ordered: Option<mpsc::Sender<SiteAction>>,
@@ -108,10 +115,13 @@ impl Performer<SiteCore> for SitePerformer {
             SiteAction::Judge { interval } => {
                 tokio::spawn(async move { report(&reports, lanes.judge(interval).await).await });
             }
+            SiteAction::Show(figure) => self.metrics.show(&self.id, &figure),
             SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
                 let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
                 if let Err(refused) = ordered.try_send(act) {
-                    tokio::spawn(async move { report(&reports, undone(refused.into_inner())).await });
+                    if let Some(undone) = undone(refused.into_inner()) {
+                        tokio::spawn(async move { report(&reports, undone).await });
+                    }
                 }
             }
         }
@@ -151,6 +161,8 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
                     report(&reports, lanes.read_ahead(session).await).await;
                 }
                 SiteAction::Judge { interval } => report(&reports, lanes.judge(interval).await).await,
+                // Nothing that devices are asked for.
+                SiteAction::Show(_) => {}
             }
         }
     });
@@ -191,9 +203,10 @@ impl Lanes {
 }
 
 /// What is reported of an action there was no room for.
-fn undone(action: SiteAction) -> SiteReport {
+fn undone(action: SiteAction) -> Option<SiteReport> {
     let reason = || "too many requests wait already".to_owned();
-    match action {
+    Some(match action {
+        SiteAction::Show(_) => return None,
         SiteAction::ReadAll { interval } => {
             SiteReport::AllRead { interval, meter: Err(reason()), devices: Vec::new() }
         }
@@ -208,7 +221,7 @@ fn undone(action: SiteAction) -> SiteReport {
             let outcomes = setpoints.into_iter().map(|(place, _)| (place, Err(reason()))).collect();
             SiteReport::Written { interval, outcomes }
         }
-    }
+    })
 }
 
 async fn report(reports: &mpsc::Sender<SiteReport>, report: SiteReport) {

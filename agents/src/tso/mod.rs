@@ -6,6 +6,7 @@ pub mod session;
 mod shell;
 pub mod wholesale;
 
+pub(crate) use self::shell::Gauges;
 use self::shell::TsoPerformer;
 use crate::roster;
 use crate::shell::{start as start_role, Common, Connection, RoleHandle, StartError};

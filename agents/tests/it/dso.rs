@@ -32,6 +32,7 @@ fn stage() -> Stage<DsoCore> {
         DsoAct::SolveSession(_) => "solve session".to_owned(),
         DsoAct::Measure(Measurement::Session(session)) => format!("measure session {session}"),
         DsoAct::Measure(Measurement::Cleared(cleared)) => format!("measure {} rounds", cleared.rounds),
+        DsoAct::Measure(Measurement::Metered(metered)) => format!("metered {}", metered.import),
         DsoAct::Measure(Measurement::Final { finality_ms }) => format!("final in {finality_ms} ms"),
     })
 }

@@ -140,7 +140,9 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 shown.borrow_mut().push(cleared.rounds);
                 None
             }
-            DsoAct::Measure(Measurement::Session(_) | Measurement::Final { .. }) => None,
+            DsoAct::Measure(
+                Measurement::Session(_) | Measurement::Metered(_) | Measurement::Final { .. },
+            ) => None,
         }
     };
     let dso = Played { core: DsoCore::new(Chain::new(&genesis).unwrap(), 30_000).unwrap(), perform };

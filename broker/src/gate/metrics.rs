@@ -1,5 +1,6 @@
 //! What a gate counts. Labels are a listener's name and one word of few; nothing a client says becomes one.
 
+use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Counters of all gates of a process.
@@ -21,18 +22,16 @@ impl GateMetrics {
     /// Where `registry` has counters of these names already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self::unregistered()?;
-        registry.register(Box::new(metrics.clients.clone()))?;
-        for counter in [
-            &metrics.connections,
-            &metrics.refused,
-            &metrics.ended,
-            &metrics.received,
-            &metrics.delivered,
-            &metrics.denied,
-        ] {
-            registry.register(Box::new(counter.clone()))?;
-        }
+        metrics.collectors().into_iter().try_for_each(|metric| registry.register(metric))?;
         Ok(metrics)
+    }
+
+    /// All of them.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        let counters =
+            [&self.connections, &self.refused, &self.ended, &self.received, &self.delivered, &self.denied];
+        let counters = counters.map(|counter| Box::new(counter.clone()) as Box<dyn Collector>);
+        std::iter::once(Box::new(self.clients.clone()) as Box<dyn Collector>).chain(counters).collect()
     }
 
     /// Counters that nobody reads.
@@ -45,15 +44,36 @@ impl GateMetrics {
         };
         let listener = &["listener"];
         let reasons = &["listener", "reason"];
-        let clients = Opts::new("gridpact_gate_clients", "Clients connected to the embedded broker");
+        let clients =
+            Opts::new("gridpact_gate_clients", "Clients connected to the embedded broker. Unit: clients.");
         Ok(Self {
             clients: IntGaugeVec::new(clients, listener)?,
-            connections: counter("connections", "Connections accepted from the network", listener)?,
-            refused: counter("refused", "Connections that never became a client's", reasons)?,
-            ended: counter("ended", "Clients' connections that ended", reasons)?,
-            received: counter("messages_received", "Messages clients published", listener)?,
-            delivered: counter("messages_delivered", "Messages written to clients", listener)?,
-            denied: counter("denied", "Topics a client had no right to", &["listener", "act"])?,
+            connections: counter(
+                "connections",
+                "Connections accepted from the network. Unit: connections.",
+                listener,
+            )?,
+            refused: counter(
+                "refused",
+                "Connections that never became a client's, by reason. Unit: connections.",
+                reasons,
+            )?,
+            ended: counter(
+                "ended",
+                "Clients' connections that ended, by reason. Unit: connections.",
+                reasons,
+            )?,
+            received: counter("messages_received", "Messages clients published. Unit: messages.", listener)?,
+            delivered: counter(
+                "messages_delivered",
+                "Messages written to clients. Unit: messages.",
+                listener,
+            )?,
+            denied: counter(
+                "denied",
+                "Topics a client had no right to, by act. Unit: requests.",
+                &["listener", "act"],
+            )?,
         })
     }
 

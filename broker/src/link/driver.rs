@@ -303,7 +303,8 @@ impl Driver {
     fn tell_of_clocks(&mut self) {
         let Some(skew) = self.admission.take_skew() else { return };
         let me = self.config.signer.party();
-        self.metrics.skew.with_label_values(&[&me.to_string()]).set(self.admission.worst_skew_ms());
+        let worst_s = self.admission.worst_skew_ms() as f64 / 1e3;
+        self.metrics.skew.with_label_values(&[&me.to_string()]).set(worst_s);
         let (party, ahead_ms) = (skew.party, skew.ahead_ms);
         tracing::warn!(%me, %party, ahead_ms, "another party's clock and ours differ by this much now");
     }

@@ -54,13 +54,20 @@ pub fn server(
     validator: &Id,
     registry: &Registry,
 ) -> io::Result<Server> {
-    let options =
-        Opts::new("gridpact_api_requests_total", "Requests to the ledger's HTTP interface, by answer");
-    let options = options.const_label("validator", validator.as_str());
-    let requests = IntCounterVec::new(options, &["status"]).map_err(io::Error::other)?;
+    let requests = request_counter(validator).map_err(io::Error::other)?;
     registry.register(Box::new(requests.clone())).map_err(io::Error::other)?;
     let desk = Data::new(Desk { source, load: Load::default(), requests });
     let app = move || App::new().app_data(desk.clone()).configure(routes::all);
     let server = HttpServer::new(app).workers(1).max_connections(MAX_CONNECTIONS).disable_signals();
     Ok(server.listen(listener)?.run())
+}
+
+/// Counts requests, in no registry yet.
+///
+/// # Errors
+/// Never, as far as its name is a good one.
+pub(crate) fn request_counter(validator: &Id) -> Result<IntCounterVec, prometheus::Error> {
+    let help = "Requests to the ledger's HTTP interface, by answer. Unit: requests.";
+    let options = Opts::new("gridpact_api_requests_total", help);
+    IntCounterVec::new(options.const_label("validator", validator.as_str()), &["status"])
 }

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Counts a link's connections that stood.
 const CONNECTED: &str = "gridpact_links_connected_total";
 /// Height of the last block a validator has decided.
-const HEIGHT: &str = "gridpact_ledger_height";
+const HEIGHT: &str = "gridpact_ledger_height_blocks";
 
 /// Validators as processes, killed when this is dropped.
 pub struct Cluster {

@@ -7,6 +7,7 @@ pub mod mesh;
 pub mod page;
 pub mod party;
 pub mod roles;
+mod watched;
 
 use config::{Config, Environment, File, FileFormat};
 use mesh::MeshKeys;

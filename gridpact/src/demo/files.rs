@@ -1,6 +1,7 @@
 //! A demo's files: genesis, keys, prices and one configuration a role, laid out so that copying one and
 //! changing it makes a role of one's own.
 
+use super::certificates;
 use super::roster::Member;
 use crate::configuration::key_file::{self, KeyError};
 use crate::configuration::mesh::MeshKeys;
@@ -12,6 +13,7 @@ use crate::configuration::roles::{
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
 use crate::neighbourhood::Neighbourhood;
+use crate::provision::ProvisionError;
 use crate::run::observation_file::{self, ObservationFileError};
 use crate::run::price_file::{self, rfc3339, PriceFileError};
 use agents::aggregator::AggregatorOptions;
@@ -59,6 +61,9 @@ pub enum FilesError {
     /// Measurements can't be written.
     #[error(transparent)]
     Observations(#[from] ObservationFileError),
+    /// Certificates can't be made.
+    #[error("making certificates: {0}")]
+    Certificates(#[source] Box<ProvisionError>),
     /// The genesis has no JSON.
     #[error("writing the genesis as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -79,8 +84,10 @@ pub struct Plan<'a> {
     pub directory: &'a Path,
     /// Everyone who takes part.
     pub members: &'a [Member],
-    /// Where the market's broker listens.
+    /// Where the market's broker listens to onlookers, on loopback and without certificates.
     pub broker: SocketAddr,
+    /// Where it listens to the parties, by mutual TLS.
+    pub broker_tls: SocketAddr,
     /// Where each validator's own broker listens.
     pub mesh: &'a BTreeMap<PartyId, SocketAddr>,
     /// Where /metrics is served.
@@ -131,7 +138,7 @@ impl Plan<'_> {
         neighbourhood: &Neighbourhood,
         sites: BTreeMap<PartyId, SiteOptions>,
     ) -> Result<Vec<PathBuf>, FilesError> {
-        for folder in ["keys", "roles"] {
+        for folder in ["keys", "roles", "tls"] {
             let path = self.directory.join(folder);
             std::fs::create_dir(&path).map_err(|source| FilesError::Make { path, source })?;
         }
@@ -143,10 +150,16 @@ impl Plan<'_> {
         let prices: Vec<ForecastPrice> = neighbourhood.prices.iter().enumerate().map(price).collect();
         price_file::write(&self.directory.join("prices.csv"), &prices)?;
         observation_file::write(&self.directory.join("observations.csv"), self.observations)?;
+        let parties = self.members.iter().map(|member| &member.participant.party);
+        let parties = parties.map(|party| (name(party), party));
+        let made = certificates::make(&genesis.network, &self.broker_tls.ip().to_string(), parties);
+        let made = made.map_err(|error| FilesError::Certificates(Box::new(error)))?;
+        certificates::write(self.directory, &made)
+            .map_err(|(path, source)| FilesError::Make { path, source })?;
         let broker = BrokerFile {
             role: RoleWord::Broker,
             listen: Some(self.broker),
-            parties: None,
+            parties: Some(certificates::of_broker(self.broker_tls)),
             devices: None,
             process: ProcessKeys { metrics_listen: Some(self.metrics_listen) },
         };
@@ -260,12 +273,12 @@ impl Plan<'_> {
             id: party.id.to_string(),
             key: Path::new("..").join(key_path(party)),
             genesis: "../genesis.json".into(),
-            brokers: vec![self.broker.to_string()],
+            brokers: vec![format!("mqtts://{}", self.broker_tls)],
             validator_brokers,
             validator_connections: None,
             key_epoch: 0,
             next_key: None,
-            tls: None,
+            tls: Some(certificates::of_party(&name(party))),
             clock: ClockKind::Simulated,
             data_dir: Path::new("..").join(name(party)),
         }
@@ -342,6 +355,7 @@ mod tests {
             directory: directory.path(),
             members: &members,
             broker,
+            broker_tls: "127.0.0.1:8883".parse().unwrap(),
             mesh: &mesh,
             metrics_listen: "127.0.0.1:0".parse().unwrap(),
             intervals: Some(8),

@@ -119,6 +119,7 @@ impl Demo {
         let device_broker = EmbeddedBroker::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let mut ports = FreePorts::new().map_err(DemoError::Ports)?;
         let broker = ports.take().map_err(DemoError::Ports)?;
+        let broker_tls = ports.take().map_err(DemoError::Ports)?;
         let validators = members.iter().map(|member| &member.participant.party);
         let validators = validators.filter(|party| party.role == Role::Validator);
         let mesh = validators
@@ -133,6 +134,7 @@ impl Demo {
             directory: &directory,
             members: &members,
             broker,
+            broker_tls,
             mesh: &mesh,
             metrics_listen: args.metrics_listen,
             intervals: (!args.serve).then_some(args.intervals),

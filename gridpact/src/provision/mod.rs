@@ -2,7 +2,7 @@
 //! at a time. Keys never leave their machine's folder; the authority's stays in its own.
 
 pub mod args;
-mod authority;
+pub(crate) mod authority;
 mod brokers;
 mod check;
 mod entries;

@@ -2,6 +2,7 @@
 
 mod brokers;
 mod doors;
+pub mod machine_metrics;
 pub mod metrics_server;
 pub mod observation_file;
 pub mod party;

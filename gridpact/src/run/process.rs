@@ -1,5 +1,6 @@
 //! What the roles of one process share: its metrics registry and the counters registered in it once.
 
+use super::machine_metrics::MachineMetrics;
 use agents::metrics::AgentMetrics;
 use broker::gate::GateMetrics;
 use broker::metrics::LinkMetrics;
@@ -19,6 +20,8 @@ pub struct ProcessMetrics {
     pub agents: AgentMetrics,
     /// Counters of devices.
     pub devices: DeviceMetrics,
+    /// Gauges of the machine.
+    pub machine: MachineMetrics,
 }
 
 impl ProcessMetrics {
@@ -28,11 +31,14 @@ impl ProcessMetrics {
     /// Where two of them share a name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
+        let machine = MachineMetrics::new()?;
+        registry.register(Box::new(machine.clone()))?;
         Ok(Self {
             links: LinkMetrics::register(&registry)?,
             gates: GateMetrics::register(&registry)?,
             agents: AgentMetrics::register(&registry)?,
             devices: DeviceMetrics::register(&registry)?,
+            machine,
             registry,
         })
     }

@@ -157,6 +157,7 @@ impl Running {
             read.push((file.clone(), configuration::load(file)?));
         }
         read.sort_by_key(|(_, role)| order(role));
+        read.iter().for_each(|(_, role)| self.metrics.machine.watch(role));
         self.serve_metrics(&read)?;
         for (file, role) in read {
             let arbiter = &self.arbiters[self.len() % self.arbiters.len()];

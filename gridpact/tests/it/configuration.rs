@@ -1,7 +1,7 @@
 //! The pages that document every key and every topic are what the program would write now.
 
 use gridpact::configuration::page;
-use gridpact::topics_page;
+use gridpact::{metrics_page, topics_page};
 
 fn check(name: &str, fresh: &str, command: &str) {
     let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -12,6 +12,11 @@ fn check(name: &str, fresh: &str, command: &str) {
 #[test]
 fn the_configuration_page_is_fresh() {
     check("CONFIGURATION.md", &page::render(), "config-doc");
+}
+
+#[test]
+fn the_metrics_page_is_fresh() {
+    check("METRICS.md", &metrics_page::render().unwrap(), "metrics-doc");
 }
 
 #[test]

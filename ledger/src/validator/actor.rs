@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::entry::Entry;
 use wire::envelope::{KeyChange, Opened, Under};
 use wire::message::{Body, Verdict};
-use wire::party::Registry;
+use wire::party::{Id, Registry};
 
 /// How long a consensus message is worth delivering. Later ones say more.
 const CONSENSUS_VALID_MS: u64 = 10_000;
@@ -95,6 +95,7 @@ impl ValidatorActor {
             return;
         }
         self.registry = registry.clone();
+        self.expect_validators();
         self.parts.link.update_registry(registry.clone());
         let signer = &self.parts.signer;
         match self.registry.get(signer.party()).map(|me| signer.follow(me)) {
@@ -107,9 +108,17 @@ impl ValidatorActor {
         }
     }
 
+    /// Shows all other validators of the rules as heard now, where they were never heard, and those no more that are none.
+    fn expect_validators(&self) {
+        let (me, wall_ms) = (self.parts.core.name(), self.now().wall_ms);
+        let validators = self.parts.core.rules().verifier.validators().iter().map(|(id, _)| id);
+        self.parts.metrics.expect(validators.filter(|id| *id != me).map(Id::as_str), wall_ms);
+    }
+
     /// Shows the chain to who reads it, where somebody does.
     fn show(&mut self) {
-        let Parts { core, views, .. } = &self.parts;
+        let Parts { core, views, metrics, .. } = &self.parts;
+        metrics.waiting.set(i64::try_from(core.waiting()).unwrap_or(i64::MAX));
         let shown = views.borrow().tip.height;
         if views.receiver_count() > 0 && shown != core.tip().height {
             views.send_replace(core.view());
@@ -166,7 +175,7 @@ impl ValidatorActor {
                 Event::Submit { id: Some(message.id), opened: Box::new(opened) }
             }
             Body::Consensus(bytes) => {
-                self.parts.metrics.received.inc();
+                self.heard(&sender.id);
                 Event::Consensus { sender: sender.id, bytes: bytes.into_vec() }
             }
             Body::Block(bytes) => Event::Block { bytes: bytes.into_vec() },
@@ -176,9 +185,15 @@ impl ValidatorActor {
         self.step(event, ctx);
     }
 
+    /// Another validator speaks.
+    fn heard(&self, peer: &Id) {
+        self.parts.metrics.received.inc();
+        self.parts.metrics.heard(peer.as_str(), self.now().wall_ms);
+    }
+
     fn statement(&mut self, claimed: Opened, ctx: &mut Context<Self>) {
         if let Body::Consensus(bytes) = claimed.body {
-            self.parts.metrics.received.inc();
+            self.heard(&claimed.topic.sender.id);
             let event = Event::Statement { sender: claimed.topic.sender.id, bytes: bytes.into_vec() };
             self.step(event, ctx);
         }
@@ -280,7 +295,7 @@ impl Hands for ValidatorActor {
                 }
             }
             Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
-            Effect::Final { after_ms } => parts.metrics.finality_ms.observe(after_ms as f64),
+            Effect::Final { after_ms } => parts.metrics.finality.observe(after_ms as f64 / 1e3),
             Effect::Note { event, text } => self.note(event, &text),
             // The others are performed in their order, and not reported.
             _ => {}
@@ -295,6 +310,7 @@ impl Actor for ValidatorActor {
         let (_, nothing) = tokio::sync::mpsc::channel(1);
         let mut events = std::mem::replace(&mut self.parts.events, nothing);
         ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
+        self.expect_validators();
         let records = std::mem::take(&mut self.parts.records);
         let decided = std::mem::take(&mut self.parts.decided);
         self.step(Event::Started { records, decided }, ctx);

@@ -122,6 +122,11 @@ impl ValidatorCore {
         &self.tip
     }
 
+    /// How many entries are in no block yet.
+    pub fn waiting(&self) -> usize {
+        self.pool.count()
+    }
+
     /// The state after it.
     pub fn state(&self) -> &State {
         &self.state

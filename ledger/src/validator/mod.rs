@@ -14,6 +14,7 @@ pub mod serve;
 mod window;
 
 pub use handle::{start, StartError, ValidatorConfig, ValidatorHandle};
+pub use metrics::catalogue as metrics_catalogue;
 pub use reading::Blocks;
 
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,10 @@
 //! What the site does when devices are to be judged, and what it makes of the judgement.
 
-use super::{cut, note, Effects, SiteCore};
+use super::{cut, note, show, Effects, SiteCore};
 use crate::core::Effect;
 use crate::device::Reading;
 use crate::site::act::SiteAction;
+use crate::site::figure::Figure;
 use crate::site::obedience::{shed, Verdict};
 use crate::site::schedule::Setpoint;
 use hw_adapters::device::MeterState;
@@ -45,6 +46,7 @@ impl SiteCore {
         let interval_s = self.config.parameters.interval_s;
         let meter = meter.ok().map(|meter| meter.power);
         let mut excess = Milliwatt::ZERO;
+        let out_before = self.out_of_bids();
         for verdict in self.obedience.judge(meter, devices, interval_s) {
             match verdict {
                 Verdict::Obeys { place } => {
@@ -57,6 +59,7 @@ impl SiteCore {
                 }
             }
         }
+        self.show_obedience(&out_before, out);
         if excess == Milliwatt::ZERO || self.here != Some(interval) {
             return;
         }
@@ -85,6 +88,20 @@ impl SiteCore {
             reading => reading.clone(),
         };
         devices.iter().enumerate().map(trust).collect()
+    }
+
+    /// Devices left out of bids, by place.
+    pub(super) fn out_of_bids(&self) -> Vec<bool> {
+        (0..self.config.devices.len()).map(|place| self.obedience.is_out(place)).collect()
+    }
+
+    /// Shows who has been left out of bids since, or taken in again.
+    pub(super) fn show_obedience(&self, out_before: &[bool], out: &mut Effects) {
+        for (place, (before, now)) in out_before.iter().zip(self.out_of_bids()).enumerate() {
+            if *before != now {
+                show(out, Figure::Obeys { device: self.name(place), obeys: !now });
+            }
+        }
     }
 
     /// For how long setpoints hold, should nothing more be heard: they are written anew at half of it.

@@ -9,7 +9,7 @@ fn judged(site: &mut Site, start: i64) -> Vec<String> {
         unreachable!()
     };
     let effects = site.core.step(site.now, Input::Own(SiteReport::Judged { interval, meter, devices }));
-    effects.into_iter().map(|effect| site.perform(effect)).collect()
+    site.perform_all(effects)
 }
 
 #[test]
@@ -36,6 +36,9 @@ fn devices_that_go_on_as_they_did_are_named_and_out_of_the_bid() {
     check(&[(At(1_260), &["judge 900", "read all for 1800"])], Some(&disobeyed));
     // What they do is then part of the base load.
     check(&[(AllRead(1_800), &["note device-left-out", "note device-left-out", "bid -1500..0"])], None);
+    let disobeying = ["battery", "pv"].map(|device| Figure::Obeys { device: device.into(), obeys: false });
+    let shown: Vec<&Figure> = site.shown.iter().filter(|it| matches!(it, Figure::Obeys { .. })).collect();
+    assert_eq!(shown, disobeying.iter().collect::<Vec<_>>());
 }
 
 #[test]

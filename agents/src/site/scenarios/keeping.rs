@@ -59,3 +59,11 @@ fn without_prices_the_last_schedule_then_the_safe_limits_then_the_own_default() 
         (At(6_300), &["read meter at 6300", NO_PRICE, "report no, 0 confirmed"]),
     ]);
 }
+
+#[test]
+fn below_zero_pv_is_curtailed() {
+    after_bidding(&[
+        (Firm(900, -10, 0), &["note firm", "accept"]),
+        (At(900), &["read meter at 900", "write 0=4000 1=0"]),
+    ]);
+}

@@ -7,11 +7,13 @@ mod bids;
 mod day_ahead;
 mod judging;
 mod keeping;
+mod shown;
 mod turning;
 mod world;
 
 use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
+use super::figure::Figure;
 use super::schedule::Setpoint;
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
@@ -74,6 +76,8 @@ struct Site {
     older_bid: Option<Bid>,
     last_tag: u64,
     last_note: String,
+    /// What it showed in metrics.
+    shown: Vec<Figure>,
 }
 
 fn interval(start: i64) -> Interval {
@@ -114,6 +118,7 @@ impl Site {
             older_bid: None,
             last_tag: 0,
             last_note: String::new(),
+            shown: Vec::new(),
         };
         let prices = (0..200)
             .map(|n| ForecastPrice { interval: interval(900 * n), price: PicoEurPerWh(50_000_000) })
@@ -217,7 +222,7 @@ impl Site {
     fn step(&mut self, happens: Happens) -> Vec<String> {
         let input = self.input(happens);
         let effects = self.core.step(self.now, input);
-        effects.into_iter().map(|effect| self.perform(effect)).collect()
+        self.perform_all(effects)
     }
 
     fn perform(&mut self, effect: Effect<SiteAction>) -> String {
@@ -236,6 +241,7 @@ impl Site {
             Effect::Own(SiteAction::ReadAhead { session }) => {
                 format!("read for the day ahead from {}", session.start().0)
             }
+            Effect::Own(SiteAction::Show(figure)) => format!("show {figure:?}"),
             Effect::Own(SiteAction::Judge { interval }) => format!("judge {}", interval.start().0),
             Effect::Own(SiteAction::ReadMeter { boundary }) => {
                 format!("read meter at {}", boundary.start().0)
@@ -341,14 +347,6 @@ fn an_interval_from_reading_to_metering() {
         (At(1_800), &["read meter at 1800", "write 0=4000 1=free"]),
         (Counted(1_800, 1_240), &["note no-reading"]),
         (Written(1_800), &["report 2500, 2 confirmed"]),
-    ]);
-}
-
-#[test]
-fn below_zero_pv_is_curtailed() {
-    after_bidding(&[
-        (Firm(900, -10, 0), &["note firm", "accept"]),
-        (At(900), &["read meter at 900", "write 0=4000 1=0"]),
     ]);
 }
 
