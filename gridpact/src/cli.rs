@@ -118,6 +118,7 @@ Examples:
   gridpact demo --season summer --grid urban6   many customers, strong sun
   gridpact demo --intervals 8 --json            two hours, figures as JSON
   gridpact demo --serve                         keep running; day after day, until Ctrl-C
+  gridpact demo --lose-validator 4              one of four validators stops after an hour; nothing else does
 
 The demo is nothing but `gridpact run` on the files it writes to its data directory, plus simulated
 devices. Copy one of DIR/roles/*.toml and change it to build a site of your own.")]
@@ -156,6 +157,12 @@ pub struct DemoArgs {
     /// Where /metrics and /healthz are served
     #[arg(long, default_value = "127.0.0.1:0")]
     pub metrics_listen: SocketAddr,
+    /// Where the console for the browser is served; it shows all sites, so loopback is the place for it
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub console_listen: SocketAddr,
+    /// Stop the last of the four validators after so many intervals, to see that the market goes on
+    #[arg(long, value_name = "INTERVALS")]
+    pub lose_validator: Option<u32>,
 }
 
 fn session_intervals(text: &str) -> Result<u32, String> {
@@ -350,6 +357,8 @@ mod tests {
         check("gridpact demo --intervals 97", false);
         check("gridpact demo --speed 0", false);
         check("gridpact demo --speed fast", false);
+        check("gridpact demo --console-listen 127.0.0.1:8080 --lose-validator 4", true);
+        check("gridpact demo --console-listen 8080", false);
         check("gridpact forecast", true);
         check("gridpact forecast week.csv --interval-s 300 --json", true);
         check("gridpact clear case.json", true);

@@ -8,6 +8,7 @@ pub mod cli;
 mod clock;
 pub mod cluster;
 pub mod configuration;
+pub mod console;
 pub mod demo;
 pub mod device;
 pub mod forecast;

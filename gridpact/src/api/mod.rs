@@ -2,16 +2,18 @@
 //! what, and what the answer is, is decided there; nothing can be written through here.
 
 mod asked;
-mod caller;
+pub(crate) mod caller;
 pub mod document;
 mod load;
-mod problem;
+pub(crate) mod problem;
 mod questions;
 pub mod routes;
 mod stream;
 
+use crate::console::routes::{Access, Served};
+use crate::console::{self, follow};
 use actix_web::dev::Server;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use ledger::genesis::Genesis;
 use ledger::query::{History, View};
@@ -43,21 +45,30 @@ struct Desk {
     requests: IntCounterVec,
 }
 
-/// A server on `listener` for the ledger of `validator`, to be spawned on an actix system. Stops with it. Requests
-/// are counted in `registry`.
+/// A server on `listener` for the ledger of `validator`, to be spawned on an actix system; with a console for the browser
+/// where that is wanted. Stops with it. Requests are counted in `registry`.
 ///
 /// # Errors
 /// Where the listener can't be used, or this validator's requests are counted already.
 pub fn server(
     listener: TcpListener,
-    source: Source,
+    (source, console): (Source, bool),
     validator: &Id,
     registry: &Registry,
 ) -> io::Result<Server> {
+    let console = console.then(|| follow::start(source.views.clone(), source.history.clone()));
+    let shown = console.map(|console| Served { console, access: Access::Token, devices: None });
     let requests = request_counter(validator).map_err(io::Error::other)?;
     registry.register(Box::new(requests.clone())).map_err(io::Error::other)?;
     let desk = Data::new(Desk { source, load: Load::default(), requests });
-    let app = move || App::new().app_data(desk.clone()).configure(routes::all);
+    let app = move || {
+        let shown = shown.clone();
+        let pages = move |config: &mut ServiceConfig| match shown {
+            Some(shown) => console::routes::all(config, shown),
+            None => {}
+        };
+        App::new().app_data(desk.clone()).configure(pages).configure(routes::all)
+    };
     let server = HttpServer::new(app).workers(1).max_connections(MAX_CONNECTIONS).disable_signals();
     Ok(server.listen(listener)?.run())
 }

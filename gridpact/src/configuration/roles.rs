@@ -184,6 +184,10 @@ pub struct ValidatorFile {
 pub struct ApiKeys {
     /// Address to listen on. Plain HTTP: loopback, or behind a proxy that terminates TLS.
     pub listen: SocketAddr,
+    /// Whether the console for the browser is served there too, at /console/. It shows what the token that is shown in
+    /// it may read.
+    #[serde(default)]
+    pub console: bool,
 }
 
 /// How much of the ledger a validator keeps on disk.

@@ -1,6 +1,7 @@
 //! `gridpact demo`: one day of a real low-voltage grid, with every role and device on its own sockets.
 
 pub mod certificates;
+pub mod console;
 pub mod devices;
 pub mod display;
 pub mod figures;

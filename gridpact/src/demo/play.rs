@@ -1,11 +1,12 @@
 //! A demo from beginning to end: writes its files, puts devices on the network, starts the roles from the
 //! files, watches, and sums up.
 
+use super::console;
 use super::devices::{self, DeviceError};
 use super::display::Display;
 use super::figures::{self, Figures};
 use super::files::{self, FilesError, Plan};
-use super::observer::shell::Observer;
+use super::observer::shell::{Along, Observer};
 use super::ports::FreePorts;
 use super::record::DayRecord;
 use super::report::{self, IntervalReport, Report, Spread};
@@ -34,6 +35,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
+use wire::envelope::Opened;
 use wire::party::{PartyError, PartyId, Role};
 
 /// Days of cars and prices where a demo goes on after its day.
@@ -79,6 +81,14 @@ pub enum DemoError {
     /// The onlooker can't be started.
     #[error("the onlooker: {0}")]
     Observer(#[from] super::observer::shell::ObserverError),
+    /// The console can't be served.
+    #[error("serving the console on {address}: {source}")]
+    Console {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The feeder can't be replayed.
     #[error(transparent)]
     Feeder(#[from] FeederError),
@@ -163,9 +173,13 @@ impl Demo {
         // The timekeeper's file is the last: time begins when the onlooker listens.
         let (timekeeper, others) = self.files.split_last().unwrap_or((&self.directory, &[]));
         running.start(others, &hooks).await?;
-        let observer = Observer::start(&self.genesis, &self.broker.to_string())?;
+        let shown = self.console(&running)?;
+        let observer = self.observer(shown.as_ref())?;
         observer.listening().await;
         let mut display = self.display();
+        if let Some(shown) = &shown {
+            display.say(&format!("console on http://{}/", shown.address));
+        }
         for address in running.metrics_addresses() {
             display.say(&format!("metrics on http://{address}/metrics"));
         }
@@ -173,6 +187,7 @@ impl Demo {
         let mut over = progress.subscribe();
         let played = tokio::select! {
             played = self.watch(&observer, &mut display, &mut over, recorded) => played,
+            never = self.lose_validator(&running, progress.subscribe()) => match never {},
             _ = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
         };
         let summed = match played {
@@ -191,8 +206,47 @@ impl Demo {
             }
         }
         display.finish();
+        if let Some(shown) = shown {
+            shown.server.stop(false).await;
+        }
         running.stop().await;
         summed
+    }
+
+    /// Serves the console, from the first validator's ledger.
+    fn console(&self, running: &Running) -> Result<Option<console::Shown>, DemoError> {
+        let Some(validator) = running.validator(&self.validator(1)?) else { return Ok(None) };
+        let customers = self.neighbourhood.customers.iter().map(|customer| customer.number);
+        let devices = console::devices(self.world.clone(), customers);
+        let address = self.args.console_listen;
+        let shown = console::serve(address, validator, devices);
+        shown.map(Some).map_err(|source| DemoError::Console { address, source })
+    }
+
+    fn observer(&self, shown: Option<&console::Shown>) -> Result<Observer, DemoError> {
+        let broker = self.broker.to_string();
+        let Some(shown) = shown else { return Ok(Observer::start(&self.genesis, &broker)?) };
+        let console = shown.console.clone();
+        let hear = Arc::new(move |message: &Opened| console.hear(message));
+        let along = Along { filters: console::filters(&self.genesis.network), hear };
+        Ok(Observer::start_along(&self.genesis, &broker, along)?)
+    }
+
+    /// Stops the last validator when it is time, and waits for ever.
+    async fn lose_validator(
+        &self,
+        running: &Running,
+        mut progress: watch::Receiver<Progress>,
+    ) -> std::convert::Infallible {
+        if let Some(after) = self.args.lose_validator {
+            let come = progress.wait_for(|progress| progress.started >= after).await.is_ok();
+            let last = self.validator(roster::VALIDATORS).ok();
+            if let Some(validator) = last.and_then(|last| running.validator(&last)).filter(|_| come) {
+                tracing::info!(validator = %validator.party(), "is stopped, as was asked for");
+                validator.stop();
+            }
+        }
+        std::future::pending().await
     }
 
     /// Lets the world live up to a time; the record of the day is taken the moment it ends.
@@ -240,7 +294,7 @@ impl Demo {
     }
 
     fn report(&self, record: &DayRecord, observer: &Observer) -> Result<Report, DemoError> {
-        let folder = self.directory.join(files::name(&self.first_validator()?));
+        let folder = self.directory.join(files::name(&self.validator(1)?));
         let (paid_eur, paid_sum_nano_eur) = report::paid(&payments::by_role(&folder, &self.genesis)?);
         let accounts = observer.look(|core| {
             let traded = self.neighbourhood.first..market::interval::Interval(self.end());
@@ -267,8 +321,8 @@ impl Demo {
         })
     }
 
-    fn first_validator(&self) -> Result<PartyId, PartyError> {
-        Ok(PartyId::new(Role::Validator, "v1".parse()?))
+    fn validator(&self, number: usize) -> Result<PartyId, PartyError> {
+        Ok(PartyId::new(Role::Validator, format!("v{number}").parse()?))
     }
 
     /// The same day in the same world, where nobody ever tells a device anything.

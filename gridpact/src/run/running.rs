@@ -221,6 +221,11 @@ impl Running {
         self.validators.iter().map(|validator| *validator.height().borrow()).max().unwrap_or(0)
     }
 
+    /// A validator here, by its party.
+    pub fn validator(&self, party: &PartyId) -> Option<&ValidatorHandle> {
+        self.validators.iter().find(|validator| validator.party() == party)
+    }
+
     /// How many roles run.
     pub fn len(&self) -> usize {
         self.roles.len() + self.validators.len() + self.brokers.len()

@@ -6,9 +6,10 @@ use super::running::{RoleError, Started};
 use super::{brokers, doors, observation_file, price_file, wholesale_file};
 use crate::api;
 use crate::configuration::roles::{
-    ArchiveKeys, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+    ApiKeys, ArchiveKeys, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
 };
 use crate::configuration::RoleFile;
+use crate::console::routes::CONSOLE;
 use actix::Arbiter;
 use actix_web::dev::ServerHandle;
 use agents::aggregator::archiver::ArchiveOptions;
@@ -25,7 +26,7 @@ use ledger::validator::{Timeouts, ValidatorConfig, ValidatorHandle};
 use market::interval::{Interval, UnixSeconds};
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
@@ -143,29 +144,33 @@ async fn validator(file: &ValidatorFile, metrics: &ProcessMetrics) -> Result<Sta
     };
     let (registry, genesis) = (config.registry.clone(), config.genesis.clone());
     let handle = ledger::validator::start(config)?;
-    let api = file.api.as_ref().map(|keys| serve(keys.listen, genesis, &handle, &registry)).transpose()?;
+    let api = file.api.as_ref().map(|keys| serve(keys, genesis, &handle, &registry)).transpose()?;
     Ok(Started::Validator(handle, api))
 }
 
 /// Serves a validator's ledger over HTTP.
 fn serve(
-    address: SocketAddr,
+    keys: &ApiKeys,
     genesis: Arc<Genesis>,
     validator: &ValidatorHandle,
     registry: &prometheus::Registry,
 ) -> Result<ServerHandle, RoleError> {
+    let address = keys.listen;
     let wrong = |source| RoleError::Api { address, source };
     let listener = TcpListener::bind(address).map_err(wrong)?;
     let bound = listener.local_addr().map_err(wrong)?;
     let party = validator.party();
     let source = api::Source { views: validator.views(), history: Arc::new(validator.history()), genesis };
-    let server = api::server(listener, source, &party.id, registry).map_err(wrong)?;
+    let server = api::server(listener, (source, keys.console), &party.id, registry).map_err(wrong)?;
     let handle = server.handle();
     actix::spawn(server);
     if !bound.ip().is_loopback() {
         tracing::warn!(%bound, "the ledger is served over plain HTTP beyond this machine: put TLS before it");
     }
     tracing::info!(%party, url = %format!("http://{bound}/openapi.json"), "the ledger can be read over HTTP");
+    if keys.console {
+        tracing::info!(%party, url = %format!("http://{bound}{CONSOLE}"), "the console is served");
+    }
     Ok(handle)
 }
 

@@ -137,6 +137,7 @@ fn eight_intervals_are_played_settled_and_verified() {
     crate::gateway::check(&data, 15, INTERVALS);
     check_proof(&data);
     crate::served::check(&data, 15);
+    crate::console::check(&data, 15);
     let log = data.join("validator-v3/blocks/00000000000000000001.log");
     for thousandth in [1, 250, 500, 999] {
         check_changed(&data, &log, thousandth);

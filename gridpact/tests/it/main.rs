@@ -7,6 +7,7 @@ mod api;
 mod clear;
 mod client;
 mod configuration;
+mod console;
 mod demo;
 mod device;
 mod gateway;

@@ -23,18 +23,19 @@ use wire::party::{PartyId, Role};
 const HOUR_S: i64 = 3_600;
 
 /// The first validator's configuration, with an interface and without the mesh: alone it serves what there is.
-fn alone(data: &Path, address: SocketAddr) -> PathBuf {
+pub fn alone(data: &Path, address: SocketAddr, console: bool) -> PathBuf {
     let text = std::fs::read_to_string(data.join("roles/validator-v1.toml")).unwrap();
     let mut file: toml::Table = text.parse().unwrap();
     file.remove("mesh");
-    let api = toml::Table::from_iter([("listen".to_owned(), address.to_string().into())]);
+    let keys = [("listen".to_owned(), address.to_string().into()), ("console".to_owned(), console.into())];
+    let api = toml::Table::from_iter(keys);
     file.insert("api".to_owned(), api.into());
     let path = data.join("roles/validator-v1-alone.toml");
     std::fs::write(&path, file.to_string()).unwrap();
     path
 }
 
-fn token(data: &Path, party: &PartyId) -> String {
+pub fn token(data: &Path, party: &PartyId) -> String {
     let file = data.join(format!("roles/{}-{}.toml", party.role.word(), party.id));
     let mut token = Vec::new();
     gridpact::token::run(&file, 15, &mut token).unwrap();
@@ -249,7 +250,7 @@ impl Scene<'_> {
 /// Checks all of it on a demo's directory.
 pub fn check(data: &Path, sites: usize) {
     let address = FreePorts::new().unwrap().take().unwrap();
-    let file = alone(data, address);
+    let file = alone(data, address, false);
     let delivery = |(entry, _)| match entry {
         Entry::Delivery(delivery) => Some(delivery),
         _ => None,

@@ -124,79 +124,58 @@ fn storage_worth(
     worth
 }
 
-/// Intervals over which stored energy is worth the same.
+/// Whether what stored energy is worth may fall, and may rise, at an interval's end.
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
-    /// Its last interval.
-    last: usize,
-    worth: Worth,
-    /// Sum of what the solver found in each interval, and of how many.
-    found: (i128, i128),
-    /// Whether the store is as empty, and as full, as may be at its end.
-    empty: bool,
-    full: bool,
+struct Change {
+    fall: bool,
+    rise: bool,
 }
 
-impl Stretch {
-    fn value(&self) -> i128 {
-        self.worth.nearest(self.found.0 / self.found.1.max(1))
+impl Change {
+    /// What it may be worth afterwards, given what it may be before.
+    fn after(self, before: Worth) -> Worth {
+        let low = if self.fall { Worth::ANY.low } else { before.low };
+        let high = if self.rise { Worth::ANY.high } else { before.high };
+        Worth { low, high }
     }
 
-    /// Whether what energy is worth may change from this to another's at this one's end.
-    fn may_change(&self, later: i128) -> bool {
-        let value = self.value();
-        (value <= later || self.empty) && (value >= later || self.full)
-    }
-
-    fn join(&mut self, later: &Stretch) {
-        *self = Stretch {
-            worth: self.worth.and(later.worth),
-            found: (self.found.0 + later.found.0, self.found.1 + later.found.1),
-            ..*later
-        };
+    /// What it may be worth before, given what it is afterwards.
+    fn before(self, after: i128) -> Worth {
+        let low = if self.rise { Worth::ANY.low } else { after };
+        let high = if self.fall { Worth::ANY.high } else { after };
+        Worth { low, high }
     }
 }
 
-/// Chooses what stored energy is worth: near what the solver found, the same as long as the store is
-/// neither empty nor full, and such that it explains what the store does wherever something can.
+/// Chooses what stored energy is worth: such that it explains what the store does wherever something can,
+/// falling only where the store is empty and rising only where it is full, and near what the solver found.
+///
+/// Forward, what each interval's worth may be after all that came before is an interval again; backward, one
+/// of it is taken. So nothing that would explain the whole schedule is missed.
 pub(super) fn settle_storage(
     terms: &DayAheadTerms,
     order: &StorageOffer,
     award: &mut StorageAward,
     prices: &[PicoEurPerWh],
 ) {
-    let mut stretches: Vec<Stretch> = Vec::new();
     let mut energy = i128::from(order.energy_start.0) * MICRO;
+    let mut open = Worth::ANY;
+    let mut choices = Vec::with_capacity(prices.len());
     for (interval, price) in prices.iter().enumerate() {
         let moved = (award.charge[interval], award.discharge[interval]);
         energy += order.stored_micro(moved.0, moved.1, terms.interval_s());
         let standing = energy_standing(order, energy, (interval, prices.len()));
-        let (empty, full) = standing.unwrap_or((false, false));
-        let found = i128::from(award.stored_values[interval].0);
-        let mut worth = storage_worth(terms, order, moved, *price);
-        if interval + 1 == prices.len() {
-            // Beyond the session it is worth nothing.
-            let end = Worth {
-                low: if full { Worth::ANY.low } else { 0 },
-                high: if empty { Worth::ANY.high } else { 0 },
-            };
-            worth = worth.and(end);
-        }
-        stretches.push(Stretch { last: interval, worth, found: (found, 1), empty, full });
-        // A change that may not be made joins what it lies between, and that may undo an earlier one.
-        while let [.., before, after] = &mut stretches[..] {
-            if before.may_change(after.value()) {
-                break;
-            }
-            before.join(after);
-            stretches.pop();
-        }
+        let (fall, rise) = standing.unwrap_or((false, false));
+        let change = Change { fall, rise };
+        let worth = storage_worth(terms, order, moved, *price).and(open);
+        open = change.after(worth);
+        choices.push((worth, change));
     }
-    let mut next = 0;
-    for stretch in stretches {
-        let value = stretch.value().clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        award.stored_values[next..=stretch.last].fill(PicoEurPerWh(value));
-        next = stretch.last + 1;
+    // Beyond the session it is worth nothing.
+    let mut later = 0;
+    for (value, (worth, change)) in award.stored_values.iter_mut().zip(choices).rev() {
+        later = worth.and(change.before(later)).nearest(value.0.into());
+        *value = PicoEurPerWh(later.clamp(i64::MIN.into(), i64::MAX.into()) as i64);
     }
 }
 
@@ -222,4 +201,66 @@ pub(super) fn settle_deferrable(
     }
     let value = worth.nearest(i128::from(award.energy_value.0));
     award.energy_value = PicoEurPerWh(value.clamp(i64::MIN.into(), i64::MAX.into()) as i64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::certificate::check_storage;
+    use super::*;
+    use crate::day_ahead::sample::{case, load, storage, EUR, INTERVAL_S};
+    use proptest::prelude::*;
+
+    /// Where a store stands at an interval's end, in quarters of its 8 kWh; by how much what energy is worth may
+    /// change there; where between the wears the price lies while it idles; and what a solver found.
+    type Moment = (i64, i64, i64, i64);
+
+    /// A store without losses that goes from moment to moment, with prices that ask for just that.
+    fn told(moments: &[Moment]) -> (StorageOffer, StorageAward, Vec<PicoEurPerWh>) {
+        let most = storage(0).order.energy_max;
+        let order = StorageOffer {
+            charge_max: Milliwatt(100 * EUR),
+            discharge_max: Milliwatt(100 * EUR),
+            charge_efficiency_ppm: 1_000_000,
+            discharge_efficiency_ppm: 1_000_000,
+            energy_start: most,
+            ..storage(0).order
+        };
+        let powers = |sign: i64| -> Vec<Milliwatt> {
+            let stood = std::iter::once(4).chain(moments.iter().map(|moment| moment.0));
+            let rise = stood.zip(moments).map(|(before, moment)| (moment.0 - before) * sign);
+            rise.map(|quarters| Milliwatt((quarters * most.0 / 4 / INTERVAL_S).max(0))).collect()
+        };
+        let (charge, discharge) = (powers(1), powers(-1));
+        let mut later = 0;
+        let mut prices = vec![PicoEurPerWh(0); moments.len()];
+        for (interval, (quarters, change, between, _)) in moments.iter().enumerate().rev() {
+            later += match quarters {
+                0 => *change,
+                4 => -*change,
+                _ => 0,
+            };
+            let wear = order.wear.0;
+            let off = match (charge[interval].0, discharge[interval].0) {
+                (0, 0) => wear * between / 10,
+                (0, _) => wear,
+                _ => -wear,
+            };
+            prices[interval] = PicoEurPerWh(later + off);
+        }
+        let stored_values = moments.iter().map(|moment| PicoEurPerWh(moment.3)).collect();
+        (order, StorageAward { charge, discharge, stored_values }, prices)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn a_schedule_that_some_worth_explains_is_explained_whatever_the_solver_found(
+            moments in prop::collection::vec((0..=4i64, 0..40 * EUR, -10..=10i64, -50 * EUR..50 * EUR), 1..9),
+        ) {
+            let terms = case(&[50], &[100], 60, vec![(1, vec![load(0)])]).terms;
+            let (order, mut award, prices) = told(&moments);
+            settle_storage(&terms, &order, &mut award, &prices);
+            prop_assert_eq!(check_storage(&terms, &order, &award, &prices), Ok(()), "{:?}", award);
+        }
+    }
 }

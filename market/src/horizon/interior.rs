@@ -9,6 +9,9 @@ use thiserror::Error;
 /// Steps without a better point after which none is expected.
 const PATIENCE: usize = 15;
 
+/// The same where only [`PRODUCT`] is missing.
+const PATIENCE_AT_LAST: usize = 2;
+
 /// Most steps.
 const MAX_STEPS: usize = 200;
 
@@ -17,6 +20,11 @@ const GAP: f64 = 1e-10;
 
 /// Relative gap that will do where rounding allows no less.
 const GAP_ACCEPTED: f64 = 1e-8;
+
+/// Largest product of a power and what moving it would gain, in kW EUR/MWh, that leaves nothing for a certificate
+/// to find: it takes a watt, or a thousandth of a EUR/MWh, for none. In large sessions the relative gap alone
+/// says less of a single figure.
+const PRODUCT: f64 = 1e-7;
 
 /// Scaled residual of equations and gradients.
 const RESIDUAL: f64 = 1e-9;
@@ -30,9 +38,6 @@ const GAP_TO_JOIN: f64 = 1.0;
 /// Scaled power by which a limit must be passed to join.
 const EXCESS: f64 = 1e-8;
 
-/// Part of the longest step that is taken.
-const STEP: f64 = 0.995;
-
 /// Shortest step that gets anywhere.
 const SHORTEST_STEP: f64 = 1e-9;
 
@@ -44,6 +49,23 @@ const GAP_JOINED_EXCESS: f64 = 10.0;
 
 /// Least product limits join with, where nothing else has any.
 const PRODUCT_LEAST: f64 = 1e-9;
+
+/// How boldly the way to the optimum is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Part of the longest step that is taken.
+    step: f64,
+    /// Least part of the present mean product that a step aims at.
+    centring_least: f64,
+}
+
+impl Pace {
+    /// What takes the fewest steps, nearly always.
+    pub const BOLD: Self = Self { step: 0.995, centring_least: 0.0 };
+
+    /// Never far from the middle of the way, for where bold steps come to stand at the edge.
+    pub const CAREFUL: Self = Self { step: 0.9, centring_least: 0.1 };
+}
 
 /// The interior point came to no end.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
@@ -62,6 +84,8 @@ pub struct Stalled {
 struct Distance {
     /// Mean complementarity product.
     product: f64,
+    /// The largest of them, in kW EUR/MWh.
+    largest: f64,
     /// Sum of the products by what is turned over.
     gap: f64,
     residual: f64,
@@ -70,15 +94,18 @@ struct Distance {
 impl Distance {
     fn of(model: &Model) -> Self {
         let boxes = &model.boxes;
-        let (mut sum, mut count) = (0.0, 0.0);
+        let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0_f64);
+        let mut meet = |product: f64| {
+            sum += product;
+            count += 1.0;
+            largest = largest.max(product);
+        };
         for i in 0..boxes.len() {
             if boxes.width[i] > 0.0 {
-                sum += boxes.value[i] * boxes.low[i];
-                count += 1.0;
+                meet(boxes.value[i] * boxes.low[i]);
             }
             if boxes.width[i] > 0.0 && boxes.width[i].is_finite() {
-                sum += boxes.room[i] * boxes.high[i];
-                count += 1.0;
+                meet(boxes.room[i] * boxes.high[i]);
             }
         }
         let cost =
@@ -97,12 +124,13 @@ impl Distance {
         let deferrables = model.deferrables.iter().map(|order| order.shortfall(boxes));
         let all = slopes.chain(model.shortfalls()).chain(storages).chain(deferrables);
         let residual = all.map(f64::abs).fold(0.0, f64::max);
-        Self { product: if count > 0.0 { sum / count } else { 0.0 }, gap: sum / turnover, residual }
+        let largest = largest * model.scale.power * model.scale.price;
+        Self { product: if count > 0.0 { sum / count } else { 0.0 }, largest, gap: sum / turnover, residual }
     }
 
-    /// The larger of gap and residual, each by what is aimed at; less is better.
+    /// The largest of product, gap and residual, each by what is aimed at; less is better, and 1 will do.
     fn score(&self) -> f64 {
-        let score = (self.gap / GAP).max(self.residual / RESIDUAL);
+        let score = (self.gap / GAP).max(self.residual / RESIDUAL).max(self.largest / PRODUCT);
         if self.gap.is_finite() && self.residual.is_finite() {
             score
         } else {
@@ -116,7 +144,7 @@ impl Distance {
 }
 
 /// Moves the model's point to an optimum that keeps every limit of the feeder.
-pub fn solve(model: &mut Model) -> Result<(), Stalled> {
+pub fn solve(model: &mut Model, pace: Pace) -> Result<(), Stalled> {
     let mut best: Option<(Distance, Point)> = None;
     let mut since = 0;
     for steps in 0..MAX_STEPS {
@@ -124,14 +152,16 @@ pub fn solve(model: &mut Model) -> Result<(), Stalled> {
         let distance = Distance::of(model);
         if distance.gap < GAP_TO_JOIN && join(model, &distance) {
             (best, since) = (None, 0);
-        } else if distance.within(GAP, RESIDUAL) {
+        } else if distance.score() <= 1.0 {
             return Ok(());
         } else if best.as_ref().is_none_or(|(best, _)| distance.score() < best.score()) {
             (best, since) = (Some((distance, Point::of(model))), 0);
         } else {
             since += 1;
         }
-        if advance(model) < SHORTEST_STEP || since > PATIENCE {
+        let near = best.as_ref().is_some_and(|(best, _)| best.within(GAP, RESIDUAL));
+        let patience = if near { PATIENCE_AT_LAST } else { PATIENCE };
+        if advance(model, pace) < SHORTEST_STEP || since > patience {
             return settle(model, best, steps);
         }
     }
@@ -200,7 +230,7 @@ impl Point {
 }
 
 /// Makes one step; which part of it was taken.
-fn advance(model: &mut Model) -> f64 {
+fn advance(model: &mut Model, pace: Pace) -> f64 {
     let newton = Newton::new(model);
     let boxes = &model.boxes;
     let predicted = newton.direction(&Target { product: 0.0, predicted: None }).boxes;
@@ -208,10 +238,10 @@ fn advance(model: &mut Model) -> f64 {
     let (then, _) = boxes.products(&predicted, boxes.longest(&predicted));
     let mean = if count > 0 { now / count as f64 } else { 0.0 };
     let centring = if now > 0.0 { (then / now).clamp(0.0, 1.0).powi(3) } else { 0.0 };
-    let target = Target { product: centring * mean, predicted: Some(&predicted) };
+    let target = Target { product: centring.max(pace.centring_least) * mean, predicted: Some(&predicted) };
     let direction = newton.direction(&target);
     let longest = model.boxes.longest(&direction.boxes);
-    let part = if longest < 1.0 { STEP * longest } else { 1.0 };
+    let part = if longest < 1.0 { pace.step * longest } else { 1.0 };
     take(model, &direction, part);
     part
 }

@@ -27,6 +27,7 @@ mod worth;
 use certificate::{Tolerance, Verdict};
 use clearing::HorizonClearing;
 use error::{HorizonError, Unmet};
+use interior::Pace;
 pub use interior::Stalled;
 use limits::LimitKind;
 use model::{Model, Purpose};
@@ -51,11 +52,19 @@ pub fn clear(problem: &HorizonProblem) -> Result<HorizonClearing, HorizonError> 
 /// As [`clear`].
 pub fn clear_certified(problem: &HorizonProblem) -> Result<(HorizonClearing, Verdict), HorizonError> {
     validate::validate(problem)?;
-    let mut model = Model::new(problem, Purpose::Optimum);
-    match interior::solve(&mut model) {
-        Ok(()) => certified(problem, outcome::clearing(&model)),
-        Err(stalled) => Err(unmet(problem).map_or(HorizonError::Stalled(stalled), HorizonError::Infeasible)),
-    }
+    let solved = |pace| {
+        let mut model = Model::new(problem, Purpose::Optimum);
+        interior::solve(&mut model, pace).map(|()| outcome::clearing(&model))
+    };
+    let solved = match solved(Pace::BOLD) {
+        Ok(clearing) => Ok(clearing),
+        Err(stalled) => match unmet(problem) {
+            Some(unmet) => return Err(HorizonError::Infeasible(unmet)),
+            // It can be met, so there is an optimum.
+            None => solved(Pace::CAREFUL).map_err(|_| stalled),
+        },
+    };
+    certified(problem, solved?)
 }
 
 /// Nothing goes out that the one who gets it would refuse.
@@ -72,7 +81,7 @@ fn certified(
 /// The limit that can't be met, if there is one: found by passing as little of them as possible.
 fn unmet(problem: &HorizonProblem) -> Option<Unmet> {
     let mut model = Model::new(problem, Purpose::LeastExcess);
-    interior::solve(&mut model).ok()?;
+    interior::solve(&mut model, Pace::BOLD).ok()?;
     let power = model.scale.power;
     let mut worst = (EXCESS, None);
     let mut consider = |excess: f64, unmet: Unmet| {

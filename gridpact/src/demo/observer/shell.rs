@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{watch, Notify};
-use wire::envelope;
+use wire::envelope::{self, Opened};
 use wire::party::Role;
 use wire::topic::Network;
 
@@ -18,6 +18,15 @@ use wire::topic::Network;
 const REQUESTS: usize = 16;
 /// Wait after a lost connection.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Who listens along: hears every message whose signature holds.
+#[derive(Clone)]
+pub struct Along {
+    /// What is subscribed to besides.
+    pub filters: Vec<String>,
+    /// Is called with each message.
+    pub hear: Arc<dyn Fn(&Opened) + Send + Sync>,
+}
 
 /// Why there is no onlooker.
 #[derive(Debug, Error)]
@@ -41,6 +50,7 @@ pub struct Observer {
 struct Ears {
     network: Network,
     observer: Observer,
+    along: Option<Along>,
 }
 
 impl Observer {
@@ -53,6 +63,14 @@ impl Observer {
         Self::start_as(genesis, broker, ("onlooker", None))
     }
 
+    /// The same with somebody who listens along.
+    ///
+    /// # Errors
+    /// Where the genesis makes no market.
+    pub fn start_along(genesis: &Genesis, broker: &str, along: Along) -> Result<Self, ObserverError> {
+        Self::begin(genesis, broker, ("onlooker", None), Some(along))
+    }
+
     /// The same by a name that client ids begin with, and an identity for `mqtts://host:port`. A broker that gives rights by
     /// role lets it hear what its own may.
     ///
@@ -61,11 +79,20 @@ impl Observer {
     pub fn start_as(
         genesis: &Genesis,
         broker: &str,
+        named: (&str, Option<&Identity>),
+    ) -> Result<Self, ObserverError> {
+        Self::begin(genesis, broker, named, None)
+    }
+
+    fn begin(
+        genesis: &Genesis,
+        broker: &str,
         (name, identity): (&str, Option<&Identity>),
+        along: Option<Along>,
     ) -> Result<Self, ObserverError> {
         let core = Arc::new(Mutex::new(ObserverCore::new(genesis)?));
         let observer = Self { core, heard: Arc::new(Notify::new()), listening: watch::Sender::new(false) };
-        let ears = Ears { network: genesis.network.clone(), observer: observer.clone() };
+        let ears = Ears { network: genesis.network.clone(), observer: observer.clone(), along };
         let id = format!("{name}-{:x}", crate::run::party::boot());
         let options = client_options(broker, identity, id);
         let mut options = options.ok_or_else(|| ObserverError::Address(broker.to_owned()))?;
@@ -121,6 +148,8 @@ impl Ears {
             // A message to one party has its recipient behind the kind.
             self.network.filter_broadcast(Role::Site, "setpoint-report") + "/+",
         ];
+        let along = self.along.iter().flat_map(|along| along.filters.iter().cloned());
+        let filters = filters.into_iter().chain(along);
         client.try_subscribe_many(filters.map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce)))
     }
 
@@ -128,7 +157,12 @@ impl Ears {
         let registry = self.observer.look(|core| core.registry().clone());
         let opened = envelope::open(&registry, &self.network, &publish.topic, &publish.payload);
         let heard = match opened {
-            Ok(message) => self.observer.core.lock().unwrap_or_else(PoisonError::into_inner).hear(&message),
+            Ok(message) => {
+                if let Some(along) = &self.along {
+                    (along.hear)(&message);
+                }
+                self.observer.core.lock().unwrap_or_else(PoisonError::into_inner).hear(&message)
+            }
             Err(error) => {
                 tracing::debug!(topic = %publish.topic, %error, "the onlooker dropped a message");
                 return;
