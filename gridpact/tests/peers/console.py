@@ -123,8 +123,9 @@ class Browser:
     def open(self, page):
         """The page, laid out and quiet."""
         self.run(f"location.hash = {json.dumps(page)}")
+        name = {"site": "sites"}.get(word := re.match(r"#(\w+)", page).group(1), word)
         self.wait("document.getElementById('live').textContent === 'live' && document.querySelector('main h1') !== null "
-                  "&& document.querySelector('main .muted')?.textContent !== 'Asking the ledger…'", page)
+                  f"&& document.querySelector('[data-page={name}][aria-current]') !== null", page)
         time.sleep(0.6)
 
     def close(self):
