@@ -63,9 +63,10 @@ pub fn server(
     let desk = Data::new(Desk { source, load: Load::default(), requests });
     let app = move || {
         let shown = shown.clone();
-        let pages = move |config: &mut ServiceConfig| match shown {
-            Some(shown) => console::routes::all(config, shown),
-            None => {}
+        let pages = move |config: &mut ServiceConfig| {
+            if let Some(shown) = shown {
+                console::routes::all(config, shown);
+            }
         };
         App::new().app_data(desk.clone()).configure(pages).configure(routes::all)
     };

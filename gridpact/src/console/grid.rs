@@ -85,8 +85,8 @@ pub fn flow(
     if let Some(grid) = &entry.grid {
         into[0].1 = grid.import_reactive.0;
     }
-    for place in 1..count {
-        into[place] = match &entry.grid {
+    for (place, into) in into.iter_mut().enumerate().skip(1) {
+        *into = match &entry.grid {
             Some(grid) => grid.flows.get(place).map(|flow| (flow.power.0, flow.reactive.0))?,
             None => (entry.flows.get(tree.line[place])?.0, 0),
         };

@@ -36,8 +36,6 @@ pub struct Heard {
     pub curves: Curves,
     /// Sites by name.
     pub sites: BTreeMap<Id, BTreeMap<Interval, SiteWord>>,
-    /// When each validator was heard last, in milliseconds of its own clock.
-    pub validators: BTreeMap<Id, u64>,
 }
 
 impl Heard {
@@ -64,9 +62,6 @@ impl Heard {
                     self.word(&site.id, interval).position = Some(*position);
                 }
             }
-            (Body::Block(_), _) => {
-                self.validators.insert(sender.id.clone(), message.issued_ms);
-            }
             _ => return false,
         }
         true
@@ -83,5 +78,78 @@ impl Heard {
             words.pop_first();
         }
         words.entry(interval).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::entry::SignedEnvelope;
+    use wire::message::day_ahead::DayAheadFirm;
+    use wire::message::{BidPath, DeviceFault, MessageRef, MeterReading, SetpointReport, Tick};
+    use wire::topic::Topic;
+
+    const INTERVAL_S: i64 = 900;
+
+    fn said(topic: &str, body: Body) -> Opened {
+        let topic: Topic = topic.parse().unwrap();
+        Opened {
+            id: MessageRef { sender: topic.sender.clone(), boot: 1, sequence: 1 },
+            topic,
+            epoch: 0,
+            issued_ms: 7,
+            expires_ms: 8,
+            interval: Interval::default(),
+            body,
+            raw: SignedEnvelope { topic: String::new(), bytes: Vec::new().into() },
+        }
+    }
+
+    fn at(place: i64) -> Interval {
+        Interval::default().later(place, INTERVAL_S)
+    }
+
+    #[test]
+    fn what_is_said_of_a_sites_intervals_is_put_together() {
+        let mut heard = Heard::default();
+        let mut check = |topic: &str, body: Body, news: bool| {
+            assert_eq!(heard.hear(&said(topic, body), INTERVAL_S), news, "{topic}");
+        };
+        check("gridpact/v1/n/f/timekeeper/k/tick", Body::Tick(Tick { now: UnixSeconds(5) }), true);
+        let reading = MeterReading { interval: at(0), energy: Millijoule(3) };
+        check("gridpact/v1/n/f/site/s1/meter-reading/aggregator-a", Body::MeterReading(reading), true);
+        let fault = DeviceFault { device: "pv".to_owned(), reason: "silent".to_owned() };
+        let report = SetpointReport {
+            interval: at(1),
+            commitment: Some(Milliwatt(-4)),
+            confirmed: 2,
+            faults: vec![fault],
+        };
+        check("gridpact/v1/n/f/site/s1/setpoint-report/aggregator-a", Body::SetpointReport(report), true);
+        let firm = DayAheadFirm {
+            session: at(0),
+            salt: Default::default(),
+            bid_path: BidPath::default(),
+            storages: Vec::new(),
+            deferrables: Vec::new(),
+            positions: vec![(Milliwatt(1), Vec::new()), (Milliwatt(2), Vec::new())],
+            finality: Vec::new().into(),
+        };
+        let firm = Body::DayAheadFirm(Box::new(firm));
+        check("gridpact/v1/n/f/aggregator/a/day-ahead-firm/site-s1", firm, true);
+        check("gridpact/v1/n/f/validator/v1/block", Body::Block(Vec::new().into()), false);
+        let (site, other): (Id, Id) = ("s1".parse().unwrap(), "s2".parse().unwrap());
+        let first =
+            SiteWord { position: Some(Milliwatt(1)), energy: Some(Millijoule(3)), ..SiteWord::default() };
+        let second = SiteWord {
+            position: Some(Milliwatt(2)),
+            commitment: Some(Milliwatt(-4)),
+            confirmed: Some(2),
+            faults: vec![("pv".to_owned(), "silent".to_owned())],
+            ..SiteWord::default()
+        };
+        assert_eq!((heard.of(&site, at(0)), heard.of(&site, at(1))), (Some(&first), Some(&second)));
+        assert_eq!((heard.of(&site, at(2)), heard.of(&other, at(0))), (None, None));
+        assert_eq!(heard.market_time, Some(UnixSeconds(5)));
     }
 }

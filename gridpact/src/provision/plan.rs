@@ -181,6 +181,9 @@ pub struct ValidatorPlan {
     pub port: Spanned<u16>,
     /// Where it serves its ledger over HTTP; none where it doesn't.
     pub api_listen: Option<SocketAddr>,
+    /// Whether it serves the console for the browser there, too.
+    #[serde(default)]
+    pub console: bool,
 }
 
 /// An aggregator.

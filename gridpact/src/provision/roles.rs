@@ -79,7 +79,7 @@ impl Roles<'_> {
                 party,
                 process,
                 mesh: Some(self.mesh(validator, machine)),
-                api: validator.api_listen.map(|listen| ApiKeys { listen, console: false }),
+                api: validator.api_listen.map(|listen| ApiKeys { listen, console: validator.console }),
             }),
             Part::Aggregator(aggregator) => RoleFile::Aggregator(AggregatorFile {
                 role: RoleWord::Aggregator,

@@ -1,4 +1,5 @@
-"""Looks at a console as people do: in Chromium, at phone and desktop size, with the keyboard and as a screen reader hears it.
+"""Looks at a console as people do: in Chromium, at phone and desktop size, with the keyboard and as a screen reader hears it;
+and has axe, a checker of others', judge it by WCAG 2.1 A and AA and by its best practices.
 
 Arguments: the console's address, a file for what was read off the pages, and a validator that must be shown as missing.
 Talks to Chromium by its DevTools protocol. Exits 1 naming what is wrong. Times are printed, and never judged.
@@ -15,18 +16,20 @@ import tempfile
 import time
 import urllib.request
 
+import axe_core_python
 from websockets.sync.client import connect
 
 ADDRESS, RESULT, MISSING = sys.argv[1], sys.argv[2], sys.argv[3]
 SIZES = {"phone": (390, 844, 3, True), "desktop": (1440, 900, 1, False)}
 PATIENCE_S = 600
+AXE = pathlib.Path(axe_core_python.__file__).with_name("axe.min.js").read_text()
 # Flags that keep Chromium itself from calling home.
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-default-apps --remote-debugging-port=0"
 ).split()
 NAMED = {"link", "button", "combobox", "textbox", "searchbox", "radio", "checkbox", "image", "img", "region", "table",
-         "DisclosureTriangle", "navigation", "group"}
+         "DisclosureTriangle", "navigation"}
 PLACES = {"pico_eur_per_wh": 6, "milliwatt": 6, "nano_eur": 9, "micro_pu": 6, "basis_points": 2, "millicelsius": 3}
 
 # Every figure: what it stands for, and what is read.
@@ -35,9 +38,9 @@ FIGURES = """[...document.querySelectorAll('[data-exact]')].map((figure) => ({
   text: (figure.querySelector('.exact') || figure).textContent }))"""
 # What Tab must come to: of radio buttons the chosen one.
 STOPS = """[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex="0"]')].filter((element) =>
-  !element.disabled && element.getClientRects().length && !(element.type === 'radio' && !element.checked)).length"""
+  !element.disabled && element.checkVisibility() && !(element.type === 'radio' && !element.checked)).length"""
 FOCUS = """(() => { const at = document.activeElement; if (!at || at === document.body) return null;
-  at.dataset.tabbed = '1'; return [at.nodeName, at.matches(':focus-visible'), at.textContent.slice(0, 40)]; })()"""
+  window.tabbed.add(at); return [at.nodeName, at.matches(':focus-visible'), at.textContent.slice(0, 40)]; })()"""
 
 
 def fail(words):
@@ -49,7 +52,7 @@ class Browser:
 
     def __init__(self):
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             [chromium, *FLAGS, f"--user-data-dir={self.folder.name}", "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -120,8 +123,9 @@ class Browser:
     def open(self, page):
         """The page, laid out and quiet."""
         self.run(f"location.hash = {json.dumps(page)}")
+        name = {"site": "sites"}.get(word := re.match(r"#(\w+)", page).group(1), word)
         self.wait("document.getElementById('live').textContent === 'live' && document.querySelector('main h1') !== null "
-                  "&& document.querySelector('main .muted')?.textContent !== 'Asking the ledger…'", page)
+                  f"&& document.querySelector('[data-page={name}][aria-current]') !== null", page)
         time.sleep(0.6)
 
     def close(self):
@@ -161,21 +165,35 @@ def check_tree(browser, page):
     return len(nodes)
 
 
+def check_axe(browser, page):
+    """What axe finds fault with."""
+    if not browser.run("typeof axe === 'object'"):
+        browser.run(f"{AXE}; 0")
+    found = browser.run("""axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then((found) =>
+      [found.passes.length, found.violations.map((one) => [one.id, one.help, one.nodes.slice(0, 3).map((node) =>
+        [node.html.slice(0, 200), node.failureSummary])])])""")
+    if found[1]:
+        fail(f"{page}: axe says {json.dumps(found[1], indent=1)[:3000]}")
+    return found[0]
+
+
 def check_keyboard(browser, page):
     """Tab comes to everything that can be used, and shows where it is."""
     browser.run("document.activeElement.blur(); window.getSelection().removeAllRanges(); window.scrollTo(0, 0)")
-    browser.run("document.querySelectorAll('[data-tabbed]').forEach((one) => delete one.dataset.tabbed)")
-    stops, seen = browser.run(STOPS), 0
+    browser.run("window.tabbed = new WeakSet(); 0")
+    stops, seen, rounds = browser.run(STOPS), 0, 0
     for _ in range(stops * 2 + 20):
         browser.press("Tab")
         at = browser.run(FOCUS)
-        if at is None and seen:
+        # Tab begins where the focus was last, and comes by the browser's own parts once around.
+        rounds += at is None
+        if rounds == 3:
             break
         if at and not at[1]:
             fail(f"{page}: {at} has the focus and does not show it")
         seen += at is not None
     left = browser.run("[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex=\"0\"]')].filter("
-                       "(one) => !one.disabled && one.getClientRects().length && !one.dataset.tabbed && "
+                       "(one) => !one.disabled && one.checkVisibility() && !window.tabbed.has(one) && "
                        "!(one.type === 'radio' && !one.checked)).map((one) => one.outerHTML.slice(0, 200))")
     return seen, left
 
@@ -186,6 +204,7 @@ def check_page(browser, page, size):
     if wide[0] > wide[1]:
         fail(f"{size} {page}: {wide[0]} pixels wide in a window of {wide[1]}")
     nodes = check_tree(browser, f"{size} {page}")
+    rules = check_axe(browser, f"{size} {page}")
     figures = check_figures(browser.run(FIGURES), f"{size} {page}")
     seen, left = check_keyboard(browser, f"{size} {page}")
     if left:
@@ -193,7 +212,7 @@ def check_page(browser, page, size):
         seen, left = check_keyboard(browser, f"{size} {page}")
     if left:
         fail(f"{size} {page}: Tab does not come to {left[:3]}")
-    print(f"{size:8} {page:28} {nodes:6} nodes, {figures:5} figures, {seen:4} stops of Tab", flush=True)
+    print(f"{size:8} {page:28} {nodes:5} nodes, {rules:3} rules of axe, {figures:4} figures, {seen:4} stops of Tab", flush=True)
 
 
 def cells(browser, table):

@@ -32,11 +32,11 @@ function state(validator) {
 
 function validators(chain) {
   const rows = chain.validators.map((validator) => [validator.validator, state(validator),
-    validator.voted === null ? 'never' : `${validator.voted}${validator.blocks_without ? `, ${validator.blocks_without} blocks ago` : ''}`,
+    validator.voted === null ? 'never' : `${validator.voted}${validator.blocks_without ? ` (${validator.blocks_without} since)` : ''}`,
     validator.proposed === null ? 'never' : String(validator.proposed), validator.passed_over ? 'passed over' : 'in turn',
     validator.contradictions ? `${validator.contradictions}` : 'none']);
   return table(`A validator is missing when the chain passes it over, or lacks its vote in 8 blocks running`,
-    ['Validator', 'State', num('Last vote at'), num('Last proposed'), 'Turn to propose', num('Contradictions')], rows, { id: 'validators' });
+    ['Validator', 'State', num('Last vote (blocks since)'), num('Last proposed'), 'Turn to propose', num('Contradictions')], rows, { id: 'validators' });
 }
 
 function votes(chain, block) {

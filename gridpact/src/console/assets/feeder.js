@@ -7,7 +7,9 @@ import { clock, figure, short, shortNames, value } from './figures.js';
 import { legend, loading, price, voltage } from './scales.js';
 import { picker } from './picker.js';
 
-const COLUMN = 116;
+const COLUMN = 108;
+const SIDE = 340;
+const MARGIN = 62;
 const ROW = 62;
 const NARROW_ROW = 40;
 const NARROW_COLUMN = 22;
@@ -20,7 +22,7 @@ export async function feeder(app) {
   const by = app.state.by || (market.may.clearings ? 'voltage' : 'price');
   const rootPlace = market.buses.findIndex((bus) => bus.parent === null);
   const scene = { market, detail, by, root: detail.buses[rootPlace].price_pico_eur_per_wh,
-    name: shortNames(market.buses.map((bus) => bus.bus)), sites: countSites(market), chosen: app.state.bus };
+    name: shortNames(market.buses.filter((bus) => bus.parent !== null).map((bus) => bus.bus)), sites: countSites(market), chosen: app.state.bus };
   return [
     h('div', { class: 'title' }, h('h1', {}, 'Feeder'), picker(app, summaries, start)),
     facts(scene),
@@ -28,7 +30,7 @@ export async function feeder(app) {
       radio('by', 'voltage', 'voltage', by, !market.may.clearings), radio('by', 'price', 'local price', by)),
     h('div', { class: 'with-side' },
       h('section', { class: 'card', 'aria-label': 'Single-line diagram' },
-        app.narrow() ? narrow(scene) : wide(scene, app.width()),
+        app.narrow() ? narrow(scene) : wide(scene, app.width() - 40 - (window.innerWidth >= 1100 ? SIDE : 0)),
         legend(market, by)),
       h('section', { class: 'card side', 'aria-label': 'Chosen bus', 'aria-live': 'polite' }, busPanel(scene))),
     h('details', { class: 'card' }, h('summary', {}, 'Buses and lines as tables'), busTable(scene), lineTable(scene)),
@@ -72,10 +74,12 @@ function step(scene, place) {
   return scene.by === 'price' ? price(bus.price_pico_eur_per_wh, scene.root) : voltage(scene.market, bus.voltage_micro_pu);
 }
 
-function shown(scene, place) {
+function readings(scene, place) {
   const bus = scene.detail.buses[place];
-  if (scene.by === 'price') return `${short(bus.price_pico_eur_per_wh, 'pico_eur_per_wh', 2)}`;
-  return bus.voltage_micro_pu === null ? '–' : `${short(bus.voltage_micro_pu, 'micro_pu', 4)}`;
+  const { sign } = step(scene, place);
+  const volts = bus.voltage_micro_pu === null ? '–' : short(bus.voltage_micro_pu, 'micro_pu', 4);
+  const price = short(bus.price_pico_eur_per_wh, 'pico_eur_per_wh', 1);
+  return scene.by === 'price' ? [volts, `${sign} ${price}`] : [`${sign} ${volts}`, price];
 }
 
 // What a screen reader says of a bus, and what a pointer that rests on it shows.
@@ -122,10 +126,10 @@ function wide(scene, room) {
   const { buses } = scene.market;
   const rows = Math.max(...buses.map((bus) => bus.row)) + 1;
   const depth = Math.max(...buses.map((bus) => bus.depth));
-  const column = Math.max(COLUMN, Math.min(190, (room - 110) / Math.max(depth, 1)));
-  const x = (bus) => 40 + bus.depth * column;
+  const column = Math.max(COLUMN, Math.min(190, (room - 2 * MARGIN) / Math.max(depth, 1)));
+  const x = (bus) => MARGIN + bus.depth * column;
   const y = (bus) => 44 + bus.row * ROW;
-  const width = 40 + depth * column + 80;
+  const width = 2 * MARGIN + depth * column;
   const height = 44 + (rows - 1) * ROW + 48;
   const lines = [];
   const bars = [];
@@ -140,13 +144,15 @@ function wide(scene, room) {
         s('text', { class: 'percent', x: middle, y: at + 19, 'text-anchor': 'middle' }, percent(line))));
     }
     const last = Math.max(bus.row, ...buses.filter((other) => other.parent === place).map((other) => other.row));
-    const { index, sign } = step(scene, place);
+    const { index } = step(scene, place);
+    const [volts, price] = readings(scene, place);
     bars.push(link(scene, place,
-      s('rect', { class: 'hit', x: x(bus) - 34, y: y(bus) - 40, width: 68, height: 76 }),
+      s('rect', { class: 'hit', x: x(bus) - 52, y: y(bus) - 43, width: 104, height: 60, rx: 6 }),
       s('rect', { class: `bar bus-${index}`, x: x(bus) - 5, y: y(bus) - 14, width: 10,
         height: (last - bus.row) * ROW + 28, rx: 2 }),
       s('text', { class: 'name', x: x(bus), y: y(bus) - 30, 'text-anchor': 'middle' }, scene.name(bus.bus)),
-      s('text', { class: 'reading', x: x(bus), y: y(bus) - 18, 'text-anchor': 'middle' }, `${sign} ${shown(scene, place)}`)));
+      s('text', { class: 'reading', x: x(bus), y: y(bus) - 18, 'text-anchor': 'middle' }, volts,
+        s('tspan', { class: 'soft' }, ` \u00b7 ${price}`))));
   });
   return h('div', { class: 'scroll diagram', role: 'region', tabindex: '0', 'aria-label': 'Diagram of the feeder' },
     s('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': 'Buses of the feeder' },
@@ -174,22 +180,26 @@ function narrow(scene) {
         : [s('line', { class: 'trunk', x1: px, x2: px, y1: py, y2: by }),
           s('line', { class: `line-${line.index}`, 'stroke-width': line.width, x1: px, x2: bx, y1: by, y2: by })]);
     }
-    const { index, sign } = step(scene, place);
+    const { index } = step(scene, place);
+    const [volts, price] = readings(scene, place);
     const line = bus.parent === null ? null : lineOf(scene, place);
     const flow = !line ? '' : `${line.still ? '' : line.back ? '\u2191' : '\u2193'} ${percent(line)}`;
     bars.push(link(scene, place,
       s('rect', { class: 'hit', x: 0, y: y(bus) - NARROW_ROW / 2, width, height: NARROW_ROW }),
       s('rect', { class: `bar bus-${index}`, x: x(bus) - 8, y: y(bus) - 5, width: 16, height: 10, rx: 2 }),
-      s('text', { class: 'name', x: text, y: y(bus) + 5 }, scene.name(bus.bus)),
-      s('text', { class: 'reading', x: width - 78, y: y(bus) + 5, 'text-anchor': 'end' }, `${sign} ${shown(scene, place)}`),
+      s('text', { class: 'name', x: text, y: y(bus) + 5 }, cut(scene.name(bus.bus))),
+      s('text', { class: 'reading', x: width - 116, y: y(bus) + 5, 'text-anchor': 'end' }, volts),
+      s('text', { class: 'reading', x: width - 60, y: y(bus) + 5, 'text-anchor': 'end' }, price),
       s('text', { class: 'percent', x: width - 4, y: y(bus) + 5, 'text-anchor': 'end' }, flow)));
   });
   return h('div', { class: 'diagram' },
-    h('p', { class: 'heads', 'aria-hidden': 'true' }, h('span', {}, 'Bus'),
-      h('span', {}, scene.by === 'price' ? 'EUR/MWh' : 'p.u.'), h('span', {}, 'its line')),
+    h('p', { class: 'heads', 'aria-hidden': 'true' }, h('span', {}, 'Bus'), h('span', {}, 'p.u.'), h('span', {}, 'EUR/MWh'),
+      h('span', {}, 'its line')),
     s('svg', { viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': 'Buses of the feeder' },
       s('g', { 'aria-hidden': 'true' }, lines), inOrder(buses, bars)));
 }
+
+const cut = (name) => (name.length > 12 ? `${name.slice(0, 11)}\u2026` : name);
 
 // Tab goes from bus to bus as the feeder goes.
 function inOrder(buses, drawn) {

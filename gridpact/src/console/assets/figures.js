@@ -50,14 +50,14 @@ export function figure(exact, unit, withUnit = true) {
   if (exact === null || exact === undefined) return h('span', { class: 'none' }, 'not known');
   const mark = { class: 'figure', 'data-exact': exact, 'data-unit': unit };
   if (unit === 'millijoule') {
-    return h('span', mark, h('span', { class: 'about' }, `${short(exact, unit, 3)}${withUnit ? ' kWh' : ''}`),
+    return h('span', mark, h('span', { class: 'about' }, short(exact, unit, 3), withUnit && h('span', { class: 'unit' }, ' kWh')),
       h('span', { class: 'exact' }, `${grouped(exact)} mJ`));
   }
   const { places, first, unit: name } = UNITS[unit];
   const { sign, whole, part } = decimal(exact, places);
   const main = `${sign}${whole}${first ? `.${part.slice(0, first)}` : ''}`;
   const rest = `${first ? '' : '.'}${part.slice(first)}`;
-  return h('span', mark, main, h('span', { class: 'rest' }, rest), withUnit && ` ${name}`);
+  return h('span', mark, main, h('span', { class: 'rest' }, rest), withUnit && h('span', { class: 'unit' }, ` ${name}`));
 }
 
 export function clock(start) {
@@ -68,13 +68,15 @@ export function day(start) {
   return h('time', { datetime: start }, `${start.slice(0, 10)} ${start.slice(11, 16)}`);
 }
 
-// Names without what all of them begin with.
+// Names without the words that all of them begin with; those of others stay whole.
 export function shortNames(names) {
-  if (names.length < 2) return (name) => name;
-  let common = names[0];
+  let common = names.length > 1 ? names[0] : '';
   for (const name of names) {
     while (!name.startsWith(common)) common = common.slice(0, -1);
   }
-  const cut = common.slice(0, common.lastIndexOf(' ') + 1).length;
-  return (name) => name.slice(cut);
+  const upTo = (text) => text.slice(0, text.lastIndexOf(' ') + 1);
+  common = upTo(common);
+  // A number alone says too little.
+  if (names.some((name) => /^\d+$/.test(name.slice(common.length)))) common = upTo(common.trimEnd());
+  return (name) => (common && name.startsWith(common) ? name.slice(common.length) : name);
 }

@@ -75,6 +75,6 @@ export function legend(market, by) {
     s('svg', { width: 30, height: 10, 'aria-hidden': 'true' },
       s('line', { x1: 1, x2: 29, y1: 5, y2: 5, class: `line-${index}`, 'stroke-width': width })), words));
   return h('div', { class: 'legend' },
-    h('div', {}, h('p', {}, by === 'price' ? 'Bus, local price in EUR/MWh' : 'Bus, voltage in p.u.'), h('ul', {}, buses)),
-    h('div', {}, h('p', {}, 'Line, loading of its rating'), h('ul', {}, lines)));
+    h('div', {}, h('p', {}, by === 'price' ? 'Bus: voltage in p.u. · local price in EUR/MWh; coloured by price' : 'Bus: voltage in p.u. · local price in EUR/MWh; coloured by voltage'), h('ul', {}, buses)),
+    h('div', {}, h('p', {}, 'Line: loading of its rating; the arrow says which way power flows'), h('ul', {}, lines)));
 }

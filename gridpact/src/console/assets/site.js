@@ -19,6 +19,8 @@ export async function sites(app) {
   ];
 }
 
+// Intervals to come that are shown at once.
+const SOON = 8;
 const DEVICE = { 'pv': 'Photovoltaics', 'battery': 'Battery', 'charger': 'Charger', 'heat-pump': 'Heat pump', 'meter': 'Meter', 'plug': 'Plug', 'generator': 'Generator' };
 
 export async function site(app) {
@@ -27,7 +29,8 @@ export async function site(app) {
   const cleared = intervals.filter((at) => at.price_pico_eur_per_wh !== null);
   const last = cleared[cleared.length - 1];
   const settled = intervals.filter((at) => at.height !== null).reverse();
-  const ahead = intervals.filter((at) => at.height === null).reverse();
+  const upTo = settled.length ? settled[0].start : '';
+  const ahead = intervals.filter((at) => at.height === null && at.start > upTo);
   return [
     h('p', { class: 'back' }, h('a', { href: '#sites' }, '\u2190 All sites')),
     h('h1', {}, `Site ${view.site}`),
@@ -38,9 +41,10 @@ export async function site(app) {
       fact('Bus', h('span', {}, view.bus)), fact('Aggregator', h('span', {}, view.aggregator)),
       view.connection_milliwatt !== null && fact('Connection', h('span', {}, `${short(view.connection_milliwatt, 'milliwatt', 1)} kW`))),
     h('p', { class: 'hash' }, 'Account ', h('code', {}, view.account)),
-    h('section', { class: 'card', 'aria-label': 'Devices' }, h('h2', {}, 'Devices'), devices(view)),
     h('section', { class: 'card', 'aria-label': 'Price and schedule' }, h('h2', {}, 'Price and schedule'), draw(app, intervals)),
-    ahead.length > 0 && h('section', { class: 'card', 'aria-label': 'Not settled yet' }, h('h2', {}, 'Schedule, not settled yet'), schedule(ahead)),
+    h('section', { class: 'card', 'aria-label': 'Devices' }, h('h2', {}, 'Devices'), devices(view)),
+    ahead.length > 0 && h('section', { class: 'card', 'aria-label': 'Not settled yet' }, h('h2', {}, 'Schedule, not settled yet'), schedule(ahead.slice(0, SOON), 'schedule', 'The next intervals'),
+      ahead.length > SOON && h('details', {}, h('summary', {}, `${ahead.length - SOON} later ones`), schedule(ahead.slice(SOON), 'later', 'Later intervals'))),
     h('section', { class: 'card', 'aria-label': 'Settled' }, h('h2', {}, 'Settled on the ledger'), readings(settled)),
   ];
 }
@@ -92,11 +96,11 @@ function series(width, isNarrow, list, unit, kind, wanted) {
     h('div', { class: 'legend' }, h('div', {}, h('ul', {}, wanted.map(([name, , words]) => h('li', {}, s('svg', { width: 30, height: 10, 'aria-hidden': 'true' }, s('line', { class: name, x1: 1, x2: 29, y1: 5, y2: 5 })), ` ${words}`)))))];
 }
 
-function schedule(ahead) {
+function schedule(ahead, id, words) {
   const rows = ahead.map((at) => [day(at.start), figure(at.price_pico_eur_per_wh, 'pico_eur_per_wh', false), figure(at.ahead_price_pico_eur_per_wh, 'pico_eur_per_wh', false),
     figure(at.position_milliwatt, 'milliwatt', false), figure(at.commitment_milliwatt, 'milliwatt', false),
     at.faults.length ? at.faults.join('; ') : at.setpoints_confirmed === null ? '–' : `${at.setpoints_confirmed} taken`]);
-  return table('As the site and the day-ahead market have it', ['Start, UTC', num('Price, EUR/MWh'), num('Day-ahead price'), num('Held day-ahead, kW'), num('Committed, kW'), 'Setpoints'], rows, { id: 'schedule' });
+  return table(`${words}, as the site and the day-ahead market have them`, ['Start, UTC', num('Price, EUR/MWh'), num('Day-ahead price'), num('Held day-ahead, kW'), num('Committed, kW'), 'Setpoints'], rows, { id });
 }
 
 function readings(settled) {
