@@ -12,6 +12,7 @@ mod device;
 mod gateway;
 mod house;
 mod joining;
+mod packaging;
 mod provision;
 mod served;
 mod torment;
