@@ -16,7 +16,7 @@ from card import sh
 NAMESPACE = "gridpact-pi"
 LAPTOP, PI = "10.177.5.1", "10.177.5.2"
 METRICS = "127.0.0.1:9464"
-FIRM = re.compile(r'(-?[\d.]+) kW in the interval (\S+).* at (-?[\d.]+) EUR/MWh.*event="firm"')
+FIRM = re.compile(r'(-?[\d.]+) kW in the interval starting at (\d+) s at (-?[\d.]+) EUR/MWh.*event="firm"')
 
 
 class Cable:
@@ -103,8 +103,8 @@ class Notices:
 
 
 def firm(text):
-    """The firm prices in what a site said: power in kW, interval, price."""
-    return [(float(kw), interval, float(price)) for kw, interval, price in FIRM.findall(text)]
+    """The firm prices in what a site said: power in kW, the interval's start, price."""
+    return [(float(kw), int(start), float(price)) for kw, start, price in FIRM.findall(text)]
 
 
 def until(what, there, processes, patience_s):
