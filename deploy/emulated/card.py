@@ -1,4 +1,4 @@
-"""A card as a Raspberry Pi has it: an ext4 image on a loop device with a Debian root for arm64, run by qemu-user."""
+"""A card as a Raspberry Pi has it: an ext4 image on a loop device with a Debian root, of arm64 run by qemu-user."""
 
 import subprocess
 from pathlib import Path
@@ -34,13 +34,13 @@ def emulate():
 class Card:
     """The image, mounted."""
 
-    def __init__(self, folder, release):
+    def __init__(self, folder, release, arch):
         self.root = folder / "root"
         self.image = folder / "card.img"
-        tree = folder / f"{release}-arm64.tar"
+        tree = folder / f"{release}-{arch}.tar"
         if not tree.exists():
             half = tree.with_suffix(".part.tar")
-            sh("mmdebstrap", "--arch=arm64", "--variant=minbase", "--include=adduser,init-system-helpers",
+            sh("mmdebstrap", f"--arch={arch}", "--variant=minbase", "--include=adduser,init-system-helpers",
                "--aptopt=Acquire::Languages \"none\"", release, half)
             half.rename(tree)
         self.image.unlink(missing_ok=True)
