@@ -370,6 +370,8 @@ mod tests {
         check("gridpact sim inverter --model 203", false);
         check("gridpact sim battery --json --speed 60", true);
         check("gridpact sim meter --model 213", true);
+        check("gridpact sim house --port 5020 --json", true);
+        check("gridpact sim house --port 65534", false);
         check("gridpact sim meter --fault melting", false);
         check("gridpact sim", false);
         check("gridpact bench site --quick", true);

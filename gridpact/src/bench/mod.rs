@@ -99,6 +99,9 @@ pub enum BenchError {
         /// Its exit code.
         code: i32,
     },
+    /// A market that can't be made.
+    #[error("making a market: {0}")]
+    Provision(#[from] crate::provision::ProvisionError),
     /// A chain that does not hold.
     #[error("verifying the measured chain: {0}")]
     Verify(#[source] Box<VerifyError>),
@@ -130,6 +133,8 @@ fn polling(args: &SiteArgs) -> Result<bool, BenchError> {
     let seconds = if args.quick { 5 } else { args.seconds };
     let mut figures = Figures::new(args.quick, args.json);
     figures.measure("polling devices", || site::measure(&SiteArgs { seconds, ..args.clone() }))?;
+    let intervals = if args.quick { 2 } else { args.intervals };
+    figures.measure("trading", || site::trade(args, intervals))?;
     figures.judge()
 }
 

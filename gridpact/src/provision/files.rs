@@ -62,7 +62,7 @@ impl<'a> Work<'a> {
                     running.entry(machine.name.get_ref().clone()).or_default().push(file);
                 }
                 None => {
-                    let party = roles.party(member, &known);
+                    let party = roles.party(member, &known, machine);
                     self.put_toml(machine, &file, &CommandFile { role: member.party().role, party })?;
                 }
             }

@@ -90,6 +90,8 @@ pub struct MachinePlan {
     pub listen: IpAddr,
     /// Address for /metrics and /healthz; none serves neither.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where its roles keep their files, each in a folder of its own. None for `data` beside the configuration.
+    pub data: Option<PathBuf>,
 }
 
 fn everywhere() -> IpAddr {

@@ -53,7 +53,7 @@ impl Roles<'_> {
         record: &PartyRecord,
         machine: &MachinePlan,
     ) -> Option<RoleFile> {
-        let (party, process) = (self.party(member, record), process(machine));
+        let (party, process) = (self.party(member, record, machine), process(machine));
         Some(match member.part {
             Part::Dso(dso) => RoleFile::Dso(DsoFile {
                 role: RoleWord::Dso,
@@ -117,7 +117,7 @@ impl Roles<'_> {
     }
 
     /// A participant's `[party]`. Once its key was rotated it signs with the one before until the ledger has the new one.
-    pub fn party(&self, member: &Member<'_>, record: &PartyRecord) -> PartyKeys {
+    pub fn party(&self, member: &Member<'_>, record: &PartyRecord, machine: &MachinePlan) -> PartyKeys {
         let party = member.party();
         let name = layout::party_name(&party);
         let last = record.keys.len().saturating_sub(1);
@@ -150,7 +150,7 @@ impl Roles<'_> {
                 authority: in_machine::AUTHORITY.into(),
             }),
             clock: self.plan.clock,
-            data_dir: in_machine::data(&name),
+            data_dir: machine.data.as_ref().map_or_else(|| in_machine::data(&name), |data| data.join(&name)),
         }
     }
 

@@ -28,6 +28,14 @@ Examples:
 
 Nothing in it can be written.";
 
+const HOUSE_HELP: &str = "\
+Examples:
+  gridpact sim house --port 5020          meter at 5020, inverter at 5021, battery at 5022, unit 1 each
+  gridpact sim house --port 5020 --json   and each second what they do
+
+The three belong together: the meter measures what load, sun and battery add up to. With it a site controller
+can be tried where there is no inverter yet (docs/RASPBERRY-PI.md).";
+
 /// Simulated devices, one a process.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SunSpecCommand {
@@ -97,6 +105,39 @@ pub struct MeterArgs {
     /// How it is served
     #[command(flatten)]
     pub serving: ServingArgs,
+}
+
+/// Arguments of `gridpact sim house`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = HOUSE_HELP)]
+pub struct HouseArgs {
+    /// The house's load in W
+    #[arg(long, default_value_t = 1_000, value_parser = watts())]
+    pub load_w: u32,
+    /// The inverter's nameplate in W
+    #[arg(long, default_value_t = 10_000, value_parser = watts())]
+    pub nameplate_w: u32,
+    /// What the sun gives, in percent of the nameplate
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub sun_percent: u32,
+    /// The battery's usable energy when full, in Wh
+    #[arg(long, default_value_t = 10_000, value_parser = watts())]
+    pub capacity_wh: u32,
+    /// How full it is at the start, in percent
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub charged_percent: u32,
+    /// Its most charging and discharging power in W
+    #[arg(long, default_value_t = 5_000, value_parser = watts())]
+    pub power_w: u32,
+    /// Port of the meter; inverter and battery have the two after it
+    #[arg(long, default_value_t = 5020, value_parser = clap::value_parser!(u16).range(1..=65_533))]
+    pub port: u16,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub listen: IpAddr,
+    /// Print one JSON object a line: where they listen, and then their state each second
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How a device is served, and what it does wrong.

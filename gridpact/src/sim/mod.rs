@@ -1,11 +1,12 @@
-//! `gridpact sim`: one simulated device behind its real protocol, for tools of ours and of others to be tried on.
+//! `gridpact sim`: simulated devices behind their real protocols, for tools of ours and of others to be tried on.
 
 pub mod args;
 pub mod charger;
+pub mod house;
 pub mod mqtt;
 pub mod sunspec;
 
-use args::SunSpecCommand;
+use args::{HouseArgs, SunSpecCommand};
 use charger::{ChargerArgs, ChargerError};
 use clap::Subcommand;
 use mqtt::{MqttCommand, MqttSimError};
@@ -19,6 +20,8 @@ pub enum SimCommand {
     /// Over Modbus.
     #[command(flatten)]
     SunSpec(SunSpecCommand),
+    /// A house's meter, inverter and battery together, over Modbus TCP
+    House(HouseArgs),
     /// On an MQTT broker.
     #[command(flatten)]
     Mqtt(MqttCommand),
@@ -47,6 +50,7 @@ pub enum SimError {
 pub fn run(command: &SimCommand, out: &mut impl Write) -> Result<(), SimError> {
     match command {
         SimCommand::SunSpec(command) => Ok(sunspec::run(command, out)?),
+        SimCommand::House(args) => Ok(house::run(args, out)?),
         SimCommand::Mqtt(command) => Ok(mqtt::run(command)?),
         SimCommand::Charger(args) => Ok(charger::run(args, out)?),
     }

@@ -19,11 +19,11 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 /// How often the device's state moves on.
-const STEP: Duration = Duration::from_millis(250);
+pub(super) const STEP: Duration = Duration::from_millis(250);
 /// A state is printed each so many steps.
-const PRINTED: u64 = 4;
+pub(super) const PRINTED: u64 = 4;
 /// Energy stored per energy taken, in thousandths.
-const EFFICIENCY_PERMILLE: i64 = 950;
+pub(super) const EFFICIENCY_PERMILLE: i64 = 950;
 
 /// A device that can't be simulated.
 #[derive(Debug, Error)]
@@ -128,7 +128,7 @@ fn device(command: &SunSpecCommand) -> (&'static str, Role, Dialect, SiteSpec, &
 }
 
 /// A house with nothing in it but a load.
-fn house(name: &str, load_w: u32) -> SiteSpec {
+pub(super) fn house(name: &str, load_w: u32) -> SiteSpec {
     SiteSpec {
         name: format!("sim-{name}"),
         load: LoadSpec {
@@ -158,8 +158,8 @@ fn fault(kind: FaultKind, serving: &ServingArgs) -> ModbusFault {
     }
 }
 
-/// What the device does, import positive.
-fn state(world: &World) -> serde_json::Value {
+/// What the devices do, import positive.
+pub(super) fn state(world: &World) -> serde_json::Value {
     let now = world.now();
     let site = world.sites().first();
     json!({

@@ -13,6 +13,7 @@ mod device;
 mod gateway;
 mod house;
 mod joining;
+mod packaging;
 mod provision;
 mod served;
 mod torment;

@@ -1,7 +1,9 @@
-//! A site controller's devices: many SunSpec devices polled each second by this process, and what that costs it.
-//! The devices are another process of this program.
+//! What a site controller costs: many SunSpec devices polled each second by this process, and a whole site controller in a
+//! market. The devices are another process of this program.
 
+mod controller;
 mod devices;
+mod market;
 
 use super::figure::{Figure, Target};
 use super::{BenchError, SiteArgs};
@@ -40,6 +42,14 @@ pub(super) fn measure(args: &SiteArgs) -> Result<Vec<Figure>, BenchError> {
     let devices = devices::Devices::start(args.devices)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(BenchError::Site)?.block_on(poll(args, &devices.addresses))
+}
+
+/// Runs a site controller for so many intervals, and says what it took.
+///
+/// # Errors
+/// Where a process can't be started, or no price becomes firm.
+pub(super) fn trade(args: &SiteArgs, intervals: u32) -> Result<Vec<Figure>, BenchError> {
+    controller::measure(args, intervals)
 }
 
 async fn poll(args: &SiteArgs, addresses: &[String]) -> Result<Vec<Figure>, BenchError> {

@@ -76,6 +76,25 @@ fn what_is_made_is_what_run_reads_and_secrets_are_their_owners() {
 }
 
 #[test]
+fn a_machines_roles_keep_their_files_where_its_plan_says() {
+    let mut scene = Scene::new(PLAIN, &[]);
+    let home = "[[machine]]\nname = \"home\"\n";
+    scene.plan = scene.plan.replace(home, &format!("{home}data = \"/var/lib/gridpact\"\n"));
+    scene.write_plan();
+    scene.provision("").unwrap();
+    let check = |file: &str, expected: PathBuf| {
+        let party = match configuration::load(&scene.at(file)).unwrap() {
+            RoleFile::Site(file) => file.party,
+            RoleFile::Dso(file) => file.party,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(party.data_dir, expected);
+    };
+    check("machines/home/site-s1.toml", "/var/lib/gridpact/site-s1".into());
+    check("machines/grid/dso-d1.toml", scene.at("machines/grid/data/dso-d1"));
+}
+
+#[test]
 fn run_again_it_changes_nothing() {
     let scene = Scene::new(PLAIN, &[]);
     scene.provision("").unwrap();
