@@ -17,6 +17,14 @@ pub struct AgentMetrics {
     pub overheard_dropped: IntCounterVec,
     /// Whether the role is connected to its broker.
     pub connected: IntGaugeVec,
+    /// Whether a role may go by its clock.
+    pub clock_sane: IntGaugeVec,
+    /// Whether a role waits for the ledger to be told on.
+    pub behind: IntGaugeVec,
+    /// A site's readings that nobody has acknowledged yet.
+    pub readings_waiting: IntGaugeVec,
+    /// A site's readings that were dropped unacknowledged, by reason.
+    pub readings_dropped: IntCounterVec,
     /// An aggregator's batches that its archive has not taken yet.
     pub batches_waiting: IntGaugeVec,
 }
@@ -67,6 +75,26 @@ impl AgentMetrics {
                 "gridpact_agent_connected",
                 "Whether a role is connected to its broker",
                 &["role", "id"],
+            )?,
+            clock_sane: gauge(
+                "gridpact_agent_clock_sane",
+                "Whether a role may go by its clock: nothing speaks against it, and for a site somebody for it",
+                &["role", "id"],
+            )?,
+            behind: gauge(
+                "gridpact_agent_ledger_behind",
+                "Whether a role has seen blocks that it can't check yet",
+                &["role", "id"],
+            )?,
+            readings_waiting: gauge(
+                "gridpact_site_readings_waiting",
+                "Meter readings that nobody has acknowledged yet",
+                &["id"],
+            )?,
+            readings_dropped: counter(
+                "gridpact_site_readings_dropped_total",
+                "Meter readings that were dropped unacknowledged, by reason",
+                &["id", "reason"],
             )?,
             batches_waiting: gauge(
                 "gridpact_archive_batches_waiting",

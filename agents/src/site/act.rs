@@ -1,5 +1,6 @@
 //! What a site's core asks of its shell, and what it is told of it.
 
+use super::journal::Kept;
 use super::schedule::Setpoint;
 use crate::device::Reading;
 use hw_adapters::device::MeterState;
@@ -27,6 +28,11 @@ pub enum SiteAction {
     Judge {
         /// The interval it is about.
         interval: Interval,
+    },
+    /// Keep these on disk, and say so when they are there.
+    Keep {
+        /// In this order.
+        records: Vec<Kept>,
     },
     /// Write setpoints and read them back.
     Write {
@@ -77,6 +83,8 @@ pub enum SiteReport {
         /// Each device, in order.
         devices: Vec<Result<Reading, String>>,
     },
+    /// What was given to be kept so far is on disk, or can't be had there.
+    Kept,
     /// Setpoints were written and read back.
     Written {
         /// The interval they are for.

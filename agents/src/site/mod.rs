@@ -10,6 +10,8 @@ pub mod day_ahead;
 pub mod expectations;
 pub mod firm;
 pub mod holding;
+pub mod journal;
+mod keeping;
 mod lane;
 pub mod load_history;
 pub mod metering;
@@ -21,6 +23,7 @@ pub mod schedule;
 pub mod shell;
 pub mod standing;
 mod tag;
+pub mod trust;
 mod watch;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the roles of one process share: its metrics registry and the counters registered in it once.
 
+use super::disk::Written;
 use agents::metrics::AgentMetrics;
 use broker::gate::GateMetrics;
 use broker::metrics::LinkMetrics;
@@ -28,6 +29,7 @@ impl ProcessMetrics {
     /// Where two of them share a name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
+        registry.register(Box::new(Written::new()?))?;
         Ok(Self {
             links: LinkMetrics::register(&registry)?,
             gates: GateMetrics::register(&registry)?,

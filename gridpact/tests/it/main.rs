@@ -16,3 +16,4 @@ mod provision;
 mod served;
 mod torment;
 mod voted;
+mod watched;

@@ -11,6 +11,8 @@ const FINALITY_BUCKETS_MS: [f64; 12] =
 #[derive(Clone)]
 pub(super) struct ValidatorMetrics {
     pub height: IntGauge,
+    pub beats: IntCounter,
+    pub behind: IntGauge,
     pub finality_ms: Histogram,
     pub refused: IntCounterVec,
     pub events: IntCounterVec,
@@ -29,6 +31,14 @@ impl ValidatorMetrics {
                 .const_label("validator", validator.as_str());
         let metrics = Self {
             height: IntGauge::with_opts(opts("gridpact_ledger_height", "Height of the last block decided"))?,
+            beats: IntCounter::with_opts(opts(
+                "gridpact_ledger_heartbeats_total",
+                "Turns of a validator's loop",
+            ))?,
+            behind: IntGauge::with_opts(opts(
+                "gridpact_ledger_behind",
+                "Whether others show to have decided blocks that this validator lacks",
+            ))?,
             finality_ms: Histogram::with_opts(finality)?,
             refused: IntCounterVec::new(
                 opts("gridpact_ledger_refused_total", "Entries refused, by reason"),
@@ -48,6 +58,8 @@ impl ValidatorMetrics {
             ))?,
         };
         registry.register(Box::new(metrics.height.clone()))?;
+        registry.register(Box::new(metrics.beats.clone()))?;
+        registry.register(Box::new(metrics.behind.clone()))?;
         registry.register(Box::new(metrics.finality_ms.clone()))?;
         registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.events.clone()))?;

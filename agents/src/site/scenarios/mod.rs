@@ -7,12 +7,15 @@ mod bids;
 mod day_ahead;
 mod judging;
 mod keeping;
+mod readings;
 mod turning;
 mod world;
 
 use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
+use super::journal::Kept;
 use super::schedule::Setpoint;
+use super::tag::About;
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::preferences::{BatteryPreferences, GeneratorPreferences, Preferences};
@@ -58,6 +61,8 @@ enum Happens {
     BatteryFails(i64),
     /// The last message sent is answered by the aggregator.
     Accepted,
+    /// The reading of the interval at this time is acknowledged.
+    Answered(i64),
     /// It is refused.
     Refused,
     /// A quarter of an hour of real time passes.
@@ -74,6 +79,8 @@ struct Site {
     older_bid: Option<Bid>,
     last_tag: u64,
     last_note: String,
+    /// What was given to be kept on disk.
+    kept: Vec<Kept>,
 }
 
 fn interval(start: i64) -> Interval {
@@ -114,6 +121,7 @@ impl Site {
             older_bid: None,
             last_tag: 0,
             last_note: String::new(),
+            kept: Vec::new(),
         };
         let prices = (0..200)
             .map(|n| ForecastPrice { interval: interval(900 * n), price: PicoEurPerWh(50_000_000) })
@@ -196,6 +204,10 @@ impl Site {
             Written(start) => written(start, Ok(())),
             BatteryFails(start) => written(start, Err("no answer".into())),
             Accepted => self.answer(Verdict::Accepted),
+            Answered(start) => {
+                let by = self.world.standing().aggregator;
+                Input::Answered { tag: About::Reading.tag(interval(start)), by, verdict: Verdict::Accepted }
+            }
             Refused => self.answer(Verdict::Refused("too late".into())),
         }
     }
@@ -216,8 +228,22 @@ impl Site {
 
     fn step(&mut self, happens: Happens) -> Vec<String> {
         let input = self.input(happens);
-        let effects = self.core.step(self.now, input);
-        effects.into_iter().map(|effect| self.perform(effect)).collect()
+        let mut effects = self.core.step(self.now, input);
+        let mut said = Vec::new();
+        while !effects.is_empty() {
+            let mut next = Vec::new();
+            for effect in effects {
+                match effect {
+                    Effect::Own(SiteAction::Keep { records }) => {
+                        self.kept.extend(records);
+                        next.extend(self.core.step(self.now, Input::Own(SiteReport::Kept)));
+                    }
+                    effect => said.push(self.perform(effect)),
+                }
+            }
+            effects = next;
+        }
+        said
     }
 
     fn perform(&mut self, effect: Effect<SiteAction>) -> String {
@@ -232,6 +258,7 @@ impl Site {
                 self.last_note = text;
                 format!("note {event}")
             }
+            Effect::Own(SiteAction::Keep { .. }) => "keep".into(),
             Effect::Own(SiteAction::ReadAll { interval }) => format!("read all for {}", interval.start().0),
             Effect::Own(SiteAction::ReadAhead { session }) => {
                 format!("read for the day ahead from {}", session.start().0)
@@ -467,32 +494,5 @@ fn a_refused_bid_is_noted_and_the_site_goes_on() {
         (Refused, &["note bid-refused"]),
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
         (At(1_200), &["read all for 1800"]),
-    ]);
-}
-
-#[test]
-fn readings_nobody_acknowledged_are_sent_again_in_order() {
-    after_bidding(&[
-        (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(900, 1_100), &["reading of 0: 100 Wh"]),
-        (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(1_800, 1_300), &["reading of 900: 200 Wh"]),
-        (QuarterPasses, &[]),
-        (At(2_700), &["read meter at 2700", "note no-firm-price", "report no, 0 confirmed"]),
-        (
-            Counted(2_700, 1_600),
-            &["reading of 0: 100 Wh", "reading of 900: 200 Wh", "reading of 1800: 300 Wh"],
-        ),
-    ]);
-}
-
-#[test]
-fn time_that_jumps_past_a_boundary_gives_no_false_reading() {
-    after_bidding(&[
-        (At(1_000), &["note no-firm-price", "report no, 0 confirmed"]),
-        (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(1_800, 2_000), &["note no-reading"]),
-        (At(2_700), &["read meter at 2700", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(2_700, 2_100), &["reading of 1800: 100 Wh"]),
     ]);
 }
