@@ -400,6 +400,7 @@ mod tests {
         check("gridpact check a.toml b --offline --json", true);
         check("gridpact check a.toml --ntp 10.0.0.1 --expiry-days 60 -q", true);
         check("gridpact check --offline --ntp h", false);
+        check("gridpact check --all -q", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);

@@ -1,5 +1,6 @@
 //! What can be said to `gridpact check`.
 
+use super::print::Detail;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -48,7 +49,21 @@ pub struct CheckArgs {
     /// Show only what is wrong
     #[arg(long, short)]
     pub quiet: bool,
+    /// List everything that is as it should be, too
+    #[arg(long, conflicts_with = "quiet")]
+    pub all: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+impl CheckArgs {
+    /// How much a table lists.
+    pub(super) fn detail(&self) -> Detail {
+        match (self.quiet, self.all) {
+            (true, _) => Detail::Wrong,
+            (_, true) => Detail::All,
+            _ => Detail::Usual,
+        }
+    }
 }

@@ -32,7 +32,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     let findings = judge::judge(&facts, &limits);
     match args.json {
         true => print::json(&findings, out)?,
-        false => print::table(&findings, args.quiet, out)?,
+        false => print::table(&findings, args.detail(), out)?,
     }
     Ok(match findings.iter().map(|finding| finding.severity).max() {
         Some(Severity::Fault) => ExitCode::from(EXIT_FAULTS),

@@ -151,7 +151,13 @@ async fn first(device: &mut Device, patient: bool) -> Result<String, DeviceError
     let until = Instant::now() + ON_BROKER;
     loop {
         match read_once(device).await {
-            Ok(shown) => return Ok(shown.line()),
+            // Its kind stands before it.
+            Ok(shown) => {
+                return Ok(shown
+                    .line()
+                    .split_once(": ")
+                    .map_or_else(String::new, |(_, rest)| rest.to_owned()))
+            }
             Err(DeviceError::Silent { .. }) if patient && Instant::now() < until => sleep(AGAIN).await,
             Err(error) => return Err(error),
         }

@@ -9,7 +9,7 @@ const EPOCH_S: u64 = 2_208_988_800;
 /// Length of a message without authentication.
 const BYTES: usize = 48;
 /// Version 4, from a client.
-const CLIENT: u8 = 4 << 3 | 3;
+const CLIENT: u8 = (4 << 3) | 3;
 /// The mode of a server's answer.
 const SERVER: u8 = 4;
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -59,7 +59,7 @@ fn offset(answer: &[u8], sent: u64, received: u64) -> Result<Option<i64>, String
         let part = u64::from(u32::from_be_bytes(answer.get(place + 4..place + 8)?.try_into().ok()?));
         // Seconds below half of the range are those after 2036 (RFC 4330 section 3).
         let whole = if whole < 1 << 31 { whole + (1 << 32) } else { whole };
-        Some((whole.checked_sub(EPOCH_S)? * 1_000 + (part * 1_000 >> 32)).cast_signed())
+        Some((whole.checked_sub(EPOCH_S)? * 1_000 + ((part * 1_000) >> 32)).cast_signed())
     };
     let (Some(heard), Some(said)) = (at(32), at(40)) else { return Ok(None) };
     Ok(Some(((heard - sent.cast_signed()) + (said - received.cast_signed())) / 2))
@@ -71,7 +71,7 @@ mod tests {
 
     fn answer(sent: u64, heard_ms: u64, stratum: u8) -> [u8; BYTES] {
         let mut answer = [0; BYTES];
-        answer[0] = 4 << 3 | SERVER;
+        answer[0] = (4 << 3) | SERVER;
         answer[1] = stratum;
         answer[24..32].copy_from_slice(&sent.to_be_bytes());
         for place in [32, 40] {

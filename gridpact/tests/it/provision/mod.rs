@@ -3,7 +3,9 @@
 mod attacks;
 mod checked;
 mod market;
+mod offline;
 mod peer;
+mod reached;
 mod rerun;
 mod restart;
 mod scene;
