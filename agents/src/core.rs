@@ -87,6 +87,10 @@ pub enum Effect<E> {
 
 /// A role's deciding part. A shell calls it with everything that happens and performs what it asks.
 pub trait RoleCore: Send + Unpin + 'static {
+    /// Whether it says nothing that is bound to a time before its clock is borne out. Others go by a clock that nothing speaks
+    /// against.
+    const CONFIRMS_CLOCK: bool = false;
+
     /// What only the role's own shell can report.
     type Report: Send + Unpin + 'static;
     /// What only the role's own shell can do.
@@ -110,6 +114,12 @@ pub trait RoleCore: Send + Unpin + 'static {
     /// Validators whose broadcasts of blocks it hears, where these are not all of them.
     fn hears(&self) -> Vec<PartyId> {
         Vec::new()
+    }
+
+    /// Hears that the machine's clock is borne out from now on, or no longer. What binds others to a time, a role says by a clock
+    /// that is; it may take every clock for one where it has nothing of the kind to say.
+    fn trust_clock(&mut self, sane: bool) {
+        let _ = sane;
     }
 
     /// Takes note of the signed envelope in which a message with this tag went out. The shell says so

@@ -23,6 +23,14 @@ pub struct AgentMetrics {
     pub overheard_dropped: IntCounterVec,
     /// Whether the role is connected to its broker.
     pub connected: IntGaugeVec,
+    /// Whether a role may go by its clock.
+    pub clock_sane: IntGaugeVec,
+    /// Whether a role waits for the ledger to be told on.
+    pub behind: IntGaugeVec,
+    /// A site's readings that nobody has acknowledged yet.
+    pub readings_waiting: IntGaugeVec,
+    /// A site's readings that were dropped unacknowledged, by reason.
+    pub readings_dropped: IntCounterVec,
     /// An aggregator's batches that its archive has not taken yet.
     pub batches_waiting: IntGaugeVec,
     /// What sites show besides.
@@ -76,6 +84,26 @@ impl AgentMetrics {
                 "Whether a role is connected to its broker. Unit: 1 yes, 0 no.",
                 &["role", "id"],
             )?,
+            clock_sane: gauge(
+                "gridpact_agent_clock_sane",
+                "Whether a role may go by its clock: nothing speaks against it, and for a site somebody for it. Unit: 1 yes, 0 no.",
+                &["role", "id"],
+            )?,
+            behind: gauge(
+                "gridpact_agent_ledger_behind",
+                "Whether a role has seen blocks that it can't check yet. Unit: 1 yes, 0 no.",
+                &["role", "id"],
+            )?,
+            readings_waiting: gauge(
+                "gridpact_site_readings_waiting",
+                "Meter readings that nobody has acknowledged yet. Unit: readings.",
+                &["id"],
+            )?,
+            readings_dropped: counter(
+                "gridpact_site_readings_dropped_total",
+                "Meter readings that were dropped unacknowledged, by reason. Unit: readings.",
+                &["id", "reason"],
+            )?,
             batches_waiting: gauge(
                 "gridpact_archive_waiting_batches",
                 "Batches that an aggregator's archive has not taken yet. Unit: batches.",
@@ -93,6 +121,10 @@ impl AgentMetrics {
             Box::new(self.sends_expired.clone()),
             Box::new(self.overheard_dropped.clone()),
             Box::new(self.connected.clone()),
+            Box::new(self.clock_sane.clone()),
+            Box::new(self.behind.clone()),
+            Box::new(self.readings_waiting.clone()),
+            Box::new(self.readings_dropped.clone()),
             Box::new(self.batches_waiting.clone()),
         ]
     }

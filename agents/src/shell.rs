@@ -4,12 +4,14 @@
 mod following;
 mod learning;
 mod linking;
+mod trace;
+mod witness;
 
 pub use learning::{learn, LearnError};
 pub use linking::connect;
 
 use crate::chain::Chain;
-use crate::clock::{ClockSource, MarketClock};
+use crate::clock::{ClockSource, MarketClock, Sanity};
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::metrics::AgentMetrics;
 use crate::terms::Terms;
@@ -29,10 +31,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
+use trace::Tracing;
 use wire::envelope::Signer;
 use wire::message::Body;
 use wire::party::{PartyId, Role};
 use wire::topic::Network;
+use witness::Witness;
 
 /// File in a role's folder of what it answered, so that nothing can be played to it again after a restart.
 const ANSWERS: &str = "answers.log";
@@ -62,6 +66,8 @@ pub struct Common {
     pub identity: Option<Identity>,
     /// Where market time comes from.
     pub clock: ClockSource,
+    /// No time before this is: when the program was built.
+    pub built: UnixSeconds,
     /// Where the role may keep files.
     pub data_dir: PathBuf,
     /// Where metrics of the role's own are registered.
@@ -209,6 +215,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     let config = link_config(common, subscriptions, registry, connection.queue);
     std::fs::create_dir_all(&common.data_dir)
         .map_err(|source| StartError::Directory { directory: common.data_dir.clone(), source })?;
+    let floor = witness::floor(common.built, &common.data_dir);
     let answers = Some(common.data_dir.join(ANSWERS));
     let (link, events) = Link::connect(LinkConfig { answers, ..config }, common.link_metrics.clone())?;
     let (reports, reports_out) = mpsc::channel(REPORTS);
@@ -216,15 +223,18 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     if !following.heard().is_empty() {
         link.listen(blocks_of(&common.genesis.network, following.heard()))?;
     }
+    let witness = Witness::new(floor, link.clocks());
     let shell = Shell {
         network: common.genesis.network.clone(),
         core,
         performer,
-        link,
         following,
         signer: common.signer.clone(),
+        link,
         clock: MarketClock::new(common.clock),
+        witness,
         started: Instant::now(),
+        tracing: Tracing { network: common.genesis.network.clone(), party: party.clone() },
         party: party.clone(),
         metrics: common.metrics.clone(),
         reports,
@@ -253,8 +263,10 @@ struct Shell<C: RoleCore, P> {
     following: Following,
     signer: Arc<Signer>,
     clock: MarketClock,
+    witness: Witness,
     started: Instant,
     party: PartyId,
+    tracing: Tracing,
     metrics: AgentMetrics,
     reports: mpsc::Sender<C::Report>,
     /// What came in before there was a market time.
@@ -308,7 +320,15 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
     fn poll(&mut self) {
         let (role, id) = (self.party.role.word(), self.party.id.as_str());
         self.metrics.heartbeats.with_label_values(&[role, id]).inc();
-        self.clock.system_says(utc_now());
+        let behind = self.following.is_behind(&mut self.core);
+        self.metrics.behind.with_label_values(&[role, id]).set(behind.into());
+        let sanity = self.clock.system_says(utc_now(), &self.witness.evidence());
+        if self.witness.changes_to(sanity) {
+            let will_do = sanity == Sanity::Sane || sanity == Sanity::Unconfirmed && !C::CONFIRMS_CLOCK;
+            self.metrics.clock_sane.with_label_values(&[role, id]).set(will_do.into());
+            self.core.trust_clock(sanity == Sanity::Sane);
+            tracing::info!(party = %self.party, "{}", sanity.words());
+        }
         self.time_passed();
     }
 
@@ -380,9 +400,10 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
 
     fn step(&mut self, input: Input<C::Report>) {
         let Some(market) = self.clock.now() else { return };
+        let about = self.tracing.about(&input, self.following.interval_at(market));
         let now = Now { market, real_ms: self.started.elapsed().as_millis() as u64 };
         for effect in self.core.step(now, input) {
-            self.perform(effect);
+            self.perform(effect, about);
         }
         self.follow(None);
         self.ask(false);
@@ -393,7 +414,7 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
         let now_ms = self.started.elapsed().as_millis() as u64;
         let Some(body) = self.following.ask(&mut self.core, connected, now_ms) else { return };
         let (interval, acknowledged_by, tag) = (Interval::default(), Vec::new(), 0);
-        self.perform(Effect::Send { body, interval, recipient: None, acknowledged_by, tag });
+        self.perform(Effect::Send { body, interval, recipient: None, acknowledged_by, tag }, interval);
     }
 
     /// Goes by what the chain says of keys by now.
@@ -412,13 +433,17 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
         }
     }
 
-    fn perform(&mut self, effect: Effect<C::Act>) {
+    /// Performs an effect of a step that was about an interval.
+    fn perform(&mut self, effect: Effect<C::Act>, about: Interval) {
         match effect {
             Effect::Send { body, interval, recipient, acknowledged_by, tag } => {
                 let (kind, valid_for_ms) = (body.kind(), valid_for_ms(&body));
                 let outgoing = Outgoing { body, interval, recipient, acknowledged_by, tag, valid_for_ms };
                 match self.link.send_sealed(outgoing) {
-                    Ok(sealed) => self.core.sent(tag, &sealed.raw),
+                    Ok(sealed) => {
+                        self.tracing.sent(kind, interval);
+                        self.core.sent(tag, &sealed.raw);
+                    }
                     Err(error) => {
                         self.metrics.sends_refused.with_label_values(&[self.party.role.word(), kind]).inc();
                         tracing::error!(party = %self.party, %error, "message not sent");
@@ -431,14 +456,18 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                     tracing::error!(party = %self.party, %error, "acknowledgement not sent");
                 }
             }
-            Effect::Note { event, text } => self.note(event, &text),
+            Effect::Note { event, text } => self.note_about(event, &text, about),
             Effect::Own(act) => self.performer.perform(act, &self.reports),
         }
     }
 
     fn note(&self, event: &'static str, text: &str) {
+        self.note_about(event, text, Interval::default());
+    }
+
+    fn note_about(&self, event: &'static str, text: &str, about: Interval) {
         self.metrics.notes.with_label_values(&[self.party.role.word(), event]).inc();
-        tracing::info!(party = %self.party, event, "{text}");
+        self.tracing.noted(event, text, about);
     }
 }
 

@@ -12,6 +12,19 @@ const LAST: usize = 8;
 /// Difference that is spoken of, in milliseconds: a slow way makes no more of it than this.
 const NOTABLE_MS: i64 = 2_000;
 
+/// By how much a message may have been issued before or after it came and still bear out our clock, in milliseconds.
+pub const AGREES_MS: i64 = 5_000;
+
+/// What other parties' last signed messages make of our clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clocks {
+    /// Parties by whose messages it is right to [`AGREES_MS`].
+    pub agree: usize,
+    /// Parties whose messages come from its future by more: by them it is behind. What comes late proves nothing, as it may
+    /// have been sent again.
+    pub ahead: usize,
+}
+
 /// A party's clock, when something is to be said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skew {
@@ -25,6 +38,7 @@ pub struct Skew {
 #[derive(Debug, Default)]
 pub struct Skews {
     peers: BTreeMap<PartyId, Peer>,
+    clocks: Clocks,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +47,17 @@ struct Peer {
     last: VecDeque<i64>,
     /// What was said of it last, in milliseconds; 0 for nothing, or that all is well.
     said: i64,
+}
+
+impl Clocks {
+    /// Where a party is counted whose last message was issued so long after it came.
+    fn of(&mut self, ahead_ms: i64) -> Option<&mut usize> {
+        match ahead_ms {
+            late if late < -AGREES_MS => None,
+            ahead if ahead > AGREES_MS => Some(&mut self.ahead),
+            _ => Some(&mut self.agree),
+        }
+    }
 }
 
 impl Peer {
@@ -51,10 +76,18 @@ impl Skews {
             self.peers.insert(sender.clone(), Peer::default());
         }
         let peer = self.peers.get_mut(sender)?;
+        let before = peer.last.back().copied();
         if peer.last.len() == LAST {
             peer.last.pop_front();
         }
-        peer.last.push_back(issued_ms.cast_signed().saturating_sub(now_ms.cast_signed()));
+        let ahead_ms = issued_ms.cast_signed().saturating_sub(now_ms.cast_signed());
+        peer.last.push_back(ahead_ms);
+        if let Some(counted) = before.and_then(|before| self.clocks.of(before)) {
+            *counted -= 1;
+        }
+        if let Some(counted) = self.clocks.of(ahead_ms) {
+            *counted += 1;
+        }
         let ahead_ms = peer.ahead_ms()?;
         let grown = ahead_ms.abs() >= NOTABLE_MS && ahead_ms.abs() >= peer.said.abs() + peer.said.abs() / 2;
         let well = peer.said != 0 && ahead_ms.abs() < NOTABLE_MS / 2;
@@ -63,6 +96,11 @@ impl Skews {
         }
         peer.said = if grown { ahead_ms } else { 0 };
         Some(Skew { party: sender.clone(), ahead_ms })
+    }
+
+    /// What they make of ours.
+    pub fn clocks(&self) -> Clocks {
+        self.clocks
     }
 
     /// The furthest that anybody's clock is off, in milliseconds.
@@ -101,6 +139,22 @@ mod tests {
     fn a_clock_that_is_right_again_is_told_once() {
         let right: Vec<(u64, u64)> = (0..12).map(|n| (100_000 + n, 100_050 + n)).collect();
         check(&[&[(5_000, 0)][..], &right].concat(), &[5_000, -50]);
+    }
+
+    #[test]
+    fn each_partys_last_message_bears_our_clock_out_or_does_not() {
+        let mut skews = Skews::default();
+        let mut check = |site: &str, issued: u64, came: u64, expected: (usize, usize)| {
+            skews.observe(&site.parse().unwrap(), issued, came);
+            let Clocks { agree, ahead } = skews.clocks();
+            assert_eq!((agree, ahead), expected, "{site} {issued} {came}");
+        };
+        check("site/s1", 100_000, 100_200, (1, 0));
+        check("site/s2", 400_000, 100_300, (1, 1));
+        check("site/s3", 100_000, 400_000, (1, 1));
+        check("site/s1", 500_000, 101_000, (0, 2));
+        check("site/s1", 500_000, 500_000, (1, 1));
+        check("site/s2", 500_000, 501_000, (2, 0));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::audit::simulate::SimulateArgs as LedgerSimulateArgs;
 use crate::bench::BenchCommand;
+use crate::check::args::CheckArgs;
 use crate::clear::ClearArgs;
 use crate::device::args::DeviceCommand;
 use crate::forecast::ForecastArgs;
@@ -32,7 +33,9 @@ Exit codes:
   5  `device scan`: nothing was found
   6  `device`: it does not answer
   7  `device`: it answers what can't be right
-  8  `device`: it refuses, or accepts and does otherwise";
+  8  `device`: it refuses, or accepts and does otherwise
+  9  `check`: it works, and something should be seen to
+  10 `check`: something does not work";
 
 const SUBMIT_HELP: &str = "\
 Entries:
@@ -76,6 +79,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Start the roles that configuration files name, until Ctrl-C
     Run(RunArgs),
+    /// Say all that is wrong on this machine, and what to do: before a start, and while it runs
+    Check(CheckArgs),
     /// Make, from one plan, everything a deployment needs: keys, certificates, genesis, configurations
     Provision(ProvisionArgs),
     /// Say how good forecasts are, held against persistence
@@ -405,6 +410,11 @@ mod tests {
         check("gridpact sim heatpump --broker 127.0.0.1:1883", true);
         check("gridpact sim plug --broker 127.0.0.1:1883 --misbehave late=0.1,lie=0.2 --seed 7", true);
         check("gridpact sim plug --broker 127.0.0.1:1883 --misbehave dance=1", false);
+        check("gridpact check", true);
+        check("gridpact check a.toml b --offline --json", true);
+        check("gridpact check a.toml --ntp 10.0.0.1 --expiry-days 60 -q", true);
+        check("gridpact check --offline --ntp h", false);
+        check("gridpact check --all -q", false);
         check("gridpact run", false);
         check("gridpact run a.toml b.toml", true);
         check("gridpact run --until-stdin-ends a.toml", true);

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod audit;
 pub mod bench;
+pub mod check;
 pub mod clear;
 pub mod cli;
 mod clock;
@@ -25,3 +26,17 @@ pub mod simulate;
 pub mod token;
 pub mod topics_page;
 pub mod torment;
+
+/// When this program was built, in seconds since 1970: the day of the build, or what SOURCE_DATE_EPOCH says. No clock that
+/// says an earlier time is right.
+pub const BUILT_S: i64 = seconds(env!("GRIDPACT_BUILT_S"));
+
+/// Decimal digits as a number, when the program is compiled.
+const fn seconds(digits: &str) -> i64 {
+    let (digits, mut sum, mut at) = (digits.as_bytes(), 0, 0);
+    while at < digits.len() {
+        sum = sum * 10 + (digits[at] - b'0') as i64;
+        at += 1;
+    }
+    sum
+}

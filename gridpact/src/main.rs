@@ -35,6 +35,10 @@ fn main() -> ExitCode {
             }
             done(actix::System::new().block_on(gridpact::run::run(&args)))
         }
+        Command::Check(args) => match gridpact::check::run(&args, &mut std::io::stdout()) {
+            Ok(code) => code,
+            Err(error) => failed(error),
+        },
         Command::Device(command) => gridpact::device::run(command),
         Command::Ledger(command) => ledger(command, cli.log_format),
         Command::Sim(command) => {

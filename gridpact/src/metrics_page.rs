@@ -2,6 +2,8 @@
 //! how many values each label can have. A label without such a bound is an error.
 
 use crate::api;
+use crate::run::disk::Written;
+use crate::run::health;
 use crate::run::machine_metrics::MachineMetrics;
 use broker::gate::GateMetrics;
 use broker::metrics::LinkMetrics;
@@ -75,7 +77,8 @@ fn label(metric: &str, name: &str) -> Result<&'static Label, Error> {
 /// Where a metric has no unit, or a label no bound.
 pub fn render() -> Result<String, Error> {
     let any = "v".parse().map_err(|error| Error::Msg(format!("{error}")))?;
-    let of_process: Vec<Box<dyn Collector>> = vec![Box::new(MachineMetrics::new()?)];
+    let of_process: Vec<Box<dyn Collector>> =
+        vec![Box::new(MachineMetrics::new()?), Box::new(Written::new()?), Box::new(health::stopped_gauge()?)];
     let mut sections = vec![
         ("Every process", of_process),
         ("Every party's connections", LinkMetrics::unregistered()?.collectors()),

@@ -9,7 +9,7 @@ use crate::mqtt::profile::Overrides;
 use crate::mqtt::MqttDevice;
 use crate::registers::RegisterMeter;
 use crate::sunspec::enter_service::EnterServiceRules;
-use crate::template::{DeviceKind, OcppTemplate, RegisterTemplate, SunSpecTemplate, Template};
+use crate::template::{Catalogue, DeviceKind, OcppTemplate, RegisterTemplate, SunSpecTemplate, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,6 +92,15 @@ pub struct TemplateDevice {
 }
 
 impl TemplateDevice {
+    /// The same device without a template, where its protocol has a configuration of its own; nothing for one by registers or
+    /// on a broker.
+    ///
+    /// # Errors
+    /// Where there is no such template, or the device lacks what it needs.
+    pub fn resolved(&self, catalogue: &Catalogue) -> Result<Option<DeviceConfig>, OpenError> {
+        self.plain(catalogue.get(&self.template)?)
+    }
+
     /// Makes paths absolute against the configuration file's directory.
     pub(crate) fn resolve(&mut self, directory: &Path) {
         self.tls.iter_mut().for_each(|tls| tls.resolve(directory));

@@ -2,6 +2,7 @@
 //! for one party alone, `/{recipient role}-{recipient id}` behind it. Role and id are the sender's.
 
 use crate::party::{Id, PartyId, Role};
+use market::interval::Interval;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -45,6 +46,12 @@ impl Network {
     pub fn filter_broadcast(&self, role: Role, kind: &str) -> String {
         format!("gridpact/v1/{}/{}/{}/+/{kind}", self.network, self.feeder, role.word())
     }
+    /// The one name by which an interval of this market, or a session that begins with it, is followed through the logs of
+    /// every process: `NETWORK/FEEDER@START`, the start in seconds since 1970.
+    pub fn trace(&self, interval: Interval) -> String {
+        format!("{}/{}@{}", self.network, self.feeder, interval.start().0)
+    }
+
     /// Filter for one kind of message by one party, addressed to nobody in particular.
     pub fn broadcast_by(&self, sender: &PartyId, kind: &str) -> String {
         format!("gridpact/v1/{}/{}/{}/{}/{kind}", self.network, self.feeder, sender.role.word(), sender.id)

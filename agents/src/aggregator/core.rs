@@ -5,6 +5,7 @@ use super::bids::BidBook;
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk, DeskSettings};
 use super::day_ahead::held::PositionsFile;
 use super::delivery::{Filing, StoredBatch};
+use super::late::Late;
 use super::market::Market;
 use super::rounds::FixedBids;
 use super::trading::{Due, Trading};
@@ -19,7 +20,7 @@ use market::interval::Interval;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
-use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
+use wire::message::{Bid, Body, MessageRef, MeterReading, SetpointReport, Verdict};
 use wire::party::PartyId;
 
 /// Intervals remembered after their start.
@@ -34,6 +35,13 @@ pub enum AggregatorAct {
         interval: Interval,
         /// Its readings and bids.
         batches: Vec<StoredBatch>,
+    },
+    /// Store a reading that came too late for its batch, durably, and report it.
+    StoreLate {
+        /// The message it came in.
+        of: MessageRef,
+        /// Its envelope.
+        batch: StoredBatch,
     },
     /// Write the file of what sites hold in a day-ahead session, durably.
     StorePositions {
@@ -55,6 +63,13 @@ pub enum AggregatorReport {
         interval: Interval,
         /// What the archive said.
         reason: String,
+    },
+    /// A late reading's envelope will outlast a power loss, or why not.
+    LateStored {
+        /// The message it came in.
+        of: MessageRef,
+        /// What the archive said.
+        stored: Result<(), String>,
     },
     /// The file of what sites hold in this session could not be written.
     PositionsNotStored {
@@ -94,14 +109,15 @@ pub(super) enum Said {
 
 /// One aggregator.
 pub struct AggregatorCore {
-    settings: AggregatorSettings,
-    market: Market,
+    pub(super) settings: AggregatorSettings,
+    pub(super) market: Market,
     turn: Turn<Arc<Rules>>,
     /// What made up prices before the present terms, and the first interval that is traded by these.
     before: Option<(Interval, PriceParts)>,
     chain: Chain,
     book: BidBook,
-    trading: BTreeMap<Interval, Trading>,
+    pub(super) trading: BTreeMap<Interval, Trading>,
+    pub(super) late: Late,
     closed: Option<Interval>,
     /// Day-ahead sessions, where the market has any.
     day_ahead: Option<DayAheadDesk>,
@@ -126,6 +142,7 @@ impl AggregatorCore {
             chain,
             book: BidBook::new(terms.clears_reactive()),
             trading: BTreeMap::new(),
+            late: Late::default(),
             closed: None,
             day_ahead,
             settings,
@@ -198,6 +215,11 @@ impl AggregatorCore {
     }
 
     fn on_message(&mut self, now: Now, message: Incoming) -> Effects {
+        if let Body::MeterReading(reading) = &message.body {
+            if let Some(late) = self.take_late(now, &message, reading) {
+                return late;
+            }
+        }
         let sender = &message.id.sender;
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(bytes),
@@ -222,7 +244,7 @@ impl AggregatorCore {
         std::iter::once(Effect::Acknowledge { of: message.id, verdict }).chain(effects).collect()
     }
 
-    fn site(&self, party: &PartyId) -> Result<&SiteEntry, String> {
+    pub(super) fn site(&self, party: &PartyId) -> Result<&SiteEntry, String> {
         let account = self.market.accounts.get(party);
         account
             .and_then(|account| self.market.sites.get(account))
@@ -374,6 +396,11 @@ impl AggregatorCore {
                 let text = format!("storing the batches of {interval}: {reason}");
                 vec![Effect::Note { event: "batches-not-stored", text }]
             }
+            // Unanswered, it is said again.
+            AggregatorReport::LateStored { of, stored } => vec![match stored {
+                Ok(()) => Effect::Acknowledge { of, verdict: Verdict::Accepted },
+                Err(reason) => Effect::Note { event: "late-not-stored", text: reason },
+            }],
             AggregatorReport::PositionsNotStored { session, reason } => {
                 let text = format!("writing the positions of the session of {session}: {reason}");
                 vec![Effect::Note { event: "positions-not-stored", text }]
@@ -393,6 +420,7 @@ impl AggregatorCore {
     }
 
     fn forget(&mut self, here: Interval) -> Effects {
+        self.late.forget(here, self.market.parameters.interval_s);
         let oldest = here.later(-KEPT_INTERVALS, self.market.parameters.interval_s);
         let kept = self.trading.split_off(&oldest);
         let forgotten = std::mem::replace(&mut self.trading, kept);

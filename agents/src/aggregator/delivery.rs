@@ -84,6 +84,11 @@ impl Readings {
         Ok(())
     }
 
+    /// Whether this very reading of `site` was taken.
+    pub fn has(&self, site: &SiteEntry, reading: &MeterReading) -> bool {
+        self.0.get(&site.account).is_some_and(|(energy, _)| *energy == reading.energy)
+    }
+
     /// Whether every site under the root has been read.
     pub fn complete(&self, fixed: &FixedBids) -> bool {
         fixed.bids.iter().all(|bid| self.0.contains_key(&bid.account))

@@ -7,6 +7,8 @@ pub mod bids;
 pub mod core;
 pub mod day_ahead;
 pub mod delivery;
+pub mod late;
+mod lateness;
 mod market;
 mod once;
 mod reactive;

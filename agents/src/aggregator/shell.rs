@@ -105,6 +105,14 @@ impl Performer<AggregatorCore> for Keeper {
                     let _ = reports.send(report).await;
                 });
             }
+            AggregatorAct::StoreLate { of, batch } => {
+                let kept = self.archiver.keep(vec![batch]);
+                actix::spawn(async move {
+                    let stored = kept.await.map_err(|error| error.to_string());
+                    // Fails only where the aggregator has ended.
+                    let _ = reports.send(AggregatorReport::LateStored { of, stored }).await;
+                });
+            }
             AggregatorAct::StorePositions { session, bytes } => {
                 let positions = self.positions.clone();
                 tokio::task::spawn_blocking(move || {

@@ -182,6 +182,11 @@ impl Trading {
         self.stage = Stage::Reading { not_before_ms: real_ms + RETRY_STORE_MS };
     }
 
+    /// Whether readings still count: its batches are not fixed.
+    pub fn takes_readings(&self) -> bool {
+        matches!(self.stage, Stage::Reading { .. })
+    }
+
     /// Its delivery is on the ledger.
     pub fn delivered(&mut self) {
         self.stage = Stage::Decided;

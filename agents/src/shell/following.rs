@@ -4,6 +4,7 @@
 use crate::chain::Chain;
 use crate::core::RoleCore;
 use ledger::contracts::rules::Rules;
+use market::interval::{Interval, UnixSeconds};
 use std::sync::Arc;
 use wire::envelope::{KeyChange, Signer};
 use wire::message::{Body, RegistryQuestion};
@@ -50,6 +51,16 @@ impl Following {
     /// Validators whose blocks the core hears, where these are not all.
     pub fn heard(&self) -> &[PartyId] {
         &self.heard
+    }
+
+    /// The interval that holds this time.
+    pub fn interval_at(&self, now: UnixSeconds) -> Interval {
+        self.rules.parameters.interval_at(now)
+    }
+
+    /// Whether blocks were seen that can't be checked yet.
+    pub fn is_behind<C: RoleCore>(&mut self, core: &mut C) -> bool {
+        core.chain().or(self.own.as_mut()).is_some_and(|chain| chain.is_behind())
     }
 
     /// Whether blocks come here and not to the core.

@@ -1,6 +1,7 @@
 //! What a site's core asks of its shell, and what it is told of it.
 
 use super::figure::Figure;
+use super::journal::Kept;
 use super::schedule::Setpoint;
 use crate::device::Reading;
 use hw_adapters::device::MeterState;
@@ -31,6 +32,11 @@ pub enum SiteAction {
     },
     /// Show this in metrics.
     Show(Figure),
+    /// Keep these on disk, and say so when they are there.
+    Keep {
+        /// In this order.
+        records: Vec<Kept>,
+    },
     /// Write setpoints and read them back.
     Write {
         /// The interval they are for.
@@ -80,6 +86,8 @@ pub enum SiteReport {
         /// Each device, in order.
         devices: Vec<Result<Reading, String>>,
     },
+    /// What was given to be kept so far is on disk, or can't be had there.
+    Kept,
     /// Setpoints were written and read back.
     Written {
         /// The interval they are for.

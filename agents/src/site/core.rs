@@ -1,21 +1,24 @@
 //! The site controller's deciding part: when to read, what to bid, what to believe, what to write.
 //! Knows no device protocol, no socket and no clock; all time is market time, which may jump.
 
+mod bid;
 mod counting;
 mod day_ahead;
 mod judging;
 mod keeping;
 mod saying;
+mod trusting;
 mod turning;
 
 use super::act::{SiteAction, SiteReport};
-use super::bidding::{base_load, make_bid, reactive_offer, LeftOut, OwnBid};
+use super::bidding::{LeftOut, OwnBid};
 use super::day_ahead::desk::Desk;
 use super::day_ahead::Setting;
 use super::expectations::{Expectations, Occasion};
 use super::figure::Figure;
 use super::firm::{check_firm, in_words};
 use super::holding::Holding;
+use super::journal::Journal;
 use super::load_history::LoadHistory;
 use super::metering::Metering;
 use super::obedience::Obedience;
@@ -24,15 +27,15 @@ use super::reactive::reactive_orders;
 use super::schedule::{setpoint_of, Orders, Schedule, Setpoint};
 use super::standing::Standing;
 use super::tag::About;
+use super::trust::Trust;
 use super::watch::{validators_heard, Watch};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
-use crate::device::base_load::{BaseLoad, Tariff};
+use crate::device::base_load::Tariff;
 use crate::device::ladder::PriceRange;
 use crate::device::preferences::Preferences;
-use crate::device::{DeviceAgent, Reading};
+use crate::device::DeviceAgent;
 use crate::terms::Turn;
-use hw_adapters::device::MeterState;
 use ledger::contracts::rules::Rules as LedgerRules;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
@@ -42,9 +45,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
-use wire::message::{
-    Bid, Body, DeviceFault, Firm, MessageRef, PastReading, SetpointReport, Verdict, MAX_FAULTS,
-};
+use wire::message::{Body, DeviceFault, Firm, MessageRef, SetpointReport, Verdict, MAX_FAULTS};
 use wire::party::{PartyId, Role};
 
 /// Bids kept: what an aggregator may still clear as a forward bid.
@@ -96,6 +97,7 @@ pub struct SiteCore {
     holding: Holding,
     obedience: Obedience,
     metering: Metering,
+    trust: Trust,
     chain: Chain,
     watch: Watch,
     turn: Turn<Arc<LedgerRules>>,
@@ -118,12 +120,19 @@ impl RoleCore for SiteCore {
         validators_heard(&validators, &self.config.standing.account).into_iter().cloned().collect()
     }
 
+    const CONFIRMS_CLOCK: bool = true;
+
+    fn trust_clock(&mut self, sane: bool) {
+        self.trust.hear(sane);
+    }
+
     fn govern(&mut self, rules: &Arc<LedgerRules>) {
         self.turn.hear(rules.clone());
     }
 
     fn step(&mut self, now: Now, input: Input<SiteReport>) -> Effects {
         let mut out = Vec::new();
+        self.mind_clock(now, &mut out);
         self.pass_time(now.market, &mut out);
         match input {
             Input::Poll => {}
@@ -136,7 +145,7 @@ impl RoleCore for SiteCore {
                 self.offer(now.market, session, meter, &devices, &mut out);
             }
             Input::Own(SiteReport::MeterRead { boundary, meter }) => {
-                self.counted(now, boundary, meter, &mut out);
+                self.counted(boundary, meter, &mut out);
             }
             Input::Own(SiteReport::Written { interval, outcomes }) => {
                 self.took(now.market, &outcomes);
@@ -147,7 +156,9 @@ impl RoleCore for SiteCore {
             Input::Own(SiteReport::Judged { interval, meter, devices }) => {
                 self.judged(interval, meter, &devices, &mut out);
             }
+            Input::Own(SiteReport::Kept) => self.metering.saved(),
         }
+        self.send_due(now.real_ms, &mut out);
         out
     }
 
@@ -193,7 +204,13 @@ impl SiteCore {
             bids: BTreeMap::new(),
             firm: BTreeMap::new(),
             metering: Metering::default(),
+            trust: Trust::default(),
         }
+    }
+
+    /// Goes on with what was kept of the meter before a restart.
+    pub fn restore(&mut self, journal: &Journal) {
+        self.metering = Metering::restored(journal);
     }
 
     /// Everything that is due: first the interval that has begun, then the bid for the next.
@@ -212,11 +229,13 @@ impl SiteCore {
         let parameters = self.config.parameters;
         let next = parameters.next(here);
         let open = parameters.bids_open(next) <= now && now < parameters.gate_closure(next);
+        let open = open && self.trust.is_sane();
         if open && self.asked.is_none_or(|(asked, _)| asked < next) {
             self.asked = Some((next, now));
             out.push(Effect::Own(SiteAction::ReadAll { interval: next }));
         }
-        let session = self.desk.as_mut().and_then(|desk| desk.due(&parameters, now));
+        let desk = self.desk.as_mut().filter(|_| self.trust.is_sane());
+        let session = desk.and_then(|desk| desk.due(&parameters, now));
         out.extend(session.map(|session| Effect::Own(SiteAction::ReadAhead { session })));
     }
 
@@ -340,7 +359,7 @@ impl SiteCore {
     fn answered(&mut self, tag: u64, verdict: Verdict, out: &mut Effects) {
         let Some((about, interval)) = About::of(tag) else { return };
         match (about, &verdict) {
-            (About::Reading, _) => self.metering.confirmed(interval),
+            (About::Reading, _) => self.reading_answered(interval, out),
             (About::Bid, Verdict::Accepted) => {
                 self.watch.bid_taken(interval);
                 if let Some(bid) = self.bids.get_mut(&interval) {
@@ -352,77 +371,6 @@ impl SiteCore {
         if let Verdict::Refused(reason) = verdict {
             note(out, about.refused(), format!("about the {interval}: {reason}"));
         }
-    }
-
-    fn bid(
-        &mut self,
-        now: UnixSeconds,
-        interval: Interval,
-        meter: Result<MeterState, String>,
-        devices: &[Result<Reading, String>],
-        out: &mut Effects,
-    ) {
-        if now >= self.config.parameters.gate_closure(interval) {
-            return note(out, "bid-late", format!("devices were read too late to bid for the {interval}"));
-        }
-        let out_before = self.out_of_bids();
-        self.obedience.read(devices, meter.as_ref().ok().map(|meter| base_load(meter.power, devices)));
-        self.show_obedience(&out_before, out);
-        let devices = &self.trusted(devices);
-        let Some(base) = self.load_now(now, meter, devices, out) else { return };
-        let occasion = self.occasion(interval);
-        let outlook = self.expectations.outlook(&occasion, &self.config.parameters);
-        let sun = self.expectations.sun(&occasion, &self.config.parameters);
-        self.agents.iter_mut().for_each(|agent| agent.expect_sun(sun));
-        let answers = self.config.tariff.as_ref().and_then(|tariff| tariff.at(interval.start()));
-        let base = BaseLoad { power: base, answers };
-        match make_bid(&mut self.agents, devices, base, self.config.standing.connection, &outlook) {
-            Ok((mut own, left_out)) => {
-                let SiteConfig { standing, .. } = &self.config;
-                if standing.clears_reactive {
-                    own.reactive = reactive_offer(&own.devices, devices, standing.connection);
-                }
-                self.say_left_out(left_out, out);
-                let reading = self
-                    .metering
-                    .last()
-                    .map(|last| PastReading { interval: last.interval, energy: last.energy });
-                let reactive_range = own.reactive_range();
-                let body = Bid { interval, curve: own.curve.clone(), forward: true, reading, reactive_range };
-                self.bids.insert(interval, own);
-                self.send(Body::Bid(body), interval, About::Bid, out);
-            }
-            Err(e) => note(out, "no-bid", format!("no bid for the {interval}: {e}")),
-        }
-    }
-
-    /// The base load by what was read, or by the last reading there was.
-    fn load_now(
-        &mut self,
-        now: UnixSeconds,
-        meter: Result<MeterState, String>,
-        devices: &[Result<Reading, String>],
-        out: &mut Effects,
-    ) -> Option<Milliwatt> {
-        let meter = meter.and_then(|meter| self.believed(meter));
-        self.metered(meter.is_ok(), out);
-        match meter {
-            Ok(meter) => {
-                show(out, Figure::Metered(meter.power));
-                let power = base_load(meter.power, devices);
-                self.base_load = Some(power);
-                self.loads.take(self.config.parameters.interval_at(now), power);
-            }
-            Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
-        }
-        if self.meter_lost() {
-            note(out, "no-bid", "the meter is lost, so nothing is known to bid".into());
-            return None;
-        }
-        if self.base_load.is_none() {
-            note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
-        }
-        self.base_load
     }
 
     fn say_left_out(&self, left_out: Vec<LeftOut>, out: &mut Effects) {

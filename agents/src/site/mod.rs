@@ -11,6 +11,8 @@ pub mod expectations;
 pub mod figure;
 pub mod firm;
 pub mod holding;
+pub mod journal;
+mod keeping;
 mod lane;
 pub mod load_history;
 pub mod metering;
@@ -23,6 +25,7 @@ pub mod schedule;
 pub mod shell;
 pub mod standing;
 mod tag;
+pub mod trust;
 mod watch;
 
 #[cfg(test)]

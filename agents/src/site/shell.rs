@@ -4,6 +4,7 @@
 use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
 use super::day_ahead::Setting;
+use super::keeping::Keeping;
 use super::lane::Lane;
 use super::metrics::SiteMetrics;
 use super::options::{fits, SiteOptions};
@@ -28,6 +29,8 @@ const ACTIONS: usize = 8;
 
 /// Where in its folder a site keeps its devices as they were found.
 const DEVICES_DIR: &str = "devices";
+/// File in its folder of readings that nobody has acknowledged yet.
+const READINGS: &str = "readings.log";
 
 /// Opens the devices and starts the site that `common.signer` signs for, on the current arbiter.
 ///
@@ -62,7 +65,12 @@ pub async fn start(
         safe.push(site_device.safe_w.map(|watts| Milliwatt(watts.saturating_mul(1_000))));
     }
     let standing = Standing::of(&terms, common.signer.party())?;
-    let core = SiteCore::new(SiteConfig {
+    let made = std::fs::create_dir_all(&common.data_dir);
+    made.map_err(|source| StartError::Directory { directory: common.data_dir.clone(), source })?;
+    let (readings, id) = (common.data_dir.join(READINGS), common.signer.party().id.as_str());
+    let opened = Keeping::open(&readings, id, &common.metrics);
+    let (keeping, journal) = opened.map_err(|e| wrong(format!("its readings: {e}")))?;
+    let mut core = SiteCore::new(SiteConfig {
         standing,
         parameters: terms.parameters,
         day_ahead: Setting::of(&terms)?,
@@ -73,11 +81,13 @@ pub async fn start(
         horizon: options.horizon,
         patience: options.patience,
     });
+    core.restore(&journal);
     let (id, metrics) = (common.signer.party().id.to_string(), common.metrics.sites.clone());
     metrics.prepare(&id, options.devices.iter().map(|device| device.config.name()));
     let performer = SitePerformer {
         id,
         metrics,
+        keeping,
         lanes: Lanes { meter: Lane::start(meter, answer_within), devices: lanes },
         ordered: None,
     };
@@ -96,6 +106,7 @@ struct Lanes {
 struct SitePerformer {
     id: String,
     metrics: SiteMetrics,
+    keeping: Keeping,
     lanes: Lanes,
     /// Meter readings and writes, which keep their order.
     ordered: Option<mpsc::Sender<SiteAction>>,
@@ -116,6 +127,14 @@ impl Performer<SiteCore> for SitePerformer {
                 tokio::spawn(async move { report(&reports, lanes.judge(interval).await).await });
             }
             SiteAction::Show(figure) => self.metrics.show(&self.id, &figure),
+            SiteAction::Keep { records } => {
+                let kept = self.keeping.keep(records);
+                tokio::spawn(async move {
+                    // Ends without an answer where the site has ended.
+                    let _ = kept.await;
+                    report(&reports, SiteReport::Kept).await;
+                });
+            }
             SiteAction::ReadMeter { .. } | SiteAction::Write { .. } => {
                 let ordered = self.ordered.get_or_insert_with(|| in_order(lanes, reports.clone()));
                 if let Err(refused) = ordered.try_send(act) {
@@ -163,6 +182,8 @@ fn in_order(lanes: Lanes, reports: mpsc::Sender<SiteReport>) -> mpsc::Sender<Sit
                 SiteAction::Judge { interval } => report(&reports, lanes.judge(interval).await).await,
                 // Nothing that devices are asked for.
                 SiteAction::Show(_) => {}
+                // Kept elsewhere.
+                SiteAction::Keep { .. } => {}
             }
         }
     });
@@ -217,6 +238,7 @@ fn undone(action: SiteAction) -> Option<SiteReport> {
             SiteReport::Judged { interval, meter: Err(reason()), devices: Vec::new() }
         }
         SiteAction::ReadMeter { boundary } => SiteReport::MeterRead { boundary, meter: Err(reason()) },
+        SiteAction::Keep { .. } => SiteReport::Kept,
         SiteAction::Write { interval, setpoints, .. } => {
             let outcomes = setpoints.into_iter().map(|(place, _)| (place, Err(reason()))).collect();
             SiteReport::Written { interval, outcomes }

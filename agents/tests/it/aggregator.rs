@@ -34,6 +34,7 @@ fn stage() -> Stage<AggregatorCore> {
     let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
         AggregatorAct::StoreBatches { interval, .. } => format!("store {}", interval.0 .0),
+        AggregatorAct::StoreLate { batch, .. } => format!("store {}", batch.path),
         AggregatorAct::StorePositions { session, .. } => format!("store positions {}", session.0 .0),
     })
 }
@@ -233,4 +234,33 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     let later = FIRST.later(9, 900).0 .0;
     stage.check(later, 200_000, Cue::Time, "note delivery-lost");
     stage.check(later, 200_000, Cue::Time, "");
+}
+
+#[test]
+fn a_reading_of_a_settled_interval_is_kept_first_and_then_answered() {
+    let mut stage = stage();
+    let reading = |energy| Body::MeterReading(MeterReading { interval: FIRST, energy: Millijoule(energy) });
+    let later = |intervals: i64| FIRST.later(intervals, 900).0 .0;
+    let effects = stage.step(later(20), 0, said(site("s00"), reading(4_500)));
+    let [Effect::Note { event: "reading-late", .. }, Effect::Own(AggregatorAct::StoreLate { of, batch })] =
+        &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert!(batch.path.starts_with("late/a1/1800000-") && !batch.bytes.is_empty(), "{batch:?}");
+    let report = |stored| Cue::Report(AggregatorReport::LateStored { of: of.clone(), stored });
+    stage.check(later(20), 0, report(Err("disk full".to_owned())), "note late-not-stored");
+    stage.check(later(20), 0, report(Ok(())), "accepted");
+    // Said again by a site that was killed before it heard the answer, and something else.
+    let path = format!("note reading-late; store {}", batch.path);
+    stage.check(later(21), 0, said(site("s00"), reading(4_500)), &path);
+    let differs = "refused: another reading for this interval, 4500 mJ, came before";
+    stage.check(later(21), 0, said(site("s00"), reading(4_501)), differs);
+    let beyond = "is more than 4 times what the connection allows";
+    let effects = stage.step(later(21), 0, said(site("s02"), reading(4 * 900 * CONNECTION.0 + 1)));
+    assert!(stage.words(&effects[0]).contains(beyond), "{effects:?}");
+    // Neither what is to come nor what lies too far back is kept.
+    let untraded = "refused: interval starting at 1800000 s is not being traded by aggregator/a1";
+    stage.check(later(-1), 0, said(site("s02"), reading(1)), untraded);
+    stage.check(later(673), 0, said(site("s02"), reading(1)), untraded);
 }

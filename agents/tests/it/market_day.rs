@@ -127,7 +127,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 files.borrow_mut().insert((by.clone(), interval), batches);
                 Some(AggregatorReport::BatchesStored(interval))
             }
-            AggregatorAct::StorePositions { .. } => None,
+            AggregatorAct::StoreLate { .. } | AggregatorAct::StorePositions { .. } => None,
         };
         network.add(me, blocks.clone(), Box::new(Played { core, perform }));
     }

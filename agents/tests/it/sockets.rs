@@ -95,6 +95,7 @@ impl Market {
             validator_brokers: Vec::new(),
             identity: None,
             clock: ClockSource::Simulated,
+            built: UnixSeconds(0),
             data_dir: self.directory.path().join(party.id.as_str()),
             registry: self.registry.clone(),
             link_metrics: self.link_metrics.clone(),

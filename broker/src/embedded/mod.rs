@@ -182,6 +182,11 @@ impl EmbeddedBroker {
         self.listeners.iter().map(|(address, _)| *address)
     }
 
+    /// How often its loop has turned: many times a second, as long as it serves.
+    pub fn beats(&self) -> u64 {
+        self.gate.beats()
+    }
+
     /// Reads certificates and revocations again, and ends the connections of the revoked; how many.
     ///
     /// # Errors

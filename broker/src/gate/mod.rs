@@ -32,7 +32,7 @@ pub use door::{Device, Devices, Door};
 pub use limits::Limits;
 pub use metrics::GateMetrics;
 pub use rights::{Access, PartyAccess, Rules};
-pub use tls::{Mutual, TlsError, TlsFiles};
+pub use tls::{Mutual, Nameless, Peer, TlsError, TlsFiles};
 
 use self::clients::Clients;
 use self::door::Entrance;
@@ -41,7 +41,7 @@ use self::shared::Shared;
 use crate::rate::Bucket;
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -65,6 +65,8 @@ pub(crate) struct Gate {
     /// How often each caller that has proven who it is has connected.
     connects: Mutex<HashMap<String, Bucket>>,
     started: Instant,
+    /// Turns of its loop.
+    beats: AtomicU64,
 }
 
 impl Gate {
@@ -79,6 +81,7 @@ impl Gate {
             nameless: AtomicU64::new(0),
             connects: Mutex::default(),
             started: Instant::now(),
+            beats: AtomicU64::new(0),
         })
     }
 
@@ -96,6 +99,7 @@ impl Gate {
         }
         loop {
             tokio::time::sleep(NUDGE).await;
+            self.beats.fetch_add(1, Ordering::Relaxed);
             self.inner.nudge(&mut nudging);
             self.clients.tend(self.limits.kept_for, self.limits.kept_bytes);
         }
@@ -117,6 +121,11 @@ impl Gate {
                 Err(error) => tracing::warn!(%error, "certificates were not looked at"),
             }
         }
+    }
+
+    /// How often its loop has turned: twenty times a second, as long as it does.
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     /// Ends the connections of those whose certificates are revoked; how many.

@@ -5,7 +5,7 @@ use super::config::{LinkConfig, RATE_UNIT_BYTES};
 use super::known::Known;
 use super::parties::Parties;
 use crate::rate::{Bucket, Rate};
-use crate::skew::{Skew, Skews};
+use crate::skew::{Clocks, Skew, Skews};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -187,6 +187,11 @@ impl Admission {
     /// A clock that was found to be off, or right again, since this was asked last.
     pub fn take_skew(&mut self) -> Option<Skew> {
         self.skew.take()
+    }
+
+    /// What others' messages make of our clock.
+    pub fn clocks(&self) -> Clocks {
+        self.skews.clocks()
     }
 
     /// The furthest that anybody's clock is off, in milliseconds.

@@ -14,6 +14,7 @@ use crate::kept::Record;
 use crate::metrics::{LinkMetrics, RECEIVER_FULL};
 use crate::outbox::{Effect, Input, Outbox, Sending};
 use crate::routes::Routes;
+use crate::skew::Clocks;
 use rumqttc::Publish;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,6 +69,8 @@ pub(super) struct Ends {
     pub events: mpsc::Sender<LinkEvent>,
     /// Shows which connections stand.
     pub standing: watch::Sender<Routes>,
+    /// Shows what others' messages make of our clock.
+    pub clocks: watch::Sender<Clocks>,
     /// Whose messages are believed.
     pub parties: Parties,
 }
@@ -301,6 +304,8 @@ impl Driver {
 
     /// Says whose clock was found to be off, or right again.
     fn tell_of_clocks(&mut self) {
+        let clocks = self.admission.clocks();
+        self.ends.clocks.send_if_modified(|shown| std::mem::replace(shown, clocks) != clocks);
         let Some(skew) = self.admission.take_skew() else { return };
         let me = self.config.signer.party();
         let worst_s = self.admission.worst_skew_ms() as f64 / 1e3;

@@ -27,6 +27,7 @@ pub(crate) use session::MAX_PACKET_BYTES;
 
 use crate::metrics::LinkMetrics;
 use crate::routes::Routes;
+use crate::skew::Clocks;
 use driver::{Command, Driver, Ends, When};
 use keeping::Keeping;
 use parties::Parties;
@@ -101,6 +102,7 @@ pub struct Link {
     waiting: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
     standing: watch::Receiver<Routes>,
+    clocks: watch::Receiver<Clocks>,
     parties: Parties,
 }
 
@@ -128,6 +130,7 @@ impl Link {
         let (commands, commands_out) = mpsc::channel(2 * config.queue);
         let (events_in, events) = mpsc::channel(config.queue);
         let (standing, standing_out) = watch::channel(Routes::NONE);
+        let (clocks, clocks_out) = watch::channel(Clocks::default());
         let (waiting, bytes) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let config = Arc::new(config);
         let parties = Parties::new(config.registry.clone());
@@ -137,15 +140,22 @@ impl Link {
             commands: commands_out,
             events: events_in,
             standing,
+            clocks,
             parties: parties.clone(),
         };
         runtime.spawn(Driver::new(config.clone(), metrics, ends, keeping).run());
-        Ok((Link { config, commands, waiting, bytes, standing: standing_out, parties }, events))
+        let (standing, clocks) = (standing_out, clocks_out);
+        Ok((Link { config, commands, waiting, bytes, standing, clocks, parties }, events))
     }
 
     /// Which connections stand, by their place in the configuration; changes can be waited for.
     pub fn standing(&self) -> watch::Receiver<Routes> {
         self.standing.clone()
+    }
+
+    /// What others' signed messages make of this machine's clock; changes can be waited for.
+    pub fn clocks(&self) -> watch::Receiver<Clocks> {
+        self.clocks.clone()
     }
 
     /// Believes those of another registry from now on. What was delivered before stays delivered.

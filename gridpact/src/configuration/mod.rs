@@ -144,6 +144,20 @@ impl RoleFile {
         }
     }
 
+    /// Who it is about; nobody, for a broker.
+    pub fn party(&self) -> Option<(Role, &PartyKeys)> {
+        Some(match self {
+            RoleFile::Site(file) => (Role::Site, &file.party),
+            RoleFile::Aggregator(file) => (Role::Aggregator, &file.party),
+            RoleFile::Dso(file) => (Role::Dso, &file.party),
+            RoleFile::Tso(file) => (Role::Tso, &file.party),
+            RoleFile::Validator(file) => (Role::Validator, &file.party),
+            RoleFile::Timekeeper(file) => (Role::Timekeeper, &file.party),
+            RoleFile::Forecaster(file) => (Role::Forecaster, &file.party),
+            RoleFile::Broker(_) => return None,
+        })
+    }
+
     /// Makes every path absolute against the file's own directory.
     fn resolved(mut self, directory: &Path) -> Self {
         let party = match &mut self {

@@ -65,7 +65,7 @@ pub enum ClockKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessKeys {
-    /// Address for /metrics and /healthz; none serves neither. Port 0 takes a free one and logs it.
+    /// Address for /metrics, /healthz and /readyz; none serves none of them. Port 0 takes a free one and logs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics_listen: Option<SocketAddr>,
 }

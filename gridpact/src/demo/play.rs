@@ -184,6 +184,7 @@ impl Demo {
             display.say(&format!("metrics on http://{address}/metrics"));
         }
         running.start(std::slice::from_ref(timekeeper), &hooks).await?;
+        running.health.started();
         let mut over = progress.subscribe();
         let played = tokio::select! {
             played = self.watch(&observer, &mut display, &mut over, recorded) => played,

@@ -8,6 +8,8 @@ mod scan;
 mod set;
 mod target;
 
+pub use read::read_once;
+
 use args::DeviceCommand;
 use hw_adapters::config::OpenError;
 use hw_adapters::device::DeviceError;

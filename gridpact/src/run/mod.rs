@@ -1,9 +1,12 @@
 //! `gridpact run`: starts the roles that configuration files name, and keeps them until told to stop.
 
 mod brokers;
+pub mod disk;
 mod doors;
+pub mod health;
 pub mod machine_metrics;
 pub mod metrics_server;
+pub mod notify;
 pub mod observation_file;
 pub mod party;
 pub mod price_file;
@@ -16,7 +19,7 @@ use crate::cli::RunArgs;
 use running::{RunError, Running};
 use start::Hooks;
 
-/// Runs until Ctrl-C, until standard input ends where that is asked for, or until a validator stops by
+/// Runs until Ctrl-C or SIGTERM, until standard input ends where that is asked for, or until a validator stops by
 /// itself: whoever looks after the process must see that.
 ///
 /// # Errors
@@ -24,6 +27,7 @@ use start::Hooks;
 pub async fn run(args: &RunArgs) -> Result<(), RunError> {
     let mut running = Running::new()?;
     running.start(&args.files, &Hooks::default()).await?;
+    running.health.started();
     tracing::info!(roles = running.len(), "running; Ctrl-C stops");
     let stopped = tokio::select! {
         interrupted = tokio::signal::ctrl_c() => {
@@ -32,11 +36,28 @@ pub async fn run(args: &RunArgs) -> Result<(), RunError> {
             }
             Ok(())
         }
+        () = terminated() => Ok(()),
         () = input_ended(), if args.until_stdin_ends => Ok(()),
         failure = running.failure() => Err(failure),
     };
+    if let Some(manager) = notify::Notifier::from_environment() {
+        manager.tell("STOPPING=1");
+    }
     running.stop().await;
     stopped
+}
+
+/// Waits for SIGTERM, by which service managers stop what they started.
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM can't be waited for");
+            std::future::pending().await
+        }
+    }
 }
 
 /// Waits for the end of standard input. Reading it blocks, so a thread of its own does.

@@ -13,6 +13,7 @@ use broker::link::{Identity, IdentityError};
 use ed25519_dalek::SigningKey;
 use ledger::contracts::rules::RulesError;
 use ledger::genesis::{Genesis, GenesisError};
+use market::interval::UnixSeconds;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,6 +154,7 @@ async fn open_in(
             ClockKind::System => ClockSource::System,
             ClockKind::Simulated => ClockSource::Simulated,
         },
+        built: UnixSeconds(crate::BUILT_S),
         data_dir: keys.data_dir.clone(),
         registry: metrics.registry.clone(),
         link_metrics: metrics.links.clone(),

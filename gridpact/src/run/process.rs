@@ -1,5 +1,6 @@
 //! What the roles of one process share: its metrics registry and the counters registered in it once.
 
+use super::disk::Written;
 use super::machine_metrics::MachineMetrics;
 use agents::metrics::AgentMetrics;
 use broker::gate::GateMetrics;
@@ -33,6 +34,7 @@ impl ProcessMetrics {
         let registry = Registry::new();
         let machine = MachineMetrics::new()?;
         registry.register(Box::new(machine.clone()))?;
+        registry.register(Box::new(Written::new()?))?;
         Ok(Self {
             links: LinkMetrics::register(&registry)?,
             gates: GateMetrics::register(&registry)?,

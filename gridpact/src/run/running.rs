@@ -1,5 +1,7 @@
 //! Roles at work in this process: all of them started from their files, all of them stopped together.
 
+use super::health::core::PATIENCE_MS;
+use super::health::Health;
 use super::metrics_server;
 use super::party::PartyOpenError;
 use super::price_file::PriceFileError;
@@ -37,6 +39,8 @@ pub struct Running {
     failures: (mpsc::UnboundedSender<Failure>, mpsc::UnboundedReceiver<Failure>),
     /// What the process shows of itself.
     pub metrics: ProcessMetrics,
+    /// Whose heart beats.
+    pub health: Health,
 }
 
 /// Why a role's file, or the process, could not be started.
@@ -133,6 +137,9 @@ impl Running {
     /// Where metrics can't be registered.
     pub fn new() -> Result<Self, RunError> {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+        let metrics = ProcessMetrics::new()?;
+        let health = Health::new(&metrics.registry, PATIENCE_MS)?;
+        health.watch_roles(&metrics.agents);
         Ok(Self {
             roles: Vec::new(),
             validators: Vec::new(),
@@ -141,7 +148,8 @@ impl Running {
             apis: Vec::new(),
             arbiters: (0..threads).map(|_| Arbiter::new()).collect(),
             failures: mpsc::unbounded_channel(),
-            metrics: ProcessMetrics::new()?,
+            metrics,
+            health,
         })
     }
 
@@ -161,15 +169,27 @@ impl Running {
         self.serve_metrics(&read)?;
         for (file, role) in read {
             let arbiter = &self.arbiters[self.len() % self.arbiters.len()];
+            self.health.keeps(role.party().map(|(_, keys)| keys.data_dir.clone()));
             let started = start::role(role, hooks, &self.metrics, arbiter).await;
             match started.map_err(|source| RunError::Role { file, source: Box::new(source) })? {
-                Started::Role(handle) => self.roles.push(handle),
+                Started::Role(handle) => {
+                    self.health.expect(&handle.party().to_string(), None);
+                    self.roles.push(handle);
+                }
                 Started::Validator(handle, api) => {
+                    let (who, beats) = (handle.party().to_string(), handle.beats());
+                    let named = who.clone();
+                    self.health.expect(&who, Some(Box::new(move || vec![(named.clone(), beats.get())])));
                     self.watch(&handle);
                     self.validators.push(handle);
                     self.apis.extend(api);
                 }
-                Started::Broker(handle) => self.brokers.push(handle),
+                Started::Broker(handle) => {
+                    let (who, broker) = (format!("broker at {}", handle.address()), handle.clone());
+                    let named = who.clone();
+                    self.health.expect(&who, Some(Box::new(move || vec![(named.clone(), broker.beats())])));
+                    self.brokers.push(handle);
+                }
             }
         }
         Ok(())
@@ -203,7 +223,8 @@ impl Running {
             let wrong = |source| RunError::MetricsServer { address, source };
             let listener = TcpListener::bind(address).map_err(wrong)?;
             let bound = listener.local_addr().map_err(wrong)?;
-            let server = metrics_server::server(listener, self.metrics.registry.clone()).map_err(wrong)?;
+            let (registry, health) = (self.metrics.registry.clone(), self.health.clone());
+            let server = metrics_server::server(listener, registry, health).map_err(wrong)?;
             self.servers.push((bound, server.handle()));
             actix::spawn(server);
             tracing::info!(url = %format!("http://{bound}/metrics"), "metrics are served");

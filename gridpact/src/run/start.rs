@@ -73,7 +73,8 @@ pub(super) async fn role(
         }
         RoleFile::Tso(file) => {
             let common = party::open(Role::Tso, &file.party, metrics).await?;
-            let (options, emission) = (import(&file, &common)?, emission(&file)?);
+            let (options, emission) =
+                (import(&file, common.genesis.parameters.interval_s)?, emission(&file)?);
             on(arbiter, move || async move { agents::tso::start(&common, options, emission) }).await?
         }
         RoleFile::Forecaster(file) => {
@@ -108,7 +109,7 @@ where
 }
 
 /// Where an aggregator's batches go; none where its file leaves it at the default.
-fn archive(keys: &ArchiveKeys) -> Result<Option<ArchiveOptions>, RoleError> {
+pub(crate) fn archive(keys: &ArchiveKeys) -> Result<Option<ArchiveOptions>, RoleError> {
     let ArchiveKeys { url, endpoint, region } = keys;
     let s3 = S3Settings { endpoint: endpoint.clone(), region: region.clone() };
     let wrong = |key, reason| RoleError::Value { key, reason };
@@ -175,7 +176,7 @@ fn serve(
 }
 
 /// What import emits: g/kWh are thousands of ug/Wh.
-fn emission(file: &TsoFile) -> Result<MicrogramPerWh, RoleError> {
+pub(crate) fn emission(file: &TsoFile) -> Result<MicrogramPerWh, RoleError> {
     let (key, value) = ("emission_g_per_kwh", file.emission_g_per_kwh);
     let within = (0.0..=MAX_EMISSION as f64 / 1e3).contains(&value);
     let out = || RoleError::Value { key, reason: format!("{value} g/kWh is out of bounds") };
@@ -183,7 +184,7 @@ fn emission(file: &TsoFile) -> Result<MicrogramPerWh, RoleError> {
 }
 
 /// Where a TSO interface's import comes from: one of the two its file can name.
-fn import(file: &TsoFile, common: &Common) -> Result<TsoOptions, RoleError> {
+pub(crate) fn import(file: &TsoFile, interval_s: i64) -> Result<TsoOptions, RoleError> {
     let power = |key, power_kw: f64| {
         let power = Milliwatt::from_kw(power_kw).filter(|power| *power >= Milliwatt::ZERO);
         power.ok_or(RoleError::Value { key, reason: format!("{power_kw} kW is out of bounds") })
@@ -196,7 +197,7 @@ fn import(file: &TsoFile, common: &Common) -> Result<TsoOptions, RoleError> {
     )?;
     match (&file.prices, &file.wholesale) {
         (Some(prices), None) => Ok(TsoOptions::Terms(ImportTerms {
-            prices: price_file::read(prices, common.genesis.parameters.interval_s, file.repeat)?,
+            prices: price_file::read(prices, interval_s, file.repeat)?,
             import_min,
             import_max,
             slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),
@@ -218,7 +219,7 @@ fn forecaster(file: &ForecasterFile, common: &Common) -> Result<ForecasterOption
     Ok(ForecasterOptions { observations: Observations(Arc::new(read)), horizon: file.horizon })
 }
 
-fn pace(file: &TimekeeperFile) -> Result<Pace, RoleError> {
+pub(crate) fn pace(file: &TimekeeperFile) -> Result<Pace, RoleError> {
     let wrong = |reason| RoleError::Value { key: "first_interval", reason };
     let first = OffsetDateTime::parse(&file.first_interval, &Rfc3339)
         .map_err(|error| wrong(format!("{:?} is not RFC 3339: {error}", file.first_interval)))?;

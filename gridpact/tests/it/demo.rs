@@ -134,6 +134,13 @@ fn eight_intervals_are_played_settled_and_verified() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Everything holds in 4 of 4 ledgers"), "{said}");
+    let checked = Process::new(env!("CARGO_BIN_EXE_gridpact"))
+        .arg("check")
+        .arg(data.join("roles"))
+        .arg("--offline")
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     crate::gateway::check(&data, 15, INTERVALS);
     check_proof(&data);
     crate::served::check(&data, 15);

@@ -18,3 +18,4 @@ mod provision;
 mod served;
 mod torment;
 mod voted;
+mod watched;

@@ -31,6 +31,10 @@ use wire::party::{Id, Registry};
 const CONSENSUS_VALID_MS: u64 = 10_000;
 /// How long a broadcast block is.
 const BLOCK_VALID_MS: u64 = 60_000;
+/// Time between two beats of its heart.
+const BEAT: Duration = Duration::from_secs(1);
+/// Blocks that votes for may still be on their way.
+const LAG: u64 = 2;
 
 /// Asks a validator to stop.
 #[derive(Debug, Message)]
@@ -142,6 +146,13 @@ impl ValidatorActor {
     fn note(&self, event: &'static str, text: &str) {
         self.parts.metrics.events.with_label_values(&[event]).inc();
         tracing::warn!(validator = %self.party(), event, "{text}");
+    }
+
+    /// Shows that it turns, and whether it has what the others have.
+    fn beat(&self) {
+        let Parts { core, metrics, .. } = &self.parts;
+        metrics.beats.inc();
+        metrics.behind.set((core.lag() > LAG).into());
     }
 
     fn party(&self) -> String {
@@ -296,6 +307,11 @@ impl Hands for ValidatorActor {
             }
             Effect::Refused { reason } => parts.metrics.refused.with_label_values(&[reason]).inc(),
             Effect::Final { after_ms } => parts.metrics.finality.observe(after_ms as f64 / 1e3),
+            Effect::Decided { height, kind, interval } => {
+                let trace = parts.core.rules().verifier.network().trace(interval);
+                let party = format!("validator/{}", parts.core.name());
+                tracing::info!(party, trace, height, kind, "decided");
+            }
             Effect::Note { event, text } => self.note(event, &text),
             // The others are performed in their order, and not reported.
             _ => {}
@@ -311,6 +327,7 @@ impl Actor for ValidatorActor {
         let mut events = std::mem::replace(&mut self.parts.events, nothing);
         ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
         self.expect_validators();
+        ctx.run_interval(BEAT, |actor, _| actor.beat());
         let records = std::mem::take(&mut self.parts.records);
         let decided = std::mem::take(&mut self.parts.decided);
         self.step(Event::Started { records, decided }, ctx);

@@ -120,6 +120,7 @@ pub struct ValidatorHandle {
     views: watch::Sender<View>,
     stop: Recipient<Stop>,
     reads: Recipient<Read>,
+    beats: prometheus::IntCounter,
     failure: Arc<OnceLock<String>>,
     ended: oneshot::Receiver<()>,
 }
@@ -153,6 +154,11 @@ impl ValidatorHandle {
             while height.changed().await.is_ok() {}
             failure.get().cloned()
         }
+    }
+
+    /// Counts its turns: one a second at least, as long as it does turn.
+    pub fn beats(&self) -> prometheus::IntCounter {
+        self.beats.clone()
     }
 
     /// Asks it to stop.
@@ -205,9 +211,11 @@ pub fn start(config: ValidatorConfig) -> Result<ValidatorHandle, StartError> {
         let (ended, ended_out) = oneshot::channel();
         let started = open(&config, height, ended).map(|parts| {
             let (failure, views) = (parts.failure.clone(), parts.views.clone());
+            let beats = parts.metrics.beats.clone();
             let actor = ValidatorActor::new(parts, thread.clone()).start();
             let (stop, reads) = (actor.clone().recipient(), actor.recipient());
-            ValidatorHandle { party, height: height_out, views, stop, reads, failure, ended: ended_out }
+            let height = height_out;
+            ValidatorHandle { party, height, views, stop, reads, beats, failure, ended: ended_out }
         });
         if started.is_err() {
             thread.stop();

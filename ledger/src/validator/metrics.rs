@@ -25,6 +25,8 @@ const PEER: &str = "peer";
 #[derive(Clone)]
 pub(crate) struct ValidatorMetrics {
     pub height: IntGauge,
+    pub beats: IntCounter,
+    pub behind: IntGauge,
     pub finality: Histogram,
     pub waiting: IntGauge,
     pub refused: IntCounterVec,
@@ -54,6 +56,14 @@ impl ValidatorMetrics {
             height: IntGauge::with_opts(opts(
                 "gridpact_ledger_height_blocks",
                 "Height of the last block decided. Unit: blocks.",
+            ))?,
+            beats: IntCounter::with_opts(opts(
+                "gridpact_ledger_heartbeats_total",
+                "Turns of a validator's loop. Unit: turns.",
+            ))?,
+            behind: IntGauge::with_opts(opts(
+                "gridpact_ledger_behind",
+                "Whether others show to have decided blocks that this validator lacks. Unit: none, 0 or 1.",
             ))?,
             finality: Histogram::with_opts(finality)?,
             waiting: IntGauge::with_opts(opts(
@@ -89,6 +99,8 @@ impl ValidatorMetrics {
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
             Box::new(self.height.clone()),
+            Box::new(self.beats.clone()),
+            Box::new(self.behind.clone()),
             Box::new(self.finality.clone()),
             Box::new(self.waiting.clone()),
             Box::new(self.refused.clone()),

@@ -7,6 +7,7 @@ mod bids;
 mod day_ahead;
 mod judging;
 mod keeping;
+mod readings;
 mod shown;
 mod turning;
 mod world;
@@ -14,7 +15,9 @@ mod world;
 use super::act::{SiteAction, SiteReport};
 use super::core::{SiteConfig, SiteCore};
 use super::figure::Figure;
+use super::journal::Kept;
 use super::schedule::Setpoint;
+use super::tag::About;
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::device::preferences::{BatteryPreferences, GeneratorPreferences, Preferences};
@@ -60,6 +63,8 @@ enum Happens {
     BatteryFails(i64),
     /// The last message sent is answered by the aggregator.
     Accepted,
+    /// The reading of the interval at this time is acknowledged.
+    Answered(i64),
     /// It is refused.
     Refused,
     /// A quarter of an hour of real time passes.
@@ -78,6 +83,8 @@ struct Site {
     last_note: String,
     /// What it showed in metrics.
     shown: Vec<Figure>,
+    /// What was given to be kept on disk.
+    kept: Vec<Kept>,
 }
 
 fn interval(start: i64) -> Interval {
@@ -119,6 +126,7 @@ impl Site {
             last_tag: 0,
             last_note: String::new(),
             shown: Vec::new(),
+            kept: Vec::new(),
         };
         let prices = (0..200)
             .map(|n| ForecastPrice { interval: interval(900 * n), price: PicoEurPerWh(50_000_000) })
@@ -201,6 +209,10 @@ impl Site {
             Written(start) => written(start, Ok(())),
             BatteryFails(start) => written(start, Err("no answer".into())),
             Accepted => self.answer(Verdict::Accepted),
+            Answered(start) => {
+                let by = self.world.standing().aggregator;
+                Input::Answered { tag: About::Reading.tag(interval(start)), by, verdict: Verdict::Accepted }
+            }
             Refused => self.answer(Verdict::Refused("too late".into())),
         }
     }
@@ -221,8 +233,21 @@ impl Site {
 
     fn step(&mut self, happens: Happens) -> Vec<String> {
         let input = self.input(happens);
-        let effects = self.core.step(self.now, input);
-        self.perform_all(effects)
+        let mut effects = self.core.step(self.now, input);
+        let mut said = Vec::new();
+        while !effects.is_empty() {
+            let keep = |effect: &Effect<SiteAction>| matches!(effect, Effect::Own(SiteAction::Keep { .. }));
+            let (keeps, others): (Vec<_>, Vec<_>) = effects.into_iter().partition(keep);
+            said.extend(self.perform_all(others));
+            effects = Vec::new();
+            for keep in keeps {
+                if let Effect::Own(SiteAction::Keep { records }) = keep {
+                    self.kept.extend(records);
+                    effects.extend(self.core.step(self.now, Input::Own(SiteReport::Kept)));
+                }
+            }
+        }
+        said
     }
 
     fn perform(&mut self, effect: Effect<SiteAction>) -> String {
@@ -237,6 +262,7 @@ impl Site {
                 self.last_note = text;
                 format!("note {event}")
             }
+            Effect::Own(SiteAction::Keep { .. }) => "keep".into(),
             Effect::Own(SiteAction::ReadAll { interval }) => format!("read all for {}", interval.start().0),
             Effect::Own(SiteAction::ReadAhead { session }) => {
                 format!("read for the day ahead from {}", session.start().0)
@@ -465,32 +491,5 @@ fn a_refused_bid_is_noted_and_the_site_goes_on() {
         (Refused, &["note bid-refused"]),
         (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
         (At(1_200), &["read all for 1800"]),
-    ]);
-}
-
-#[test]
-fn readings_nobody_acknowledged_are_sent_again_in_order() {
-    after_bidding(&[
-        (At(900), &["read meter at 900", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(900, 1_100), &["reading of 0: 100 Wh"]),
-        (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(1_800, 1_300), &["reading of 900: 200 Wh"]),
-        (QuarterPasses, &[]),
-        (At(2_700), &["read meter at 2700", "note no-firm-price", "report no, 0 confirmed"]),
-        (
-            Counted(2_700, 1_600),
-            &["reading of 0: 100 Wh", "reading of 900: 200 Wh", "reading of 1800: 300 Wh"],
-        ),
-    ]);
-}
-
-#[test]
-fn time_that_jumps_past_a_boundary_gives_no_false_reading() {
-    after_bidding(&[
-        (At(1_000), &["note no-firm-price", "report no, 0 confirmed"]),
-        (At(1_800), &["read meter at 1800", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(1_800, 2_000), &["note no-reading"]),
-        (At(2_700), &["read meter at 2700", "note no-firm-price", "report no, 0 confirmed"]),
-        (Counted(2_700, 2_100), &["reading of 1800: 100 Wh"]),
     ]);
 }

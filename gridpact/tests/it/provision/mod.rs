@@ -1,8 +1,11 @@
 //! `gridpact provision`: what it makes runs as it is, is made once, and lets in nobody else.
 
 mod attacks;
+mod checked;
 mod market;
+mod offline;
 mod peer;
+mod reached;
 mod rerun;
 mod restart;
 mod scene;

@@ -10,6 +10,11 @@ use serde_bytes::ByteBuf;
 use wire::party::Id;
 
 impl ValidatorCore {
+    /// How many blocks others show to have decided beyond ours.
+    pub fn lag(&self) -> u64 {
+        self.catch_up.known().saturating_sub(self.tip.height)
+    }
+
     /// Asks another validator for what is missing.
     pub(super) fn ask(&mut self, of: Id) {
         let heights = (self.tip.height, self.catch_up.known());

@@ -8,8 +8,10 @@ use crate::consensus::message::Record;
 use crate::consensus::Input;
 use crate::execute::{build_block, Executed};
 use crate::store::remembered::Remembered;
+use market::interval::Interval;
 use serde_bytes::ByteBuf;
 use std::sync::Arc;
+use wire::entry::Entry;
 use wire::hash::Hash32;
 
 /// Who is told of a decided block.
@@ -19,6 +21,16 @@ pub(super) enum Tell {
     Everyone,
     /// Nobody: somebody told us.
     Nobody,
+}
+
+/// Kind and interval of an entry that is about one; a session's is its first.
+fn about(entry: &Entry) -> Option<(&'static str, Interval)> {
+    match entry {
+        Entry::Clearing(clearing) => Some(("clearing", clearing.interval)),
+        Entry::DayAhead(session) => Some(("day-ahead", session.session)),
+        Entry::Delivery(delivery) => Some(("delivery", delivery.interval)),
+        _ => None,
+    }
 }
 
 impl ValidatorCore {
@@ -75,7 +87,10 @@ impl ValidatorCore {
         self.effects.push(Effect::Commit { decided: decided.clone(), bytes });
         self.effects.extend(announced);
         let remembered = Remembered::of(&self.rules, &executed.receipts, (&state, &executed.rules));
+        let (height, of) = (decided.height(), executed.receipts.iter());
         self.effects.push(Effect::Index { remembered, decided, state: Box::new(state.clone()) });
+        let told = of.filter_map(|(entry, _)| about(entry));
+        self.effects.extend(told.map(|(kind, interval)| Effect::Decided { height, kind, interval }));
         for since_ms in since {
             self.effects.push(Effect::Final { after_ms: now.real_ms.saturating_sub(since_ms) });
         }

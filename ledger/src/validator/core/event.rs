@@ -6,6 +6,7 @@ use crate::execute::OpenedEntry;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::store::remembered::Remembered;
+use market::interval::Interval;
 use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
@@ -141,6 +142,15 @@ pub enum Effect {
     Final {
         /// Milliseconds since it came in here.
         after_ms: u64,
+    },
+    /// An interval's entry is decided, or a session's: tell the operator.
+    Decided {
+        /// Height of its block.
+        height: u64,
+        /// Its kind.
+        kind: &'static str,
+        /// The interval; a session's first.
+        interval: Interval,
     },
     /// Something happened that an operator may want to know.
     Note {
