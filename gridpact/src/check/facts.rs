@@ -33,6 +33,9 @@ pub struct Facts {
     pub said: Vec<Finding>,
 }
 
+/// What is wrong with a file that is not there.
+pub const NOT_THERE: &str = "there is no such file or folder";
+
 /// A configuration file.
 #[derive(Clone, Debug)]
 pub struct FileFacts {
