@@ -10,23 +10,27 @@ use std::path::PathBuf;
 Examples:
   gridpact check                                   what stands in /etc/gridpact
   gridpact check site.toml                         one role, before its first start or while it runs
-  gridpact check deployment/machines/NAME          all roles of one machine, as `gridpact provision` made them
+  gridpact check deployment/machines/NAME          all roles of one provisioned machine
   gridpact check gridpact-demo-1/roles             all roles of a demo
-  gridpact check site.toml --offline               files alone: nothing is connected to, and no port tried
+  gridpact check site.toml --offline               files alone: nothing is connected to
   gridpact check site.toml --ntp 192.168.1.1       asks a time server how far the clock is off
   sudo -u gridpact gridpact check --json | jq '.findings[] | select(.severity == \"fault\")'
 
-What is looked at: configuration and what it names; signing keys (there, readable by their owner alone, the ones of the
-genesis); certificates (in time, of the right authority, not revoked, the right name and key); the clock; data folders
-(writable, room, whether the file system keeps what it was given); ports; brokers (name, port, TLS, MQTT, rights);
-devices (read once; who they say they are); and a running process's /healthz and /readyz by process.metrics_listen.
-Nothing is written but one file in each data folder, removed at once. Run it as the user that the service runs as.
+What is looked at: configuration and what it names; signing keys (there, readable by their owner
+alone, the ones of genesis or ledger); certificates (in time, of the right authority, not revoked,
+the right name and key); the clock; data folders (writable, room, whether the file system keeps
+what it was given); ports; brokers (name, port, TLS, MQTT, rights); devices (read once; who they
+say they are); and a running process's /healthz and /readyz by process.metrics_listen. Nothing is
+written but one file in each data folder, removed at once. Run it as the service's user.
 
-A site that runs keeps its devices and its place at the broker: devices are then not asked (--devices does in spite of
-that), and the broker's rights not tried.
+A site that runs keeps its devices and its place at the broker: devices are then not asked
+(--devices does in spite of that), and the broker's rights not tried.
 
-Exit codes: 0 nothing is wrong; 9 it works, and something should be seen to; 10 something does not work;
-1 it could not be looked at.")]
+Exit codes:
+  0   nothing is wrong
+  9   it works, and something should be seen to
+  10  something does not work
+  1   it could not be looked at")]
 pub struct CheckArgs {
     /// Configuration files, a machine's file, or folders with such [default: /etc/gridpact]
     #[arg(value_name = "CONFIG")]

@@ -33,6 +33,9 @@ pub struct Facts {
     pub said: Vec<Finding>,
 }
 
+/// What is wrong with a file that is not there.
+pub const NOT_THERE: &str = "there is no such file or folder";
+
 /// A configuration file.
 #[derive(Clone, Debug)]
 pub struct FileFacts {
@@ -85,8 +88,21 @@ pub struct KeyFacts {
     pub next: bool,
     /// What the genesis says; nothing where the genesis can't be read.
     pub registered: Option<Registered>,
+    /// What the validators say of a party that is not in the genesis; nothing where they were not asked.
+    pub ledger: Option<Ledger>,
     /// Owner of the party's data folder, where that is there.
     pub data_owner: Option<u32>,
+}
+
+/// What the validators say of a party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ledger {
+    /// The ledger's registry has it, with this key.
+    Has,
+    /// With another key.
+    OtherKey,
+    /// None says that the registry has it.
+    NoWord(String),
 }
 
 /// What a genesis says of a party.

@@ -132,6 +132,37 @@ async fn open_in(
     metrics: &ProcessMetrics,
     boot: u64,
 ) -> Result<Common, PartyOpenError> {
+    let (common, founder) = read(role, keys, metrics, boot)?;
+    std::fs::create_dir_all(&keys.data_dir)
+        .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
+    if founder {
+        return Ok(common);
+    }
+    learned(common, PATIENCE).await
+}
+
+/// Whether the ledger's registry has a party that the genesis has not, with this key: asked of the validators for so long, in
+/// the name of a command, writing nothing.
+///
+/// # Errors
+/// As [`open`].
+pub async fn look_up(
+    role: Role,
+    keys: &PartyKeys,
+    metrics: &ProcessMetrics,
+    patience: Duration,
+) -> Result<(), PartyOpenError> {
+    let (common, _) = read(role, keys, metrics, boot() | COMMAND)?;
+    learned(common, patience).await.map(drop)
+}
+
+/// Reads what a party is made of; with it, whether the genesis has it.
+fn read(
+    role: Role,
+    keys: &PartyKeys,
+    metrics: &ProcessMetrics,
+    boot: u64,
+) -> Result<(Common, bool), PartyOpenError> {
     let party = PartyId::new(role, keys.id.parse()?);
     let genesis = read_genesis(&keys.genesis)?;
     let key = key_file::read(&keys.key)?;
@@ -141,8 +172,6 @@ async fn open_in(
     next.into_iter().for_each(|next| signer.set_next(next));
     let identity = keys.tls.as_ref().map(|tls| Identity::load(&tls.certificate, &tls.key, &tls.authority));
     let identity = identity.transpose()?;
-    std::fs::create_dir_all(&keys.data_dir)
-        .map_err(|source| PartyOpenError::DataDir { path: keys.data_dir.clone(), source })?;
     let common = Common {
         signer: Arc::new(signer),
         chain: Chain::new(&genesis)?,
@@ -160,10 +189,7 @@ async fn open_in(
         link_metrics: metrics.links.clone(),
         metrics: metrics.agents.clone(),
     };
-    if founder {
-        return Ok(common);
-    }
-    learned(common).await
+    Ok((common, founder))
 }
 
 /// Whether the genesis has the party, with this key. One that was rotated to stands on the ledger alone.
@@ -182,9 +208,9 @@ fn is_founder(
 }
 
 /// A party that was registered later: what it goes by is what the ledger has come to.
-async fn learned(common: Common) -> Result<Common, PartyOpenError> {
+async fn learned(common: Common, patience: Duration) -> Result<Common, PartyOpenError> {
     tracing::info!(party = %common.signer.party(), "not in the genesis: the validators are asked");
-    let chain = learn(&common, PATIENCE).await?;
+    let chain = learn(&common, patience).await?;
     let known = chain.registry().get(common.signer.party());
     match known.map(|known| common.signer.follow(known)) {
         Some(KeyChange::None | KeyChange::Rotated) => Ok(Common { chain, ..common }),

@@ -74,6 +74,16 @@ fn party(role: Role, id: &str) -> PartyId {
     PartyId::new(role, id.parse().unwrap())
 }
 
+/// What `gridpact check` says of a party's key.
+async fn checked(file: &Path, expected: &str) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gridpact"));
+    command.arg("check").arg(file).arg("--all");
+    let output = actix::spawn(async { tokio::task::spawn_blocking(move || command.output()).await });
+    let output = output.await.unwrap().unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains(expected), "{said}");
+}
+
 #[actix::test]
 async fn who_is_registered_later_runs_and_submits() {
     let mut scene = Scene::new().await;
@@ -81,8 +91,10 @@ async fn who_is_registered_later_runs_and_submits() {
     let dso_file = scene.party(&dso, &key_of(&dso), "");
     let newcomer = party(Role::Aggregator, "later");
     let file = scene.party(&newcomer, &SigningKey::from_bytes(&[77; 32]), "");
+    checked(&file, "no validator says that the ledger's registry has it").await;
     let said = scene.submit(&scene.registration(&newcomer), &dso_file).await.unwrap();
     assert!(said.contains("final at height 1"), "{said}");
+    checked(&file, "as the ledger's registry has it").await;
     // Nothing was decided since: what the validators say holds the block with the registration itself.
     let running = scene.running.len();
     scene.running.start(std::slice::from_ref(&file), &Hooks::default()).await.unwrap();

@@ -48,7 +48,8 @@ pub(super) fn judge(folder: &FolderFacts, limits: &Limits) -> Vec<Finding> {
 }
 
 fn space(folder: &FolderFacts, limits: &Limits) -> Option<Finding> {
-    let (free, of) = folder.space?;
+    // File systems of the kernel's own have no room at all.
+    let (free, of) = folder.space.filter(|(_, of)| *of > 0)?;
     let wanted = if folder.ledger { limits.free_wanted_ledger } else { limits.free_wanted };
     let what = format!("{} free of {}", mib(free), mib(of));
     let remedy = match folder.ledger {

@@ -1,6 +1,6 @@
 //! Signing keys: there, readable by their owner alone, and the ones the registry has.
 
-use crate::check::facts::{KeyFacts, Owned, Registered, Secret};
+use crate::check::facts::{KeyFacts, Ledger, Owned, Registered, Secret};
 use crate::check::finding::{Area, Finding};
 use std::path::Path;
 
@@ -84,12 +84,34 @@ fn registered(key: &KeyFacts) -> Finding {
         Some(Registered::With(_)) => {
             Finding::good(area, path, format!("is {party}'s after a rotation; the ledger says which it goes by"))
         }
-        Some(Registered::Not) => Finding::note(
+        Some(Registered::Not) => by_ledger(key),
+        None => Finding::note(area, path, format!("can't be held against the genesis, so whether it is {party}'s is open")),
+    }
+}
+
+/// A key of a party that is not in the genesis.
+fn by_ledger(key: &KeyFacts) -> Finding {
+    let (path, party, area) = (key.path.display(), &key.party, Area::Keys);
+    match &key.ledger {
+        Some(Ledger::Has) => Finding::good(area, path, format!("is {party}'s, as the ledger's registry has it")),
+        Some(Ledger::OtherKey) => Finding::fault(
+            area,
+            path,
+            format!("the ledger's registry has another key for {party}"),
+            "Take the key it was registered with, or the one it was rotated to, with party.key_epoch set to how often.",
+        ),
+        Some(Ledger::NoWord(reason)) => Finding::warning(
+            area,
+            path,
+            format!("{party} is not in the genesis, and {reason}"),
+            "Register it: `gridpact ledger submit` with the entry that `gridpact provision` made. Or was it revoked, or are the \
+             validators down? `gridpact ledger participants` on a validator's folder lists who is registered.",
+        ),
+        None => Finding::note(
             area,
             path,
             format!("{party} is not in the genesis: validators are asked for it at the start, and must have it registered"),
         ),
-        None => Finding::note(area, path, format!("can't be held against the genesis, so whether it is {party}'s is open")),
     }
 }
 

@@ -8,7 +8,7 @@ mod keys;
 mod network;
 mod process;
 
-use super::facts::{Facts, FileFacts, Limits};
+use super::facts::{Facts, FileFacts, Limits, NOT_THERE};
 use super::finding::{Area, Finding};
 
 /// All findings, area by area.
@@ -37,6 +37,9 @@ fn file(facts: &FileFacts) -> Vec<Finding> {
     let one = |(key, reason): &(Option<String>, String)| {
         let remedy = match key {
             Some(key) => format!("Correct {key} in {name}; docs/CONFIGURATION.md says what every key means."),
+            None if reason == NOT_THERE => {
+                "Name the files to look at: `gridpact check FILE...`, or a folder with such.".to_owned()
+            }
             None => "Correct the file; docs/CONFIGURATION.md lists every key, with its type and default."
                 .to_owned(),
         };

@@ -37,6 +37,7 @@ fn key() -> KeyFacts {
         epoch: 0,
         next: false,
         registered: Some(Registered::With(Hash32([1; 32]))),
+        ledger: None,
         data_owner: Some(7),
     }
 }
@@ -62,6 +63,10 @@ fn keys() {
         "key of site/s2",
     );
     check_key(KeyFacts { registered: Some(Registered::Not), ..key() }, Note, "not in the genesis");
+    let later = |word| KeyFacts { registered: Some(Registered::Not), ledger: Some(word), ..key() };
+    check_key(later(Ledger::Has), Good, "as the ledger's registry has it");
+    check_key(later(Ledger::OtherKey), Fault, "the ledger's registry has another key");
+    check_key(later(Ledger::NoWord("nobody answers".into())), Warning, "nobody answers");
     check_key(KeyFacts { registered: None, ..key() }, Note, "can't be held against");
     check_key(KeyFacts { epoch: 1, ..key() }, Fault, "first key");
     check_key(KeyFacts { epoch: 1, public: Some(Hash32([2; 32])), ..key() }, Good, "after a rotation");

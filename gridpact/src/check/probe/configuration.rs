@@ -1,6 +1,6 @@
 //! Configuration files: those given, those in folders given, those that machines' files name.
 
-use crate::check::facts::FileFacts;
+use crate::check::facts::{FileFacts, NOT_THERE};
 use crate::configuration::{self, machine, party::PartyKeys, RoleFile};
 use std::path::{Path, PathBuf};
 use wire::party::Role;
@@ -108,7 +108,7 @@ fn brief(file: &Path, error: &str) -> String {
 /// The files that a path stands for.
 fn within(path: &Path) -> Result<Vec<PathBuf>, String> {
     if !path.exists() {
-        return Err("there is no such file or folder".to_owned());
+        return Err(NOT_THERE.to_owned());
     }
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);

@@ -3,13 +3,22 @@
 use super::configuration::Loaded;
 use super::owned;
 use super::values::Cache;
-use crate::check::facts::{KeyFacts, Registered, Secret};
+use crate::check::facts::{KeyFacts, Ledger, Registered, Secret};
 use crate::configuration::key_file::{self, KeyError};
+use crate::configuration::party::PartyKeys;
+use crate::run::party::{self, PartyOpenError};
+use crate::run::process::ProcessMetrics;
+use agents::shell::LearnError;
+use futures::future::join_all;
 use ledger::genesis::Genesis;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 use wire::hash::Hash32;
-use wire::party::PartyId;
+use wire::party::{PartyId, Role};
+
+/// Longest wait for a validator's word.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The keys of a file's party: the one it signs with, and the next one.
 pub fn of(loaded: &Loaded, cache: &mut Cache) -> Vec<KeyFacts> {
@@ -28,10 +37,46 @@ pub fn of(loaded: &Loaded, cache: &mut Cache) -> Vec<KeyFacts> {
             public,
             epoch: keys.key_epoch,
             next,
+            ledger: None,
             data_owner: owned(&keys.data_dir).map(|owned| owned.user),
         }
     };
     std::iter::once(one(&keys.key, false)).chain(keys.next_key.iter().map(|path| one(path, true))).collect()
+}
+
+/// Asks the validators for parties that are not in the genesis. A validator knows from its own ledger, and a party that runs is
+/// answered for already.
+pub async fn ask_ledger(keys: &mut [KeyFacts], loaded: &[Loaded], runs: impl Fn(&Loaded) -> bool) {
+    let asked = keys.iter_mut().filter(|key| {
+        key.registered == Some(Registered::Not)
+            && key.secret == Secret::Key
+            && !key.next
+            && key.party.role != Role::Validator
+    });
+    let looks = asked.filter_map(|key| {
+        let of = |one: &&Loaded| {
+            one.party().is_some_and(|(role, keys)| role == key.party.role && keys.key == key.path)
+        };
+        let one = loaded.iter().find(of).filter(|one| !runs(one))?;
+        let (role, keys) = one.party()?;
+        Some(async move { key.ledger = Some(look_up(role, keys).await) })
+    });
+    join_all(looks).await;
+}
+
+async fn look_up(role: Role, keys: &PartyKeys) -> Ledger {
+    let metrics = match ProcessMetrics::new() {
+        Ok(metrics) => metrics,
+        Err(error) => return Ledger::NoWord(error.to_string()),
+    };
+    match party::look_up(role, keys, &metrics, PATIENCE).await {
+        Ok(()) => Ledger::Has,
+        Err(PartyOpenError::OtherKey { .. }) => Ledger::OtherKey,
+        Err(PartyOpenError::Unknown(LearnError::Unknown { .. })) => {
+            Ledger::NoWord("no validator says that the ledger's registry has it".to_owned())
+        }
+        Err(error) => Ledger::NoWord(error.to_string()),
+    }
 }
 
 fn read(path: &Path) -> (Secret, Option<Hash32>) {

@@ -50,7 +50,8 @@ pub async fn look(args: &CheckArgs) -> Facts {
     let running: BTreeSet<String> = facts.processes.iter().flat_map(|it| it.runs().iter().cloned()).collect();
     let runs = |one: &Loaded| running.contains(&one.name());
     facts.devices = devices::of(&loaded, &runs, args.devices).await;
-    facts.brokers = brokers::of(&loaded, &mut genesis, runs).await;
+    facts.brokers = brokers::of(&loaded, &mut genesis, &runs).await;
+    keys::ask_ledger(&mut facts.keys, &loaded, &runs).await;
     let metrics = processes::metrics(&facts.processes).await;
     facts.clock.skew_ms = processes::skew_ms(&metrics);
     if let Some(server) = &args.ntp {
