@@ -21,7 +21,8 @@ from websockets.sync.client import connect
 
 ADDRESS, RESULT, MISSING = sys.argv[1], sys.argv[2], sys.argv[3]
 SIZES = {"phone": (390, 844, 3, True), "desktop": (1440, 900, 1, False)}
-PATIENCE_S = 600
+# Against hanging for ever alone.
+PATIENCE_S = 1800
 AXE = pathlib.Path(axe_core_python.__file__).with_name("axe.min.js").read_text()
 # Flags that keep Chromium itself from calling home.
 FLAGS = (
