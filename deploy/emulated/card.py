@@ -87,7 +87,8 @@ class Card:
     def close(self):
         """Takes it out again."""
         for place in ["dev/null", "dev/urandom", "proc", "."]:
-            subprocess.run(["umount", str(self.root / place)], check=False, capture_output=True)
+            # Lazily: a socket of ours that lies there holds it until we end.
+            subprocess.run(["umount", "--lazy", str(self.root / place)], check=False, capture_output=True)
         subprocess.run(["losetup", "--detach", self.loop], check=False, capture_output=True)
         self.image.unlink(missing_ok=True)
         self.image.with_name("pulled.img").unlink(missing_ok=True)

@@ -279,3 +279,18 @@ fn the_example_is_a_plan() {
         "{conf}"
     );
 }
+
+#[test]
+fn the_plan_for_a_raspberry_pi_is_a_plan() {
+    let mut scene = Scene::new(PLAIN, &[]);
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/pi");
+    scene.plan = std::fs::read_to_string(deploy.join("plan.toml")).unwrap();
+    scene.write_plan();
+    std::fs::copy(deploy.join("prices.csv"), scene.folder.path().join("prices.csv")).unwrap();
+    scene.provision("").unwrap();
+    let RoleFile::Site(site) = configuration::load(&scene.at("machines/pi/site-s1.toml")).unwrap() else {
+        panic!("a site")
+    };
+    assert_eq!(site.party.data_dir, Path::new("/var/lib/gridpact/site-s1"));
+    site.site.validate().unwrap();
+}
