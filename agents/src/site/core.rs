@@ -81,7 +81,6 @@ pub struct SiteCore {
     here: Option<Interval>,
     asked: Option<(Interval, UnixSeconds)>,
     expectations: Expectations,
-    base_load: Option<Milliwatt>,
     loads: LoadHistory,
     desk: Option<Desk>,
     bids: BTreeMap<Interval, OwnBid>,
@@ -186,7 +185,6 @@ impl SiteCore {
             here: None,
             asked: None,
             expectations: Expectations::default(),
-            base_load: None,
             loads: LoadHistory::default(),
             bids: BTreeMap::new(),
             firm: BTreeMap::new(),
@@ -402,7 +400,6 @@ impl SiteCore {
         match meter {
             Ok(meter) => {
                 let power = base_load(meter.power, devices);
-                self.base_load = Some(power);
                 self.loads.take(self.config.parameters.interval_at(now), power);
             }
             Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
@@ -411,10 +408,11 @@ impl SiteCore {
             note(out, "no-bid", "the meter is lost, so nothing is known to bid".into());
             return None;
         }
-        if self.base_load.is_none() {
-            note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
+        let base_load = self.base_load();
+        if base_load.is_none() {
+            note(out, "no-bid", "the meter has not been read lately, so nothing is known to bid".into());
         }
-        self.base_load
+        base_load
     }
 
     fn say_left_out(&self, left_out: Vec<LeftOut>, out: &mut Effects) {

@@ -3,6 +3,7 @@
 use super::check::In;
 use super::{DeviceKind, TemplateError};
 use crate::modbus::SerialLine;
+use crate::ramp::RampRules;
 use serde::Deserialize;
 
 /// How a SunSpec device is found. What its registers mean it says itself.
@@ -23,6 +24,8 @@ pub struct SunSpecTemplate {
     pub makers: Vec<String>,
     /// Its serial line as delivered, where it has one.
     pub serial: Option<SerialLine>,
+    /// How fast its setpoints may move; none for as the device itself is set, or as usual.
+    pub ramp: Option<RampRules>,
 }
 
 /// How a charge point is met.
@@ -71,6 +74,13 @@ impl SunSpecTemplate {
         at.count("makers", self.makers.len(), 0..=16)?;
         for maker in &self.makers {
             at.text("makers", maker, 1..=32)?;
+        }
+        if let Some(reason) = self.ramp.and_then(|ramp| ramp.validate().err()) {
+            return Err(at.wrong(
+                "ramp",
+                &reason,
+                "a ramp is percent_per_s of 1 to 10000, w_per_s of 1 or more, or both",
+            ));
         }
         self.serial.iter().try_for_each(|serial| check_serial(&at.key("serial"), *serial))
     }

@@ -17,3 +17,4 @@ mod peer;
 mod points;
 mod pymodbus;
 mod sunspec;
+mod sunspec_safety;
