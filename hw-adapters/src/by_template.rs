@@ -59,6 +59,10 @@ pub struct TemplateDevice {
     /// OCPP: watts a car may take while nobody steers: 0, or at least 6 A on its phases; none for 6 A.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_power_w: Option<u32>,
+    /// OCPP: seconds that a limit holds in it without being renewed, where that is not the template's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 86_400))]
+    pub limit_life_s: Option<u32>,
     /// OCPP: SHA-256, in hexadecimal, of the password it must know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_sha256: Option<String>,
@@ -164,7 +168,7 @@ impl TemplateDevice {
 
     /// Whether every key given means something to a device by this protocol.
     fn fits(&self, protocol: &'static str) -> Result<(), OpenError> {
-        let keys: [(&'static str, bool, &[&str]); 20] = [
+        let keys: [(&'static str, bool, &[&str]); 21] = [
             ("serial", self.serial.is_some(), &["sunspec", "modbus"]),
             ("enter_service", self.enter_service.is_some(), &["sunspec"]),
             ("ramp", self.ramp.is_some(), &["sunspec"]),
@@ -174,6 +178,7 @@ impl TemplateDevice {
             ("identity", self.identity.is_some(), &["ocpp"]),
             ("phases", self.phases.is_some(), &["ocpp"]),
             ("fuse_a", self.fuse_a.is_some(), &["ocpp"]),
+            ("limit_life_s", self.limit_life_s.is_some(), &["ocpp"]),
             ("fallback_power_w", self.fallback_power_w.is_some(), &["ocpp"]),
             ("password_sha256", self.password_sha256.is_some(), &["ocpp"]),
             ("tls", self.tls.is_some(), &["ocpp"]),
@@ -240,6 +245,7 @@ impl TemplateDevice {
         Ok(ChargerConfig {
             fuse_a: self.fuse_a,
             fallback_power_w: self.fallback_power_w,
+            limit_life_s: self.limit_life_s.unwrap_or(ocpp.limit_life_s),
             password_sha256: self.password_sha256.clone(),
             tls: self.tls.clone(),
             answer_within_ms: self.answer_within_ms.unwrap_or(u64::from(ocpp.answer_within_ms)),

@@ -15,7 +15,7 @@ use crate::mqtt::{MqttDevice, Reach};
 use crate::ocpp::{CentralSystem, OcppCharger, Password, StationConfig, TlsFiles};
 use crate::ramp::RampRules;
 use crate::sunspec::enter_service::EnterServiceRules;
-use crate::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
+use crate::sunspec::{SunSpecBattery, SunSpecDevice, SunSpecGenerator, SunSpecMeter};
 use crate::template::Catalogue;
 use market::units::Milliwatt;
 use schemars::JsonSchema;
@@ -134,6 +134,9 @@ pub struct ChargerTlsConfig {
     /// certificate's common name must be the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<PathBuf>,
+    /// That authority's revocation lists. All files are read anew when they change; no restart is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<PathBuf>,
 }
 
 /// Where a heat pump's topics are.
@@ -211,6 +214,28 @@ impl DeviceConfig {
             _ => {}
         }
     }
+}
+
+/// A SunSpec device as a list of models, where this configuration is one of a SunSpec device.
+///
+/// # Errors
+/// Where the configuration can't be.
+pub fn sunspec_models(
+    config: &DeviceConfig,
+    catalogue: &Catalogue,
+) -> Result<Option<SunSpecDevice>, OpenError> {
+    let plain = match config {
+        DeviceConfig::Template(device) => device.plain(catalogue.get(&device.template)?)?,
+        plain => Some(plain.clone()),
+    };
+    Ok(match plain {
+        Some(
+            DeviceConfig::SunSpecMeter(c)
+            | DeviceConfig::SunSpecBattery(c)
+            | DeviceConfig::SunSpecGenerator(c),
+        ) => Some(SunSpecDevice::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?)),
+        _ => None,
+    })
 }
 
 /// Makes the device usable: listens where the device connects to us; where we connect to it, that
@@ -309,7 +334,8 @@ fn state_file(folder: &Path, device: &str) -> PathBuf {
 
 impl ChargerTlsConfig {
     pub(crate) fn resolve(&mut self, directory: &Path) {
-        for path in [&mut self.certificate, &mut self.key].into_iter().chain(&mut self.clients) {
+        let all = [&mut self.certificate, &mut self.key].into_iter();
+        for path in all.chain(&mut self.clients).chain(&mut self.revoked) {
             *path = directory.join(&*path);
         }
     }
@@ -373,6 +399,7 @@ impl ChargerConfig {
             certificate: files.certificate,
             key: files.key,
             clients: files.clients,
+            revoked: files.revoked,
         });
         let system = CentralSystem::share(self.listen, tls, metrics).await;
         let opened = system.and_then(|system| system.charger(config));

@@ -156,11 +156,15 @@ Examples:
   gridpact device read eastron-sdm630 192.168.1.30 --unit 3 --json
   gridpact device read shelly-gen2-plug 192.168.1.2:1883 -s id=shellyplusplugs-d4d4da7c1234
   gridpact device read ocpp-charger 0.0.0.0:8180 --identity CP-1     waits for it to connect
+  gridpact device read sunspec-inverter 192.168.1.20 --all           every point of every SunSpec model
   gridpact device read --site roles/site-s1.toml battery")]
 pub struct ReadArgs {
     /// Which device
     #[command(flatten)]
     pub target: TargetArgs,
+    /// Every point that a SunSpec device says, model by model
+    #[arg(long)]
+    pub all: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

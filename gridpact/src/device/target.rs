@@ -33,13 +33,7 @@ pub fn catalogue(folder: Option<&Path>) -> Result<Catalogue, DeviceCommandError>
 
 /// Opens the device that is meant. Says on standard error where it has to be waited for.
 pub async fn open(args: &TargetArgs) -> Result<Target, DeviceCommandError> {
-    let (config, catalogue) = match &args.site {
-        Some(file) => of_site(file, &args.device)?,
-        None => {
-            let catalogue = catalogue(args.templates.as_deref())?;
-            (by_template(args, &catalogue)?, catalogue)
-        }
-    };
+    let (config, catalogue) = configured(args)?;
     let registry = Registry::new();
     let metrics = DeviceMetrics::register(&registry).map_err(|e| DeviceCommandError::Site(e.to_string()))?;
     let device = open_with(&config, &catalogue, &metrics, None).await?;
@@ -49,6 +43,17 @@ pub async fn open(args: &TargetArgs) -> Result<Target, DeviceCommandError> {
         eprintln!("waiting up to {} s for the charge point to connect to us", args.wait_s);
     }
     Ok(Target { name: config.name().to_owned(), device, patience })
+}
+
+/// How the device that is meant is configured.
+pub fn configured(args: &TargetArgs) -> Result<(DeviceConfig, Catalogue), DeviceCommandError> {
+    match &args.site {
+        Some(file) => of_site(file, &args.device),
+        None => {
+            let catalogue = catalogue(args.templates.as_deref())?;
+            Ok((by_template(args, &catalogue)?, catalogue))
+        }
+    }
 }
 
 fn by_template(args: &TargetArgs, catalogue: &Catalogue) -> Result<DeviceConfig, DeviceCommandError> {

@@ -115,8 +115,14 @@ impl SunSpecBattery {
         let session = &mut self.session;
         let plate = Plate::read(session, SET).await?;
         let charge = Charge::read(session, SET, &plate).await?;
-        let now = measured(session, SET, &mut self.freshness).await?;
-        let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
+        let (service, does) = match measured(session, SET, &mut self.freshness).await {
+            Ok(now) => (self.service.observe(now_ms(), now.grid(plate.nominal_mv)), -now.output),
+            // To do nothing it can be told whatever it says of itself.
+            Err(DeviceError::Stale { .. } | DeviceError::BadAnswer { .. }) if power == Milliwatt::ZERO => {
+                (Service::Permitted, Milliwatt::ZERO)
+            }
+            Err(error) => return Err(error),
+        };
         let out = matches!(service, Service::Outside | Service::Waiting { .. });
         if out && power != Milliwatt::ZERO {
             return Err(session.refused(SET, format!("out of service: {service:?}")));
@@ -129,7 +135,7 @@ impl SunSpecBattery {
         let rate = self.pace.rate(session, SET, (&plate, most)).await?;
         // What it may do once it has come back; until then it goes on as far as it may.
         let goal = power.max(-discharge_max).min(charge.charge_max);
-        let way = Way { goal, measured: -now.output, bounds, rate };
+        let way = Way { goal, measured: does, bounds, rate };
         match charge.rate_of {
             Some(of) => self.set_rates(way, of, hold_s).await,
             None => self.set_watts(way, hold_s).await,

@@ -232,13 +232,17 @@ impl SunSpecGenerator {
         if rate.is_none() {
             return Ok((Way { goal, measured: Milliwatt::ZERO, bounds, rate }, None));
         }
-        let now = measured(session, LIMIT, &mut self.freshness).await?;
-        let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
+        // A limit is not left undone because what the device measures can't be believed: it then comes down at once.
+        let (service, gives) = match measured(session, LIMIT, &mut self.freshness).await {
+            Ok(now) => (self.service.observe(now_ms(), now.grid(plate.nominal_mv)), now.output),
+            Err(error @ (DeviceError::Silent { .. } | DeviceError::Refused { .. })) => return Err(error),
+            Err(_) => (Service::Permitted, Milliwatt::ZERO),
+        };
         let bounds = match service {
             Service::Ramping { .. } => (Milliwatt::ZERO, service.of(bounds.1)),
             Service::Permitted | Service::Outside | Service::Waiting { .. } => bounds,
         };
-        let gives = now.output.max(Milliwatt::ZERO);
+        let gives = gives.max(Milliwatt::ZERO);
         let in_force = before.raw(control.enable) == Some(1);
         let told = before.raw(control.values[0]).filter(|_| in_force).map(|raw| unit.power(raw));
         // One that gives more than it is limited to shows no limit at all.

@@ -37,9 +37,16 @@ pub struct OcppTemplate {
     /// Port to wait for it on.
     #[serde(default = "ocpp_port")]
     pub port: u16,
+    /// Seconds that a limit holds in it without being renewed.
+    #[serde(default = "half_an_hour")]
+    pub limit_life_s: u32,
     /// Milliseconds within which it must answer one call.
     #[serde(default = "five_seconds")]
     pub answer_within_ms: u32,
+}
+
+fn half_an_hour() -> u32 {
+    1_800
 }
 
 fn modbus_port() -> u16 {
@@ -98,6 +105,7 @@ impl OcppTemplate {
             return Err(at.wrong("device", &device.word(), "by OCPP there are chargers"));
         }
         at.number("phases", f64::from(self.phases), 1.0..=3.0)?;
+        at.number("limit_life_s", f64::from(self.limit_life_s), 60.0..=86_400.0)?;
         at.number("port", f64::from(self.port), 1.0..=65_535.0)?;
         at.number("answer_within_ms", f64::from(self.answer_within_ms), 100.0..=60_000.0)
     }

@@ -7,6 +7,8 @@ mod eastron;
 mod fuzz;
 mod fuzz_mqtt;
 mod hostile;
+mod mqtt_climate;
+mod mqtt_login;
 mod mqtt_peer;
 mod ocpp;
 mod ocpp_fuzz;

@@ -8,7 +8,7 @@ use market::units::Milliwatt;
 /// So many readings of the meter must fail running before it is lost.
 const METER_LOST: u32 = 2;
 /// A base load read so many intervals ago is not what it is now.
-const LOAD_KEPT: i64 = 2;
+const LOAD_KEPT: i64 = 3;
 
 impl SiteCore {
     /// The meter was read, or was not; where that has just become too often, the site makes itself safe.
