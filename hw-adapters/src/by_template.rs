@@ -5,8 +5,10 @@ use crate::counted::Counted;
 use crate::device::Device;
 use crate::metrics::DeviceMetrics;
 use crate::modbus::{ModbusLink, SerialLine};
+use crate::mqtt::login::BrokerLogin;
 use crate::mqtt::profile::Overrides;
-use crate::mqtt::MqttDevice;
+use crate::mqtt::{MqttDevice, Reach};
+use crate::ramp::RampRules;
 use crate::registers::RegisterMeter;
 use crate::sunspec::enter_service::EnterServiceRules;
 use crate::template::{Catalogue, DeviceKind, OcppTemplate, RegisterTemplate, SunSpecTemplate, Template};
@@ -14,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A product by its template, and what is particular about this one of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +35,9 @@ pub struct TemplateDevice {
     /// SunSpec: when it may enter service; none for what its region's standard says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enter_service: Option<EnterServiceRules>,
+    /// SunSpec: how fast its setpoints may move, where that is not the template's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<RampRules>,
     /// Modbus: unit identifier, where it is not the template's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 247))]
@@ -54,6 +59,10 @@ pub struct TemplateDevice {
     /// OCPP: watts a car may take while nobody steers: 0, or at least 6 A on its phases; none for 6 A.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_power_w: Option<u32>,
+    /// OCPP: seconds that a limit holds in it without being renewed, where that is not the template's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 86_400))]
+    pub limit_life_s: Option<u32>,
     /// OCPP: SHA-256, in hexadecimal, of the password it must know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_sha256: Option<String>,
@@ -63,6 +72,9 @@ pub struct TemplateDevice {
     /// MQTT: the broker's host and port, as in `192.168.1.2:1883`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<String>,
+    /// MQTT: who we are to the broker, where it wants to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<BrokerLogin>,
     /// MQTT: what the template has `{placeholders}` for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
@@ -104,6 +116,7 @@ impl TemplateDevice {
     /// Makes paths absolute against the configuration file's directory.
     pub(crate) fn resolve(&mut self, directory: &Path) {
         self.tls.iter_mut().for_each(|tls| tls.resolve(directory));
+        self.login.iter_mut().for_each(|login| login.resolve(directory));
     }
 
     /// The same device without a template, where its protocol has a configuration of its own.
@@ -126,15 +139,22 @@ impl TemplateDevice {
     }
 
     /// Opens a device by registers or on a broker.
-    pub(crate) fn open(&self, template: &Template, metrics: &DeviceMetrics) -> Result<Device, OpenError> {
+    pub(crate) fn open(
+        &self,
+        template: &Template,
+        metrics: &DeviceMetrics,
+        kept_in: Option<PathBuf>,
+    ) -> Result<Device, OpenError> {
         let (kind, metrics) = (template.device.word(), metrics.clone());
         if let Some(registers) = &template.registers {
             let meter = RegisterMeter::new(self.name.clone(), self.link(registers)?, registers.clone());
             return Ok(Device::Meter(Box::new(Counted::new(meter, "register-meter", metrics))));
         }
         let broker = self.needed("broker", self.broker.as_ref(), "mqtt")?;
+        let login = self.login.clone().unwrap_or_default();
+        let reach = Reach { broker: broker.clone(), login, kept_in };
         let device =
-            MqttDevice::new(self.name.clone(), broker, (template, &self.overrides()), metrics.clone())?;
+            MqttDevice::new(self.name.clone(), reach, (template, &self.overrides()), metrics.clone())?;
         Ok(match template.device {
             DeviceKind::Plug => Device::Plug(Box::new(Counted::new(device, kind, metrics))),
             DeviceKind::HeatPump => Device::HeatPump(Box::new(Counted::new(device, kind, metrics))),
@@ -157,20 +177,23 @@ impl TemplateDevice {
 
     /// Whether every key given means something to a device by this protocol.
     fn fits(&self, protocol: &'static str) -> Result<(), OpenError> {
-        let keys: [(&'static str, bool, &[&str]); 18] = [
+        let keys: [(&'static str, bool, &[&str]); 21] = [
             ("serial", self.serial.is_some(), &["sunspec", "modbus"]),
             ("enter_service", self.enter_service.is_some(), &["sunspec"]),
+            ("ramp", self.ramp.is_some(), &["sunspec"]),
             ("address", self.address.is_some(), &["sunspec", "modbus"]),
             ("unit", self.unit.is_some(), &["sunspec", "modbus"]),
             ("listen", self.listen.is_some(), &["ocpp"]),
             ("identity", self.identity.is_some(), &["ocpp"]),
             ("phases", self.phases.is_some(), &["ocpp"]),
             ("fuse_a", self.fuse_a.is_some(), &["ocpp"]),
+            ("limit_life_s", self.limit_life_s.is_some(), &["ocpp"]),
             ("fallback_power_w", self.fallback_power_w.is_some(), &["ocpp"]),
             ("password_sha256", self.password_sha256.is_some(), &["ocpp"]),
             ("tls", self.tls.is_some(), &["ocpp"]),
             ("power_max_w", self.power_max_w.is_some(), &["ocpp", "mqtt"]),
             ("broker", self.broker.is_some(), &["mqtt"]),
+            ("login", self.login.is_some(), &["mqtt"]),
             ("settings", !self.settings.is_empty(), &["mqtt"]),
             ("stale_after_ms", self.stale_after_ms.is_some(), &["mqtt"]),
             (
@@ -218,6 +241,7 @@ impl TemplateDevice {
             unit: self.unit.unwrap_or(template.unit),
             answer_within_ms: self.answer_within_ms.unwrap_or(u64::from(template.answer_within_ms)),
             enter_service: self.enter_service,
+            ramp: self.ramp.or(template.ramp),
         })
     }
 
@@ -230,6 +254,7 @@ impl TemplateDevice {
         Ok(ChargerConfig {
             fuse_a: self.fuse_a,
             fallback_power_w: self.fallback_power_w,
+            limit_life_s: self.limit_life_s.unwrap_or(ocpp.limit_life_s),
             password_sha256: self.password_sha256.clone(),
             tls: self.tls.clone(),
             answer_within_ms: self.answer_within_ms.unwrap_or(u64::from(ocpp.answer_within_ms)),
@@ -247,6 +272,7 @@ impl TemplateDevice {
             unit: self.unit.unwrap_or(template.unit),
             answer_within_ms,
             enter_service: None,
+            ramp: None,
         };
         let (endpoint, timeouts) = config.reached()?;
         Ok(ModbusLink::new(endpoint, config.unit, timeouts))

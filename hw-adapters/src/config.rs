@@ -1,16 +1,22 @@
 //! A device as a configuration file names it, and opening it. Unknown keys are refused.
 
+mod error;
+
+pub use error::OpenError;
+
 use crate::by_template::TemplateDevice;
 use crate::counted::Counted;
 use crate::device::Device;
 use crate::metrics::DeviceMetrics;
-use crate::modbus::{Endpoint, EndpointError, SerialLine, Timeouts};
+use crate::modbus::{Endpoint, SerialLine, Timeouts};
+use crate::mqtt::login::BrokerLogin;
 use crate::mqtt::profile::Overrides;
-use crate::mqtt::{MqttDevice, MqttError};
-use crate::ocpp::{CentralSystem, OcppCharger, OcppError, Password, StationConfig, TlsFiles};
+use crate::mqtt::{MqttDevice, Reach};
+use crate::ocpp::{CentralSystem, OcppCharger, Password, StationConfig, TlsFiles};
+use crate::ramp::RampRules;
 use crate::sunspec::enter_service::EnterServiceRules;
-use crate::sunspec::{SunSpecBattery, SunSpecGenerator, SunSpecMeter};
-use crate::template::{Catalogue, TemplateError};
+use crate::sunspec::{SunSpecBattery, SunSpecDevice, SunSpecGenerator, SunSpecMeter};
+use crate::template::Catalogue;
 use market::units::Milliwatt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +24,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use thiserror::Error;
 
 /// The template of a heat pump that takes a power.
 const HEAT_PUMP: &str = "heat-pump-json";
@@ -71,6 +76,10 @@ pub struct ModbusConfig {
     /// nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enter_service: Option<EnterServiceRules>,
+    /// How fast its setpoints may move, as in `{ percent_per_s = 10 }`; as the device itself is set (704, 121), or
+    /// else a fifth of its nameplate a second, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<RampRules>,
 }
 
 /// What is known of a charge point before it connects.
@@ -125,6 +134,9 @@ pub struct ChargerTlsConfig {
     /// certificate's common name must be the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<PathBuf>,
+    /// That authority's revocation lists. All files are read anew when they change; no restart is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<PathBuf>,
 }
 
 /// Where a heat pump's topics are.
@@ -135,6 +147,9 @@ pub struct HeatPumpConfig {
     pub name: String,
     /// The broker's host and port, as in `192.168.1.2:1883`.
     pub broker: String,
+    /// Who we are to the broker, where it wants to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<BrokerLogin>,
     /// What its topics begin with, without the slash before `state` and `set`.
     pub prefix: String,
     /// Milliseconds after which a state counts as stale, 100 to 3600000.
@@ -167,67 +182,6 @@ fn two_minutes() -> u64 {
     120_000
 }
 
-/// A device that can't be opened. A device that is only silent opens, and says so when read.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// An address that is none, or a serial line that can't be.
-    #[error("{device}: {source}")]
-    Address {
-        /// The device's name.
-        device: String,
-        /// What is wrong with it.
-        source: EndpointError,
-    },
-    /// A time for answers out of range.
-    #[error("{device}: answer_within_ms is {given}, not within 100 to 60000")]
-    AnswerWithin {
-        /// The device's name.
-        device: String,
-        /// What stands in the configuration.
-        given: u64,
-    },
-    /// A charge point's password hash that is none.
-    #[error("{device}: password_sha256 is not 64 hexadecimal digits")]
-    PasswordHash {
-        /// The device's name.
-        device: String,
-    },
-    /// The charge point's listener can't be opened.
-    #[error("{device}: listening for the charge point: {source}")]
-    Ocpp {
-        /// The device's name.
-        device: String,
-        /// Why.
-        source: OcppError,
-    },
-    /// A device on a broker can't be followed.
-    #[error(transparent)]
-    Mqtt(#[from] MqttError),
-    /// A template that is none, or isn't there.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// A key the template's protocol needs.
-    #[error("{device}: {key} is missing: a device by {protocol} is reached by it")]
-    MissingKey {
-        /// The device's name.
-        device: String,
-        /// The key.
-        key: &'static str,
-        /// The template's protocol.
-        protocol: &'static str,
-    },
-    /// A key that means nothing for the template's protocol.
-    #[error("{device}: {key} means nothing to a device by {protocol}")]
-    NeedlessKey {
-        /// The device's name.
-        device: String,
-        /// The key.
-        key: &'static str,
-        /// The template's protocol.
-        protocol: &'static str,
-    },
-}
-
 impl DeviceConfig {
     /// The device's name within its site.
     pub fn name(&self) -> &str {
@@ -255,10 +209,33 @@ impl DeviceConfig {
     pub fn resolve(&mut self, directory: &Path) {
         match self {
             Self::OcppCharger(charger) => charger.tls.iter_mut().for_each(|tls| tls.resolve(directory)),
+            Self::MqttHeatPump(pump) => pump.login.iter_mut().for_each(|login| login.resolve(directory)),
             Self::Template(device) => device.resolve(directory),
             _ => {}
         }
     }
+}
+
+/// A SunSpec device as a list of models, where this configuration is one of a SunSpec device.
+///
+/// # Errors
+/// Where the configuration can't be.
+pub fn sunspec_models(
+    config: &DeviceConfig,
+    catalogue: &Catalogue,
+) -> Result<Option<SunSpecDevice>, OpenError> {
+    let plain = match config {
+        DeviceConfig::Template(device) => device.plain(catalogue.get(&device.template)?)?,
+        plain => Some(plain.clone()),
+    };
+    Ok(match plain {
+        Some(
+            DeviceConfig::SunSpecMeter(c)
+            | DeviceConfig::SunSpecBattery(c)
+            | DeviceConfig::SunSpecGenerator(c),
+        ) => Some(SunSpecDevice::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?)),
+        _ => None,
+    })
 }
 
 /// Makes the device usable: listens where the device connects to us; where we connect to it, that
@@ -284,7 +261,10 @@ pub async fn open_with(
     let plain = match config {
         DeviceConfig::Template(device) => match device.plain(catalogue.get(&device.template)?)? {
             Some(plain) => plain,
-            None => return device.open(catalogue.get(&device.template)?, metrics),
+            None => {
+                let kept_in = folder.map(|folder| state_file(folder, &device.name));
+                return device.open(catalogue.get(&device.template)?, metrics, kept_in);
+            }
         },
         plain => plain.clone(),
     };
@@ -306,7 +286,8 @@ async fn open_plain(
         }
         DeviceConfig::SunSpecBattery(c) => {
             let battery = SunSpecBattery::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?)
-                .entering_service_by(c.enter_service);
+                .entering_service_by(c.enter_service)
+                .ramping_by(c.ramp()?);
             let battery = match file {
                 Some(file) => battery.keeping_state_in(file),
                 None => battery,
@@ -315,7 +296,8 @@ async fn open_plain(
         }
         DeviceConfig::SunSpecGenerator(c) => {
             let generator = SunSpecGenerator::new(c.name.clone(), c.endpoint()?, c.unit, c.timeouts()?)
-                .entering_service_by(c.enter_service);
+                .entering_service_by(c.enter_service)
+                .ramping_by(c.ramp()?);
             let generator = match file {
                 Some(file) => generator.keeping_state_in(file),
                 None => generator,
@@ -329,10 +311,14 @@ async fn open_plain(
         DeviceConfig::MqttHeatPump(c) => {
             let template = catalogue.get(HEAT_PUMP)?;
             let site = c.overrides()?;
-            let heat_pump = MqttDevice::new(c.name.clone(), &c.broker, (template, &site), metrics.clone())?;
+            let reach =
+                Reach { broker: c.broker.clone(), login: c.login.clone().unwrap_or_default(), kept_in: file };
+            let heat_pump = MqttDevice::new(c.name.clone(), reach, (template, &site), metrics.clone())?;
             Device::HeatPump(Box::new(Counted::new(heat_pump, kind, metrics)))
         }
-        DeviceConfig::Template(device) => return device.open(catalogue.get(&device.template)?, &metrics),
+        DeviceConfig::Template(device) => {
+            return device.open(catalogue.get(&device.template)?, &metrics, file)
+        }
     })
 }
 
@@ -348,7 +334,8 @@ fn state_file(folder: &Path, device: &str) -> PathBuf {
 
 impl ChargerTlsConfig {
     pub(crate) fn resolve(&mut self, directory: &Path) {
-        for path in [&mut self.certificate, &mut self.key].into_iter().chain(&mut self.clients) {
+        let all = [&mut self.certificate, &mut self.key].into_iter();
+        for path in all.chain(&mut self.clients).chain(&mut self.revoked) {
             *path = directory.join(&*path);
         }
     }
@@ -363,6 +350,13 @@ impl ModbusConfig {
     fn endpoint(&self) -> Result<Endpoint, OpenError> {
         let device = self.name.clone();
         Endpoint::parse(&self.address, self.serial).map_err(|source| OpenError::Address { device, source })
+    }
+
+    fn ramp(&self) -> Result<Option<RampRules>, OpenError> {
+        if let Some(reason) = self.ramp.and_then(|ramp| ramp.validate().err()) {
+            return Err(OpenError::Ramp { device: self.name.clone(), reason });
+        }
+        Ok(self.ramp)
     }
 
     fn timeouts(&self) -> Result<Timeouts, OpenError> {
@@ -405,6 +399,7 @@ impl ChargerConfig {
             certificate: files.certificate,
             key: files.key,
             clients: files.clients,
+            revoked: files.revoked,
         });
         let system = CentralSystem::share(self.listen, tls, metrics).await;
         let opened = system.and_then(|system| system.charger(config));
@@ -463,6 +458,7 @@ mod tests {
             unit: 1,
             answer_within_ms,
             enter_service: None,
+            ramp: None,
         });
         let metrics = DeviceMetrics::register(&prometheus::Registry::new()).unwrap();
         let error = open(&config, &metrics).await.err().unwrap().to_string();

@@ -2,7 +2,7 @@
 
 use crate::device::{
     Aged, Battery, BatteryState, Charger, ChargerState, DeviceError, Generator, GeneratorState, GiveBack,
-    HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState, Reactive,
+    HeatPump, HeatPumpState, Meter, MeterState, Paced, Plug, PlugState, Reactive,
 };
 use crate::metrics::DeviceMetrics;
 use futures::future::{BoxFuture, FutureExt};
@@ -35,6 +35,12 @@ async fn count<S>(
 impl<T: Aged> Aged for Counted<T> {
     fn age(&self) -> Duration {
         self.device.age()
+    }
+}
+
+impl<T: Paced> Paced for Counted<T> {
+    fn next_step(&self) -> Option<Duration> {
+        self.device.next_step()
     }
 }
 

@@ -147,7 +147,8 @@ pub struct PlugState {
 
 /// Says how old what it read last is.
 pub trait Aged: Send {
-    /// Age of the oldest value in what was read last; zero where reading asks the device itself.
+    /// Age of the oldest value in what was read last, as far as can be told; zero where reading asks the device itself
+    /// and nothing in its answer says otherwise.
     fn age(&self) -> Duration {
         Duration::ZERO
     }
@@ -168,20 +169,29 @@ pub trait GiveBack: Send {
     }
 }
 
+/// Moves to a setpoint in steps, where it must not jump.
+pub trait Paced: Send {
+    /// After how long the setpoint asked for last is to be asked for again, since a ramp still stands between it and
+    /// what the device holds; none where it has been reached.
+    fn next_step(&self) -> Option<Duration> {
+        None
+    }
+}
+
 /// Reads and sets a battery.
-pub trait Battery: GiveBack + Aged {
+pub trait Battery: GiveBack + Aged + Paced {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>>;
-    /// Writes a power setpoint, bounded by nameplate, with the device's own reversion timer set to
+    /// Writes a power setpoint, bounded by nameplate and ramp, with the device's own reversion timer set to
     /// `hold_s` where it has one; gives what reads back.
     fn set_power(&mut self, power: Milliwatt, hold_s: u32) -> BoxFuture<'_, Result<Milliwatt, DeviceError>>;
 }
 
 /// Reads and limits a generator.
-pub trait Generator: GiveBack + Aged + Reactive {
+pub trait Generator: GiveBack + Aged + Paced + Reactive {
     /// Its state now.
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>>;
-    /// Limits feed-in to `power` (zero or negative); none lifts our limit. Gives what reads back.
+    /// Limits feed-in to `power` (zero or negative), within its ramp; none lifts our limit. Gives what reads back.
     fn limit(
         &mut self,
         power: Option<Milliwatt>,
@@ -253,6 +263,15 @@ impl Device {
             Self::Charger(device) => device.age(),
             Self::HeatPump(device) => device.age(),
             Self::Plug(device) => device.age(),
+        }
+    }
+
+    /// After how long the setpoint asked for last is to be asked for again; none where it has been reached.
+    pub fn next_step(&self) -> Option<Duration> {
+        match self {
+            Self::Battery(device) => device.next_step(),
+            Self::Generator(device) => device.next_step(),
+            Self::Meter(_) | Self::Charger(_) | Self::HeatPump(_) | Self::Plug(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ use market::units::Milliwatt;
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep_until, Instant};
 
 /// Requests waiting for one device.
 const QUEUE: usize = 4;
@@ -19,6 +20,7 @@ type Reply<T> = oneshot::Sender<Result<T, String>>;
 enum Job {
     ReadMeter(Reply<MeterState>),
     Read(Reply<Reading>),
+    ReadSettled(Reply<Reading>),
     Write { setpoint: Setpoint, hold_s: u32, done: Reply<()> },
     GiveBack(Reply<()>),
 }
@@ -49,7 +51,12 @@ impl Lane {
         self.ask(Job::Read).await
     }
 
-    /// Writes a setpoint; it counts as written when it was read back.
+    /// The device's state, unless a ramp is still taking it to its setpoint: then nobody can say whether it obeys.
+    pub async fn read_settled(&self) -> Result<Reading, String> {
+        self.ask(Job::ReadSettled).await
+    }
+
+    /// Writes a setpoint; it counts as written when it was read back, or with a ramp when its first step was.
     pub async fn write(&self, setpoint: Setpoint, hold_s: u32) -> Result<(), String> {
         self.ask(|done| Job::Write { setpoint, hold_s, done }).await
     }
@@ -76,15 +83,73 @@ impl Lane {
     }
 }
 
-async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(job) = jobs.recv().await {
-        match job {
-            Job::ReadMeter(reply) => answer(reply, fresh_meter(&mut device)).await,
-            Job::Read(reply) => answer(reply, fresh(&mut device)).await,
-            Job::Write { setpoint, hold_s, done } => {
-                answer(done, in_words(write(&mut device, setpoint, hold_s))).await;
+/// A setpoint that a ramp is taking the device to.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    setpoint: Setpoint,
+    next: Instant,
+    /// Until when it holds, should nothing more be heard.
+    until: Instant,
+}
+
+impl UnderWay {
+    /// What is to be done about `setpoint` once a step of it is written; nothing where it has been reached.
+    fn after(device: &Device, setpoint: Setpoint, until: Instant) -> Option<Self> {
+        let now = Instant::now();
+        let next = now + device.next_step()?;
+        (next < until).then_some(Self { setpoint, next, until })
+    }
+
+    /// Writes the next step, for as long as the setpoint holds.
+    async fn go_on(self, device: &mut Device) -> Option<Self> {
+        let left_s = self.until.saturating_duration_since(Instant::now()).as_secs();
+        let hold_s = u32::try_from(left_s).unwrap_or(u32::MAX).max(1);
+        match in_words(write(device, self.setpoint, hold_s)).await {
+            Ok(()) => Self::after(device, self.setpoint, self.until),
+            Err(reason) => {
+                tracing::debug!(reason, "a step of a ramp was not taken; tried again");
+                Some(Self { next: Instant::now() + hw_adapters::ramp::STEP, ..self })
+                    .filter(|under_way| under_way.next < self.until)
             }
-            Job::GiveBack(done) => answer(done, in_words(device.give_back())).await,
+        }
+    }
+}
+
+async fn work(mut device: Device, mut jobs: mpsc::Receiver<Job>) {
+    let mut under_way: Option<UnderWay> = None;
+    loop {
+        let next = under_way.map_or_else(Instant::now, |under_way| under_way.next);
+        let job = tokio::select! {
+            job = jobs.recv() => job,
+            () = sleep_until(next), if under_way.is_some() => {
+                under_way = match under_way {
+                    Some(step) => step.go_on(&mut device).await,
+                    None => None,
+                };
+                continue;
+            }
+        };
+        match job {
+            Some(Job::ReadMeter(reply)) => answer(reply, fresh_meter(&mut device)).await,
+            Some(Job::ReadSettled(reply)) if under_way.is_some() => {
+                answer(reply, async { Err("it is still on its way to its setpoint".to_owned()) }).await;
+            }
+            Some(Job::Read(reply) | Job::ReadSettled(reply)) => answer(reply, fresh(&mut device)).await,
+            Some(Job::Write { setpoint, hold_s, done }) => {
+                if done.is_closed() {
+                    continue;
+                }
+                let until = Instant::now() + Duration::from_secs(hold_s.into());
+                answer(done, in_words(write(&mut device, setpoint, hold_s))).await;
+                if !matches!(setpoint, Setpoint::Reactive(_)) {
+                    under_way = UnderWay::after(&device, setpoint, until);
+                }
+            }
+            Some(Job::GiveBack(done)) => {
+                under_way = None;
+                answer(done, in_words(device.give_back())).await;
+            }
+            None => return,
         }
     }
 }
@@ -176,7 +241,8 @@ fn no_such(act: &'static str) -> DeviceError {
 mod tests {
     use super::*;
     use futures::future::{BoxFuture, FutureExt};
-    use hw_adapters::device::{Aged, Battery, BatteryState, GiveBack, HeatPump, HeatPumpState};
+    use hw_adapters::device::{Aged, Battery, BatteryState, GiveBack, HeatPump, HeatPumpState, Paced};
+    use market::units::Millijoule;
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
@@ -267,6 +333,62 @@ mod tests {
             self.0.lock().unwrap().push(format!("{} for {hold_s} s", power.0));
             async move { Ok(power) }.boxed()
         }
+    }
+
+    impl Paced for Remembering {}
+
+    /// A battery that comes to a setpoint in three steps.
+    struct Slow(Arc<Mutex<Vec<i64>>>, i64);
+
+    impl GiveBack for Slow {}
+
+    impl Aged for Slow {}
+
+    impl Paced for Slow {
+        fn next_step(&self) -> Option<Duration> {
+            (self.0.lock().unwrap().last() != Some(&self.1)).then_some(Duration::from_secs(1))
+        }
+    }
+
+    impl Battery for Slow {
+        fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {
+            let (stored, most) = (Millijoule::ZERO, Milliwatt(self.1));
+            async move {
+                Ok(BatteryState {
+                    power: most,
+                    stored,
+                    capacity: stored,
+                    charge_max: most,
+                    discharge_max: most,
+                })
+            }
+            .boxed()
+        }
+        fn set_power(
+            &mut self,
+            power: Milliwatt,
+            _hold_s: u32,
+        ) -> BoxFuture<'_, Result<Milliwatt, DeviceError>> {
+            self.1 = power.0;
+            let mut told = self.0.lock().unwrap();
+            let next = told.last().map_or(power.0 / 3, |last| (last + power.0 / 3).min(power.0));
+            told.push(next);
+            async move { Ok(Milliwatt(next)) }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ramp_is_walked_to_its_end_and_nobody_is_judged_on_the_way() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let lane = Lane::start(Device::Battery(Box::new(Slow(told.clone(), 0))), Duration::from_secs(60));
+        assert_eq!(lane.write(Setpoint::Power(Milliwatt(9)), 60).await, Ok(()));
+        assert!(lane.read_settled().await.unwrap_err().contains("on its way"));
+        assert!(lane.read().await.is_ok());
+        while told.lock().unwrap().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(lane.read_settled().await.is_ok());
+        assert_eq!(*told.lock().unwrap(), [3, 6, 9]);
     }
 
     #[tokio::test]

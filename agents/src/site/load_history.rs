@@ -24,6 +24,12 @@ impl LoadHistory {
         self.read = self.read.split_off(&oldest);
     }
 
+    /// The last reading by `here` that is no older than `age_s` seconds; none where what is known is older than that.
+    pub fn latest(&self, here: Interval, age_s: i64) -> Option<Milliwatt> {
+        let oldest = Interval(here.start().plus(-age_s.max(0)));
+        self.read.range(oldest..=here).next_back().map(|(_, power)| *power)
+    }
+
     /// What is expected in `interval`, where `now` was read last and the feeder's load is forecast to be
     /// `ratio` of its own then.
     pub fn expect(&self, interval: Interval, now: Milliwatt, ratio: Option<f64>) -> Milliwatt {
@@ -37,6 +43,22 @@ impl LoadHistory {
 mod tests {
     use super::*;
     use market::interval::UnixSeconds;
+
+    #[test]
+    fn a_reading_is_too_old_after_a_while() {
+        let at = |start| Interval(UnixSeconds(start));
+        let mut loads = LoadHistory::default();
+        loads.take(at(900), Milliwatt(1));
+        loads.take(at(1_800), Milliwatt(2));
+        let check = |here, expected: Option<i64>| {
+            assert_eq!(loads.latest(at(here), 1_800), expected.map(Milliwatt), "at {here}");
+        };
+        check(0, None);
+        check(900, Some(1));
+        check(1_800, Some(2));
+        check(3_600, Some(2));
+        check(4_500, None);
+    }
 
     fn check(read: &[(i64, i64)], at_hour: i64, ratio: Option<f64>, expected: i64) {
         let hour = |hour: i64| Interval(UnixSeconds(hour * 3_600));

@@ -202,7 +202,8 @@ impl Lanes {
     }
 
     async fn judge(&self, interval: Interval) -> SiteReport {
-        let (meter, devices) = self.read().await;
+        let devices = join_all(self.devices.iter().map(Lane::read_settled));
+        let (meter, devices) = futures::join!(self.meter.read_meter(), devices);
         SiteReport::Judged { interval, meter, devices }
     }
 

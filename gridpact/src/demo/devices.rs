@@ -10,6 +10,7 @@ use agents::device::preferences::{
 };
 use agents::site::options::{SiteDevice, SiteOptions};
 use hw_adapters::config::{ChargerConfig, DeviceConfig, HeatPumpConfig, ModbusConfig};
+use hw_adapters::ramp::RampRules;
 use market::interval::UnixSeconds;
 use market::units::Millijoule;
 use sim_devices::mqtt::MqttHeatPumpConfig;
@@ -33,6 +34,8 @@ const CHARGER_METER_S: u32 = 300;
 /// For how long a charger's limit holds, in seconds of its own clock, which the demo lets run fast: between two
 /// intervals' limits, and when the machine is slow between several.
 const CHARGER_LIMIT_LIFE_S: u32 = 14_400;
+/// A demo's quarter of an hour may pass in a second; a ramp runs in real time.
+const AT_ONCE: RampRules = RampRules { percent_per_s: Some(10_000), w_per_s: None };
 /// Wear of a battery: 100 EUR/kWh over 5000 full cycles.
 const BATTERY_WEAR_EUR_PER_MWH: f64 = 20.0;
 /// Warmest a room may be heated ahead of a dear hour; the coolest is the thermostat's own lower end.
@@ -140,6 +143,7 @@ impl Reached<'_> {
         if let Some(house) = &customer.heat_pump {
             devices.push(SiteDevice {
                 config: DeviceConfig::MqttHeatPump(HeatPumpConfig {
+                    login: None,
                     name: "heat-pump".to_owned(),
                     broker: self.device_broker.to_string(),
                     prefix: heat_pump_prefix(&self.name),
@@ -172,6 +176,7 @@ fn modbus(name: &str, address: SocketAddr) -> ModbusConfig {
         unit: 1,
         answer_within_ms: ANSWER_WITHIN_MS,
         enter_service: None,
+        ramp: Some(AT_ONCE),
     }
 }
 

@@ -327,6 +327,7 @@ mod tests {
             unit: 1,
             answer_within_ms: 1_000,
             enter_service: None,
+            ramp: None,
         });
         SiteOptions {
             meter,

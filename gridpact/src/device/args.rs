@@ -1,6 +1,8 @@
 //! What can be said to `gridpact device`.
 
 use clap::{Args, Subcommand};
+use hw_adapters::modbus::SerialLine;
+use hw_adapters::mqtt::login::{BrokerLogin, BrokerTls};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "
@@ -29,7 +31,9 @@ pub enum DeviceCommand {
 Examples:
   gridpact device scan 192.168.1.20                SunSpec on ports 502 and 1502, and an MQTT broker's devices on 1883
   gridpact device scan 192.168.1.20 --units 1-247  every unit, which takes a while
-  gridpact device scan /dev/ttyUSB0 --units 1-32   a serial line
+  gridpact device scan /dev/ttyUSB0 --units 1-32   a serial line, at 9600 and 19200 bits a second, with and without parity
+  gridpact device scan /dev/ttyUSB0 --baud 19200,38400 --parity even
+  gridpact device scan broker.local --user house --password-file password --ca ca.pem --broker --port 8883
   gridpact device scan broker.local --broker --port 18830   a broker alone, on a port of its own
 
 A charge point can't be looked for: it connects to us. Set its central system to ws://THIS_HOST:8180, then
@@ -54,12 +58,50 @@ pub struct ScanArgs {
     /// Seconds to listen to a broker
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub listen_s: u64,
+    /// Who we are to a broker
+    #[command(flatten)]
+    pub login: LoginArgs,
+    /// Speeds of a serial line to try, in bits a second
+    #[arg(long, value_delimiter = ',', default_values_t = [9_600, 19_200], value_parser = clap::value_parser!(u32).range(1_200..=115_200))]
+    pub baud: Vec<u32>,
+    /// Parities of a serial line to try at each speed
+    #[arg(long, value_delimiter = ',', default_values = ["none", "even"], value_parser = ["none", "even", "odd"])]
+    pub parity: Vec<String>,
+    /// Stop bits of a serial line; 2 are usual without parity in a few devices
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub stop_bits: u8,
     /// Folder with templates of your own
     #[arg(long)]
     pub templates: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// Who we are to a broker.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LoginArgs {
+    /// The user's name at the broker
+    #[arg(long)]
+    pub user: Option<String>,
+    /// File that holds the user's password and nothing else
+    #[arg(long, requires = "user", value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// TLS to the broker: PEM file of the authority that signed its certificate
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+impl LoginArgs {
+    /// As a configuration has it.
+    pub fn login(&self) -> BrokerLogin {
+        let tls = self.ca.clone();
+        BrokerLogin {
+            user: self.user.clone(),
+            password_file: self.password_file.clone(),
+            tls: tls.map(|authority| BrokerTls { authority, certificate: None, key: None }),
+        }
+    }
 }
 
 /// Which device, and how it is reached.
@@ -77,9 +119,15 @@ pub struct TargetArgs {
     /// Modbus unit [default: the template's]
     #[arg(long)]
     pub unit: Option<u8>,
+    /// How a serial line is set, as 19200-8E1 [default: the template's, or 9600-8N1]
+    #[arg(long)]
+    pub serial: Option<SerialLine>,
     /// A setting of the template, as id=shellyplug-s-1; can be given several times
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = setting)]
     pub setting: Vec<(String, String)>,
+    /// Who we are to its broker
+    #[command(flatten)]
+    pub login: LoginArgs,
     /// A charge point's identity
     #[arg(long)]
     pub identity: Option<String>,
@@ -108,11 +156,15 @@ Examples:
   gridpact device read eastron-sdm630 192.168.1.30 --unit 3 --json
   gridpact device read shelly-gen2-plug 192.168.1.2:1883 -s id=shellyplusplugs-d4d4da7c1234
   gridpact device read ocpp-charger 0.0.0.0:8180 --identity CP-1     waits for it to connect
+  gridpact device read sunspec-inverter 192.168.1.20 --all           every point of every SunSpec model
   gridpact device read --site roles/site-s1.toml battery")]
 pub struct ReadArgs {
     /// Which device
     #[command(flatten)]
     pub target: TargetArgs,
+    /// Every point that a SunSpec device says, model by model
+    #[arg(long)]
+    pub all: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -151,8 +203,8 @@ Examples:
   gridpact device set shelly-gen2-plug 192.168.1.2:1883 -s id=shellyplusplugs-1 --off
   gridpact device set sunspec-inverter 192.168.1.20 --release --yes
 
-Import and charging are positive, feeding in and discharging negative. Bounded by the device's nameplate, with its own
-timer armed where it has one, and read back; prints what the device then says it holds.")]
+Import and charging are positive, feeding in and discharging negative. Bounded by the device's nameplate and walked to
+within its ramp, with its own timer armed where it has one, and read back; prints what the device then says it holds.")]
 pub struct SetArgs {
     /// Which device
     #[command(flatten)]

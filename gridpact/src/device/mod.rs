@@ -2,6 +2,7 @@
 //! to. Which protocol a device speaks is its template's matter.
 
 pub mod args;
+mod models;
 mod print;
 mod read;
 mod scan;
@@ -59,6 +60,9 @@ pub enum DeviceCommandError {
         /// What it can be told.
         can: &'static str,
     },
+    /// Only SunSpec devices have models.
+    #[error("{0} is no SunSpec device, so it has no models; read it without --all")]
+    NoModels(String),
     /// The site's file can't be used.
     #[error("{0}")]
     Site(String),

@@ -3,7 +3,7 @@
 use super::args::{ReadArgs, WatchArgs};
 use super::print::Shown;
 use super::target::{open, Target};
-use super::DeviceCommandError;
+use super::{models, DeviceCommandError};
 use hw_adapters::device::{Device, DeviceError};
 use serde_json::json;
 use std::io::Write;
@@ -15,6 +15,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Reads the device once.
 pub async fn run(args: &ReadArgs, out: &mut impl Write) -> Result<(), DeviceCommandError> {
+    if args.all {
+        return models::run(args, out).await;
+    }
     let mut target = open(&args.target).await?;
     let shown = first(&mut target).await?;
     match args.json {

@@ -3,7 +3,7 @@
 use super::args::ScanArgs;
 use super::target::catalogue;
 use super::DeviceCommandError;
-use hw_adapters::modbus::{Endpoint, ModbusLink, Timeouts};
+use hw_adapters::modbus::{Endpoint, ModbusLink, Parity, SerialLine, Timeouts};
 use hw_adapters::scan::{scan_broker, scan_units, Finding, ScanError};
 use hw_adapters::template::Catalogue;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -75,17 +75,56 @@ async fn scan(
     if args.broker || port.is_some_and(|port: u16| BROKERS.contains(&port)) {
         bar.set_message(format!("{address}: listening for {} s", args.listen_s));
         bar.enable_steady_tick(Duration::from_millis(200));
-        return scan_broker(address, catalogue, Duration::from_secs(args.listen_s)).await;
+        return scan_broker((address, &args.login.login()), catalogue, Duration::from_secs(args.listen_s))
+            .await;
     }
+    if !address.starts_with('/') {
+        return scan_modbus((address, None), args, catalogue, bar).await;
+    }
+    // A line is set one way for all that hang on it, so the first way that anything answers by is the line's.
+    let mut failed = None;
+    for line in lines(args) {
+        match scan_modbus((address, Some(line)), args, catalogue, bar).await {
+            Ok(found) if !found.is_empty() => return Ok(found),
+            Ok(_) => {}
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(Vec::new()), Err)
+}
+
+/// Every way a serial line may be set that is to be tried.
+fn lines(args: &ScanArgs) -> Vec<SerialLine> {
+    let parity = |word: &String| match word.as_str() {
+        "even" => Parity::Even,
+        "odd" => Parity::Odd,
+        _ => Parity::None,
+    };
+    let of = |baud: &u32| {
+        let stop_bits = args.stop_bits;
+        let baud = *baud;
+        args.parity.iter().map(move |word| SerialLine { baud, parity: parity(word), stop_bits })
+    };
+    args.baud.iter().flat_map(of).collect()
+}
+
+async fn scan_modbus(
+    (address, line): (&str, Option<SerialLine>),
+    args: &ScanArgs,
+    catalogue: &Catalogue,
+    bar: &ProgressBar,
+) -> Result<Vec<Finding>, ScanError> {
     let request = Duration::from_millis(args.answer_within_ms);
-    let endpoint = Endpoint::parse(address, None)
+    let endpoint = Endpoint::parse(address, line)
         .map_err(|error| ScanError { address: address.to_owned(), reason: error.to_string() })?;
     let link = |unit| ModbusLink::new(endpoint.clone(), unit, Timeouts::of(request));
+    let set = line.map_or(String::new(), |line| format!(" at {line}"));
     let progress = |at: hw_adapters::scan::UnitProgress| {
-        bar.set_message(format!("{address}: unit {} ({} of {})", at.unit, at.done + 1, at.of));
+        bar.set_message(format!("{address}{set}: unit {} ({} of {})", at.unit, at.done + 1, at.of));
         bar.tick();
     };
-    scan_units((address, &args.units.0), link, catalogue, progress).await
+    let found = scan_units((address, &args.units.0), link, catalogue, progress).await?;
+    Ok(found.into_iter().map(|finding| Finding { line, ..finding }).collect())
 }
 
 fn described(finding: &Finding) -> Value {
@@ -95,7 +134,8 @@ fn described(finding: &Finding) -> Value {
         .map(|(name, settings)| json!({ "template": name, "settings": settings }))
         .collect();
     json!({
-        "protocol": finding.protocol, "address": finding.address, "unit": finding.unit, "what": finding.what,
+        "protocol": finding.protocol, "address": finding.address, "serial": finding.line, "unit": finding.unit,
+        "what": finding.what,
         "models": finding.models, "templates": templates,
     })
 }
@@ -103,7 +143,8 @@ fn described(finding: &Finding) -> Value {
 fn show(finding: &Finding, out: &mut impl Write) -> Result<(), DeviceCommandError> {
     let unit = finding.unit.map_or(String::new(), |unit| format!(" unit {unit}"));
     let what = if finding.what.is_empty() { "says nothing of itself" } else { &finding.what };
-    writeln!(out, "{}{unit} ({}): {what}", finding.address, finding.protocol)?;
+    let line = finding.line.map_or(String::new(), |line| format!(" at {line}"));
+    writeln!(out, "{}{line}{unit} ({}): {what}", finding.address, finding.protocol)?;
     if !finding.models.is_empty() {
         let models: Vec<String> = finding.models.iter().map(u16::to_string).collect();
         writeln!(out, "  SunSpec models {}", models.join(", "))?;
@@ -113,8 +154,9 @@ fn show(finding: &Finding, out: &mut impl Write) -> Result<(), DeviceCommandErro
     }
     for (template, settings) in &finding.templates {
         let unit = finding.unit.map_or(String::new(), |unit| format!(" --unit {unit}"));
+        let line = finding.line.map_or(String::new(), |line| format!(" --serial {line}"));
         let settings: String = settings.iter().map(|(name, value)| format!(" -s '{name}={value}'")).collect();
-        writeln!(out, "  gridpact device read {template} {}{unit}{settings}", finding.address)?;
+        writeln!(out, "  gridpact device read {template} {}{line}{unit}{settings}", finding.address)?;
     }
     Ok(())
 }

@@ -54,7 +54,12 @@ pub async fn run(args: &SetArgs, out: &mut impl Write) -> Result<(), DeviceComma
     if !args.yes {
         confirm(&format!("Set {} to {}?", target.name, order.said()))?;
     }
-    let held = write(&mut target.device, order, args.hold_s).await?;
+    let mut held = write(&mut target.device, order, args.hold_s).await?;
+    while let Some(next) = target.device.next_step() {
+        eprintln!("{} holds {held}, on its way", target.name);
+        tokio::time::sleep(next).await;
+        held = write(&mut target.device, order, args.hold_s).await?;
+    }
     match args.json {
         true => writeln!(out, "{}", json!({ "name": target.name, "asked": order.said(), "holds": held }))?,
         false => writeln!(out, "{} holds: {held}", target.name)?,

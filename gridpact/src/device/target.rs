@@ -33,13 +33,7 @@ pub fn catalogue(folder: Option<&Path>) -> Result<Catalogue, DeviceCommandError>
 
 /// Opens the device that is meant. Says on standard error where it has to be waited for.
 pub async fn open(args: &TargetArgs) -> Result<Target, DeviceCommandError> {
-    let (config, catalogue) = match &args.site {
-        Some(file) => of_site(file, &args.device)?,
-        None => {
-            let catalogue = catalogue(args.templates.as_deref())?;
-            (by_template(args, &catalogue)?, catalogue)
-        }
-    };
+    let (config, catalogue) = configured(args)?;
     let registry = Registry::new();
     let metrics = DeviceMetrics::register(&registry).map_err(|e| DeviceCommandError::Site(e.to_string()))?;
     let device = open_with(&config, &catalogue, &metrics, None).await?;
@@ -51,6 +45,17 @@ pub async fn open(args: &TargetArgs) -> Result<Target, DeviceCommandError> {
     Ok(Target { name: config.name().to_owned(), device, patience })
 }
 
+/// How the device that is meant is configured.
+pub fn configured(args: &TargetArgs) -> Result<(DeviceConfig, Catalogue), DeviceCommandError> {
+    match &args.site {
+        Some(file) => of_site(file, &args.device),
+        None => {
+            let catalogue = catalogue(args.templates.as_deref())?;
+            Ok((by_template(args, &catalogue)?, catalogue))
+        }
+    }
+}
+
 fn by_template(args: &TargetArgs, catalogue: &Catalogue) -> Result<DeviceConfig, DeviceCommandError> {
     let template = catalogue.get(&args.device)?;
     let address = args.address.clone().unwrap_or_default();
@@ -58,7 +63,9 @@ fn by_template(args: &TargetArgs, catalogue: &Catalogue) -> Result<DeviceConfig,
         name: args.device.clone(),
         template: args.device.clone(),
         unit: args.unit,
+        serial: args.serial,
         identity: args.identity.clone(),
+        login: (template.protocol() == "mqtt").then(|| args.login.login()),
         settings: args.setting.iter().cloned().collect(),
         power_max_w: args.power_max_w,
         outdoor_celsius: args.outdoor_celsius,

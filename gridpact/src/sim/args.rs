@@ -1,16 +1,19 @@
 //! What can be said to `gridpact sim` of SunSpec devices.
 
 use clap::{Args, Subcommand, ValueEnum};
+use hw_adapters::modbus::SerialLine;
 use std::net::IpAddr;
 
 const INVERTER_HELP: &str = "\
 Examples:
   gridpact sim inverter --port 5020                           models 1, 103, 120 to 123 at 40000, unit 1
-  gridpact sim inverter --port 5020 --model 701               models 1, 701 to 704, as IEEE 1547-2018 has them
+  gridpact sim inverter --port 5020 --model 701               models 1, 701 to 712, 714 and 715, as IEEE 1547-2018 has them
+  gridpact sim inverter --serial /dev/ttyUSB1 --line 19200-8E1   by Modbus RTU
+  gridpact sim inverter --model 701 --excursion 30:20:60:50      a sag to 60 % after 30 s, for 20 s: it trips and comes back
   gridpact sim inverter --port 5020 --fault late --fault half-frames --chance 20 --seed 7
 
 What can be written: the limit on output and reactive power, each with its reversion timer and switch (123, 704),
-and entering service (703). All else is refused with exception 2, a value out of range with exception 3.";
+entering service (703), the stored curves of 705 to 712 with what adopts and switches them, and 715. All else is refused with exception 2, a value out of range with exception 3.";
 
 const BATTERY_HELP: &str = "\
 Examples:
@@ -62,6 +65,9 @@ pub struct InverterArgs {
     /// What the sun gives, in percent of the nameplate
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub sun_percent: u32,
+    /// The grid goes elsewhere, as AFTER_S:FOR_S:VOLTAGE_PERCENT:HERTZ; can be given several times
+    #[arg(long, value_parser = excursion)]
+    pub excursion: Vec<ExcursionArg>,
     /// How it is served
     #[command(flatten)]
     pub serving: ServingArgs,
@@ -149,6 +155,12 @@ pub struct ServingArgs {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub listen: IpAddr,
+    /// Serial device to answer on by Modbus RTU, not over TCP
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["port", "listen"])]
+    pub serial: Option<String>,
+    /// How the serial line is set
+    #[arg(long, default_value = "9600-8N1", requires = "serial")]
+    pub line: SerialLine,
     /// Simulated seconds per real second; timers run in simulated time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub speed: u32,
@@ -188,6 +200,32 @@ pub enum FaultKind {
     Frozen,
     /// Goes down with its connections, and comes back
     Rebooting,
+}
+
+/// A time for which the grid is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExcursionArg {
+    /// Seconds after the start.
+    pub after_s: u32,
+    /// For how many seconds.
+    pub for_s: u32,
+    /// Voltage in percent of nominal.
+    pub voltage_percent: f64,
+    /// Frequency in hertz.
+    pub hertz: f64,
+}
+
+fn excursion(text: &str) -> Result<ExcursionArg, String> {
+    let wrong = || format!("{text:?} is not AFTER_S:FOR_S:VOLTAGE_PERCENT:HERTZ, as 30:20:60:50");
+    let parts: Vec<&str> = text.split(':').collect();
+    let [after_s, for_s, voltage_percent, hertz] = parts[..] else { return Err(wrong()) };
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| (0.0..=200.0).contains(number));
+    Ok(ExcursionArg {
+        after_s: after_s.parse().map_err(|_| wrong())?,
+        for_s: for_s.parse().ok().filter(|seconds| *seconds > 0).ok_or_else(wrong)?,
+        voltage_percent: number(voltage_percent).ok_or_else(wrong)?,
+        hertz: number(hertz).ok_or_else(wrong)?,
+    })
 }
 
 fn watts() -> clap::builder::RangedI64ValueParser<u32> {

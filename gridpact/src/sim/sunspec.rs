@@ -1,15 +1,17 @@
 //! One simulated SunSpec device behind Modbus TCP, in real time, until Ctrl-C.
 
-use super::args::{FaultKind, ServingArgs, SunSpecCommand};
+use super::args::{ExcursionArg, FaultKind, ServingArgs, SunSpecCommand};
+use hw_adapters::modbus::Parity;
 
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
 use serde_json::json;
 use sim_devices::physics::battery::BatterySpec;
+use sim_devices::physics::grid::{Excursion, Grid, GridCourse};
 use sim_devices::physics::profile::Profile;
 use sim_devices::physics::pv::PvSpec;
 use sim_devices::sunspec::fault::ModbusFault;
-use sim_devices::sunspec::{Dialect, Role, SunSpecServer, UNIT};
+use sim_devices::sunspec::{Dialect, Line, Role, SunSpecServer, UNIT};
 use sim_devices::world::{lock, LoadSpec, SharedWorld, SiteSpec, SpecError, World};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -42,6 +44,14 @@ pub enum SunSpecError {
         /// Why.
         source: io::Error,
     },
+    /// The serial line can't be had.
+    #[error("opening {path}: {source}")]
+    Line {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Ctrl-C can't be waited for.
     #[error("waiting for Ctrl-C: {0}")]
     Signal(#[source] io::Error),
@@ -63,16 +73,19 @@ async fn serve(command: &SunSpecCommand, out: &mut impl Write) -> Result<(), Sun
     let (kind, role, dialect, spec, serving) = device(command);
     let start = UnixSeconds(OffsetDateTime::now_utc().unix_timestamp());
     let world: SharedWorld = Arc::new(Mutex::new(World::new(start, vec![spec])?));
-    let address = SocketAddr::new(serving.listen, serving.port);
-    let server = SunSpecServer::start_as(world.clone(), 0, (role, dialect), address).await;
-    let server = server.map_err(|source| SunSpecError::Listen { address, source })?;
+    if let SunSpecCommand::Inverter(args) = command {
+        if let Some(pv) = lock(&world).site_mut(0).and_then(|site| site.pv.as_mut()) {
+            pv.grid = course(start, &args.excursion);
+        }
+    }
+    let server = server(&world, (role, dialect), serving).await?;
     let faults: Vec<ModbusFault> = serving.faults.iter().map(|kind| fault(*kind, serving)).collect();
     server.fault().set_by_chance(serving.seed, serving.chance, faults);
-    let address = server.address();
+    let place = serving.serial.clone().unwrap_or_else(|| server.address().to_string());
     let line = if serving.json {
-        json!({ "device": kind, "listening": address.to_string(), "unit": UNIT }).to_string()
+        json!({ "device": kind, "listening": place, "unit": UNIT }).to_string()
     } else {
-        format!("a simulated {kind} listens on {address}, Modbus unit {UNIT}; Ctrl-C ends it")
+        format!("a simulated {kind} listens on {place}, Modbus unit {UNIT}; Ctrl-C ends it")
     };
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(SunSpecError::Print)?;
     let mut ticks = tokio::time::interval(STEP);
@@ -90,6 +103,45 @@ async fn serve(command: &SunSpecCommand, out: &mut impl Write) -> Result<(), Sun
             writeln!(out, "{state}").and_then(|()| out.flush()).map_err(SunSpecError::Print)?;
         }
     }
+}
+
+/// Puts it on the network, or on its serial line.
+async fn server(
+    world: &SharedWorld,
+    as_what: (Role, Dialect),
+    serving: &ServingArgs,
+) -> Result<SunSpecServer, SunSpecError> {
+    if let Some(path) = &serving.serial {
+        let line = Line {
+            path: path.clone(),
+            baud: serving.line.baud,
+            even_parity: match serving.line.parity {
+                Parity::None => None,
+                Parity::Even => Some(true),
+                Parity::Odd => Some(false),
+            },
+            two_stop_bits: serving.line.stop_bits == 2,
+        };
+        let path = path.clone();
+        return SunSpecServer::start_on(world.clone(), 0, as_what, &line)
+            .map_err(|source| SunSpecError::Line { path, source });
+    }
+    let address = SocketAddr::new(serving.listen, serving.port);
+    let server = SunSpecServer::start_as(world.clone(), 0, as_what, address).await;
+    server.map_err(|source| SunSpecError::Listen { address, source })
+}
+
+/// How its grid goes.
+fn course(start: UnixSeconds, excursions: &[ExcursionArg]) -> GridCourse {
+    let of = |excursion: &ExcursionArg| {
+        let from = start.plus(excursion.after_s.into());
+        let grid = Grid {
+            voltage: (excursion.voltage_percent * 100.0).round() as i64,
+            frequency: (excursion.hertz * 1_000.0).round() as i64,
+        };
+        Excursion { from, until: from.plus(excursion.for_s.into()), grid }
+    };
+    GridCourse(excursions.iter().map(of).collect())
 }
 
 fn device(command: &SunSpecCommand) -> (&'static str, Role, Dialect, SiteSpec, &ServingArgs) {

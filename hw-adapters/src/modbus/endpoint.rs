@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -60,6 +61,42 @@ impl SerialLine {
     }
 }
 
+impl fmt::Display for SerialLine {
+    /// As installers say it: `9600-8N1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parity = match self.parity {
+            Parity::None => 'N',
+            Parity::Even => 'E',
+            Parity::Odd => 'O',
+        };
+        write!(f, "{}-8{parity}{}", self.baud, self.stop_bits)
+    }
+}
+
+impl FromStr for SerialLine {
+    type Err = EndpointError;
+
+    /// From how installers say it: `9600-8N1`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || EndpointError::Said(text.to_owned());
+        let (baud, frame) = text.split_once('-').ok_or_else(wrong)?;
+        let baud = baud.parse().map_err(|_| wrong())?;
+        let ["8", parity, stop_bits] =
+            [frame.get(..1), frame.get(1..2), frame.get(2..)].map(Option::unwrap_or_default)
+        else {
+            return Err(wrong());
+        };
+        let parity = match parity {
+            "N" | "n" => Parity::None,
+            "E" | "e" => Parity::Even,
+            "O" | "o" => Parity::Odd,
+            _ => return Err(wrong()),
+        };
+        let line = Self { baud, parity, stop_bits: stop_bits.parse().map_err(|_| wrong())? };
+        check_line(line).map(|()| line)
+    }
+}
+
 /// Where a unit is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -90,6 +127,9 @@ pub enum EndpointError {
         /// What it must be.
         must: &'static str,
     },
+    /// No way to set a serial line.
+    #[error("{0:?} is no setting of a serial line like 9600-8N1")]
+    Said(String),
     /// Settings of a serial line beside a TCP address.
     #[error("address {0:?} is no serial device, so `serial` can't be set")]
     SerialWithoutPath(String),
@@ -173,6 +213,16 @@ mod tests {
         check("a:502", Some(line), Err("no serial device"));
         check("/dev/x", Some(SerialLine { baud: 300, ..line }), Err("baud is 300"));
         check("/dev/x", Some(SerialLine { stop_bits: 3, ..line }), Err("stop_bits is 3"));
+    }
+
+    #[test]
+    fn a_line_is_said_as_installers_say_it() {
+        for text in ["9600-8N1", "19200-8E1", "115200-8O2"] {
+            assert_eq!(text.parse::<SerialLine>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "9600", "9600-7N1", "9600-8X1", "9600-8N3", "300-8N1", "9600-8N", "9600-é"] {
+            assert!(wrong.parse::<SerialLine>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

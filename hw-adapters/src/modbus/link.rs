@@ -54,9 +54,12 @@ impl Timeouts {
 /// Why a request brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LinkError {
-    /// No connection, or no answer in time. The connection has been dropped.
+    /// No connection, or no turn on the line.
     #[error("{0}")]
     Silent(String),
+    /// Connected, and no answer in time, or the connection was closed instead. It has been dropped.
+    #[error("{0}")]
+    Unanswered(String),
     /// An answer that is none to this request. The connection has been dropped.
     #[error("{0}")]
     BadAnswer(String),
@@ -215,13 +218,14 @@ pub(super) async fn ask(
     request: Request<'static>,
     limit: Duration,
 ) -> Result<Response, LinkError> {
-    match within(limit, "no answer", context.call(request)).await? {
+    let late = |_| LinkError::Unanswered(format!("no answer within {} ms", limit.as_millis()));
+    match timeout(limit, context.call(request)).await.map_err(late)? {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(exception)) => Err(LinkError::Exception(exception)),
         Err(tokio_modbus::Error::Transport(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
             Err(LinkError::BadAnswer(e.to_string()))
         }
-        Err(tokio_modbus::Error::Transport(e)) => Err(LinkError::Silent(e.to_string())),
+        Err(tokio_modbus::Error::Transport(e)) => Err(LinkError::Unanswered(e.to_string())),
         Err(tokio_modbus::Error::Protocol(e)) => Err(LinkError::BadAnswer(e.to_string())),
     }
 }

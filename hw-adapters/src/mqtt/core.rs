@@ -1,13 +1,19 @@
 //! One device on a broker, deciding: what to follow and ask, what to believe, what to publish for an order and whether
 //! it was obeyed. Time is milliseconds of a clock that only goes forwards.
 
+mod keeping;
+
+pub use keeping::Kept;
+
 use super::entity::{self, Entity};
 use super::payload::{Payload, Value};
 use super::points::{Lack, Points};
 use super::profile::{Profile, Source};
 use super::state::{state, State};
 use crate::template::{DeviceKind, Level, PointName, Quantity, Unit, ValueCommand};
+use keeping::Restoring;
 use market::units::Milliwatt;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most entities kept of what a device announces.
@@ -51,6 +57,8 @@ pub enum Effect {
         /// The payload.
         payload: String,
     },
+    /// Keep this until it is given back, before anything after it is done; none: nothing is ours any more.
+    Keep(Option<Kept>),
     /// Count a message that was refused, by reason, and say why to whoever debugs.
     Refused {
         /// The label.
@@ -93,10 +101,12 @@ struct Pending {
     /// Messages after this one count.
     after: u64,
     expected: Vec<(PointName, Value)>,
+    /// Whether it gives the device back.
+    gives_back: bool,
 }
 
 /// How the device was before we told it anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Before {
     on: Option<bool>,
     setpoint: Option<i64>,
@@ -117,6 +127,9 @@ pub struct MqttCore {
     asked_ms: Vec<Option<u64>>,
     before: Option<Before>,
     pending: Option<Pending>,
+    restoring: Option<Restoring>,
+    /// Whether it has just been given back.
+    given_back: bool,
 }
 
 impl MqttCore {
@@ -134,6 +147,8 @@ impl MqttCore {
             points: Points::default(),
             before: None,
             pending: None,
+            restoring: None,
+            given_back: false,
         }
     }
 
@@ -172,6 +187,7 @@ impl MqttCore {
                 self.hear(now_ms, (topic, payload), retained, &mut out);
             }
         }
+        self.give_back_of_before(now_ms, &mut out);
         out
     }
 
@@ -343,7 +359,8 @@ impl MqttCore {
             Order::Switch(on) => self.switch(on.or(before.on), (&mut out, &mut expected)),
             Order::Power(power) => self.power(power, state.power_max(), (&mut out, &mut expected)),
         }
-        self.pending = Some(Pending { after: self.points.messages(), expected });
+        let gives_back = matches!(order, Order::Switch(None) | Order::Power(None));
+        self.pend(Pending { after: self.points.messages(), expected, gives_back }, &mut out);
         // What shows it should come soon.
         self.asked_ms.fill(None);
         self.ask(now_ms, &mut out);
@@ -400,7 +417,7 @@ impl MqttCore {
 
     /// What came of the last order; none while that may yet change. `over` when nobody waits any longer.
     pub fn judge(&mut self, over: bool) -> Option<Outcome> {
-        let Pending { after, expected } = self.pending.as_ref()?;
+        let Pending { after, expected, gives_back } = self.pending.as_ref()?;
         let told: Vec<(&(PointName, Value), Option<Value>)> =
             expected.iter().map(|wanted| (wanted, self.points.told_after(wanted.0, *after))).collect();
         let other = |(wanted, said): &&(&(PointName, Value), Option<Value>)| {
@@ -415,6 +432,7 @@ impl MqttCore {
         } else {
             Outcome::Silent
         };
+        self.given_back |= *gives_back && outcome == Outcome::Obeyed;
         self.pending = None;
         Some(outcome)
     }

@@ -1,7 +1,8 @@
 //! A device on a broker as the site controller sees it: a meter, a plug or a heat pump.
 
-use super::core::{MqttCore, Order, Outcome};
+use super::core::{Kept, MqttCore, Order, Outcome};
 use super::link::{address, client_id, connect};
+use super::login::{BrokerLogin, LoginError};
 use super::points::Lack;
 use super::profile::{Overrides, Profile, ProfileError};
 use super::state::State;
@@ -9,11 +10,13 @@ use super::task::{Ask, Failure, Task};
 use crate::device::{
     Aged, DeviceError, GiveBack, HeatPump, HeatPumpState, Meter, MeterState, Plug, PlugState,
 };
+use crate::kept;
 use crate::metrics::DeviceMetrics;
 use crate::template::{DeviceKind, Template};
 use futures::future::BoxFuture;
 use futures::FutureExt;
 use market::units::Milliwatt;
+use std::path::PathBuf;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +38,24 @@ pub enum MqttError {
         /// What is wrong.
         reason: String,
     },
+    /// What we show the broker can't be used.
+    #[error("{device}: the broker's login: {source}")]
+    Login {
+        /// The device's name.
+        device: String,
+        /// What is wrong.
+        source: LoginError,
+    },
+    /// How it was found before a crash can't be read.
+    #[error("{device}: {file}: {reason}")]
+    Kept {
+        /// The device's name.
+        device: String,
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// Template and site's configuration don't go together.
     #[error("{device}: {source}")]
     Profile {
@@ -43,6 +64,24 @@ pub enum MqttError {
         /// What is wrong.
         source: ProfileError,
     },
+}
+
+/// Where a device's broker is, who we are to it, and where it is kept how the device was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The broker's `host:port`.
+    pub broker: String,
+    /// Who we are to it.
+    pub login: BrokerLogin,
+    /// File for the device's state as it was found before the first command; none keeps it in memory alone.
+    pub kept_in: Option<PathBuf>,
+}
+
+impl From<&str> for Reach {
+    /// A plain connection, and nothing kept over a crash.
+    fn from(broker: &str) -> Self {
+        Self { broker: broker.to_owned(), ..Self::default() }
+    }
 }
 
 /// A device reached through a broker. It reconnects by itself as long as it lives.
@@ -63,20 +102,31 @@ impl MqttDevice {
     /// A configuration that can't be.
     pub fn new(
         name: String,
-        broker: &str,
+        reach: impl Into<Reach>,
         (template, site): (&Template, &Overrides),
         metrics: DeviceMetrics,
     ) -> Result<Self, MqttError> {
         let device = || name.clone();
-        let broker = address(broker).map_err(|reason| MqttError::Broker { device: device(), reason })?;
+        let Reach { broker, login, kept_in } = reach.into();
+        let broker = address(&broker).map_err(|reason| MqttError::Broker { device: device(), reason })?;
+        let access = login.access().map_err(|source| MqttError::Login { device: device(), source })?;
         let profile = Profile::resolve(template, site)
             .map_err(|source| MqttError::Profile { device: device(), source })?;
-        let core = MqttCore::new(profile);
+        let unread = |file: &PathBuf, error: std::io::Error| MqttError::Kept {
+            device: device(),
+            file: file.display().to_string(),
+            reason: error.to_string(),
+        };
+        let kept = kept_in.as_ref().map(|file| kept::read::<Kept>(file).map_err(|e| unread(file, e)));
+        let core = match kept.transpose()?.flatten() {
+            Some(kept) => MqttCore::new(profile).restoring(kept),
+            None => MqttCore::new(profile),
+        };
         let settings: Vec<&str> = site.settings.values().map(String::as_str).collect();
-        let (client, heard) = connect(client_id(&format!("{name}/{}", settings.join("/"))), broker);
+        let (client, heard) = connect(client_id(&format!("{name}/{}", settings.join("/"))), broker, &access);
         let (asks, asks_out) = mpsc::channel(ASKS);
         let kind = core.device();
-        let task = Task { name: name.clone(), core, client, metrics, started: Instant::now() };
+        let task = Task { name: name.clone(), core, client, metrics, started: Instant::now(), kept_in };
         tokio::spawn(task.run(asks_out, heard));
         Ok(Self { name, asks, kind, age: Duration::ZERO, ours: false })
     }

@@ -1,5 +1,6 @@
 //! A connection to a broker that comes back by itself, and hands on what it hears at a bounded pace.
 
+use super::login::Access;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
@@ -40,12 +41,17 @@ pub enum Heard {
 }
 
 /// Connects to `host:port`, and goes on doing so until the receiver is dropped.
-pub fn connect(client_id: String, (host, port): (String, u16)) -> (AsyncClient, mpsc::Receiver<Heard>) {
+pub fn connect(
+    client_id: String,
+    (host, port): (String, u16),
+    access: &Access,
+) -> (AsyncClient, mpsc::Receiver<Heard>) {
     let mut options = MqttOptions::new(client_id, host, port);
     options
         .set_keep_alive(Duration::from_secs(15))
         .set_clean_session(true)
         .set_max_packet_size(PACKET_MAX_BYTES, PACKET_MAX_BYTES);
+    access.apply(&mut options);
     let (client, mut events) = AsyncClient::new(options, REQUESTS);
     // A command must not wait for the acknowledgement of something else.
     events.network_options.set_tcp_nodelay(true);

@@ -8,6 +8,7 @@ pub mod core;
 mod device;
 pub mod entity;
 mod link;
+pub mod login;
 pub mod path;
 pub mod payload;
 pub mod points;
@@ -15,7 +16,7 @@ pub mod profile;
 pub mod state;
 mod task;
 
-pub use device::{MqttDevice, MqttError};
+pub use device::{MqttDevice, MqttError, Reach};
 pub(crate) use link::{address, client_id, connect, Heard};
 
 #[cfg(test)]

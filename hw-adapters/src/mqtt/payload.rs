@@ -4,6 +4,7 @@
 use super::path::JsonPath;
 use crate::template::believable;
 use crate::template::{PointName, Quantity, Unit};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error;
 
@@ -13,7 +14,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 16 * 1024;
 const MAX_WORD_BYTES: usize = 64;
 
 /// A value in milliwatts, millijoules or thousandths of a degree Celsius, a switch, or a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Value {
     /// A quantity.
     Amount(i64),

@@ -1,11 +1,13 @@
 //! The task around a device's core: hears the broker, steps, does what the core says, answers who asks.
 
-use super::core::{Effect, Input, MqttCore, Order, Outcome};
+use super::core::{Effect, Input, Kept, MqttCore, Order, Outcome};
 use super::link::{publish, Heard};
 use super::points::Lack;
 use super::state::State;
+use crate::kept;
 use crate::metrics::DeviceMetrics;
 use rumqttc::{AsyncClient, QoS};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, sleep_until, Instant, MissedTickBehavior};
@@ -43,6 +45,8 @@ pub(super) struct Task {
     pub client: AsyncClient,
     pub metrics: DeviceMetrics,
     pub started: Instant,
+    /// Where it is kept how the device was found.
+    pub kept_in: Option<PathBuf>,
 }
 
 /// Who waits, and until when.
@@ -69,14 +73,14 @@ impl Task {
             let deadline = waiting.first();
             tokio::select! {
                 said = heard.recv() => match said {
-                    Some(said) => self.hear(said),
+                    Some(said) => self.hear(said).await,
                     None => return,
                 },
                 ask = asks.recv() => match ask {
-                    Some(ask) => self.take(ask, &mut waiting),
+                    Some(ask) => self.take(ask, &mut waiting).await,
                     None => return,
                 },
-                _ = tick.tick() => self.step(Input::Tick),
+                _ = tick.tick() => self.step(Input::Tick).await,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
             }
             self.answer(&mut waiting);
@@ -87,28 +91,28 @@ impl Task {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn hear(&mut self, said: Heard) {
+    async fn hear(&mut self, said: Heard) {
         match said {
-            Heard::Connected => self.step(Input::Connected),
+            Heard::Connected => self.step(Input::Connected).await,
             Heard::Disconnected(error) => {
                 tracing::debug!(device = self.name, error, "the device's broker");
-                self.step(Input::Disconnected);
+                self.step(Input::Disconnected).await;
             }
             Heard::Message { topic, payload, retained } => {
-                self.step(Input::Message { topic: &topic, payload: &payload, retained });
+                self.step(Input::Message { topic: &topic, payload: &payload, retained }).await;
             }
             Heard::Flood => self.metrics.count_refused(&self.name, "flood"),
         }
     }
 
-    fn step(&mut self, input: Input<'_>) {
+    async fn step(&mut self, input: Input<'_>) {
         let effects = self.core.step(self.now_ms(), input);
-        if let Err(error) = self.perform(effects) {
+        if let Err(error) = self.perform(effects).await {
             tracing::debug!(device = self.name, error, "requests to the device's broker");
         }
     }
 
-    fn perform(&self, effects: Vec<Effect>) -> Result<(), String> {
+    async fn perform(&self, effects: Vec<Effect>) -> Result<(), String> {
         let mut all = Ok(());
         for effect in effects {
             let done = match effect {
@@ -116,6 +120,11 @@ impl Task {
                     self.client.try_subscribe(topic, QoS::AtLeastOnce).map_err(|e| e.to_string())
                 }
                 Effect::Publish { topic, payload } => publish(&self.client, &topic, &payload),
+                // Nothing may be done of which it is not known how to undo it.
+                Effect::Keep(kept) => {
+                    self.keep(kept.as_ref()).await?;
+                    Ok(())
+                }
                 Effect::Refused { reason, why } => {
                     tracing::debug!(device = self.name, reason, why, "a message was refused");
                     self.metrics.count_refused(&self.name, reason);
@@ -127,13 +136,25 @@ impl Task {
         all
     }
 
-    fn take(&mut self, ask: Ask, waiting: &mut Waiting) {
+    async fn keep(&self, kept: Option<&Kept>) -> Result<(), String> {
+        let Some(file) = self.kept_in.clone() else { return Ok(()) };
+        let wrong = |error: std::io::Error| format!("{}: {error}", file.display());
+        let text = kept.map(serde_json::to_vec).transpose().map_err(|error| wrong(error.into()))?;
+        let beside = file.clone();
+        let written = tokio::task::spawn_blocking(move || kept::write(&beside, text.as_deref())).await;
+        written.map_err(|error| wrong(std::io::Error::other(error)))?.map_err(wrong)
+    }
+
+    async fn take(&mut self, ask: Ask, waiting: &mut Waiting) {
         let deadline = Instant::now() + Duration::from_millis(self.core.answer_within_ms());
         match ask {
             Ask::Read(reply) => waiting.read = Some((reply, deadline)),
             Ask::Order(order, reply) => {
-                let told = self.core.order(self.now_ms(), order).map_err(Failure::Lack);
-                match told.and_then(|effects| self.perform(effects).map_err(Failure::Link)) {
+                let told = match self.core.order(self.now_ms(), order) {
+                    Ok(effects) => self.perform(effects).await.map_err(Failure::Link),
+                    Err(lack) => Err(Failure::Lack(lack)),
+                };
+                match told {
                     Ok(()) => waiting.order = Some((reply, deadline)),
                     // Fails where the asker has given up meanwhile.
                     Err(failure) => drop(reply.send(Err(failure))),

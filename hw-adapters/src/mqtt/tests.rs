@@ -312,3 +312,42 @@ fn a_site_fills_in_what_the_template_leaves_open_and_nothing_else() {
     let settings = BTreeMap::from([("id".to_owned(), "x".repeat(200))]);
     check("shelly-gen2-plug", Overrides { settings, ..Overrides::default() }, &["128 bytes"]);
 }
+
+/// Lets a program that has switched a plug off end without giving it back, and the next one find it on or off. Gives what
+/// that one publishes, and whether it then keeps anything.
+fn after_a_crash(found_on: bool) -> (Vec<String>, bool) {
+    let mut talk = Talk::new("shelly-gen2-plug", &[("id", GEN2)]);
+    talk.hear(&[(STATUS, &gen2("800", "1", true))]);
+    let effects = talk.core.order(talk.now_ms, Order::Switch(Some(false))).unwrap();
+    // Kept before anything is published.
+    let Effect::Keep(Some(kept)) = &effects[0] else { panic!("{effects:?}") };
+    let kept = serde_json::from_slice(&serde_json::to_vec(kept).unwrap()).unwrap();
+
+    let mut next = Talk::new("shelly-gen2-plug", &[("id", GEN2)]);
+    next.core = next.core.clone().restoring(kept);
+    let state = gen2("0", "1", found_on);
+    let input = Input::Message { topic: STATUS, payload: state.as_bytes(), retained: false };
+    let mut effects = next.core.step(next.now_ms, input);
+    let as_found = gen2("800", "1", true);
+    let input = Input::Message { topic: STATUS, payload: as_found.as_bytes(), retained: false };
+    effects.extend(next.core.step(next.now_ms + 500, input));
+    effects.extend(next.core.step(next.now_ms + 60_000, Input::Tick));
+    let keeps = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Keep(kept) => Some(kept.is_some()),
+        _ => None,
+    });
+    let switched = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Publish { payload, .. } if payload.contains("\"on\"") => Some(payload),
+        _ => None,
+    });
+    (switched.collect(), keeps.unwrap_or(true))
+}
+
+#[test]
+fn what_a_crash_left_switched_is_given_back_and_what_others_set_is_not() {
+    let (switched, keeps) = after_a_crash(false);
+    assert!(switched.len() == 1 && switched[0].contains("\"on\":true"), "{switched:?}");
+    assert!(!keeps);
+    // Somebody has switched it on meanwhile.
+    assert_eq!(after_a_crash(true), (Vec::new(), false));
+}

@@ -4,7 +4,7 @@
 use super::auth::{identity, may_connect, Password};
 use super::driver::{Command, Socket, Wire};
 use super::frame::MESSAGE_MAX_BYTES;
-use super::tls::is_of;
+use super::tls::{is_of, Renewed};
 use super::version::Version;
 use crate::metrics::DeviceMetrics;
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +14,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
@@ -46,7 +45,7 @@ pub(super) type Stations = Arc<Mutex<HashMap<String, Entry>>>;
 #[derive(Clone)]
 pub(super) struct Door {
     pub(super) stations: Stations,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Renewed>,
     /// Charge points must have a certificate.
     pub(super) mutual: bool,
     pub(super) metrics: DeviceMetrics,
@@ -83,7 +82,7 @@ impl Door {
         // Small answers must not wait for more to come.
         stream.set_nodelay(true).ok();
         let Some(tls) = &self.tls else { return self.greet_on(Box::new(stream), None).await };
-        match tls.accept(stream).await {
+        match tls.acceptor().await.accept(stream).await {
             Ok(stream) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let certificate = certificates.and_then(|all| all.first()).map(|one| one.as_ref().to_vec());

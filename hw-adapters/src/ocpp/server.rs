@@ -6,7 +6,7 @@ use super::door::{Door, Entry, Stations};
 use super::driver::Driver;
 use super::station::StationState;
 use super::station_config::StationConfig;
-use super::tls::{self, TlsError, TlsFiles};
+use super::tls::{Renewed, TlsError, TlsFiles};
 use crate::metrics::DeviceMetrics;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -102,14 +102,14 @@ impl CentralSystem {
         tls: Option<TlsFiles>,
         metrics: DeviceMetrics,
     ) -> Result<Self, OcppError> {
-        let acceptor = tls.as_ref().map(tls::acceptor).transpose();
-        let acceptor = acceptor.map_err(|source| OcppError::Tls { address, source })?;
+        let renewed = tls.clone().map(Renewed::new).transpose();
+        let renewed = renewed.map_err(|source| OcppError::Tls { address, source })?;
         let listening = |source| OcppError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
         let stations = Stations::default();
         let mutual = tls.as_ref().is_some_and(|files| files.clients.is_some());
-        let door = Door { stations: stations.clone(), tls: acceptor, mutual, metrics: metrics.clone() };
+        let door = Door { stations: stations.clone(), tls: renewed, mutual, metrics: metrics.clone() };
         let accepting = tokio::spawn(door.accept(listener));
         Ok(Self { inner: Arc::new(Inner { address, tls, stations, metrics, accepting }) })
     }

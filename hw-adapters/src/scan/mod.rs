@@ -6,6 +6,7 @@ mod sunspec;
 pub use mqtt::scan_broker;
 pub use sunspec::{scan_units, UnitProgress};
 
+use crate::modbus::SerialLine;
 use std::collections::BTreeMap;
 
 /// A device that was found.
@@ -15,6 +16,8 @@ pub struct Finding {
     pub protocol: &'static str,
     /// Where: `host:port`, or a serial device's path.
     pub address: String,
+    /// How its serial line is set, where it is on one.
+    pub line: Option<SerialLine>,
     /// Its Modbus unit.
     pub unit: Option<u8>,
     /// What it says it is, for people.

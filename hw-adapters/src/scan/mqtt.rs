@@ -3,6 +3,7 @@
 
 use super::{Finding, ScanError};
 use crate::mqtt::entity::entities;
+use crate::mqtt::login::BrokerLogin;
 use crate::mqtt::{address, client_id, connect, Heard};
 use crate::template::{Catalogue, Discovery, EntityPattern, ScanTemplate};
 use rumqttc::QoS;
@@ -13,18 +14,19 @@ use tokio::time::{timeout_at, Instant};
 /// Most devices found.
 const FOUND_MAX: usize = 500;
 
-/// Listens at `broker` (`host:port`) for so long, and says which devices were noticed.
+/// Listens at `broker` (`host:port`), as `login` says who we are, for so long, and says which devices were noticed.
 ///
 /// # Errors
 /// Where there is no broker at that address, or it does not take us.
 pub async fn scan_broker(
-    broker: &str,
+    (broker, login): (&str, &BrokerLogin),
     catalogue: &Catalogue,
     listen: Duration,
 ) -> Result<Vec<Finding>, ScanError> {
     let wrong = |reason: String| ScanError { address: broker.to_owned(), reason };
     let host = address(broker).map_err(wrong)?;
-    let (client, mut heard) = connect(client_id(&format!("scan/{}", std::process::id())), host);
+    let access = login.access().map_err(|error| wrong(error.to_string()))?;
+    let (client, mut heard) = connect(client_id(&format!("scan/{}", std::process::id())), host, &access);
     let deadline = Instant::now() + listen;
     let mut sight = Sight::default();
     let mut last = "no answer".to_owned();
@@ -104,6 +106,7 @@ impl Sight {
         let finding = |what: String, templates| Finding {
             protocol: "mqtt",
             address: broker.to_owned(),
+            line: None,
             unit: None,
             what,
             models: Vec::new(),

@@ -27,23 +27,31 @@ pub struct UnitProgress {
 /// Looks under each of `units` at `address`; `link` opens a link to one of them, `progress` is told before each.
 ///
 /// # Errors
-/// Where nothing can be reached there at all, so that other units need not be tried.
+/// Where nothing can be reached there at all, so that other units need not be tried, or none of them answers.
 pub async fn scan_units(
     (address, units): (&str, &[u8]),
     link: impl Fn(u8) -> ModbusLink,
     catalogue: &Catalogue,
     mut progress: impl FnMut(UnitProgress),
 ) -> Result<Vec<Finding>, ScanError> {
-    let mut found = Vec::new();
+    let (mut found, mut answered, mut silence) = (Vec::new(), false, None);
     for (done, unit) in units.iter().enumerate() {
         progress(UnitProgress { unit: *unit, done, of: units.len() });
         let mut link = link(*unit);
         let models = match chain(&mut link).await {
             Ok(models) => models,
-            Err(Nothing::Unreachable(reason)) if found.is_empty() && done == 0 => {
+            Err(Nothing::Unreachable(reason)) => {
                 return Err(ScanError { address: address.to_owned(), reason });
             }
-            Err(_) => continue,
+            // Behind a gateway, or on a line, the next unit may be there.
+            Err(Nothing::Silent(reason)) => {
+                silence = silence.or(Some(reason));
+                continue;
+            }
+            Err(Nothing::NoMap) => {
+                answered = true;
+                continue;
+            }
         };
         let names = names(&mut link, &models).await;
         let ids: Vec<u16> = models.iter().map(|place| place.id).collect();
@@ -51,18 +59,26 @@ pub async fn scan_units(
         found.push(Finding {
             protocol: "sunspec",
             address: address.to_owned(),
+            line: None,
             unit: Some(*unit),
             what: names.join(" "),
             templates: fitting(catalogue, &ids, &maker),
             models: ids,
         });
     }
-    Ok(found)
+    match silence {
+        Some(reason) if found.is_empty() && !answered => {
+            Err(ScanError { address: address.to_owned(), reason })
+        }
+        _ => Ok(found),
+    }
 }
 
 enum Nothing {
     /// No connection.
     Unreachable(String),
+    /// Connected, and no answer.
+    Silent(String),
     /// No SunSpec map under this unit.
     NoMap,
 }
@@ -70,6 +86,7 @@ enum Nothing {
 async fn chain(link: &mut ModbusLink) -> Result<Vec<ModelPlace>, Nothing> {
     let mut discovery = Discovery::default();
     let mut step = discovery.start();
+    let mut silence = None;
     for _ in 0..STEPS_MAX {
         let address = match step {
             Step::Read(address) => address,
@@ -78,9 +95,21 @@ async fn chain(link: &mut ModbusLink) -> Result<Vec<ModelPlace>, Nothing> {
         let words = match link.read(address, 2).await {
             Ok(words) => words.first_chunk().copied(),
             Err(LinkError::Exception(_)) => None,
-            Err(error) => return Err(Nothing::Unreachable(error.to_string())),
+            Err(LinkError::Unanswered(reason)) if discovery.looks_for_marker() => {
+                silence = silence.or(Some(reason));
+                None
+            }
+            Err(LinkError::Silent(reason)) => {
+                return Err(silence.map_or(Nothing::Unreachable(reason), Nothing::Silent));
+            }
+            Err(LinkError::Unanswered(reason)) => return Err(Nothing::Silent(reason)),
+            Err(LinkError::BadAnswer(_)) => return Err(Nothing::NoMap),
         };
-        step = discovery.answer(words).map_err(|_| Nothing::NoMap)?;
+        step = match (discovery.answer(words), &silence) {
+            (Ok(step), _) => step,
+            (Err(_), Some(reason)) => return Err(Nothing::Silent(reason.clone())),
+            (Err(_), None) => return Err(Nothing::NoMap),
+        };
     }
     Err(Nothing::NoMap)
 }

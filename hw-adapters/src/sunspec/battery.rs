@@ -12,17 +12,20 @@ use self::charge::{Charge, WHOLE};
 use super::control::{apply, number, Unit};
 use super::enter_service::{EnterService, EnterServiceRules, Service};
 use super::found::{Control, Found};
-use super::freshness::Freshness;
 use super::measured::{measured, now_ms};
+use super::pace::{Pace, Way};
 use super::plate::Plate;
 use super::points::der::control;
 use super::points::storage;
 use super::session::Session;
-use crate::device::{Aged, Battery, BatteryState, DeviceError, GiveBack};
+use crate::device::{Aged, Battery, BatteryState, DeviceError, GiveBack, Paced};
+use crate::freshness::Freshness;
 use crate::modbus::{Endpoint, Timeouts};
+use crate::ramp::RampRules;
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Milliwatt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const READ: &str = "reading the battery";
 const SET: &str = "setting the battery";
@@ -52,6 +55,7 @@ pub struct SunSpecBattery {
     found: Found,
     freshness: Freshness,
     service: EnterService,
+    pace: Pace,
 }
 
 impl SunSpecBattery {
@@ -67,6 +71,7 @@ impl SunSpecBattery {
             found: Found::default(),
             freshness: Freshness::default(),
             service: EnterService::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -82,6 +87,12 @@ impl SunSpecBattery {
         Self { service: EnterService::new(rules), ..self }
     }
 
+    /// Moves its setpoints by this ramp; by none where nothing is said.
+    #[must_use]
+    pub fn ramping_by(self, rules: Option<RampRules>) -> Self {
+        Self { pace: Pace::new(rules), ..self }
+    }
+
     async fn read_now(&mut self) -> Result<BatteryState, DeviceError> {
         self.found.look(&mut self.session, &[RATES, POWER]).await?;
         let session = &mut self.session;
@@ -89,14 +100,13 @@ impl SunSpecBattery {
         let plate = Plate::read(session, READ).await?;
         let charge = Charge::read(session, READ, &plate).await?;
         Plate::check(session, READ, now.output, charge.charge_max.max(charge.discharge_max))?;
-        let in_service = self.service.observe(now_ms(), now.grid(plate.nominal_mv)) == Service::Permitted;
-        let bound = |most| if in_service { most } else { Milliwatt::ZERO };
+        let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
         Ok(BatteryState {
             power: -now.output,
             stored: share((charge.state - charge.reserve).max(0), charge.full),
             capacity: share(WHOLE - charge.reserve, charge.full),
-            charge_max: bound(charge.charge_max),
-            discharge_max: bound(charge.discharge_max),
+            charge_max: service.of(charge.charge_max),
+            discharge_max: service.of(charge.discharge_max),
         })
     }
 
@@ -105,53 +115,69 @@ impl SunSpecBattery {
         let session = &mut self.session;
         let plate = Plate::read(session, SET).await?;
         let charge = Charge::read(session, SET, &plate).await?;
-        let now = measured(session, SET, &mut self.freshness).await?;
-        let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
-        if service != Service::Permitted && power != Milliwatt::ZERO {
+        let (service, does) = match measured(session, SET, &mut self.freshness).await {
+            Ok(now) => (self.service.observe(now_ms(), now.grid(plate.nominal_mv)), -now.output),
+            // To do nothing it can be told whatever it says of itself.
+            Err(DeviceError::Stale { .. } | DeviceError::BadAnswer { .. }) if power == Milliwatt::ZERO => {
+                (Service::Permitted, Milliwatt::ZERO)
+            }
+            Err(error) => return Err(error),
+        };
+        let out = matches!(service, Service::Outside | Service::Waiting { .. });
+        if out && power != Milliwatt::ZERO {
             return Err(session.refused(SET, format!("out of service: {service:?}")));
         }
         // At its reserve it gives nothing more.
         let discharge_max =
             if charge.state > charge.reserve { charge.discharge_max } else { Milliwatt::ZERO };
-        let bounded = power.clamp(-discharge_max, charge.charge_max);
+        let bounds = (-service.of(discharge_max), service.of(charge.charge_max));
+        let most = charge.charge_max.max(charge.discharge_max);
+        let rate = self.pace.rate(session, SET, (&plate, most)).await?;
+        // What it may do once it has come back; until then it goes on as far as it may.
+        let goal = power.max(-discharge_max).min(charge.charge_max);
+        let way = Way { goal, measured: does, bounds, rate };
         match charge.rate_of {
-            Some(of) => self.set_rates(bounded, of, hold_s).await,
-            None => self.set_watts(bounded, hold_s).await,
+            Some(of) => self.set_rates(way, of, hold_s).await,
+            None => self.set_watts(way, hold_s).await,
         }
     }
 
-    async fn set_rates(
-        &mut self,
-        power: Milliwatt,
-        of: Milliwatt,
-        hold_s: u32,
-    ) -> Result<Milliwatt, DeviceError> {
+    async fn set_rates(&mut self, way: Way, of: Milliwatt, hold_s: u32) -> Result<Milliwatt, DeviceError> {
         let session = &mut self.session;
         let before = session.must_have(SET, &storage::MODEL).await?;
         let unit = Unit::percent(session, SET, &before, &storage::IN_W_RTE, of)?;
-        let raw = unit.raw(session, SET, &storage::IN_W_RTE, power)?;
+        let in_force = before.raw(&storage::STOR_CTL_MOD) == Some(BOTH_BOUNDS.into());
+        let told = before.raw(&storage::IN_W_RTE).filter(|_| in_force && self.found.is_ours(&RATES, &before));
+        let aim = self.pace.aim(told.map(|raw| unit.power(raw)), &way);
+        let raw = unit.raw(session, SET, &storage::IN_W_RTE, aim)?;
         let values = [
             (&storage::OUT_W_RTE, number(&storage::OUT_W_RTE, -raw)),
             (&storage::IN_W_RTE, number(&storage::IN_W_RTE, raw)),
         ];
         apply(session, SET, &mut self.found, &RATES, &before, (&values, BOTH_BOUNDS, hold_s)).await?;
+        self.pace.stepped((aim, unit.power(raw)), &way);
         Ok(unit.power(raw))
     }
 
-    async fn set_watts(&mut self, power: Milliwatt, hold_s: u32) -> Result<Milliwatt, DeviceError> {
+    async fn set_watts(&mut self, way: Way, hold_s: u32) -> Result<Milliwatt, DeviceError> {
         let session = &mut self.session;
         let before = session.must_have(SET, &control::MODEL).await?;
         let unit = Unit::whole(session, SET, &before, &control::SET)?;
-        let raw = unit.raw(session, SET, &control::SET, -power)?;
+        let in_force = before.raw(&control::SET_ENA) == Some(1) && self.found.is_ours(&POWER, &before);
+        let told = before.raw(&control::SET).filter(|_| in_force);
+        let aim = self.pace.aim(told.map(|raw| -unit.power(raw)), &way);
+        let raw = unit.raw(session, SET, &control::SET, -aim)?;
         let values = [
             (&control::SET_MOD, number(&control::SET_MOD, IN_WATTS.into())),
             (&control::SET, number(&control::SET, raw)),
         ];
         apply(session, SET, &mut self.found, &POWER, &before, (&values, 1, hold_s)).await?;
+        self.pace.stepped((aim, -unit.power(raw)), &way);
         Ok(-unit.power(raw))
     }
 
     async fn give_back_now(&mut self) -> Result<(), DeviceError> {
+        self.pace.ended();
         self.found.restore(&mut self.session, &[RATES, POWER]).await
     }
 }
@@ -168,7 +194,17 @@ impl GiveBack for SunSpecBattery {
     }
 }
 
-impl Aged for SunSpecBattery {}
+impl Aged for SunSpecBattery {
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.freshness.age_ms(now_ms()))
+    }
+}
+
+impl Paced for SunSpecBattery {
+    fn next_step(&self) -> Option<Duration> {
+        self.pace.next_step()
+    }
+}
 
 impl Battery for SunSpecBattery {
     fn read(&mut self) -> BoxFuture<'_, Result<BatteryState, DeviceError>> {

@@ -56,16 +56,33 @@ pub enum DiscoveryError {
 /// A discovery under way.
 #[derive(Clone, Debug, Default)]
 pub struct Discovery {
-    base: usize,
+    /// Which of the places is tried first, and how many have been tried.
+    first: usize,
+    tried: usize,
     /// Where the next header lies; none until the marker is found.
     header: Option<u16>,
     models: Vec<ModelPlace>,
 }
 
 impl Discovery {
+    /// One that tries the place of this number first, and then the others in order.
+    pub fn beginning_at(base: usize) -> Self {
+        Self { first: base % BASES.len(), ..Self::default() }
+    }
+
     /// The first read.
     pub fn start(&self) -> Step {
-        Step::Read(BASES[0])
+        Step::Read(BASES[self.base()])
+    }
+
+    /// Which of the places is tried now, or has the marker.
+    pub fn base(&self) -> usize {
+        (self.first + self.tried) % BASES.len()
+    }
+
+    /// Whether the marker has yet to be found.
+    pub fn looks_for_marker(&self) -> bool {
+        self.header.is_none()
     }
 
     /// Takes what the read asked for brought; none where the device refused that address.
@@ -75,13 +92,16 @@ impl Discovery {
     pub fn answer(&mut self, words: Option<[u16; 2]>) -> Result<Step, DiscoveryError> {
         match (self.header, words) {
             (None, Some(MARKER)) => {
-                let first = BASES[self.base] + HEADER_LEN;
+                let first = BASES[self.base()] + HEADER_LEN;
                 self.header = Some(first);
                 Ok(Step::Read(first))
             }
             (None, _) => {
-                self.base += 1;
-                BASES.get(self.base).map(|base| Step::Read(*base)).ok_or(DiscoveryError::NotSunSpec)
+                self.tried += 1;
+                if self.tried == BASES.len() {
+                    return Err(DiscoveryError::NotSunSpec);
+                }
+                Ok(self.start())
             }
             // Some devices have no end marker: they refuse what lies behind their last model, or have zeros there.
             (Some(_), None | Some([END | 0, _])) => Ok(Step::Found(std::mem::take(&mut self.models))),
@@ -144,6 +164,25 @@ mod tests {
         for base in BASES {
             check(base, &map, Ok(&[(1, base + 2), (103, base + 6)]));
             check(base, &map[..9], Ok(&[(1, base + 2), (103, base + 6)]));
+        }
+    }
+
+    #[test]
+    fn every_place_is_tried_once_wherever_it_begins() {
+        for first in 0..7 {
+            let mut discovery = Discovery::beginning_at(first);
+            let mut tried = Vec::new();
+            let mut step = Ok(discovery.start());
+            while let Ok(Step::Read(address)) = step {
+                tried.push(address);
+                step = discovery.answer(None);
+            }
+            assert_eq!(tried[0], BASES[first % 3]);
+            tried.sort_unstable();
+            assert_eq!(
+                (tried.as_slice(), step),
+                ([0, 40_000, 50_000].as_slice(), Err(DiscoveryError::NotSunSpec))
+            );
         }
     }
 

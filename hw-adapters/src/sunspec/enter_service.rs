@@ -1,6 +1,7 @@
 //! Entering service (IEEE 1547-2018, 4.10): only while voltage and frequency lie within their bounds, and for
 //! so long a time that they have. Decides from what was measured; reads no clock and no register.
 
+use market::units::Milliwatt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,24 +19,33 @@ pub struct EnterServiceRules {
     pub frequency_max_millihertz: u32,
     /// Seconds for which both must have been within.
     pub delay_s: u32,
+    /// Seconds over which it then comes back to its full power, evenly; 0 for at once.
+    #[serde(default = "five_minutes")]
+    pub ramp_s: u32,
 }
 
-/// IEEE 1547-2018, table 4: defaults for 60 Hz.
+fn five_minutes() -> u32 {
+    300
+}
+
+/// IEEE 1547-2018, table 4, and the ramp of 4.10.3: defaults for 60 Hz.
 pub const IEEE_1547: EnterServiceRules = EnterServiceRules {
     voltage_min_permille: 917,
     voltage_max_permille: 1_050,
     frequency_min_millihertz: 59_500,
     frequency_max_millihertz: 60_100,
     delay_s: 300,
+    ramp_s: 300,
 };
 
-/// EN 50549-1:2019, 4.10.2: defaults for reconnection after tripping, 50 Hz.
+/// EN 50549-1:2019, 4.10.2: defaults for reconnection after tripping, 50 Hz; its gradient is a tenth a minute.
 pub const EN_50549: EnterServiceRules = EnterServiceRules {
     voltage_min_permille: 850,
     voltage_max_permille: 1_100,
     frequency_min_millihertz: 49_500,
     frequency_max_millihertz: 50_200,
     delay_s: 60,
+    ramp_s: 600,
 };
 
 /// The grid as measured at a device; none where it doesn't say.
@@ -59,6 +69,28 @@ pub enum Service {
         /// Seconds still to wait.
         left_s: u64,
     },
+    /// It has entered, and comes back to its full power.
+    Ramping {
+        /// How much of it it may give or take by now, in thousandths.
+        permille: u32,
+    },
+}
+
+impl Service {
+    /// How much of its power a device may give or take, in thousandths.
+    pub fn permille(self) -> u32 {
+        match self {
+            Self::Permitted => 1_000,
+            Self::Outside | Self::Waiting { .. } => 0,
+            Self::Ramping { permille } => permille,
+        }
+    }
+
+    /// What of `power` it may give or take.
+    pub fn of(self, power: Milliwatt) -> Milliwatt {
+        let share = i128::from(power.0) * i128::from(self.permille()) / 1_000;
+        Milliwatt(i64::try_from(share).unwrap_or(power.0))
+    }
 }
 
 /// Watches the grid at one device.
@@ -100,6 +132,10 @@ impl EnterService {
         if waited_ms < delay_ms {
             return Service::Waiting { left_s: (delay_ms - waited_ms).div_ceil(1000) };
         }
+        let (ramped_ms, ramp_ms) = (waited_ms - delay_ms, u64::from(rules.ramp_s) * 1000);
+        if ramped_ms < ramp_ms {
+            return Service::Ramping { permille: (ramped_ms * 1000 / ramp_ms) as u32 };
+        }
         (self.outside, self.back_since_ms) = (false, None);
         Service::Permitted
     }
@@ -127,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_device_returns_after_the_delay_and_not_a_second_before() {
-        use Service::{Outside, Permitted, Waiting};
+        use Service::{Outside, Permitted, Ramping, Waiting};
         check(
             Some(IEEE_1547),
             &[
@@ -135,16 +171,29 @@ mod tests {
                 (10, 1_000, 60_101, Outside),
                 (20, 1_000, 60_100, Waiting { left_s: 300 }),
                 (319, 1_050, 59_500, Waiting { left_s: 1 }),
-                (320, 917, 60_000, Permitted),
-                (330, 916, 60_000, Outside),
-                (340, 1_000, 60_000, Waiting { left_s: 300 }),
-                (500, 1_051, 60_000, Outside),
-                (510, 1_000, 60_000, Waiting { left_s: 300 }),
+                (320, 917, 60_000, Ramping { permille: 0 }),
+                (410, 917, 60_000, Ramping { permille: 300 }),
+                (619, 917, 60_000, Ramping { permille: 996 }),
+                (620, 917, 60_000, Permitted),
+                (630, 916, 60_000, Outside),
+                (640, 1_000, 60_000, Waiting { left_s: 300 }),
+                (800, 1_051, 60_000, Outside),
+                (810, 1_000, 60_000, Waiting { left_s: 300 }),
+                (1_110, 1_000, 60_000, Ramping { permille: 0 }),
+                (1_260, 1_051, 60_000, Outside),
             ],
         );
         // By the frequency met.
         check(None, &[(0, 900, 50_000, Permitted), (1, 900, 50_300, Outside), (2, 900, 49_000, Outside)]);
         check(None, &[(0, 900, 60_000, Outside)]);
         assert_eq!(EnterService::new(None).observe(0, Grid::default()), Permitted);
+        check(
+            Some(EnterServiceRules { ramp_s: 0, ..IEEE_1547 }),
+            &[
+                (0, 900, 60_000, Outside),
+                (1, 1_000, 60_000, Waiting { left_s: 300 }),
+                (301, 1_000, 60_000, Permitted),
+            ],
+        );
     }
 }

@@ -8,9 +8,10 @@ use super::points::{Model, Point};
 use super::registers::ModelRegisters;
 use super::session::Session;
 use crate::device::DeviceError;
+use crate::kept;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const KEEP: &str = "keeping the state found";
@@ -32,15 +33,18 @@ pub(super) struct Control {
     pub enable: &'static Point,
 }
 
+/// Registers by their first one's offset.
+pub(super) type Registers = BTreeMap<u16, Vec<u16>>;
+
 /// What is kept of one device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     /// The device's serial number, as its registers have it: another device is not given this one's state.
     serial: Vec<u16>,
     /// By the control's enable point (model, offset): what was found in its registers, by offset.
-    found: BTreeMap<String, BTreeMap<u16, Vec<u16>>>,
+    found: BTreeMap<String, Registers>,
     /// What we wrote last, likewise.
-    ours: BTreeMap<String, BTreeMap<u16, Vec<u16>>>,
+    ours: BTreeMap<String, Registers>,
 }
 
 /// The state found in one device.
@@ -72,6 +76,11 @@ impl Found {
         self.kept.found.get(&key(control))?.get(&point.offset).map(Vec::as_slice)
     }
 
+    /// What was found beside `control`, and what of it we wrote, by offset; none where nothing of it is ours.
+    pub fn beside(&self, control: &Control) -> Option<(&Registers, &Registers)> {
+        Some((self.kept.found.get(&key(control))?, self.kept.ours.get(&key(control))?))
+    }
+
     /// Keeps `control` as found in `before`, unless what stands there is ours, and what will be written now,
     /// before it is.
     pub async fn keep(
@@ -81,15 +90,30 @@ impl Found {
         before: &ModelRegisters,
         writes: &[(&Point, Vec<u16>)],
     ) -> Result<(), DeviceError> {
+        let writes: Vec<_> = writes.iter().map(|(point, words)| (point.offset, words.clone())).collect();
+        self.keep_with(session, (control, before), &[], &writes).await
+    }
+
+    /// The same with registers beside the control's own: `beside` as they were found, by offset.
+    pub async fn keep_with(
+        &mut self,
+        session: &mut Session,
+        (control, before): (&Control, &ModelRegisters),
+        beside: &[(u16, Vec<u16>)],
+        writes: &[(u16, Vec<u16>)],
+    ) -> Result<(), DeviceError> {
+        self.same_device(session, KEEP).await?;
         let mut next = self.kept.clone();
         if next.found.is_empty() {
             next.serial = serial(session, KEEP).await?;
         }
         if !self.is_ours(control, before) {
-            next.found.insert(key(control), image(control, before));
+            let mut image = image(control, before);
+            image.extend(beside.iter().cloned());
+            next.found.insert(key(control), image);
         }
         let ours = next.ours.entry(key(control)).or_default();
-        ours.extend(writes.iter().map(|(point, words)| (point.offset, words.clone())));
+        ours.extend(writes.iter().cloned());
         if next == self.kept {
             return Ok(());
         }
@@ -100,22 +124,24 @@ impl Found {
 
     /// At the first contact after a start: gives a device back what a crash left changed.
     pub async fn look(&mut self, session: &mut Session, controls: &[Control]) -> Result<(), DeviceError> {
+        if self.load(session).await? {
+            let restored = self.restore(session, controls).await;
+            self.settle(session, restored)?;
+        }
+        Ok(())
+    }
+
+    /// At the first contact after a start: whether a crash left anything changed; what it was is then known.
+    pub async fn load(&mut self, session: &mut Session) -> Result<bool, DeviceError> {
         if self.looked {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(file) = self.file.clone() {
-            let read = tokio::task::spawn_blocking(move || read(&file)).await.map_err(io::Error::other);
-            match read.and_then(|read| read) {
+            let read = tokio::task::spawn_blocking(move || kept::read::<Kept>(&file)).await;
+            match read.map_err(io::Error::other).and_then(|read| read) {
                 Ok(Some(kept)) if kept.serial == serial(session, RESTORE).await? => {
                     self.kept = kept;
-                    match self.restore(session, controls).await {
-                        // What it won't take back must not keep it from being used.
-                        Err(error @ (DeviceError::Disobeyed { .. } | DeviceError::Refused { .. })) => {
-                            tracing::warn!(device = session.name(), %error, "not restored as it was found");
-                            self.kept = Kept::default();
-                        }
-                        other => other?,
-                    }
+                    return Ok(true);
                 }
                 Ok(Some(_)) => {
                     tracing::warn!(device = session.name(), "another device; its state is not restored")
@@ -123,6 +149,23 @@ impl Found {
                 Ok(None) => {}
                 Err(error) => return Err(unkept(session, RESTORE, self.file.as_deref(), &error)),
             }
+        }
+        self.looked = true;
+        Ok(false)
+    }
+
+    /// What came of giving back what was left changed. What it won't take back must not keep it from being used.
+    pub fn settle(
+        &mut self,
+        session: &Session,
+        restored: Result<(), DeviceError>,
+    ) -> Result<(), DeviceError> {
+        match restored {
+            Err(error @ (DeviceError::Disobeyed { .. } | DeviceError::Refused { .. })) => {
+                tracing::warn!(device = session.name(), %error, "not restored as it was found");
+                self.kept = Kept::default();
+            }
+            other => other?,
         }
         self.looked = true;
         Ok(())
@@ -143,10 +186,13 @@ impl Found {
     pub async fn restore_one(&mut self, session: &mut Session, control: &Control) -> Result<(), DeviceError> {
         let (found, ours) = (self.kept.found.get(&key(control)), self.kept.ours.get(&key(control)));
         let (Some(found), Some(ours)) = (found.cloned(), ours.cloned()) else { return Ok(()) };
+        if !self.same_device(session, RESTORE).await? {
+            return Ok(());
+        }
         let Some(now) = session.model(RESTORE, control.model).await? else { return Ok(()) };
         let foreign = control.values.iter().any(|point| {
             let now = now.of(point);
-            let is = |kept: &BTreeMap<u16, Vec<u16>>| now == kept.get(&point.offset).map(Vec::as_slice);
+            let is = |kept: &Registers| now == kept.get(&point.offset).map(Vec::as_slice);
             ours.contains_key(&point.offset) && !is(&found) && !is(&ours)
         });
         if foreign {
@@ -158,10 +204,27 @@ impl Found {
         Ok(())
     }
 
+    /// Whether the device is still the one of which anything is kept. What was found in one is not another's: should
+    /// it have been replaced, it is forgotten.
+    async fn same_device(&mut self, session: &mut Session, act: &'static str) -> Result<bool, DeviceError> {
+        if self.kept.found.is_empty() || self.kept.serial == serial(session, act).await? {
+            return Ok(true);
+        }
+        tracing::warn!(
+            device = session.name(),
+            "another device answers there; what was found is not given to it"
+        );
+        self.save(&Kept::default()).await.map_err(|e| unkept(session, act, self.file.as_deref(), &e))?;
+        self.kept = Kept::default();
+        Ok(false)
+    }
+
     async fn save(&self, kept: &Kept) -> io::Result<()> {
         let Some(file) = self.file.clone() else { return Ok(()) };
         let text = if kept.found.is_empty() { None } else { Some(serde_json::to_vec(kept)?) };
-        tokio::task::spawn_blocking(move || write(&file, text.as_deref())).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || kept::write(&file, text.as_deref()))
+            .await
+            .map_err(io::Error::other)?
     }
 }
 
@@ -170,7 +233,7 @@ async fn put_back(
     session: &mut Session,
     control: &Control,
     now: &ModelRegisters,
-    found: &BTreeMap<u16, Vec<u16>>,
+    found: &Registers,
 ) -> Result<(), DeviceError> {
     let was_on = found.get(&control.enable.offset).is_some_and(|words| words.iter().any(|word| *word != 0));
     let values = std::iter::once(control.timer).chain(control.values.iter().copied());
@@ -204,7 +267,7 @@ fn key(control: &Control) -> String {
 }
 
 /// The control's registers, as far as they are implemented.
-fn image(control: &Control, before: &ModelRegisters) -> BTreeMap<u16, Vec<u16>> {
+fn image(control: &Control, before: &ModelRegisters) -> Registers {
     let points = control.values.iter().copied().chain([control.timer, control.enable]);
     let implemented = points.filter(|point| before.raw(point).is_some());
     implemented.filter_map(|point| Some((point.offset, before.of(point)?.to_vec()))).collect()
@@ -222,39 +285,4 @@ async fn serial(session: &mut Session, act: &'static str) -> Result<Vec<u16>, De
 fn unkept(session: &Session, act: &'static str, file: Option<&Path>, error: &io::Error) -> DeviceError {
     let file = file.map(|file| file.display().to_string()).unwrap_or_default();
     session.refused(act, format!("{file}: {error}"))
-}
-
-fn read(file: &Path) -> io::Result<Option<Kept>> {
-    match std::fs::read(file) {
-        // One that nobody can read restores nothing, and must not keep the device from being used.
-        Ok(text) => match serde_json::from_slice(&text) {
-            Ok(kept) => Ok(Some(kept)),
-            Err(error) => {
-                tracing::warn!(file = %file.display(), %error, "a device's state can't be read; laid aside");
-                std::fs::rename(file, file.with_extension("unreadable")).map(|()| None)
-            }
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Puts `text` in the file's place at once, or takes the file away, and waits until the disk has it.
-fn write(file: &Path, text: Option<&[u8]>) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    match text {
-        Some(text) => {
-            let beside = file.with_extension("new");
-            let mut new = std::fs::File::create(&beside)?;
-            new.write_all(text)?;
-            new.sync_all()?;
-            std::fs::rename(&beside, file)?;
-        }
-        None => match std::fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        },
-    }
-    std::fs::File::open(folder)?.sync_all()
 }

@@ -2,26 +2,31 @@
 //! to 113, rated by 702 or 120 and 121, controlled by 704 or 123. 123 has no way to say what holds after its
 //! timer ends, so a limit of somebody else that ours took the place of is written again when ours is lifted.
 
+mod disconnect;
 mod reactive;
 mod volt_var;
 
 pub use volt_var::VoltVarPoint;
 
+use self::disconnect::{Nothing, CONNECTION};
 use super::control::{apply, number, Unit};
 use super::enter_service::{EnterService, EnterServiceRules, Service};
 use super::found::{Control, Found};
-use super::freshness::Freshness;
 use super::measured::{measured, now_ms};
+use super::pace::{Pace, Way};
 use super::plate::Plate;
 use super::points::der::control;
 use super::points::{controls, status};
 use super::registers::ModelRegisters;
 use super::session::Session;
-use crate::device::{Aged, DeviceError, Generator, GeneratorState, GiveBack, Reactive};
+use crate::device::{Aged, DeviceError, Generator, GeneratorState, GiveBack, Paced, Reactive};
+use crate::freshness::Freshness;
 use crate::modbus::{Endpoint, Timeouts};
+use crate::ramp::RampRules;
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millivar, Milliwatt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const READ: &str = "reading the generator";
 const LIMIT: &str = "limiting the generator";
@@ -43,12 +48,19 @@ const LIMITS: [Control; 2] = [
     },
 ];
 
+/// Everything of it that may be written, in the order it is given back in.
+fn controls() -> Vec<Control> {
+    [&LIMITS[..], &[CONNECTION], &reactive::CONTROLS[..], &[volt_var::CONTROL]].concat()
+}
+
 /// An inverter that feeds in, read and limited over Modbus.
 pub struct SunSpecGenerator {
     session: Session,
     found: Found,
     freshness: Freshness,
     service: EnterService,
+    pace: Pace,
+    nothing: Nothing,
 }
 
 impl SunSpecGenerator {
@@ -65,6 +77,8 @@ impl SunSpecGenerator {
             found: Found::default(),
             freshness: Freshness::default(),
             service: EnterService::default(),
+            pace: Pace::default(),
+            nothing: Nothing::default(),
         }
     }
 
@@ -80,6 +94,13 @@ impl SunSpecGenerator {
         Self { service: EnterService::new(rules), ..self }
     }
 
+    /// Moves its limit by this ramp, or by the device's own or the usual one where nothing is said. Without this
+    /// the limit jumps.
+    #[must_use]
+    pub fn ramping_by(self, rules: Option<RampRules>) -> Self {
+        Self { pace: Pace::new(rules), ..self }
+    }
+
     async fn read_now(&mut self) -> Result<GeneratorState, DeviceError> {
         self.look().await?;
         let session = &mut self.session;
@@ -91,9 +112,11 @@ impl SunSpecGenerator {
             None => None,
         };
         // What can't be in service has nothing to offer, whatever the sun says.
-        let available = match self.service.observe(now_ms(), now.grid(plate.nominal_mv)) {
-            Service::Permitted => available.map(|power| Milliwatt(-power.min(plate.rated.0))),
-            Service::Outside | Service::Waiting { .. } => Some(Milliwatt::ZERO),
+        let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
+        let most = service.of(plate.rated);
+        let available = match available {
+            Some(power) => Some(Milliwatt(-power.min(most.0))),
+            None => (service != Service::Permitted).then_some(-most),
         };
         Ok(GeneratorState {
             // At night an inverter takes a few watts; that is the house's load, not generation.
@@ -113,14 +136,25 @@ impl SunSpecGenerator {
         let plate = Plate::read(&mut self.session, LIMIT).await?;
         let (control, before) = self.control(LIMIT, &LIMITS).await?;
         match power {
-            Some(power) => self.set(control, &before, power, &plate, hold_s).await.map(Some),
-            None => self.lift(control, &before, &plate).await,
+            Some(power) => {
+                let limit = Milliwatt(power.0.saturating_neg());
+                self.set(control, &before, limit, &plate, hold_s).await.map(Some)
+            }
+            None => self.lift(control, &before, &plate, hold_s).await,
         }
     }
 
     async fn look(&mut self) -> Result<(), DeviceError> {
-        let controls = [&LIMITS[..], &reactive::CONTROLS[..], &[volt_var::CONTROL]].concat();
-        self.found.look(&mut self.session, &controls).await
+        if self.found.load(&mut self.session).await? {
+            let restored = self.restore_all().await;
+            self.found.settle(&self.session, restored)?;
+        }
+        Ok(())
+    }
+
+    async fn restore_all(&mut self) -> Result<(), DeviceError> {
+        self.restore_curves().await?;
+        self.found.restore(&mut self.session, &controls()).await
     }
 
     /// The first control that the device has and implements, with its registers.
@@ -144,19 +178,22 @@ impl SunSpecGenerator {
         })
     }
 
+    /// Sets the limit, a positive power.
     async fn set(
         &mut self,
         control: &Control,
         before: &ModelRegisters,
-        power: Milliwatt,
+        limit: Milliwatt,
         plate: &Plate,
         hold_s: u32,
     ) -> Result<Milliwatt, DeviceError> {
         let point = control.values[0];
         let unit = Unit::percent(&self.session, LIMIT, before, point, plate.full)?;
         let most = plate.full.min(plate.rated);
-        let asked =
-            unit.raw(&self.session, LIMIT, point, Milliwatt(power.0.saturating_neg().clamp(0, most.0)))?;
+        let goal = limit.max(Milliwatt::ZERO).min(most);
+        let (way, told) = self.way(control, (before, &unit), goal, plate).await?;
+        let aim = self.pace.aim(told, &way);
+        let asked = unit.raw(&self.session, LIMIT, point, aim)?;
         // Somebody else's limit holds beside ours: the tighter of both.
         let others = match self.found.is_ours(control, before) {
             true => self.found_limit(control),
@@ -168,6 +205,7 @@ impl SunSpecGenerator {
             others => others,
         };
         let raw = others.map_or(asked, |others| asked.min(others));
+        self.pace.stepped((aim, unit.power(raw)), &way);
         let in_force = before.raw(control.enable) == Some(1) && before.raw(point) == Some(raw);
         if in_force && !self.found.is_ours(control, before) {
             return Ok(-unit.power(raw));
@@ -175,7 +213,46 @@ impl SunSpecGenerator {
         let values = [(point, number(point, raw))];
         let session = &mut self.session;
         apply(session, LIMIT, &mut self.found, control, before, (&values, 1, hold_s)).await?;
+        self.make_sure(control, raw, plate, hold_s).await?;
         Ok(-unit.power(raw))
+    }
+
+    /// Where the limit is to go, and where it begins. What lies above what the device gives binds nothing, so a
+    /// limit comes down from what it gives, and goes up from where it is.
+    async fn way(
+        &mut self,
+        control: &Control,
+        (before, unit): (&ModelRegisters, &Unit),
+        goal: Milliwatt,
+        plate: &Plate,
+    ) -> Result<(Way, Option<Milliwatt>), DeviceError> {
+        let session = &mut self.session;
+        let bounds = (Milliwatt::ZERO, plate.full.max(plate.rated));
+        let rate = self.pace.rate(session, LIMIT, (plate, plate.rated)).await?;
+        if rate.is_none() {
+            return Ok((Way { goal, measured: Milliwatt::ZERO, bounds, rate }, None));
+        }
+        // A limit is not left undone because what the device measures can't be believed: it then comes down at once.
+        let (service, gives) = match measured(session, LIMIT, &mut self.freshness).await {
+            Ok(now) => (self.service.observe(now_ms(), now.grid(plate.nominal_mv)), now.output),
+            Err(error @ (DeviceError::Silent { .. } | DeviceError::Refused { .. })) => return Err(error),
+            Err(_) => (Service::Permitted, Milliwatt::ZERO),
+        };
+        let bounds = match service {
+            Service::Ramping { .. } => (Milliwatt::ZERO, service.of(bounds.1)),
+            Service::Permitted | Service::Outside | Service::Waiting { .. } => bounds,
+        };
+        let gives = gives.max(Milliwatt::ZERO);
+        let in_force = before.raw(control.enable) == Some(1);
+        let told = before.raw(control.values[0]).filter(|_| in_force).map(|raw| unit.power(raw));
+        // One that gives more than it is limited to shows no limit at all.
+        let told = told.filter(|limit| *limit > Milliwatt::ZERO || gives.0 <= plate.rated.0 / 10);
+        let begins = match told {
+            Some(limit) if goal >= limit => limit,
+            Some(limit) => limit.min(gives.max(goal)),
+            None => gives.max(goal),
+        };
+        Ok((Way { goal, measured: gives, bounds, rate }, Some(begins)))
     }
 
     /// Whether it gives more than a tenth of its nameplate: then a limit of nothing is not in force. Some devices
@@ -191,23 +268,46 @@ impl SunSpecGenerator {
         (of(control.enable) == Some(1)).then(|| of(control.values[0]).map(i64::from)).flatten()
     }
 
-    /// Lifts our own limit and nobody else's.
+    /// Lifts our own limit and nobody else's, once its ramp has come to where that is no jump.
     async fn lift(
         &mut self,
         control: &'static Control,
         before: &ModelRegisters,
         plate: &Plate,
+        hold_s: u32,
     ) -> Result<Option<Milliwatt>, DeviceError> {
         let session = &mut self.session;
         if let Ok(now) = measured(session, LIMIT, &mut self.freshness).await {
             let service = self.service.observe(now_ms(), now.grid(plate.nominal_mv));
-            if service != Service::Permitted {
+            if matches!(service, Service::Outside | Service::Waiting { .. }) {
                 return Err(session.refused(LIMIT, format!("not lifted while out of service: {service:?}")));
             }
         }
-        self.found.restore_one(session, control).await?;
+        let ours = before.raw(control.enable) == Some(1) && self.found.is_ours(control, before);
+        if ours && !self.may_jump(control, before, plate).await? {
+            return self.set(control, before, plate.full, plate, hold_s).await.map(Some);
+        }
+        self.pace.ended();
+        self.found.restore_one(&mut self.session, control).await?;
+        self.reconnect().await?;
+        let session = &mut self.session;
         let now = session.model(LIMIT, control.model).await?;
         self.held(control, now.as_ref().unwrap_or(before), plate)
+    }
+
+    /// Whether the limit in force is a step below what stands when it is lifted, or less.
+    async fn may_jump(
+        &mut self,
+        control: &Control,
+        before: &ModelRegisters,
+        plate: &Plate,
+    ) -> Result<bool, DeviceError> {
+        let point = control.values[0];
+        let unit = Unit::percent(&self.session, LIMIT, before, point, plate.full)?;
+        let most = plate.full.min(plate.rated);
+        let goal = self.found_limit(control).map_or(most, |raw| unit.power(raw).min(most));
+        let (way, told) = self.way(control, (before, &unit), goal, plate).await?;
+        Ok(way.rate.is_none() || self.pace.aim(told, &way) >= goal)
     }
 
     /// The limit that stands; none where there is none.
@@ -225,8 +325,9 @@ impl SunSpecGenerator {
     }
 
     async fn give_back_now(&mut self) -> Result<(), DeviceError> {
-        let controls = [&LIMITS[..], &reactive::CONTROLS[..], &[volt_var::CONTROL]].concat();
-        self.found.restore(&mut self.session, &controls).await
+        self.pace.ended();
+        self.nothing = Nothing::default();
+        self.restore_all().await
     }
 }
 
@@ -237,7 +338,17 @@ impl GiveBack for SunSpecGenerator {
     }
 }
 
-impl Aged for SunSpecGenerator {}
+impl Aged for SunSpecGenerator {
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.freshness.age_ms(now_ms()))
+    }
+}
+
+impl Paced for SunSpecGenerator {
+    fn next_step(&self) -> Option<Duration> {
+        self.pace.next_step().or_else(|| self.nothing.next_look(now_ms()))
+    }
+}
 
 impl Generator for SunSpecGenerator {
     fn read(&mut self) -> BoxFuture<'_, Result<GeneratorState, DeviceError>> {

@@ -1,12 +1,12 @@
 //! What any inverter measures of itself, whichever of the measuring models it has: 701, 101 to 103, 111 to 113.
 
 use super::enter_service::Grid;
-use super::freshness::Freshness;
 use super::points::der::measurement;
 use super::points::{inverter, inverter_float, Model, Point};
 use super::registers::ModelRegisters;
 use super::session::Session;
 use crate::device::DeviceError;
+use crate::freshness::Freshness;
 use market::units::Milliwatt;
 use std::time::Instant;
 
@@ -106,8 +106,10 @@ pub(super) async fn measured(
         let Some(registers) = session.model(act, &layout.model).await? else { continue };
         has_model = true;
         let Some(power) = session.optional(act, &registers, &layout.power, 1000)? else { continue };
-        if let Some(counters) = layout.counters(power) {
-            fresh(session, act, freshness, &registers, (power, counters))?;
+        match layout.counters(power) {
+            Some(counters) => fresh(session, act, freshness, &registers, (power, counters))?,
+            // Nothing tells whether it is frozen; when it was read is known nevertheless.
+            None => drop(freshness.frozen(now_ms(), registers.words(), 0, None)),
         }
         return Ok(Measured {
             output: Milliwatt(power),

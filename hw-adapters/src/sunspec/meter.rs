@@ -1,13 +1,14 @@
 //! A SunSpec meter (models 201 to 204, 211 to 214) at the connection point.
 
-use super::freshness::Freshness;
-use super::measured::fresh;
+use super::measured::{fresh, now_ms};
 use super::points::{meter, meter_float, Model, Point};
 use super::session::Session;
 use crate::device::{Aged, DeviceError, Meter, MeterState};
+use crate::freshness::Freshness;
 use crate::modbus::{Endpoint, Timeouts};
 use futures::future::{BoxFuture, FutureExt};
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
+use std::time::Duration;
 
 const READ: &str = "reading the meter";
 
@@ -59,7 +60,11 @@ impl SunSpecMeter {
     }
 }
 
-impl Aged for SunSpecMeter {}
+impl Aged for SunSpecMeter {
+    fn age(&self) -> Duration {
+        Duration::from_millis(self.freshness.age_ms(now_ms()))
+    }
+}
 
 impl Meter for SunSpecMeter {
     fn read(&mut self) -> BoxFuture<'_, Result<MeterState, DeviceError>> {

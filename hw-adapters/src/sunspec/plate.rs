@@ -1,6 +1,6 @@
 //! What a device is rated and set for, whether it says so by 702 or by 120 and 121.
 
-use super::points::der::capacity;
+use super::points::der::{capacity, control};
 use super::points::{nameplate, settings, Point};
 use super::registers::ModelRegisters;
 use super::session::Session;
@@ -22,6 +22,8 @@ pub(super) struct Plate {
     pub reactive_max_mvar: Option<i64>,
     /// Nominal voltage in millivolts, where it says.
     pub nominal_mv: Option<i64>,
+    /// How fast it is set to change its power, in milliwatts a second, where it says (121); 704 says it apart.
+    pub ramp_mw_per_s: Option<i64>,
 }
 
 impl Plate {
@@ -54,6 +56,7 @@ impl Plate {
             discharge_max: set(get(&capacity::W_DIS_CHA_RTE_MAX)?, get(&capacity::W_DIS_CHA_RTE_MAX_RTG)?),
             reactive_max_mvar: lesser(get(&capacity::VAR_MAX_INJ_RTG)?, get(&capacity::VAR_MAX_ABS_RTG)?),
             nominal_mv: get(&capacity::V_NOM_RTG)?,
+            ramp_mw_per_s: None,
         })
     }
 
@@ -66,14 +69,32 @@ impl Plate {
             None => Ok(None),
         };
         let rated = session.required(act, &plate, &nameplate::W_RTG, 1000)?;
+        let full = of_settings(&settings::W_MAX)?.unwrap_or(rated);
+        // One that says so wrongly has none.
+        let gradient = of_settings(&settings::W_GRA).unwrap_or(None);
         Ok(Self {
             rated: Milliwatt(rated),
-            full: Milliwatt(of_settings(&settings::W_MAX)?.unwrap_or(rated)),
+            full: Milliwatt(full),
             charge_max: get(&nameplate::MAX_CHA_RTE)?.map(Milliwatt),
             discharge_max: get(&nameplate::MAX_DIS_CHA_RTE)?.map(Milliwatt),
             reactive_max_mvar: lesser(get(&nameplate::VAR_RTG_Q1)?, get(&nameplate::VAR_RTG_Q4)?),
             nominal_mv: of_settings(&settings::V_REF)?,
+            ramp_mw_per_s: gradient.and_then(|thousandths| part(full, thousandths, 100_000)),
         })
+    }
+
+    /// How fast the device itself is set to change its power, in milliwatts a second, by 704 or else by 121; none
+    /// where it doesn't say.
+    pub async fn own_ramp(
+        &self,
+        session: &mut Session,
+        act: &'static str,
+    ) -> Result<Option<i64>, DeviceError> {
+        let said = match session.model(act, &control::MODEL).await? {
+            Some(registers) => registers.raw(&control::W_RMP),
+            None => None,
+        };
+        Ok(said.and_then(|percent| part(self.full.0, percent, 100)).or(self.ramp_mw_per_s))
     }
 
     /// Refuses a power beyond 1.2 times what the device can be, either way.
@@ -88,6 +109,12 @@ impl Plate {
         }
         Ok(())
     }
+}
+
+/// `share` of `of` parts of `whole`; none where that is nothing.
+fn part(whole: i64, share: i64, of: i64) -> Option<i64> {
+    let part = i128::from(whole) * i128::from(share) / i128::from(of);
+    i64::try_from(part).ok().filter(|part| *part > 0)
 }
 
 fn lesser(given: Option<i64>, absorbed: Option<i64>) -> Option<i64> {

@@ -95,6 +95,8 @@ pub mod settings {
     pub const W_MAX: Point = point("WMax", 2, Kind::Uint16, 22);
     /// Nominal voltage at its connection, in V.
     pub const V_REF: Point = point("VRef", 3, Kind::Uint16, 23);
+    /// How fast its power may change, in percent of WMax a second.
+    pub const W_GRA: Point = point("WGra", 12, Kind::Uint16, 28);
 }
 
 /// 122: measurements and status.
@@ -111,6 +113,8 @@ pub mod controls {
     use super::*;
     /// The model.
     pub const MODEL: Model = Model { name: "immediate controls (123)", ids: &[123], span: 26 };
+    /// Seconds until it connects again by itself, or disconnects.
+    pub const CONN_RVRT_TMS: Point = plain("Conn_RvrtTms", 3, Kind::Uint16);
     /// Whether it is connected: 0 or 1.
     pub const CONN: Point = plain("Conn", 4, Kind::Enum16);
     /// Limit on output, in percent of WMax.

@@ -14,6 +14,8 @@ pub struct Session {
     link: ModbusLink,
     /// Found on first use; forgotten when the device answers otherwise than it says.
     models: Option<Vec<ModelPlace>>,
+    /// Where its marker is looked for first: where it was found last, or behind where it was silent last.
+    base: usize,
 }
 
 impl Session {
@@ -24,7 +26,7 @@ impl Session {
 
     /// Over a link there is already.
     pub fn over(name: String, link: ModbusLink) -> Self {
-        Self { name, link, models: None }
+        Self { name, link, models: None, base: 0 }
     }
 
     /// The device's name.
@@ -140,19 +142,35 @@ impl Session {
     }
 
     async fn discover(&mut self, act: &'static str) -> Result<Vec<ModelPlace>, DeviceError> {
-        let mut discovery = Discovery::default();
+        let mut discovery = Discovery::beginning_at(self.base);
         let mut step = discovery.start();
+        let mut silence = None;
         loop {
             let address = match step {
                 Step::Read(address) => address,
                 Step::Found(models) => return Ok(models),
             };
+            self.base = discovery.base();
             let words = match self.link.read(address, 2).await {
                 Ok(words) => words.first_chunk().copied(),
                 Err(LinkError::Exception(_)) => None,
+                // Some devices say nothing to an address they haven't got. Should there be no time left for the
+                // others, they come first the next time.
+                Err(e @ LinkError::Unanswered(_)) if discovery.looks_for_marker() => {
+                    self.base = discovery.base() + 1;
+                    silence = silence.or(Some(e));
+                    None
+                }
                 Err(e) => return Err(self.failed(act, e)),
             };
-            step = discovery.answer(words).map_err(|e| self.bad(act, e.to_string()))?;
+            step = match (discovery.answer(words), silence.take()) {
+                (Ok(step), before) => {
+                    silence = before;
+                    step
+                }
+                (Err(_), Some(e)) => return Err(self.failed(act, e)),
+                (Err(e), None) => return Err(self.bad(act, e.to_string())),
+            };
         }
     }
 
@@ -191,7 +209,7 @@ impl Session {
         let device = self.name.clone();
         let reason = error.to_string();
         match error {
-            LinkError::Silent(_) => DeviceError::Silent { device, act, reason },
+            LinkError::Silent(_) | LinkError::Unanswered(_) => DeviceError::Silent { device, act, reason },
             LinkError::BadAnswer(_) => DeviceError::BadAnswer { device, act, reason },
             LinkError::Exception(_) => DeviceError::Refused { device, act, reason },
         }

@@ -1,9 +1,9 @@
 //! What a point of a device is, and in which unit it may say it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A point the adapters know. A template says where it is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PointName {
     /// Power now. A meter's is net, import positive; every other device's is what it takes.

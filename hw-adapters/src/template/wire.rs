@@ -3,6 +3,7 @@
 use super::check::In;
 use super::{DeviceKind, TemplateError};
 use crate::modbus::SerialLine;
+use crate::ramp::RampRules;
 use serde::Deserialize;
 
 /// How a SunSpec device is found. What its registers mean it says itself.
@@ -23,6 +24,8 @@ pub struct SunSpecTemplate {
     pub makers: Vec<String>,
     /// Its serial line as delivered, where it has one.
     pub serial: Option<SerialLine>,
+    /// How fast its setpoints may move; none for as the device itself is set, or as usual.
+    pub ramp: Option<RampRules>,
 }
 
 /// How a charge point is met.
@@ -34,9 +37,16 @@ pub struct OcppTemplate {
     /// Port to wait for it on.
     #[serde(default = "ocpp_port")]
     pub port: u16,
+    /// Seconds that a limit holds in it without being renewed.
+    #[serde(default = "half_an_hour")]
+    pub limit_life_s: u32,
     /// Milliseconds within which it must answer one call.
     #[serde(default = "five_seconds")]
     pub answer_within_ms: u32,
+}
+
+fn half_an_hour() -> u32 {
+    1_800
 }
 
 fn modbus_port() -> u16 {
@@ -72,6 +82,13 @@ impl SunSpecTemplate {
         for maker in &self.makers {
             at.text("makers", maker, 1..=32)?;
         }
+        if let Some(reason) = self.ramp.and_then(|ramp| ramp.validate().err()) {
+            return Err(at.wrong(
+                "ramp",
+                &reason,
+                "a ramp is percent_per_s of 1 to 10000, w_per_s of 1 or more, or both",
+            ));
+        }
         self.serial.iter().try_for_each(|serial| check_serial(&at.key("serial"), *serial))
     }
 }
@@ -88,6 +105,7 @@ impl OcppTemplate {
             return Err(at.wrong("device", &device.word(), "by OCPP there are chargers"));
         }
         at.number("phases", f64::from(self.phases), 1.0..=3.0)?;
+        at.number("limit_life_s", f64::from(self.limit_life_s), 60.0..=86_400.0)?;
         at.number("port", f64::from(self.port), 1.0..=65_535.0)?;
         at.number("answer_within_ms", f64::from(self.answer_within_ms), 100.0..=60_000.0)
     }

@@ -30,11 +30,16 @@ impl Drop for Broker {
     }
 }
 
-/// Starts one; none where Mosquitto isn't installed.
+/// Starts one that lets everybody in; none where Mosquitto isn't installed.
 pub fn mosquitto() -> Option<Broker> {
+    mosquitto_with("allow_anonymous true\n")
+}
+
+/// Starts one with these settings of its listener.
+pub fn mosquitto_with(settings: &str) -> Option<Broker> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let file = std::env::temp_dir().join(format!("gridpact-mosquitto-{port}.conf"));
-    std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
+    std::fs::write(&file, format!("listener {port} 127.0.0.1\n{settings}")).unwrap();
     let program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"]
         .into_iter()
         .find(|program| std::path::Path::new(program).exists())?;

@@ -5,11 +5,15 @@ use futures::{SinkExt, StreamExt};
 use hw_adapters::metrics::DeviceMetrics;
 use hw_adapters::ocpp::{CentralSystem, OcppCharger, OcppError, Password, StationConfig, TlsFiles};
 use market::units::Milliwatt;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
+    KeyPair, RevokedCertParams,
+};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -27,6 +31,7 @@ struct Authority {
 fn authority() -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
     Authority { issuer: Issuer::new(params, key), certificate }
@@ -115,6 +120,7 @@ fn files(directory: &Path, ours: &Authority, clients: Option<&Authority>) -> Tls
         certificate: write("certificate.pem", certificate.pem()),
         key: write("key.pem", key.serialize_pem()),
         clients: clients.map(|authority| write("clients.pem", authority.certificate.pem())),
+        revoked: None,
     }
 }
 
@@ -159,6 +165,56 @@ async fn profile_3_wants_a_certificate_of_the_identity() {
     }
 }
 
+/// The authority's list with these serial numbers on it.
+fn revocations(authority: &Authority, serials: &[u64]) -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let revoked = |serial: &u64| RevokedCertParams {
+        serial_number: (*serial).into(),
+        revocation_time: now,
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let params = CertificateRevocationListParams {
+        this_update: now,
+        next_update: now + time::Duration::days(7),
+        crl_number: 1_u64.into(),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(revoked).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(&authority.issuer).unwrap().pem().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_revoked_stays_out_and_files_are_read_anew_when_they_change() {
+    let (directory, ours, theirs) = (tempfile::tempdir().unwrap(), authority(), authority());
+    let list = directory.path().join("revoked.pem");
+    std::fs::write(&list, revocations(&theirs, &[])).unwrap();
+    let tls = TlsFiles { revoked: Some(list.clone()), ..files(directory.path(), &ours, Some(&theirs)) };
+    let charger = system(Some(tls.clone()), None).await;
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "CP-1");
+    params.serial_number = Some(4_711_u64.into());
+    let key = KeyPair::generate().unwrap();
+    let shown = (params.signed_by(&key, &theirs.issuer).unwrap(), key);
+    let bring = |trusts| Bring { password: None, trusts: Some(trusts), certificate: Some(&shown) };
+    assert!(gets_in(charger.address(), bring(&ours)).await);
+    // Half-written files change nothing.
+    std::fs::write(&list, "-----BEGIN X509 CRL-----").unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(gets_in(charger.address(), bring(&ours)).await);
+    std::fs::write(&list, revocations(&theirs, &[4_711])).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(!gets_in(charger.address(), bring(&ours)).await);
+    // Our own certificate is renewed, by another authority, and the list is lifted.
+    let renewed = authority();
+    std::fs::write(&list, revocations(&theirs, &[1])).unwrap();
+    files(directory.path(), &renewed, Some(&theirs));
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(gets_in(charger.address(), bring(&renewed)).await);
+    assert!(!gets_in(charger.address(), bring(&ours)).await);
+}
+
 #[tokio::test]
 async fn files_that_do_not_fit_are_named() {
     let (directory, ours) = (tempfile::tempdir().unwrap(), authority());
@@ -184,7 +240,7 @@ async fn charge_points_of_one_address_share_its_listener() {
     let one = first.charger(config("CP-1")).unwrap();
     let two = second.charger(config("CP-2")).unwrap();
     assert_eq!(one.address(), two.address());
-    let files = TlsFiles { certificate: "a".into(), key: "b".into(), clients: None };
+    let files = TlsFiles { certificate: "a".into(), key: "b".into(), clients: None, revoked: None };
     assert!(matches!(
         CentralSystem::share(free, Some(files), metrics).await,
         Err(OcppError::OtherTls { .. })

@@ -12,6 +12,10 @@ pub enum Manner {
     Sound,
     /// Answers nothing, and keeps the connection.
     Silent,
+    /// Answers nothing to what it hasn't got.
+    SilentElsewhere,
+    /// Sends its answer byte by byte.
+    Pieces,
     /// Keeps each answer back until the next request, and then sends both.
     OneLate,
     /// Sends half of the answer.
@@ -91,6 +95,15 @@ async fn serve(peer: Peer, mut stream: TcpStream) -> std::io::Result<()> {
         frame.extend(answer);
         match manner {
             Manner::Silent => continue,
+            Manner::SilentElsewhere if frame[7] & 0x80 != 0 => continue,
+            Manner::Pieces => {
+                for byte in &frame {
+                    stream.write_all(&[*byte]).await?;
+                    stream.flush().await?;
+                    tokio::task::yield_now().await;
+                }
+                continue;
+            }
             Manner::Closing => return Ok(()),
             Manner::OneLate => std::mem::swap(&mut frame, &mut held_back),
             Manner::Half => frame.truncate(frame.len() / 2),

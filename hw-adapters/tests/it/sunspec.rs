@@ -16,13 +16,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Long enough that a slow machine is not taken for a silent device, where an answer is expected.
-fn patient() -> Timeouts {
+pub fn patient() -> Timeouts {
     let long = Duration::from_secs(30);
     Timeouts { connect: long, request: long, operation: long }
 }
 
 /// Short, for peers that will not answer.
-fn impatient() -> Timeouts {
+pub fn impatient() -> Timeouts {
     Timeouts { request: Duration::from_millis(300), ..patient() }
 }
 
@@ -119,10 +119,10 @@ async fn real_devices_read_as_what_they_are_and_never_as_more() {
 }
 
 /// A model, its identifier, and words by offset; other words are zero.
-type Words<'a> = (&'a Model, u16, &'a [(u16, u16)]);
+pub type Words<'a> = (&'a Model, u16, &'a [(u16, u16)]);
 
 /// A map at 40000.
-fn map(models: &[Words<'_>]) -> BTreeMap<u16, u16> {
+pub fn map(models: &[Words<'_>]) -> BTreeMap<u16, u16> {
     let mut words = vec![0x5375, 0x6E53];
     for (model, id, points) in models {
         let mut body = vec![0; usize::from(model.span)];
@@ -145,7 +145,7 @@ pub fn meter_map() -> BTreeMap<u16, u16> {
     map(&[(&meter::MODEL, 203, &[(18, sf(-1234)), (22, 0), (39, 70), (46, 1), (47, 4464), (54, 1)])])
 }
 
-fn battery_map() -> BTreeMap<u16, u16> {
+pub fn battery_map() -> BTreeMap<u16, u16> {
     let storage_words = [(2, 5000), (7, 1000), (8, 6000), (21, sf(-2)), (22, sf(-2)), (25, sf(-2))];
     map(&[
         (&inverter::MODEL, 103, &[(14, 1500), (15, 0)]),

@@ -3,6 +3,8 @@
 pub mod battery;
 pub mod car;
 pub mod connection;
+pub mod functions;
+pub mod grid;
 pub mod heat_pump;
 pub mod profile;
 pub mod pv;

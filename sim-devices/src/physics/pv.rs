@@ -1,5 +1,7 @@
-//! A PV inverter: what the sun gives, cut to the limit it holds. No protocol, no clock.
+//! A PV inverter: what the sun gives, cut to the limit it holds and to what its grid lets it give. No protocol, no clock.
 
+use super::functions::{Beyond, Functions};
+use super::grid::GridCourse;
 use super::profile::Profile;
 use super::reversion::Held;
 use super::service::InService;
@@ -33,6 +35,13 @@ pub struct Pv {
     pub reactive: Held<i16>,
     /// Whether it may feed in at all.
     pub service: InService,
+    /// How its grid goes.
+    pub grid: GridCourse,
+    /// What it does by itself at its grid.
+    pub functions: Functions,
+    /// Whether its controller lets it run.
+    pub running: bool,
+    beyond: Beyond,
     power: Milliwatt,
     fed_in: Millijoule,
     lost: Millijoule,
@@ -44,8 +53,19 @@ impl Pv {
         let (limit, none) = (Held::off(WHOLE), Millijoule::ZERO);
         let reactive = Held::off(0);
         let service = InService::new(start);
-        let mut pv =
-            Self { spec, limit, reactive, service, power: Milliwatt::ZERO, fed_in: none, lost: none };
+        let mut pv = Self {
+            spec,
+            limit,
+            reactive,
+            service,
+            grid: GridCourse::default(),
+            functions: Functions::default(),
+            running: true,
+            beyond: Beyond::default(),
+            power: Milliwatt::ZERO,
+            fed_in: none,
+            lost: none,
+        };
         pv.power = pv.power_at(start);
         pv
     }
@@ -53,17 +73,26 @@ impl Pv {
     /// Lets `seconds` pass from `now` on, within which neither sun nor limit changes; gives the power,
     /// zero or negative.
     pub fn step(&mut self, now: UnixSeconds, seconds: i64) -> Milliwatt {
+        let grid = self.grid.at(now);
+        let trips = self.beyond.observe(now, grid, &self.functions.trips);
+        self.service.observe(now, grid, trips);
         self.power = self.power_at(now);
         self.fed_in += (-self.power).over_seconds(seconds);
         self.lost += (self.power - self.available(now)).over_seconds(seconds);
         self.power
     }
 
+    /// Whether it is in service, and not stopped.
+    pub fn works(&self, now: UnixSeconds) -> bool {
+        self.running && self.service.at(now)
+    }
+
     fn power_at(&self, now: UnixSeconds) -> Milliwatt {
-        if !self.service.at(now) {
+        if !self.works(now) {
             return Milliwatt::ZERO;
         }
-        let share = i64::from(self.limit.at(now).unwrap_or(WHOLE).min(WHOLE));
+        let by_grid = self.functions.most(self.grid.at(now)).min(self.service.permille(now) * 10);
+        let share = i64::from(self.limit.at(now).unwrap_or(WHOLE).min(WHOLE)).min(by_grid);
         self.available(now).max(Milliwatt(-self.spec.nameplate.0 * share / i64::from(WHOLE)))
     }
 
@@ -74,11 +103,17 @@ impl Pv {
 
     /// Reactive power at `now` in millivars, absorbed positive.
     pub fn reactive_mvar(&self, now: UnixSeconds) -> i64 {
-        if !self.service.at(now) {
+        if !self.works(now) {
             return 0;
         }
-        let given = self.reactive.at(now).unwrap_or(0).clamp(-REACTIVE_WHOLE, REACTIVE_WHOLE);
-        -(self.spec.nameplate.0 * i64::from(given) / i64::from(WHOLE))
+        let most = i64::from(REACTIVE_WHOLE);
+        let by_grid = || {
+            let power = -self.power.0 * i64::from(WHOLE) / self.spec.nameplate.0.max(1);
+            let of_most = self.functions.reactive(self.grid.at(now), power)?;
+            Some(of_most * most / i64::from(WHOLE))
+        };
+        let given = self.reactive.at(now).map(i64::from).or_else(by_grid).unwrap_or(0).clamp(-most, most);
+        -(self.spec.nameplate.0 * given / i64::from(WHOLE))
     }
 
     /// Power over the last step, zero or negative.
@@ -104,7 +139,13 @@ impl Pv {
     /// The first instant after `now` at which sun or limit changes by itself.
     pub fn next_change(&self, now: UnixSeconds) -> UnixSeconds {
         let sun = self.spec.sun.next_change(now);
-        let timers = [self.limit.lapses(), self.reactive.lapses(), self.service.enters()];
+        let timers = [
+            self.limit.lapses(),
+            self.reactive.lapses(),
+            self.service.next_change(now),
+            self.grid.next_change(now),
+            self.beyond.due(self.grid.at(now), &self.functions.trips),
+        ];
         timers.into_iter().flatten().filter(|end| *end > now).fold(sun, UnixSeconds::min)
     }
 }

@@ -1,8 +1,9 @@
-//! PV systems and batteries as the models that came with IEEE 1547-2018 have them (1, 701 to 704; a battery 713
-//! and 802 as well). What can be written is of 703 and 704: entering service, the limit on output, a battery's
+//! PV systems and batteries as the models that came with IEEE 1547-2018 have them (1, 701 to 704; a PV system 705 to
+//! 712, 714 and 715 as well, a battery 713 and 802). What can be written is of 703 and 704: entering service, the limit on output, a battery's
 //! power, and an inverter's reactive power, each with its reversion.
 
 use super::battery::with_battery;
+use super::functions::FunctionRegisters;
 use super::inverter::PHASE_VOLTAGE;
 use super::map::{watt_scale, watts, Map, Value};
 use super::models::der::{CAPACITY, DER_CONTROL, DER_STORAGE, ENTER_SERVICE, MEASUREMENT};
@@ -10,6 +11,7 @@ use super::models::COMMON;
 use super::pv::within;
 use super::server::Refusal;
 use crate::physics::battery::{Battery, Bounds, WHOLE as BATTERY_WHOLE};
+use crate::physics::grid::{Grid, NOMINAL};
 use crate::physics::pv::{Pv, REACTIVE_WHOLE, WHOLE};
 use crate::physics::service::InService;
 use crate::world::Site;
@@ -24,6 +26,8 @@ const STANDBY: i64 = 7;
 /// `WSetMod` of 704: in watts. `VarSetMod`: in vars.
 const IN_WATTS: i64 = 1;
 const IN_VARS: i64 = 4;
+/// `Alrm` of 701: disconnected from the grid.
+const GRID_DISCONNECT: i64 = 4;
 /// Longest reversion timer.
 const REVERT_MAX_S: u16 = 0xFFFE;
 
@@ -37,10 +41,13 @@ struct Flow {
     absorbed: Millijoule,
     throttled: bool,
     in_service: bool,
+    /// Whether it may enter service at this grid.
+    allowed: bool,
+    grid: Grid,
     scale: i16,
 }
 
-pub(super) fn pv_map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
+pub(super) fn pv_map(site: &Site, pv: &Pv, functions: &FunctionRegisters, now: UnixSeconds) -> Map {
     let scale = watt_scale(pv.nameplate());
     let flow = Flow {
         output: -pv.power(),
@@ -48,7 +55,9 @@ pub(super) fn pv_map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
         injected: pv.fed_in(),
         absorbed: Millijoule::ZERO,
         throttled: pv.power() > pv.available(now),
-        in_service: pv.service.at(now),
+        in_service: pv.works(now),
+        allowed: pv.service.allows(pv.grid.at(now)),
+        grid: pv.grid.at(now),
         scale,
     };
     let rated = watts(pv.nameplate(), scale);
@@ -58,11 +67,12 @@ pub(super) fn pv_map(site: &Site, pv: &Pv, now: UnixSeconds) -> Map {
         capacity.push((name, reactive.into()));
     }
     capacity.push(("Var_SF", scale.into()));
-    Map::of(&COMMON, "simulated PV inverter", &site.spec().name)
+    let map = Map::of(&COMMON, "simulated PV inverter", &site.spec().name)
         .with(&MEASUREMENT, &measured(&flow))
         .with(&CAPACITY, &capacity)
         .with(&ENTER_SERVICE, &service(&pv.service, now))
-        .with(&DER_CONTROL, &pv_control(pv, now))
+        .with(&DER_CONTROL, &pv_control(pv, now));
+    functions.add_to(map, pv, now, scale)
 }
 
 pub(super) fn battery_map(site: &Site, battery: &Battery, now: UnixSeconds) -> Map {
@@ -75,6 +85,8 @@ pub(super) fn battery_map(site: &Site, battery: &Battery, now: UnixSeconds) -> M
         absorbed: battery.taken(),
         throttled: false,
         in_service: battery.service.at(now),
+        allowed: true,
+        grid: NOMINAL,
         scale,
     };
     let (charge, discharge) = (watts(spec.charge_max, scale), watts(spec.discharge_max, scale));
@@ -119,21 +131,23 @@ fn measured(flow: &Flow) -> Values {
     };
     // In hundredths of an ampere.
     let current = flow.output.0.abs() / (PHASE_VOLTAGE * 10);
+    let Grid { voltage, frequency } = flow.grid;
+    let at_grid = |nominal: i64| Value::Number(nominal * voltage / 10_000);
     let wh = |energy: Millijoule| Value::Number(energy.0 / MILLIJOULE_PER_WH);
     vec![
         ("ACType", 2.into()),
         ("St", i64::from(flow.in_service).into()),
         ("InvSt", state.into()),
-        ("ConnSt", 1.into()),
-        ("Alrm", 0.into()),
+        ("ConnSt", i64::from(flow.in_service).into()),
+        ("Alrm", alarms(flow).into()),
         ("DERMode", 1.into()),
         ("W", watts(flow.output, flow.scale).into()),
         ("VA", watts(Milliwatt(flow.output.0.abs()), flow.scale).into()),
         ("Var", watts(Milliwatt(flow.given_mvar), flow.scale).into()),
         ("A", current.into()),
-        ("LNV", (PHASE_VOLTAGE * 10).into()),
-        ("LLV", 4_000.into()),
-        ("Hz", 50_000.into()),
+        ("LNV", at_grid(PHASE_VOLTAGE * 10)),
+        ("LLV", at_grid(4_000)),
+        ("Hz", frequency.into()),
         ("TotWhInj", wh(flow.injected)),
         ("TotWhAbs", wh(flow.absorbed)),
         ("A_SF", (-2).into()),
@@ -144,6 +158,21 @@ fn measured(flow: &Flow) -> Values {
         ("Var_SF", flow.scale.into()),
         ("TotWh_SF", 0.into()),
     ]
+}
+
+/// `Alrm` of 701: out of service, and what about the grid keeps it there.
+fn alarms(flow: &Flow) -> i64 {
+    if flow.allowed || flow.in_service {
+        return 0;
+    }
+    let Grid { voltage, frequency } = flow.grid;
+    let bits = [
+        (frequency > NOMINAL.frequency, 8),
+        (frequency < NOMINAL.frequency, 9),
+        (voltage > NOMINAL.voltage, 10),
+        (voltage < NOMINAL.voltage, 11),
+    ];
+    bits.into_iter().filter(|(is, _)| *is).map(|(_, bit)| 1_i64 << bit).sum::<i64>() | 1 << GRID_DISCONNECT
 }
 
 fn capacity(rated: i64, scale: i16) -> Values {
@@ -170,6 +199,7 @@ fn service(service: &InService, now: UnixSeconds) -> Values {
         ("ESHzLo", service.frequency.0.into()),
         ("ESHzHi", service.frequency.1.into()),
         ("ESDlyTms", service.delay_s.into()),
+        ("ESRmpTms", service.ramp_s.into()),
         ("ESDlyRemTms", service.remaining_s(now).into()),
         ("V_SF", (-2).into()),
         ("Hz_SF", (-3).into()),
@@ -330,6 +360,7 @@ fn write_service(service: &mut InService, now: UnixSeconds, name: &str, value: i
         "ESHzLo" => service.frequency.0 = within(value, 40_000, 60_000)?,
         "ESHzHi" => service.frequency.1 = within(value, 50_000, 70_000)?,
         "ESDlyTms" => service.delay_s = within(value, 0, 3_600)?,
+        "ESRmpTms" => service.ramp_s = within(value, 0, 3_600)?,
         _ => return Err(Refusal::Address),
     }
     Ok(())

@@ -182,6 +182,37 @@ mod tests {
     }
 
     #[test]
+    fn functions_models_are_as_long_as_the_specification_says_for_two_curves_of_four_points() {
+        use crate::sunspec::models::curves as c;
+        let models = [
+            &c::VOLT_VAR,
+            &c::VOLT_WATT,
+            &c::TRIP_LV,
+            &c::TRIP_HV,
+            &c::TRIP_LF,
+            &c::TRIP_HF,
+            &c::FREQ_DROOP,
+            &c::WATT_VAR,
+            &c::MEASURE_DC,
+            &c::DER_CTL,
+        ];
+        let lengths = models.map(|model| (model.id, model.length()));
+        let expected = [
+            (705, 49),
+            (706, 39),
+            (707, 87),
+            (708, 87),
+            (709, 111),
+            (710, 111),
+            (711, 32),
+            (712, 36),
+            (714, 43),
+            (715, 7),
+        ];
+        assert_eq!(lengths, expected);
+    }
+
+    #[test]
     fn addresses_name_the_points_that_begin_there() {
         let map = Map::of(&COMMON, "inverter", "1").with(&CONTROLS, &[]);
         let start = BASE + 2 + 68;

@@ -4,11 +4,14 @@
 mod battery;
 mod der;
 pub mod fault;
+mod functions;
 mod inverter;
 pub mod map;
 mod meter;
 pub mod models;
 mod pv;
+mod rtu;
 mod server;
 
+pub use rtu::Line;
 pub use server::{Dialect, Refusal, Role, SunSpecServer, INVERTERS, METERS, UNIT};

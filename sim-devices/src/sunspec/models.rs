@@ -1,6 +1,7 @@
 //! SunSpec models as data: every point of a model in order, after its ID and length, from the
 //! SunSpec Device Information Model Reference (github.com/sunspec/models, Apache-2.0).
 
+pub mod curves;
 pub mod der;
 
 use Kind::{Acc32, Acc64, Float32, Int16, Int32, Pad, Text, Uint16, Uint32, Uint64};

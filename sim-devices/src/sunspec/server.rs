@@ -2,8 +2,11 @@
 //! state at each read; a write goes into that state or is refused whole.
 
 use super::fault::{FaultSwitch, FaultyStream, ModbusFault};
+use super::functions::FunctionRegisters;
 use super::map::Map;
+use super::rtu::{self, Line};
 use super::{battery, der, meter, pv};
+use crate::physics::pv::Pv;
 use crate::world::{lock, SharedWorld, Site, World};
 use futures::future::{BoxFuture, FutureExt};
 use market::interval::UnixSeconds;
@@ -65,10 +68,10 @@ pub enum Refusal {
     Value,
 }
 
-/// A device being served. Dropping it closes its listener and connections.
+/// A device being served. Dropping it closes its listener and connections, or its line.
 #[derive(Debug)]
 pub struct SunSpecServer {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     fault: FaultSwitch,
     serving: JoinHandle<()>,
 }
@@ -101,15 +104,31 @@ impl SunSpecServer {
         let address = listener.local_addr()?;
         let fault = FaultSwitch::default();
         let fault_of = fault.clone();
-        let (pretended, frozen) = (Arc::default(), Arc::default());
-        let device = Device { world, index, role, dialect, fault: fault_of, pretended, frozen };
+        let device = Device::new(world, index, (role, dialect), fault_of);
         let serving = tokio::spawn(serve(listener, device));
-        Ok(Self { address, fault, serving })
+        Ok(Self { address: Some(address), fault, serving })
     }
 
-    /// Where it listens.
+    /// The same on a serial line, by Modbus RTU.
+    ///
+    /// # Errors
+    /// Where the line can't be opened.
+    pub fn start_on(
+        world: SharedWorld,
+        index: usize,
+        (role, dialect): (Role, Dialect),
+        line: &Line,
+    ) -> std::io::Result<Self> {
+        let port = line.open()?;
+        let fault = FaultSwitch::default();
+        let device = Device::new(world, index, (role, dialect), fault.clone());
+        let serving = tokio::spawn(rtu::serve(port, device, fault.clone()));
+        Ok(Self { address: None, fault, serving })
+    }
+
+    /// Where it listens; the unspecified address where it is on a serial line.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.address.unwrap_or_else(|| SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0))
     }
 
     /// Makes it misbehave.
@@ -156,6 +175,8 @@ struct Device {
     pretended: Arc<Mutex<BTreeMap<u16, u16>>>,
     /// The map as it was when [`ModbusFault::Frozen`] began.
     frozen: Arc<Mutex<Option<Map>>>,
+    /// What a DER does by itself at its grid.
+    functions: Arc<Mutex<FunctionRegisters>>,
 }
 
 impl Service for Device {
@@ -186,6 +207,24 @@ impl Service for Device {
 }
 
 impl Device {
+    fn new(world: SharedWorld, index: usize, (role, dialect): (Role, Dialect), fault: FaultSwitch) -> Self {
+        let functions = Arc::new(Mutex::new(FunctionRegisters::new(lock(&world).now())));
+        let (pretended, frozen) = (Arc::default(), Arc::default());
+        let device = Self { world, index, role, dialect, fault, pretended, frozen, functions };
+        device.settle(&mut lock(&device.world));
+        device
+    }
+
+    /// Lets timers of a DER's functions end, and the inverter do as they say.
+    fn settle(&self, world: &mut World) {
+        let now = world.now();
+        if self.role == Role::Pv && self.dialect.inverter == DER {
+            if let Some(pv) = world.site_mut(self.index).and_then(|site| site.pv.as_mut()) {
+                pv.functions = lock(&self.functions).settle(now);
+            }
+        }
+    }
+
     fn answer(&self, request: SlaveRequest<'static>) -> Result<Response, ExceptionCode> {
         if request.slave != UNIT {
             return Err(ExceptionCode::GatewayPathUnavailable);
@@ -210,7 +249,11 @@ impl Device {
         if !(1..=READ_MAX).contains(&count) {
             return Err(ExceptionCode::IllegalDataValue);
         }
-        let mut map = self.map(&lock(&self.world))?;
+        let mut map = {
+            let mut world = lock(&self.world);
+            self.settle(&mut world);
+            self.map(&world)?
+        };
         let mut frozen = lock(&self.frozen);
         if self.fault.get() == ModbusFault::Frozen {
             map = frozen.get_or_insert(map).clone();
@@ -246,7 +289,8 @@ impl Device {
 
     fn map(&self, world: &World) -> Result<Map, ExceptionCode> {
         let site = world.sites().get(self.index);
-        site.and_then(|site| map_of((self.role, self.dialect), site, world.now()))
+        let functions = lock(&self.functions);
+        site.and_then(|site| map_of((self.role, self.dialect), site, &functions, world.now()))
             .ok_or(ExceptionCode::ServerDeviceFailure)
     }
 
@@ -259,7 +303,11 @@ impl Device {
             Role::Pv => {
                 let pv = site.pv.as_mut().ok_or(Refusal::Address)?;
                 if is_der {
-                    der::write_pv(pv, now, points)
+                    let done = write_der(pv, &mut lock(&self.functions), now, points);
+                    if done.is_ok() {
+                        pv.functions = lock(&self.functions).settle(now);
+                    }
+                    done
                 } else {
                     pv::write(pv, now, points)
                 }
@@ -276,12 +324,33 @@ impl Device {
     }
 }
 
+/// Takes a whole write or refuses it whole.
+fn write_der(
+    pv: &mut Pv,
+    functions: &mut FunctionRegisters,
+    now: UnixSeconds,
+    points: &[(u16, &'static str, i64)],
+) -> Result<(), Refusal> {
+    let (mut next, mut pv_next) = (functions.clone(), pv.clone());
+    let (of_functions, others): (Vec<_>, Vec<_>) =
+        points.iter().copied().partition(|(model, ..)| FunctionRegisters::has(*model));
+    of_functions.into_iter().try_for_each(|point| next.write(&mut pv_next, now, point))?;
+    der::write_pv(&mut pv_next, now, &others)?;
+    (*functions, *pv) = (next, pv_next);
+    Ok(())
+}
+
 /// The registers of a site's device; none where the site hasn't got it.
-fn map_of((role, dialect): (Role, Dialect), site: &Site, now: UnixSeconds) -> Option<Map> {
+fn map_of(
+    (role, dialect): (Role, Dialect),
+    site: &Site,
+    functions: &FunctionRegisters,
+    now: UnixSeconds,
+) -> Option<Map> {
     let id = dialect.inverter;
     Some(match role {
         Role::Meter => meter::map(site, dialect.meter),
-        Role::Pv if id == DER => der::pv_map(site, site.pv.as_ref()?, now),
+        Role::Pv if id == DER => der::pv_map(site, site.pv.as_ref()?, functions, now),
         Role::Pv => pv::map(site, site.pv.as_ref()?, now, id),
         Role::Battery if id == DER => der::battery_map(site, site.battery.as_ref()?, now),
         Role::Battery => battery::map(site, site.battery.as_ref()?, now, id),

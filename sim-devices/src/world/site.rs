@@ -105,7 +105,8 @@ impl Site {
     fn next_change(&self, now: UnixSeconds) -> UnixSeconds {
         let load = self.spec.load.active.next_change(now).min(self.spec.load.reactive.next_change(now));
         let pv = self.pv.as_ref().map(|pv| pv.next_change(now));
-        let battery = self.battery.iter().flat_map(|b| [b.bounds.lapses(), b.service.enters()]).flatten();
+        let battery = self.battery.iter().flat_map(|b| [b.bounds.lapses(), b.service.next_change(now)]);
+        let battery = battery.flatten();
         pv.into_iter().chain(battery).filter(|change| *change > now).fold(load, UnixSeconds::min)
     }
 

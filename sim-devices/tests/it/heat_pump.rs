@@ -76,6 +76,7 @@ impl House {
         let device = MqttHeatPump::start(config, sim.clone()).unwrap();
         let metrics = DeviceMetrics::register(&prometheus::Registry::new()).unwrap();
         let config = DeviceConfig::MqttHeatPump(Reached {
+            login: None,
             name: "heat pump".into(),
             broker: broker.to_string(),
             prefix: "house/heat-pump".into(),

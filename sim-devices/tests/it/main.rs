@@ -11,3 +11,4 @@ mod ocpp_tls;
 mod peers;
 mod site;
 mod sunspec;
+mod volt_var;

@@ -69,7 +69,12 @@ async fn each_security_profile_is_spoken() {
     let directory = tempfile::tempdir().unwrap();
     let authority = certify(directory.path(), &["central", "CP|1"]);
     let file = |name: &str| directory.path().join(name);
-    let files = |clients| TlsFiles { certificate: file("central.pem"), key: file("central.key"), clients };
+    let files = |clients| TlsFiles {
+        certificate: file("central.pem"),
+        key: file("central.key"),
+        clients,
+        revoked: None,
+    };
     check(None, "ws", |config| config.password = Some(PASSWORD.to_owned())).await;
     check(Some(files(None)), "wss", |config| {
         config.password = Some(PASSWORD.to_owned());

@@ -101,6 +101,7 @@ fn meter_config(address: &str) -> DeviceConfig {
         unit: 1,
         answer_within_ms: 30_000,
         enter_service: None,
+        ramp: None,
     })
 }
 

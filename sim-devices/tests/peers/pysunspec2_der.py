@@ -47,7 +47,7 @@ def models(device):
 step(3600)
 meter, pv, battery = (open_device(name) for name in ("meter", "pv", "battery"))
 same("the meter's models", models(meter), [1, 213])
-same("the inverter's models", models(pv), [1, 701, 702, 703, 704])
+same("the inverter's models", models(pv), [1, *range(701, 713), 714, 715])
 same("the battery's models", models(battery), [1, 701, 702, 703, 704, 713, 802])
 for device in (meter, pv, battery):
     for model in [device.models[key][0] for key in models(device)]:

@@ -68,7 +68,6 @@ impl SiteCore {
             Ok(meter) => {
                 show(out, Figure::Metered(meter.power));
                 let power = base_load(meter.power, devices);
-                self.base_load = Some(power);
                 self.loads.take(self.config.parameters.interval_at(now), power);
             }
             Err(reason) => note(out, "meter-fault", format!("meter: {reason}")),
@@ -77,9 +76,10 @@ impl SiteCore {
             note(out, "no-bid", "the meter is lost, so nothing is known to bid".into());
             return None;
         }
-        if self.base_load.is_none() {
-            note(out, "no-bid", "the meter has never been read, so nothing is known to bid".into());
+        let base_load = self.base_load();
+        if base_load.is_none() {
+            note(out, "no-bid", "the meter has not been read lately, so nothing is known to bid".into());
         }
-        self.base_load
+        base_load
     }
 }

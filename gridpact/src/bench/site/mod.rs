@@ -115,6 +115,7 @@ fn config(place: usize, address: &str) -> DeviceConfig {
         unit: 1,
         answer_within_ms: ANSWER_WITHIN_MS,
         enter_service: None,
+        ramp: None,
     };
     match place % 3 {
         0 => DeviceConfig::SunSpecMeter(modbus),

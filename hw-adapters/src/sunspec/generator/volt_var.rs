@@ -19,6 +19,8 @@ const STORED: u16 = 2;
 /// Where in a curve its count of points, and whether it can be written.
 const ACTIVE_POINTS: u16 = 0;
 const READ_ONLY: u16 = 9;
+/// What a register says that is not implemented.
+const NOT_IMPLEMENTED: u16 = 0xFFFF;
 /// `AdptCrvRslt`: done.
 const ADOPTED: i64 = 1;
 
@@ -49,6 +51,7 @@ impl SunSpecGenerator {
     async fn set_volt_var_now(&mut self, curve: &[VoltVarPoint], hold_s: u32) -> Result<(), DeviceError> {
         self.look().await?;
         if curve.is_empty() {
+            self.restore_curves().await?;
             return self.found.restore_one(&mut self.session, &CONTROL).await;
         }
         let before = self.session.must_have(SET, &volt_var::MODEL).await?;
@@ -60,6 +63,10 @@ impl SunSpecGenerator {
         let (at, words) = stored(session, &before, curve)?;
         let place = session.place(SET, &volt_var::MODEL).await?;
         let place = place.ok_or_else(|| session.bad(SET, "it has no model for volt-var".to_owned()))?;
+        let beside = curves(&before).into_iter().map(|(at, words)| (at, words.to_vec())).collect::<Vec<_>>();
+        let ours =
+            [(at + ACTIVE_POINTS, vec![curve.len() as u16]), (at + volt_var::CURVE_HEAD, words.clone())];
+        self.found.keep_with(session, (&CONTROL, &before), &beside, &ours).await?;
         let seconds = number(&volt_var::RVRT_TMS, hold_s.clamp(1, REVERSION_MAX_S).into());
         session.write(SET, &volt_var::MODEL, &volt_var::RVRT_TMS, &seconds).await?;
         session.write_at(SET, place, at + volt_var::CURVE_HEAD, &words).await?;
@@ -101,7 +108,10 @@ impl SunSpecGenerator {
             (&enter_service::ES_DLY_TMS, rules.delay_s, 1),
         ];
         let mut written = Vec::new();
-        for (point, value, parts) in bounds {
+        // How long it takes to come back is not everybody's to say.
+        let ramp =
+            before.raw(&enter_service::ES_RMP_TMS).map(|_| (&enter_service::ES_RMP_TMS, rules.ramp_s, 1));
+        for (point, value, parts) in bounds.into_iter().chain(ramp) {
             let words = scaled(session, &before, point, value, parts)?;
             session.write(SERVICE, &enter_service::MODEL, point, &words).await?;
             written.push((point, words));
@@ -109,6 +119,84 @@ impl SunSpecGenerator {
         let after = session.must_have(SERVICE, &enter_service::MODEL).await?;
         written.iter().try_for_each(|(point, words)| session.same(&after, point, words))
     }
+}
+
+impl SunSpecGenerator {
+    /// Gives the curve in force and the one we wrote back as they were found; nothing where somebody else has
+    /// written there since.
+    pub(super) async fn restore_curves(&mut self) -> Result<(), DeviceError> {
+        let Some((found, ours)) = self.found.beside(&CONTROL) else { return Ok(()) };
+        let (found, ours) = (found.clone(), ours.clone());
+        let session = &mut self.session;
+        let Some(now) = session.model(SET, &volt_var::MODEL).await? else { return Ok(()) };
+        let is = |at: u16, words: &[u16]| {
+            let at = usize::from(at);
+            now.words().get(at..at + words.len()) == Some(words)
+        };
+        let [(first_at, _), (second_at, _)] = match curves(&now)[..] {
+            [first, second, ..] => [first, second],
+            _ => return Ok(()),
+        };
+        let (Some(first), Some(second)) = (found.get(&first_at), found.get(&second_at)) else {
+            return Ok(());
+        };
+        if !ours.iter().all(|(at, words)| is(*at, words)) {
+            tracing::warn!(
+                device = session.name(),
+                "its curves were written by somebody else since; left so"
+            );
+            return Ok(());
+        }
+        if !is(first_at, first) {
+            write_curve(session, (second_at, first), &now).await?;
+            session.write(SET, &volt_var::MODEL, &volt_var::ADPT_CRV_REQ, &[STORED]).await?;
+        }
+        write_curve(session, (second_at, second), &now).await?;
+        let after = session.must_have(SET, &volt_var::MODEL).await?;
+        let (at, head) = (usize::from(second_at + volt_var::CURVE_HEAD), usize::from(volt_var::CURVE_HEAD));
+        let points = second.get(head..).unwrap_or_default();
+        if after.words().get(at..at + points.len()) != Some(points) {
+            return Err(DeviceError::Disobeyed {
+                device: session.name().to_owned(),
+                what: volt_var::ADPT_CRV_REQ.name,
+                written: format!("curve {STORED} as found"),
+                read: format!("{:?}", after.words().get(at..at + points.len())),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Writes a whole curve: its points, and of what stands before them whatever differs and is implemented.
+async fn write_curve(
+    session: &mut Session,
+    (at, curve): (u16, &[u16]),
+    now: &ModelRegisters,
+) -> Result<(), DeviceError> {
+    let place = session.place(SET, &volt_var::MODEL).await?;
+    let place = place.ok_or_else(|| session.bad(SET, "it has no model for volt-var".to_owned()))?;
+    let head = usize::from(volt_var::CURVE_HEAD);
+    session.write_at(SET, place, at + volt_var::CURVE_HEAD, curve.get(head..).unwrap_or_default()).await?;
+    for offset in 0..READ_ONLY {
+        let word = curve.get(usize::from(offset)).copied().unwrap_or(NOT_IMPLEMENTED);
+        let differs = now.words().get(usize::from(at + offset)) != Some(&word);
+        if word != NOT_IMPLEMENTED && (differs || offset == ACTIVE_POINTS) {
+            session.write_at(SET, place, at + offset, &[word]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Where each curve lies, and its registers, as far as they were read.
+fn curves(registers: &ModelRegisters) -> Vec<(u16, &[u16])> {
+    let count = |point| registers.raw(point).and_then(|count| u16::try_from(count).ok()).unwrap_or(0);
+    let size = volt_var::CURVE_HEAD + 2 * count(&volt_var::N_PT).min(volt_var::MODEL.span);
+    let words = |number: u16| {
+        let at = volt_var::CURVES + number * size;
+        let words = registers.words().get(usize::from(at)..usize::from(at + size))?;
+        Some((at, words))
+    };
+    (0..count(&volt_var::N_CRV).min(STORED)).map_while(words).collect()
 }
 
 /// `value` of which `parts` are one of the point's unit, as its registers.

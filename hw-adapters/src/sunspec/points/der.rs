@@ -62,6 +62,8 @@ pub mod enter_service {
     pub const ES_HZ_LO: Point = point("ESHzLo", 7, Kind::Uint32, 18);
     /// Delay before it enters service, in seconds.
     pub const ES_DLY_TMS: Point = plain("ESDlyTms", 9, Kind::Uint32);
+    /// How long it takes to ramp up to its full power once it has entered, in seconds.
+    pub const ES_RMP_TMS: Point = plain("ESRmpTms", 13, Kind::Uint32);
 }
 
 /// 704: controls. Of each, values stand before what they revert to; the timer restarts when written.
@@ -99,6 +101,8 @@ pub mod control {
     pub const VAR_ENA_RVRT: Point = plain("VarSetEnaRvrt", 44, Kind::Enum16);
     /// Seconds until it reverts.
     pub const VAR_RVRT_TMS: Point = plain("VarSetRvrtTms", 45, Kind::Uint32);
+    /// How fast its power may change, in percent of WMax a second.
+    pub const W_RMP: Point = plain("WRmp", 49, Kind::Uint16);
 }
 
 /// 705: volt-var, its curves behind these points.

@@ -10,9 +10,13 @@ const LEAST_MS: u64 = 10_000;
 
 /// The last image of a device's measurements, and since when it has stood so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Freshness {
+pub(crate) struct Freshness {
     image: Vec<u16>,
     since_ms: u64,
+    /// For how long what was read last may have been old already: power flowed and nothing had moved since.
+    stood_ms: u64,
+    /// When it was read.
+    read_ms: u64,
 }
 
 impl Freshness {
@@ -27,10 +31,12 @@ impl Freshness {
         step_mwh: Option<u64>,
     ) -> Option<u64> {
         if self.image != image {
-            *self = Self { image: image.to_vec(), since_ms: now_ms };
+            *self = Self { image: image.to_vec(), since_ms: now_ms, stood_ms: 0, read_ms: now_ms };
             return None;
         }
         let stood_ms = now_ms.saturating_sub(self.since_ms);
+        self.read_ms = now_ms;
+        self.stood_ms = if power_mw > 0 { stood_ms } else { 0 };
         let must_have_moved = match step_mwh {
             Some(step) => {
                 let flowed = u128::from(power_mw) * u128::from(stood_ms) / 3_600_000;
@@ -39,6 +45,11 @@ impl Freshness {
             None => power_mw > 0 && stood_ms >= WITHOUT_COUNTER_MS,
         };
         must_have_moved.then_some(stood_ms)
+    }
+
+    /// How old what was read last may be at `now_ms`: since it was read, and where power flows, since anything moved.
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.read_ms).saturating_add(self.stood_ms)
     }
 }
 
@@ -53,6 +64,21 @@ mod tests {
         let told = freshness.frozen(5_000 + after_s * 1_000, &[1, 2], power_w * 1_000, step);
         assert_eq!(told.is_some(), frozen, "{power_w} W, {step_wh:?}, {after_s} s");
         assert_eq!(freshness.frozen(90_000_000, &[1, 3], power_w * 1_000, step), None);
+    }
+
+    #[test]
+    fn a_reading_is_as_old_as_what_last_moved_in_it() {
+        let mut freshness = Freshness::default();
+        let mut check = |now_ms, image: u16, power_mw, later_ms, age_ms| {
+            let _ = freshness.frozen(now_ms, &[image], power_mw, None);
+            assert_eq!(freshness.age_ms(now_ms + later_ms), age_ms, "at {now_ms}");
+        };
+        check(1_000, 1, 5, 0, 0);
+        check(1_000, 1, 5, 30, 30);
+        check(9_000, 1, 5, 30, 8_030);
+        check(10_000, 2, 5, 0, 0);
+        // At night nothing moves, and that is no old news.
+        check(90_000, 2, 0, 40, 40);
     }
 
     #[test]
