@@ -4,6 +4,7 @@
 mod following;
 mod learning;
 mod linking;
+mod proofs;
 
 pub use learning::{learn, LearnError};
 pub use linking::connect;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
-use wire::envelope::Signer;
+use wire::envelope::{Opened, Signer};
 use wire::message::Body;
 use wire::party::{PartyId, Role};
 use wire::topic::Network;
@@ -199,6 +200,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     let party = common.signer.party().clone();
     let following = Following::new(&mut core, common.chain.clone());
     let mut subscriptions = connection.subscriptions;
+    subscriptions.extend(proofs::heard(&common.genesis.network, party.role));
     if following.takes_blocks() {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Validator, "block"));
     }
@@ -229,6 +231,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
         metrics: common.metrics.clone(),
         reports,
         held: VecDeque::new(),
+        data_dir: common.data_dir.clone(),
         events: Some((events, reports_out)),
         _alive: alive,
     };
@@ -259,6 +262,7 @@ struct Shell<C: RoleCore, P> {
     reports: mpsc::Sender<C::Report>,
     /// What came in before there was a market time.
     held: VecDeque<Input<C::Report>>,
+    data_dir: PathBuf,
     /// Until the actor has started.
     events: Option<Streams<C::Report>>,
     _alive: oneshot::Sender<()>,
@@ -334,27 +338,7 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                 connected.set(0);
                 tracing::warn!(party = %self.party, reason, "disconnected");
             }
-            LinkEvent::Message(opened) => match opened.body {
-                Body::Tick(tick) => {
-                    if self.clock.timekeeper_says(tick) {
-                        self.time_passed();
-                    }
-                }
-                Body::RegistrySummary(bytes) => {
-                    let step = self.following.take_summary(&mut self.core, &bytes);
-                    self.follow(step);
-                }
-                Body::Block(bytes) if self.following.takes_blocks() => {
-                    let step = self.following.take_block(&bytes);
-                    self.follow(step);
-                }
-                body => self.take(Input::Message(Incoming {
-                    id: opened.id,
-                    interval: opened.interval,
-                    body,
-                    raw: opened.raw,
-                })),
-            },
+            LinkEvent::Message(opened) => self.on_message(opened),
             // Comes of a screen, and this link has none.
             LinkEvent::Claimed(_) => {}
             LinkEvent::Answered { tag, by, verdict } => self.take(Input::Answered { tag, by, verdict }),
@@ -362,6 +346,33 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                 self.metrics.sends_expired.with_label_values(&[self.party.role.word()]).inc();
                 let unanswered: Vec<String> = unanswered.iter().map(ToString::to_string).collect();
                 tracing::warn!(party = %self.party, unanswered = unanswered.join(", "), "message expired");
+            }
+        }
+    }
+
+    fn on_message(&mut self, opened: Opened) {
+        self.following.witness(&mut self.core, &opened);
+        match opened.body {
+            Body::Tick(tick) => {
+                if self.clock.timekeeper_says(tick) {
+                    self.time_passed();
+                }
+            }
+            Body::RegistrySummary(bytes) => {
+                let step = self.following.take_summary(&mut self.core, &bytes);
+                self.follow(step);
+            }
+            Body::DoubleClearing(proof) => {
+                self.following.told(&mut self.core, &proof);
+                self.follow(None);
+            }
+            Body::Block(bytes) if self.following.takes_blocks() => {
+                let step = self.following.take_block(&bytes);
+                self.follow(step);
+            }
+            body => {
+                let Opened { id, interval, raw, .. } = opened;
+                self.take(Input::Message(Incoming { id, interval, body, raw }));
             }
         }
     }
@@ -408,6 +419,8 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                     }
                 }
                 Step::Note(event, text) => self.note(event, &text),
+                Step::Accuse(proof) => self.accuse(proof),
+                Step::Keep(name, proof) => self.keep(&name, &proof),
             }
         }
     }

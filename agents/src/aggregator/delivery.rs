@@ -1,6 +1,7 @@
 //! After an interval: its meter readings, the batches that are archived, and the entry that settles it.
 
 use super::allocation::Allocated;
+use super::kept::KeptReading;
 use super::rounds::{FixedBid, FixedBids};
 use crate::roster::SiteEntry;
 use ledger::archive::bids::{BidRow, BidsBatch};
@@ -82,6 +83,13 @@ impl Readings {
             return Err(ReadingError::Differs { first: *first });
         }
         Ok(())
+    }
+
+    /// Takes what was kept.
+    pub fn restore(&mut self, kept: Vec<KeptReading>) {
+        for KeptReading { account, energy, raw } in kept {
+            self.0.entry(account).or_insert((energy, raw));
+        }
     }
 
     /// Whether every site under the root has been read.

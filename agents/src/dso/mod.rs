@@ -2,6 +2,8 @@
 
 pub mod answers;
 pub mod award;
+pub mod balance;
+mod balances;
 pub mod core;
 pub mod day_ahead;
 mod entry;
@@ -14,4 +16,4 @@ mod session;
 mod shell;
 
 pub use self::core::DsoCore;
-pub use self::shell::{start, DsoOptions};
+pub use self::shell::{start, start_measuring, DsoOptions};

@@ -1,9 +1,12 @@
 //! The DSO's own shell: solves off the arbiter and shows measurements in Prometheus.
 
+use super::balance::Measured;
+use super::balances::{Balances, IMBALANCES};
 use super::core::{DsoAct, DsoCore, DsoReport};
 use super::day_ahead::measurement::ClearedSession;
 use super::measurement::{Cleared, Measurement};
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
+use market::balance::Accuracy;
 use market::dlmp::Dlmp;
 use market::feeder::Feeder;
 use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntGauge, Opts, Registry};
@@ -33,9 +36,30 @@ const QUEUE_PER_AGGREGATOR: usize = 16;
 /// # Errors
 /// Where the genesis makes no market, a metric is registered already, or the link can't be made.
 pub fn start(common: &Common, options: DsoOptions) -> Result<RoleHandle, StartError> {
+    start_measuring(common, options, None)
+}
+
+/// The same, where the feeder is measured: what comes by this channel is held against customers' meters, and what is
+/// out of balance is noted, shown, and added to `data_dir/imbalances.csv`.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_measuring(
+    common: &Common,
+    options: DsoOptions,
+    measured: Option<(Accuracy, mpsc::Receiver<Vec<Measured>>)>,
+) -> Result<RoleHandle, StartError> {
     let genesis = &common.genesis;
-    let core = DsoCore::new(common.chain.clone(), options.round_timeout_ms)?;
-    let performer = DsoPerformer { gauges: Gauges::register(&common.registry, &genesis.feeder)? };
+    let mut core = DsoCore::new(common.chain.clone(), options.round_timeout_ms)?;
+    let (accuracy, measured) = measured.unzip();
+    if let Some(accuracy) = accuracy {
+        core = core.measuring(accuracy);
+    }
+    let performer = DsoPerformer {
+        gauges: Gauges::register(&common.registry, &genesis.feeder)?,
+        balances: Balances::register(&common.registry, common.data_dir.join(IMBALANCES))?,
+        measured,
+    };
     let aggregators = crate::roster::parties(&common.terms(), Role::Aggregator).len();
     let connection = Connection {
         subscriptions: vec![genesis.network.filter_broadcast(Role::Validator, "block")],
@@ -46,6 +70,9 @@ pub fn start(common: &Common, options: DsoOptions) -> Result<RoleHandle, StartEr
 
 struct DsoPerformer {
     gauges: Gauges,
+    balances: Balances,
+    /// Until the core asks for it.
+    measured: Option<mpsc::Receiver<Vec<Measured>>>,
 }
 
 impl Performer<DsoCore> for DsoPerformer {
@@ -56,6 +83,18 @@ impl Performer<DsoCore> for DsoPerformer {
                 self.gauges.finality.observe(finality_ms as f64 / 1e3);
             }
             DsoAct::Measure(Measurement::Session(cleared)) => self.gauges.show_session(&cleared),
+            DsoAct::Measure(Measurement::Balance(balance)) => self.balances.show(&balance),
+            DsoAct::Listen => {
+                let Some(mut measured) = self.measured.take() else { return };
+                let reports = reports.clone();
+                actix::spawn(async move {
+                    while let Some(all) = measured.recv().await {
+                        if reports.send(DsoReport::Measured(all)).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
             DsoAct::SolveSession(problem) => {
                 let reports = reports.clone();
                 tokio::task::spawn_blocking(move || {

@@ -133,6 +133,7 @@ impl Town {
                 readings_grace_ms: 1_000,
                 archive: "file:///archive".parse().unwrap(),
                 held: Vec::new(),
+                kept: Vec::new(),
             };
             let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
             let stage = Stage::new(core, genesis.registry(), |act: &AggregatorAct| format!("{act:?}"));

@@ -33,6 +33,8 @@ fn stage() -> Stage<DsoCore> {
         DsoAct::Measure(Measurement::Session(session)) => format!("measure session {session}"),
         DsoAct::Measure(Measurement::Cleared(cleared)) => format!("measure {} rounds", cleared.rounds),
         DsoAct::Measure(Measurement::Final { finality_ms }) => format!("final in {finality_ms} ms"),
+        DsoAct::Measure(Measurement::Balance(balance)) => format!("balance {balance}"),
+        DsoAct::Listen => "listen".to_owned(),
     })
 }
 

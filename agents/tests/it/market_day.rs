@@ -119,6 +119,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
             readings_grace_ms: 20_000,
             archive: "file:///archive".parse().unwrap(),
             held: Vec::new(),
+            kept: Vec::new(),
         };
         let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
         let (files, by) = (files.clone(), me.clone());
@@ -127,7 +128,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 files.borrow_mut().insert((by.clone(), interval), batches);
                 Some(AggregatorReport::BatchesStored(interval))
             }
-            AggregatorAct::StorePositions { .. } => None,
+            AggregatorAct::StorePositions { .. } | AggregatorAct::Keep { .. } => None,
         };
         network.add(me, blocks.clone(), Box::new(Played { core, perform }));
     }
@@ -140,7 +141,10 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 shown.borrow_mut().push(cleared.rounds);
                 None
             }
-            DsoAct::Measure(Measurement::Session(_) | Measurement::Final { .. }) => None,
+            DsoAct::Measure(
+                Measurement::Session(_) | Measurement::Final { .. } | Measurement::Balance(_),
+            ) => None,
+            DsoAct::Listen => None,
         }
     };
     let dso = Played { core: DsoCore::new(Chain::new(&genesis).unwrap(), 30_000).unwrap(), perform };

@@ -2,6 +2,7 @@
 
 mod brokers;
 mod doors;
+pub mod measured_file;
 pub mod metrics_server;
 pub mod observation_file;
 pub mod party;
