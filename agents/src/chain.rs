@@ -1,9 +1,11 @@
 //! The decided blocks a role follows: each is believed once, by its validators' votes, whichever of them
 //! it came from. What blocks change of the registry and the validators is followed with them.
 
+use crate::witness::{Found, Witness};
 use ledger::block::verifier::Verifier;
 use ledger::block::{BlockCodecError, DecidedBlock};
 use ledger::contracts::rules::{Rules, RulesError};
+use ledger::double_clearing::Spoken;
 use ledger::follower::{FollowError, Follower};
 use ledger::genesis::Genesis;
 use ledger::proof::FinalityProof;
@@ -12,8 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use thiserror::Error;
 use wire::cbor::CborError;
-use wire::entry::{Entry, SignedEnvelope};
-use wire::envelope::{open, Opened};
+use wire::entry::{DoubleClearingEntry, Entry, SignedEnvelope};
+use wire::envelope::{open, EnvelopeError, Opened};
 use wire::hash::Hash32;
 use wire::message::Body;
 use wire::party::{PartyId, Registry};
@@ -49,6 +51,7 @@ pub struct Chain {
     follower: Follower,
     seen: BTreeSet<u64>,
     behind: bool,
+    witness: Witness,
 }
 
 /// A block that more than two thirds of the validators voted for.
@@ -64,7 +67,12 @@ impl Chain {
     /// # Errors
     /// Where the genesis does not hold.
     pub fn new(genesis: &Genesis) -> Result<Self, RulesError> {
-        Ok(Self { follower: Follower::new(genesis)?, seen: BTreeSet::new(), behind: false })
+        Ok(Self {
+            follower: Follower::new(genesis)?,
+            seen: BTreeSet::new(),
+            behind: false,
+            witness: Witness::default(),
+        })
     }
 
     /// Takes a block as it was broadcast. The first valid copy counts; later ones give none.
@@ -81,6 +89,10 @@ impl Chain {
             return Err(error.into());
         }
         let entries: Vec<(PartyId, Entry)> = block.entries().collect();
+        let follower = &self.follower;
+        for ((submitter, entry), raw) in entries.iter().zip(&block.block.entries) {
+            self.witness.decided(|envelope| open_by(follower, envelope), submitter, entry, raw);
+        }
         self.follower.advance(&block.block.header, &entries)?;
         self.seen.insert(block.height());
         if self.seen.len() > REMEMBERED_HEIGHTS {
@@ -127,10 +139,26 @@ impl Chain {
 
     /// The same, with all that was signed.
     pub fn opened(&self, envelope: &SignedEnvelope) -> Option<Opened> {
-        self.follower.verifiers().find_map(|verifier| {
-            let (registry, network) = (verifier.registry(), verifier.network());
-            open(registry, network, &envelope.topic, &envelope.bytes).ok()
-        })
+        open_by(&self.follower, envelope).ok()
+    }
+
+    /// Watches what a message from a DSO says, opened.
+    pub fn witness(&mut self, opened: &Opened) {
+        if let Some(spoken) = Spoken::in_body(&opened.body) {
+            let (sender, to) = (&opened.topic.sender, opened.topic.recipient.as_ref());
+            self.witness.hear(sender, to, spoken, &opened.raw);
+        }
+    }
+
+    /// Takes somebody's proof that a DSO signed two clearings where it may sign one.
+    pub fn told(&mut self, proof: &DoubleClearingEntry) {
+        let follower = &self.follower;
+        self.witness.told(|envelope| open_by(follower, envelope), proof);
+    }
+
+    /// What was found of DSOs since the last call.
+    pub fn take_found(&mut self) -> Vec<Found> {
+        self.witness.take()
     }
 
     /// What checks a proof of finality: the verifier for the rules that its block was made under, or the present
@@ -140,6 +168,14 @@ impl Chain {
         let fits = |verifier: &&Verifier| proof.as_ref().is_some_and(|p| p.governed() == verifier.governed());
         self.follower.verifiers().find(fits).unwrap_or(&self.follower.rules().verifier)
     }
+}
+
+/// Opens an envelope by the first of the registries known that knows its key.
+fn open_by(follower: &Follower, envelope: &SignedEnvelope) -> Result<Opened, EnvelopeError> {
+    let by =
+        |verifier: &Verifier| open(verifier.registry(), verifier.network(), &envelope.topic, &envelope.bytes);
+    let by_present = || by(&follower.rules().verifier);
+    follower.verifiers().find_map(|verifier| by(verifier).ok()).map_or_else(by_present, Ok)
 }
 
 impl Decided {

@@ -17,6 +17,7 @@ pub mod site;
 pub mod terms;
 pub mod timekeeper;
 pub mod tso;
+mod witness;
 
 #[cfg(test)]
 mod scene;

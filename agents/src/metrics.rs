@@ -1,12 +1,14 @@
 //! What a role shows of itself in Prometheus. Registered once per process, shared by all its roles. Every help text ends
 //! with the unit; docs/METRICS.md is made of it.
 
+use crate::dso::balances::Balances;
 use crate::dso::gauges::Gauges as DsoGauges;
 use crate::forecaster::Losses;
 use crate::site::metrics::SiteMetrics;
 use crate::tso::Gauges as TsoGauges;
 use prometheus::core::Collector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use std::path::PathBuf;
 
 /// Counters every role's shell keeps. The labels name the role and the participant.
 #[derive(Clone, Debug)]
@@ -143,6 +145,7 @@ pub fn catalogue() -> Result<Vec<Shown>, prometheus::Error> {
         ("Every role but validators", agents.of_every_role()),
         ("Site controllers", agents.sites.collectors()),
         ("The DSO", DsoGauges::new()?.collectors()),
+        ("The DSO, where its feeder is measured", Balances::new(PathBuf::new())?.collectors()),
         ("The TSO interface", TsoGauges::new()?.collectors()),
         ("Forecasters", Losses::new()?.collectors()),
     ])

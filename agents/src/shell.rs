@@ -4,11 +4,14 @@
 mod following;
 mod learning;
 mod linking;
+mod proofs;
+mod start_error;
 mod trace;
 mod witness;
 
 pub use learning::{learn, LearnError};
 pub use linking::connect;
+pub use start_error::StartError;
 
 use crate::chain::Chain;
 use crate::clock::{ClockSource, MarketClock, Sanity};
@@ -17,7 +20,7 @@ use crate::metrics::AgentMetrics;
 use crate::terms::Terms;
 use actix::fut::{wrap_future, ActorFutureExt};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, StreamHandler};
-use broker::link::{Identity, Link, LinkConfig, LinkError, LinkEvent, Outgoing};
+use broker::link::{Identity, Link, LinkConfig, LinkEvent, Outgoing};
 use broker::metrics::LinkMetrics;
 use following::{Following, Step};
 use futures::future::{BoxFuture, FutureExt};
@@ -32,7 +35,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use trace::Tracing;
-use wire::envelope::Signer;
+use wire::envelope::{Opened, Signer};
 use wire::message::Body;
 use wire::party::{PartyId, Role};
 use wire::topic::Network;
@@ -116,41 +119,6 @@ pub struct Connection {
     pub queue: usize,
 }
 
-/// Why a role can't be started.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The genesis has no place for it.
-    #[error("starting a role: {0}")]
-    Roster(#[from] crate::roster::RosterError),
-    /// Its link can't be made.
-    #[error("starting a role: {0}")]
-    Link(#[from] LinkError),
-    /// Its metrics can't be registered.
-    #[error("starting a role: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// Its directory can't be made.
-    #[error("starting a role: making {directory}: {source}")]
-    Directory {
-        /// The directory.
-        directory: PathBuf,
-        /// What the file system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The system has no randomness to give.
-    #[error("starting a role: drawing a random seed: {reason}")]
-    Random {
-        /// What the system said.
-        reason: String,
-    },
-    /// What it was given makes no such role.
-    #[error("starting a role: {reason}")]
-    Options {
-        /// What is wrong.
-        reason: String,
-    },
-}
-
 /// A role that runs. Dropping the handle leaves it running.
 #[derive(Debug)]
 pub struct RoleHandle {
@@ -205,6 +173,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
     let party = common.signer.party().clone();
     let following = Following::new(&mut core, common.chain.clone());
     let mut subscriptions = connection.subscriptions;
+    subscriptions.extend(proofs::heard(&common.genesis.network, party.role));
     if following.takes_blocks() {
         subscriptions.push(common.genesis.network.filter_broadcast(Role::Validator, "block"));
     }
@@ -239,6 +208,7 @@ pub fn start<C: RoleCore, P: Performer<C>>(
         metrics: common.metrics.clone(),
         reports,
         held: VecDeque::new(),
+        data_dir: common.data_dir.clone(),
         events: Some((events, reports_out)),
         _alive: alive,
     };
@@ -271,6 +241,7 @@ struct Shell<C: RoleCore, P> {
     reports: mpsc::Sender<C::Report>,
     /// What came in before there was a market time.
     held: VecDeque<Input<C::Report>>,
+    data_dir: PathBuf,
     /// Until the actor has started.
     events: Option<Streams<C::Report>>,
     _alive: oneshot::Sender<()>,
@@ -354,27 +325,7 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                 connected.set(0);
                 tracing::warn!(party = %self.party, reason, "disconnected");
             }
-            LinkEvent::Message(opened) => match opened.body {
-                Body::Tick(tick) => {
-                    if self.clock.timekeeper_says(tick) {
-                        self.time_passed();
-                    }
-                }
-                Body::RegistrySummary(bytes) => {
-                    let step = self.following.take_summary(&mut self.core, &bytes);
-                    self.follow(step);
-                }
-                Body::Block(bytes) if self.following.takes_blocks() => {
-                    let step = self.following.take_block(&bytes);
-                    self.follow(step);
-                }
-                body => self.take(Input::Message(Incoming {
-                    id: opened.id,
-                    interval: opened.interval,
-                    body,
-                    raw: opened.raw,
-                })),
-            },
+            LinkEvent::Message(opened) => self.on_message(opened),
             // Comes of a screen, and this link has none.
             LinkEvent::Claimed(_) => {}
             LinkEvent::Answered { tag, by, verdict } => self.take(Input::Answered { tag, by, verdict }),
@@ -382,6 +333,33 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                 self.metrics.sends_expired.with_label_values(&[self.party.role.word()]).inc();
                 let unanswered: Vec<String> = unanswered.iter().map(ToString::to_string).collect();
                 tracing::warn!(party = %self.party, unanswered = unanswered.join(", "), "message expired");
+            }
+        }
+    }
+
+    fn on_message(&mut self, opened: Opened) {
+        self.following.witness(&mut self.core, &opened);
+        match opened.body {
+            Body::Tick(tick) => {
+                if self.clock.timekeeper_says(tick) {
+                    self.time_passed();
+                }
+            }
+            Body::RegistrySummary(bytes) => {
+                let step = self.following.take_summary(&mut self.core, &bytes);
+                self.follow(step);
+            }
+            Body::DoubleClearing(proof) => {
+                self.following.told(&mut self.core, &proof);
+                self.follow(None);
+            }
+            Body::Block(bytes) if self.following.takes_blocks() => {
+                let step = self.following.take_block(&bytes);
+                self.follow(step);
+            }
+            body => {
+                let Opened { id, interval, raw, .. } = opened;
+                self.take(Input::Message(Incoming { id, interval, body, raw }));
             }
         }
     }
@@ -429,6 +407,8 @@ impl<C: RoleCore, P: Performer<C>> Shell<C, P> {
                     }
                 }
                 Step::Note(event, text) => self.note(event, &text),
+                Step::Accuse(proof) => self.accuse(proof),
+                Step::Keep(name, proof) => self.keep(&name, &proof),
             }
         }
     }

@@ -38,7 +38,7 @@ labels' bounds, for a histogram times its buckets.
 type Label = (&'static str, &'static str, &'static str, &'static str);
 
 /// The first that fits holds.
-const LABELS_KNOWN: [Label; 25] = [
+const LABELS_KNOWN: [Label; 27] = [
     ("gridpact_device_errors", "kind", "kind of device", "12 kinds"),
     ("gridpact_device_errors", "act", "what was tried", "20 words"),
     ("gridpact_gate", "act", "publish or subscribe", "2"),
@@ -63,6 +63,8 @@ const LABELS_KNOWN: [Label; 25] = [
     ("", "part", "energy, loss, congestion, voltage", "4"),
     ("", "file", "a certificate's path", "certificates in the configuration"),
     ("", "version", "the program's version", "1"),
+    ("", "point", "a measured point of the feeder", "buses that are measured"),
+    ("", "verdict", "even, out, silent", "3"),
     ("", "le", "upper edge of a histogram's bucket", "14"),
 ];
 

@@ -6,6 +6,7 @@ mod beginning;
 pub mod block;
 pub mod consensus;
 pub mod contracts;
+pub mod double_clearing;
 pub mod execute;
 pub mod follower;
 pub mod genesis;

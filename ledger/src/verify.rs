@@ -11,6 +11,7 @@ use crate::block::{BlockCodecError, DecidedBlock};
 use crate::contracts::rules::{Rules, RulesError};
 use crate::execute::{execute_block, ExecuteError, Executed, Tip};
 use crate::governed::succession::Lineage;
+use crate::state::double_clearing::DoubleClearer;
 use crate::state::receipt::Receipt;
 use crate::state::voting::Liar;
 use crate::state::{State, StateError};
@@ -52,6 +53,10 @@ pub struct VerifyReport {
     pub transfers: u64,
     /// Proofs that a validator contradicted itself.
     pub evidence: u64,
+    /// Proofs that a DSO cleared one interval twice.
+    pub double_clearings: u64,
+    /// DSOs that did.
+    pub double_clearers: BTreeMap<Id, DoubleClearer>,
     /// Validators that did.
     pub liars: BTreeMap<Id, Liar>,
     /// Steps of bilateral contracts.
@@ -235,6 +240,8 @@ pub fn verify_dir(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<V
         progress(replay.chain.tip.height, last);
     }
     report.liars = replay.state().voting().liars().clone();
+    let clearers = replay.state().contracts().double_clearers.iter();
+    report.double_clearers = clearers.map(|(dso, clearer)| (dso.clone(), *clearer)).collect();
     report.snapshots = check_files(folder, &replay.chain.rules.verifier, &passed)?;
     report.accounts = replay.state().accounts().len() as u64;
     report.total_nano_eur = replay.state().total_nano_eur();
@@ -355,6 +362,10 @@ impl VerifyReport {
                 }
                 Entry::Transfer(_) => self.transfers += 1,
                 Entry::Evidence(_) => self.evidence += 1,
+                Entry::DoubleClearing(_) => {
+                    self.double_clearings += 1;
+                    self.envelopes += 2;
+                }
                 Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => self.governance += 1,
                 Entry::Mint(_) => self.minted_nano_eur += issued(entry, receipt),
                 Entry::Burn(_) => self.burned_nano_eur -= issued(entry, receipt),

@@ -6,6 +6,7 @@
 //! integers and checked before anyone owes anything by them.
 
 pub mod auction;
+pub mod balance;
 pub mod baseline;
 pub mod certificate;
 pub mod charges;

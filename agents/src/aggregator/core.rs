@@ -1,10 +1,13 @@
 //! The aggregator's decisions: takes bids until the gate closes, answers the DSO's prices, splits its
 //! award over its sites, sends firm prices down, and puts what was delivered on the ledger.
 
+use super::act::{AggregatorAct, AggregatorReport};
 use super::bids::BidBook;
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk, DeskSettings};
 use super::day_ahead::held::PositionsFile;
-use super::delivery::{Filing, StoredBatch};
+use super::delivery::Filing;
+use super::keeping::{keep, keep_reading, keep_trading, restored};
+use super::kept::{Keep, KeptReading, KeptTrading};
 use super::late::Late;
 use super::market::Market;
 use super::rounds::FixedBids;
@@ -20,65 +23,11 @@ use market::interval::Interval;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
-use wire::message::{Bid, Body, MessageRef, MeterReading, SetpointReport, Verdict};
+use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
 use wire::party::PartyId;
 
 /// Intervals remembered after their start.
 const KEPT_INTERVALS: i64 = 8;
-
-/// What only the aggregator's shell can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AggregatorAct {
-    /// Store an interval's batches, durably, and report it.
-    StoreBatches {
-        /// Which interval.
-        interval: Interval,
-        /// Its readings and bids.
-        batches: Vec<StoredBatch>,
-    },
-    /// Store a reading that came too late for its batch, durably, and report it.
-    StoreLate {
-        /// The message it came in.
-        of: MessageRef,
-        /// Its envelope.
-        batch: StoredBatch,
-    },
-    /// Write the file of what sites hold in a day-ahead session, durably.
-    StorePositions {
-        /// Which session.
-        session: Interval,
-        /// The file's content.
-        bytes: Vec<u8>,
-    },
-}
-
-/// What only the aggregator's shell reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AggregatorReport {
-    /// The batches of this interval will outlast a power loss.
-    BatchesStored(Interval),
-    /// They could not be stored.
-    BatchesNotStored {
-        /// Which interval.
-        interval: Interval,
-        /// What the archive said.
-        reason: String,
-    },
-    /// A late reading's envelope will outlast a power loss, or why not.
-    LateStored {
-        /// The message it came in.
-        of: MessageRef,
-        /// What the archive said.
-        stored: Result<(), String>,
-    },
-    /// The file of what sites hold in this session could not be written.
-    PositionsNotStored {
-        /// Which session.
-        session: Interval,
-        /// What the file system said.
-        reason: String,
-    },
-}
 
 /// What is particular to one aggregator.
 #[derive(Clone, Debug)]
@@ -93,6 +42,8 @@ pub struct AggregatorSettings {
     pub archive: Place,
     /// What its sites hold day-ahead, as an earlier start has written it down.
     pub held: Vec<PositionsFile>,
+    /// Intervals that were awarded and not delivered, with what was read of them, likewise.
+    pub kept: Vec<(KeptTrading, Vec<KeptReading>)>,
 }
 
 /// What a message was about; kept in its tag, and told from a refusal.
@@ -121,9 +72,11 @@ pub struct AggregatorCore {
     closed: Option<Interval>,
     /// Day-ahead sessions, where the market has any.
     day_ahead: Option<DayAheadDesk>,
+    /// What is to be told of how it began.
+    notes: Vec<(&'static str, String)>,
 }
 
-type Effects = Vec<Effect<AggregatorAct>>;
+pub(super) type Effects = Vec<Effect<AggregatorAct>>;
 
 impl AggregatorCore {
     /// The aggregator `settings.party` of the ledger followed.
@@ -133,6 +86,7 @@ impl AggregatorCore {
     pub fn new(chain: Chain, mut settings: AggregatorSettings) -> Result<Self, RosterError> {
         let terms = Terms::of(chain.rules());
         let held = std::mem::take(&mut settings.held);
+        let (trading, notes) = restored(std::mem::take(&mut settings.kept));
         let day_ahead =
             DeskSettings::of(&terms, settings.seed)?.map(|settings| DayAheadDesk::new(settings, held));
         Ok(Self {
@@ -141,10 +95,11 @@ impl AggregatorCore {
             before: None,
             chain,
             book: BidBook::new(terms.clears_reactive()),
-            trading: BTreeMap::new(),
+            closed: trading.keys().last().copied(),
+            trading,
             late: Late::default(),
-            closed: None,
             day_ahead,
+            notes,
             settings,
         })
     }
@@ -181,6 +136,8 @@ impl AggregatorCore {
         let here = self.market.parameters.interval_at(now.market);
         let next = self.market.parameters.next(here);
         let mut effects: Effects = self.turn(here).into_iter().collect();
+        let notes = std::mem::take(&mut self.notes).into_iter();
+        effects.extend(notes.map(|(event, text)| Effect::Note { event, text }));
         let due = now.market >= self.market.parameters.gate_closure(next) && self.closed < Some(next);
         if due && !self.market.sites.is_empty() {
             effects.extend(self.close_gate(next));
@@ -230,8 +187,11 @@ impl AggregatorCore {
                 .map(|d| vec![self.to_dso(Said::Demand, question.interval, Body::Demand(d))]),
             Body::Award(award) if *sender == self.market.dso => self
                 .trading(award.interval)
-                .and_then(|trading| trading.award(award))
-                .map(|d| vec![self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d))]),
+                .and_then(|trading| Ok((trading.award(award)?, keep_trading(trading))))
+                .map(|(d, kept)| {
+                    let said = self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d));
+                    kept.into_iter().chain([said]).collect()
+                }),
             body if is_day_ahead(body) => self.on_day_ahead(now, &message),
             Body::SetpointReport(report) => self.on_setpoints(sender, report),
             Body::MeterReading(reading) => self.on_reading(now, &message, reading),
@@ -241,7 +201,11 @@ impl AggregatorCore {
             Ok(effects) => (Verdict::Accepted, effects),
             Err(reason) => (Verdict::Refused(reason.chars().take(200).collect()), Vec::new()),
         };
-        std::iter::once(Effect::Acknowledge { of: message.id, verdict }).chain(effects).collect()
+        // What is acknowledged is kept by then.
+        let kept = |effect: &Effect<AggregatorAct>| matches!(effect, Effect::Own(AggregatorAct::Keep { .. }));
+        let (kept, others): (Effects, Effects) = effects.into_iter().partition(kept);
+        let acknowledged = Effect::Acknowledge { of: message.id, verdict };
+        kept.into_iter().chain([acknowledged]).chain(others).collect()
     }
 
     pub(super) fn site(&self, party: &PartyId) -> Result<&SiteEntry, String> {
@@ -299,7 +263,10 @@ impl AggregatorCore {
         let interval_s = self.market.parameters.interval_s;
         let trading = self.trading(reading.interval)?;
         trading.readings.take(&site, interval_s, reading, &message.raw).map_err(|error| error.to_string())?;
-        Ok(self.deliver_when_due(now, reading.interval))
+        let (account, energy, raw) = (site.account, reading.energy, message.raw.clone());
+        let mut effects = keep_reading(reading.interval, &KeptReading { account, energy, raw });
+        effects.extend(self.deliver_when_due(now, reading.interval));
+        Ok(effects)
     }
 
     fn on_block(&mut self, bytes: &[u8]) -> Effects {
@@ -316,6 +283,7 @@ impl AggregatorCore {
                     if let Some(trading) = self.trading.get_mut(&delivery.interval) {
                         trading.delivered();
                     }
+                    effects.push(keep(delivery.interval, Keep::Forget));
                 }
                 Entry::DayAhead(session) => {
                     let desk = self.day_ahead.iter_mut();
@@ -424,13 +392,13 @@ impl AggregatorCore {
         let oldest = here.later(-KEPT_INTERVALS, self.market.parameters.interval_s);
         let kept = self.trading.split_off(&oldest);
         let forgotten = std::mem::replace(&mut self.trading, kept);
+        let mut effects: Effects = forgotten.keys().map(|interval| keep(*interval, Keep::Forget)).collect();
         let owing = forgotten.values().filter(|trading| trading.owes_delivery());
-        owing
-            .map(|trading| Effect::Note {
-                event: "delivery-lost",
-                text: format!("{} was cleared, and its delivery never decided", trading.interval()),
-            })
-            .collect()
+        effects.extend(owing.map(|trading| Effect::Note {
+            event: "delivery-lost",
+            text: format!("{} was cleared, and its delivery never decided", trading.interval()),
+        }));
+        effects
     }
 
     fn to_dso(&self, said: Said, interval: Interval, body: Body) -> Effect<AggregatorAct> {

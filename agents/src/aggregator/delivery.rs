@@ -1,6 +1,7 @@
 //! After an interval: its meter readings, the batches that are archived, and the entry that settles it.
 
 use super::allocation::Allocated;
+use super::kept::KeptReading;
 use super::rounds::{FixedBid, FixedBids};
 use crate::roster::SiteEntry;
 use ledger::archive::bids::{BidRow, BidsBatch};
@@ -87,6 +88,13 @@ impl Readings {
     /// Whether this very reading of `site` was taken.
     pub fn has(&self, site: &SiteEntry, reading: &MeterReading) -> bool {
         self.0.get(&site.account).is_some_and(|(energy, _)| *energy == reading.energy)
+    }
+
+    /// Takes what was kept.
+    pub fn restore(&mut self, kept: Vec<KeptReading>) {
+        for KeptReading { account, energy, raw } in kept {
+            self.0.entry(account).or_insert((energy, raw));
+        }
     }
 
     /// Whether every site under the root has been read.

@@ -1,6 +1,7 @@
 //! What an aggregator's core does with a reading that comes when its interval is settled.
 
-use super::core::{AggregatorAct, AggregatorCore};
+use super::act::AggregatorAct;
+use super::core::AggregatorCore;
 use super::late::Late;
 use crate::core::{Effect, Incoming, Now};
 use wire::message::{MeterReading, Verdict};

@@ -1,5 +1,6 @@
 //! The aggregator: sums its sites' curves, commits to them, answers prices, and settles what was delivered.
 
+pub mod act;
 pub mod allocation;
 pub mod answer;
 pub mod archiver;
@@ -7,6 +8,9 @@ pub mod bids;
 pub mod core;
 pub mod day_ahead;
 pub mod delivery;
+mod keeper;
+mod keeping;
+pub mod kept;
 pub mod late;
 mod lateness;
 mod market;

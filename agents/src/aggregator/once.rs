@@ -9,11 +9,20 @@ use std::fmt::Display;
 pub(super) struct Once<Q, A, L> {
     asked: BTreeMap<u32, Q>,
     allocated: Option<(A, L)>,
+    /// Rounds asked before this began.
+    before: u32,
 }
 
 impl<Q, A, L> Default for Once<Q, A, L> {
     fn default() -> Self {
-        Self { asked: BTreeMap::new(), allocated: None }
+        Self { asked: BTreeMap::new(), allocated: None, before: 0 }
+    }
+}
+
+impl<Q, A, L> Once<Q, A, L> {
+    /// After so many rounds, with this award taken.
+    pub fn awarded(rounds: u32, award: A, allocated: L) -> Self {
+        Self { asked: BTreeMap::new(), allocated: Some((award, allocated)), before: rounds }
     }
 }
 
@@ -31,7 +40,7 @@ impl<Q: Clone + PartialEq, A: Clone + PartialEq, L> Once<Q, A, L> {
 
     /// The last round in which it was asked; 0 before the first.
     pub fn rounds(&self) -> u32 {
-        self.asked.keys().last().copied().unwrap_or(0)
+        self.asked.keys().last().copied().unwrap_or(0).max(self.before)
     }
 
     /// What the award gives each site, by `allocate` the first time.

@@ -1,6 +1,7 @@
 //! After the gate has closed: the bids an interval is cleared on, fixed under a Merkle root.
 
 use super::bids::StandingBid;
+use super::kept::KeptBid;
 use crate::roster::SiteEntry;
 use market::curve::FlexCurve;
 use market::interval::Interval;
@@ -74,6 +75,29 @@ impl FixedBids {
         }
         let leaves = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
         Self { interval, bids, tree: merkle::Tree::build(leaves), places }
+    }
+
+    /// As they were kept; none where their places are of none of them.
+    pub(super) fn restored(
+        interval: Interval,
+        kept: Vec<KeptBid>,
+        at: BTreeMap<String, Vec<u32>>,
+    ) -> Option<Self> {
+        let count = kept.len();
+        let places: BTreeMap<String, Vec<usize>> = at
+            .into_iter()
+            .map(|(bus, at)| (bus, at.into_iter().map(|place| place as usize).collect()))
+            .collect();
+        if places.values().flatten().any(|place| *place >= count) {
+            return None;
+        }
+        let bid = |KeptBid { site, account, curve, reactive_range, salt, raw }| {
+            let bid_hash = salted_bid_hash(&salt, &raw);
+            FixedBid { site, account, curve, reactive_range, salt, bid_hash, raw }
+        };
+        let bids: Vec<FixedBid> = kept.into_iter().map(bid).collect();
+        let leaves = bids.iter().map(|bid| merkle::leaf_hash(&bid.bid_hash.0)).collect();
+        Some(Self { interval, bids, tree: merkle::Tree::build(leaves), places })
     }
 
     /// What is said to the DSO at gate closure.

@@ -1,9 +1,11 @@
 //! The aggregator's own shell: has batches of readings and bids kept, and writes files of what sites hold day-ahead,
 //! so that all of it outlasts a power loss.
 
+use super::act::{AggregatorAct, AggregatorReport};
 use super::archiver::{ArchiveOptions, Archiver};
-use super::core::{AggregatorAct, AggregatorCore, AggregatorReport, AggregatorSettings};
+use super::core::{AggregatorCore, AggregatorSettings};
 use super::day_ahead::held::PositionsFile;
+use super::keeper::TradingFiles;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use market::interval::Interval;
 use std::fs::File;
@@ -47,14 +49,17 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
     let archiver = Archiver::open(&archive, &common.data_dir, waiting)?;
     let positions = made(common.data_dir.join("positions"))?;
     let held = read_held(&positions)?;
+    let folder = made(common.data_dir.join("trading"))?;
+    let trading = TradingFiles::new(folder.clone());
+    let kept = trading.read().map_err(|source| StartError::Directory { directory: folder, source })?;
     let archive = archive.place;
-    let settings = AggregatorSettings { party, seed, readings_grace_ms, archive, held };
+    let settings = AggregatorSettings { party, seed, readings_grace_ms, archive, held, kept };
     let core = AggregatorCore::new(common.chain.clone(), settings)?;
     let connection = Connection {
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_SITE * core.site_count(),
     };
-    shell::start(common, core, Keeper { archiver, positions }, connection)
+    shell::start(common, core, Keeper { archiver, positions, trading }, connection)
 }
 
 /// A directory, made where it was not there.
@@ -86,6 +91,7 @@ fn read_held(directory: &Path) -> Result<Vec<PositionsFile>, StartError> {
 struct Keeper {
     archiver: Archiver,
     positions: PathBuf,
+    trading: TradingFiles,
 }
 
 impl Performer<AggregatorCore> for Keeper {
@@ -112,6 +118,11 @@ impl Performer<AggregatorCore> for Keeper {
                     // Fails only where the aggregator has ended.
                     let _ = reports.send(AggregatorReport::LateStored { of, stored }).await;
                 });
+            }
+            AggregatorAct::Keep { interval, what } => {
+                if let Err(error) = self.trading.keep(interval, what) {
+                    tracing::error!(%interval, %error, "what is owed would be lost with this process");
+                }
             }
             AggregatorAct::StorePositions { session, bytes } => {
                 let positions = self.positions.clone();

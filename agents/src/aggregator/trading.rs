@@ -3,6 +3,7 @@
 use super::allocation::Allocated;
 use super::answer::answer;
 use super::delivery::{Filing, Readings, StoredBatch};
+use super::kept::{KeptReading, KeptTrading};
 use super::once::Once;
 use super::rounds::FixedBids;
 use ledger::archive::TableError;
@@ -29,6 +30,8 @@ pub(super) struct Trading {
     by: (MarketParameters, PicoEurPerWh),
     said: Once<PriceQuestion, Award, Allocated>,
     decided: bool,
+    /// Whether it goes on from files: its clearing may have been decided unheard.
+    restored: bool,
     /// Meter readings so far.
     pub readings: Readings,
     ended_real_ms: Option<u64>,
@@ -70,10 +73,34 @@ impl Trading {
             by,
             said: Once::default(),
             decided: false,
+            restored: false,
             readings: Readings::default(),
             ended_real_ms: None,
             stage: Stage::Reading { not_before_ms: 0 },
         }
+    }
+
+    /// As it was kept, with the readings that had come in.
+    ///
+    /// # Errors
+    /// In words: what was kept does not fit together.
+    pub fn restored(kept: KeptTrading, readings: Vec<KeptReading>) -> Result<Self, String> {
+        let KeptTrading { interval, parameters, tolerance, rounds, award, bids, places } = kept;
+        let fixed = FixedBids::restored(interval, bids, places);
+        let fixed =
+            fixed.ok_or_else(|| format!("what was kept of {interval} names bids it does not have"))?;
+        let allocated =
+            Allocated::by(&parameters, tolerance, &fixed, &award).map_err(|error| error.to_string())?;
+        let said = Once::awarded(rounds, award, allocated);
+        let mut trading = Self { said, restored: true, ..Self::new(fixed, (parameters, tolerance)) };
+        trading.readings.restore(readings);
+        Ok(trading)
+    }
+
+    /// What must outlast the process, once it is awarded.
+    pub fn kept(&self) -> Option<KeptTrading> {
+        let (award, _) = self.said.allocated()?;
+        Some(KeptTrading::of(&self.fixed, self.by, (self.said.rounds(), award)))
     }
 
     /// Answers the DSO's question, one a round.
@@ -145,7 +172,7 @@ impl Trading {
         positions: impl Fn() -> Vec<SitePosition>,
     ) -> Result<Due, TableError> {
         let (Some(ended), true, Some((_, allocated))) =
-            (self.ended_real_ms, self.decided, self.said.allocated())
+            (self.ended_real_ms, self.decided || self.restored, self.said.allocated())
         else {
             return Ok(Due::Nothing);
         };

@@ -1,9 +1,10 @@
 //! The DSO's decisions: gathers an interval's commitments and supply, asks prices in rounds, clears, awards,
 //! gathers final demands, checks its own certificate, and puts the clearing before the validators.
 
+use super::act::{DsoAct, DsoReport};
 use super::award::{apportion, award, check_final, parts_given};
+use super::balance::Desk;
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk};
-use super::day_ahead::problem::{Problem as SessionProblem, Solved as SolvedSession};
 use super::entry::entry;
 use super::market::Market;
 use super::measurement::{Cleared, Measurement, Metered};
@@ -17,8 +18,8 @@ use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::roster::RosterError;
 use crate::terms::{Terms, Turn};
 use ledger::contracts::rules::Rules;
+use market::balance::Accuracy;
 use market::clearing::sampled::Question;
-use market::day_ahead::rounds::SessionError;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
 use std::collections::BTreeMap;
@@ -29,40 +30,6 @@ use wire::party::PartyId;
 
 /// Intervals remembered after their start.
 const KEPT_INTERVALS: i64 = 8;
-
-/// What only the DSO's shell can do.
-#[derive(Clone, Debug)]
-pub enum DsoAct {
-    /// Solve this and report what comes out.
-    Solve(Box<Problem>),
-    /// Solve this day-ahead session and report what comes out.
-    SolveSession(Box<SessionProblem>),
-    /// Show this in metrics.
-    Measure(Measurement),
-}
-
-/// What only the DSO's shell reports.
-#[derive(Clone, Debug)]
-pub enum DsoReport {
-    /// A problem is solved.
-    Solved {
-        /// Which interval.
-        interval: Interval,
-        /// After which round.
-        round: u32,
-        /// What came out.
-        outcome: Result<Solved, SolveError>,
-    },
-    /// A day-ahead session's problem is solved.
-    SessionSolved {
-        /// Which session.
-        session: Interval,
-        /// After which round.
-        round: u32,
-        /// What came out.
-        outcome: Result<SolvedSession, SessionError>,
-    },
-}
 
 type Effects = Vec<Effect<DsoAct>>;
 
@@ -77,6 +44,9 @@ pub struct DsoCore {
     meters: Meters,
     /// Day-ahead sessions, where the market has any.
     day_ahead: Option<DayAheadDesk>,
+    /// The feeder's balance, where it is measured.
+    balance: Option<Desk>,
+    listening: bool,
 }
 
 impl DsoCore {
@@ -96,7 +66,16 @@ impl DsoCore {
             gate_closed: None,
             meters: Meters::default(),
             day_ahead,
+            balance: None,
+            listening: false,
         })
+    }
+
+    /// The same, where the feeder is measured and meters are as exact as this.
+    #[must_use]
+    pub fn measuring(mut self, accuracy: Accuracy) -> Self {
+        self.balance = Some(Desk::with(accuracy));
+        self
     }
 
     /// Turns to the rules heard of, where their time has come and nothing is being cleared by those before.
@@ -373,6 +352,9 @@ impl DsoCore {
         };
         let mut effects = Vec::new();
         for (by, entry) in decided.entries() {
+            if let (Entry::Delivery(delivery), Some(desk)) = (entry, &mut self.balance) {
+                desk.delivered(self.chain.rules(), &by.id, delivery);
+            }
             if let (Entry::DayAhead(entry), Some(desk)) = (entry, &mut self.day_ahead) {
                 effects.extend(desk.on_decided(now, decided.height(), entry));
             }
@@ -392,6 +374,27 @@ impl DsoCore {
             }
             session.enter(Stage::Decided, now.real_ms);
         }
+        effects.extend(self.draw_balances());
+        effects
+    }
+
+    /// Shows every balance that can be drawn by now.
+    fn draw_balances(&mut self) -> Effects {
+        let Some(desk) = &mut self.balance else { return Vec::new() };
+        let (grid, parameters) = (&self.market.grid, &self.market.parameters);
+        let by = (self.market.aggregators.len(), parameters.interval_s);
+        let mut effects = Vec::new();
+        for drawn in desk.draw((&grid.feeder, &grid.tree), by) {
+            match drawn {
+                Err(text) => effects.push(Effect::Note { event: "unknown-point", text }),
+                Ok(balance) => {
+                    if balance.out_of_balance().next().is_some() {
+                        effects.push(Effect::Note { event: "imbalance", text: balance.to_string() });
+                    }
+                    effects.push(Effect::Own(DsoAct::Measure(Measurement::Balance(balance))));
+                }
+            }
+        }
         effects
     }
 }
@@ -410,7 +413,13 @@ impl RoleCore for DsoCore {
 
     fn step(&mut self, now: Now, input: Input<DsoReport>) -> Effects {
         match input {
-            Input::Poll => self.on_time(now),
+            Input::Poll => {
+                let mut effects = self.on_time(now);
+                if self.balance.is_some() && !std::mem::replace(&mut self.listening, true) {
+                    effects.push(Effect::Own(DsoAct::Listen));
+                }
+                effects
+            }
             Input::Message(message) => self.on_message(now, &message),
             Input::Answered { by, verdict: Verdict::Refused(reason), .. } => {
                 vec![Effect::Note { event: "refused", text: format!("{by}: {reason}") }]
@@ -418,6 +427,12 @@ impl RoleCore for DsoCore {
             Input::Answered { .. } => Vec::new(),
             Input::Own(DsoReport::Solved { interval, round, outcome }) => {
                 self.on_solved(now, interval, round, outcome)
+            }
+            Input::Own(DsoReport::Measured(all)) => {
+                if let Some(desk) = &mut self.balance {
+                    all.into_iter().for_each(|measured| desk.measured(measured));
+                }
+                self.draw_balances()
             }
             Input::Own(DsoReport::SessionSolved { session, round, outcome }) => match &mut self.day_ahead {
                 Some(desk) => desk.on_solved(now, (session, round), outcome),

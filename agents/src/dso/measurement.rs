@@ -1,5 +1,6 @@
 //! What the DSO has to show for each interval, as data; how it is shown is the shell's business.
 
+use super::balance::Balance;
 use super::day_ahead::measurement::ClearedSession;
 use super::problem::{Dispatch, Grid};
 use market::dlmp::BusDlmp;
@@ -17,6 +18,8 @@ pub enum Measurement {
     Session(ClearedSession),
     /// All meters' counts of an interval are on the ledger.
     Metered(Metered),
+    /// An interval's balance was drawn.
+    Balance(Balance),
     /// An interval's clearing is on the ledger.
     Final {
         /// Milliseconds of real time from submission to the verified block.

@@ -1,7 +1,10 @@
 //! The distribution system operator: clears within the feeder's limits, in rounds with the aggregators.
 
+pub mod act;
 pub mod answers;
 pub mod award;
+pub mod balance;
+pub(crate) mod balances;
 pub mod core;
 pub mod day_ahead;
 mod entry;
@@ -17,4 +20,4 @@ mod shell;
 
 pub use self::core::DsoCore;
 pub use self::gauges::MOST_SHOWN;
-pub use self::shell::{start, DsoOptions};
+pub use self::shell::{start, start_measuring, DsoOptions};

@@ -1,7 +1,7 @@
 //! One interval's clearing as a problem of its own, to be solved wherever there is time for it: exactly
 //! where lines limit real power alone, else to the tolerance of the grid's certificate.
 
-use super::core::DsoReport;
+use super::act::DsoReport;
 use market::clearing::sampled::{Market, Outcome, Party, Question, RoundsError, MAX_ROUNDS};
 use market::clearing::samples::Samples;
 use market::clearing::{Clearing, PriceRange};

@@ -3,12 +3,15 @@
 
 use crate::chain::Chain;
 use crate::core::RoleCore;
+use crate::witness::Found;
 use ledger::contracts::rules::Rules;
+use ledger::double_clearing::Statement;
 use market::interval::{Interval, UnixSeconds};
 use std::sync::Arc;
-use wire::envelope::{KeyChange, Signer};
+use wire::entry::DoubleClearingEntry;
+use wire::envelope::{KeyChange, Opened, Signer};
 use wire::message::{Body, RegistryQuestion};
-use wire::party::{PartyId, Registry};
+use wire::party::{PartyId, Registry, Role};
 
 /// Least time between two questions, in milliseconds.
 const ASK_EVERY_MS: u64 = 5_000;
@@ -28,6 +31,10 @@ pub(super) enum Step {
     Registry(Arc<Registry>),
     /// Hear these validators' blocks.
     Listen(Vec<PartyId>),
+    /// Tell those who watch DSOs of this, and have it recorded.
+    Accuse(Box<DoubleClearingEntry>),
+    /// Keep this proof, under this name.
+    Keep(String, Box<DoubleClearingEntry>),
     /// Tell the operator: a word for metrics, and in words.
     Note(&'static str, String),
 }
@@ -46,6 +53,12 @@ impl Following {
     /// The registry gone by.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.known
+    }
+
+    /// The validators by the rules gone by.
+    pub fn validators(&self) -> Vec<PartyId> {
+        let names = self.rules.verifier.validators().iter();
+        names.map(|(name, _)| PartyId::new(Role::Validator, name.clone())).collect()
     }
 
     /// Validators whose blocks the core hears, where these are not all.
@@ -81,6 +94,41 @@ impl Following {
         Some(Step::Note("bad-summary", error.to_string()))
     }
 
+    /// Watches a message of a DSO.
+    pub fn witness<C: RoleCore>(&mut self, core: &mut C, opened: &Opened) {
+        if let Some(chain) = core.chain().or(self.own.as_mut()) {
+            chain.witness(opened);
+        }
+    }
+
+    /// Somebody's proof against a DSO.
+    pub fn told<C: RoleCore>(&mut self, core: &mut C, proof: &DoubleClearingEntry) {
+        if let Some(chain) = core.chain().or(self.own.as_mut()) {
+            chain.told(proof);
+        }
+    }
+
+    /// What is to be done about what was found of DSOs.
+    fn found(chain: &mut Chain) -> Vec<Step> {
+        let steps = chain.take_found().into_iter().map(|found| match found {
+            Found::Seen(statement, proof) => vec![
+                Step::Note("double-clearing", statement.to_string()),
+                Step::Keep(file_name(&statement), proof.clone()),
+                Step::Accuse(proof),
+            ],
+            Found::Told(statement, proof) => vec![
+                Step::Note("double-clearing-told", statement.to_string()),
+                Step::Keep(file_name(&statement), proof),
+            ],
+            Found::Recorded(statement, proof) => vec![
+                Step::Note("double-clearing-recorded", format!("on the ledger: {statement}")),
+                Step::Keep(file_name(&statement), proof),
+            ],
+            Found::Unproven(why) => vec![Step::Note("bad-proof", why)],
+        });
+        steps.flatten().collect()
+    }
+
     /// The question that is due: at every connection, and where blocks can't be checked.
     pub fn ask<C: RoleCore>(&mut self, core: &mut C, connected: bool, now_ms: u64) -> Option<Body> {
         let chain = core.chain().or(self.own.as_mut())?;
@@ -94,13 +142,14 @@ impl Following {
     /// Looks at rules and registry again after something came in.
     pub fn look<C: RoleCore>(&mut self, core: &mut C, signer: &Signer) -> Vec<Step> {
         let Some(chain) = core.chain().or(self.own.as_mut()) else { return Vec::new() };
+        let mut steps = Self::found(chain);
         if Arc::ptr_eq(chain.rules(), &self.rules) {
-            return Vec::new();
+            return steps;
         }
         self.rules = chain.rules().clone();
         core.govern(&self.rules);
         self.known = self.rules.verifier.registry().clone();
-        let mut steps = vec![Step::Registry(self.known.clone())];
+        steps.push(Step::Registry(self.known.clone()));
         let heard = core.hears();
         if heard != self.heard {
             self.heard = heard;
@@ -122,4 +171,10 @@ impl Following {
         }
         steps
     }
+}
+
+/// Under which a proof is kept: `dso-KIND-START.cbor`.
+fn file_name(statement: &Statement) -> String {
+    let kind = statement.kind.words().replace(' ', "-");
+    format!("{}-{kind}-{}.cbor", statement.dso, statement.interval.start().0)
 }

@@ -1,6 +1,6 @@
 //! A party's link to the market's brokers and the validators'.
 
-use super::Common;
+use super::{proofs, Common};
 use broker::link::{Carries, ConnectionConfig, Link, LinkConfig, LinkError, LinkEvent};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -46,12 +46,14 @@ pub(super) fn link_config(
 fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionConfig> {
     let blocks = common.genesis.network.filter_broadcast(Role::Validator, "block");
     let apart = |filter: &String| !common.validator_brokers.is_empty() && *filter == blocks;
-    let (heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);
+    let (mut heard, others): (Vec<String>, Vec<String>) = subscriptions.into_iter().partition(apart);
+    // What is said against a DSO is heard on every broker, for any one of them may be the DSO's.
+    heard.extend(proofs::heard(&common.genesis.network, common.signer.party().role));
     let validators = (1..).zip(&common.validator_brokers).map(|(place, addresses)| ConnectionConfig {
         name: format!("validators-{place}"),
         addresses: addresses.clone(),
         subscriptions: heard.clone(),
-        carries: Carries::Only(vec!["submit", "registry-question"]),
+        carries: Carries::Only(vec!["submit", "registry-question", proofs::KIND]),
     });
     let market = ConnectionConfig::market(common.broker_addresses.clone(), others);
     let market = (!common.broker_addresses.is_empty()).then_some(market);

@@ -3,7 +3,8 @@
 use crate::stage::{Cue, Stage};
 use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, CONNECTION, FIRST};
-use agents::aggregator::core::{AggregatorAct, AggregatorReport};
+use agents::aggregator::act::{AggregatorAct, AggregatorReport};
+use agents::aggregator::kept::{Keep, KeptReading, KeptTrading};
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
 use agents::core::Effect;
@@ -12,6 +13,7 @@ use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
 use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
+use wire::entry::Entry;
 use wire::message::{
     Award, Bid, Body, BusPrice, BusQuestion, Corner, DemandAt, MeterReading, PriceQuestion, PriceWindow,
     SetpointReport,
@@ -23,6 +25,11 @@ const OPEN: i64 = FIRST.0 .0 - 600;
 
 /// Aggregator a1 with sites s00 at bus b2 and s02 at b3.
 fn stage() -> Stage<AggregatorCore> {
+    stage_from(Vec::new())
+}
+
+/// The same, going on from what was kept.
+fn stage_from(kept: Vec<(KeptTrading, Vec<KeptReading>)>) -> Stage<AggregatorCore> {
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let settings = AggregatorSettings {
         party: party(Role::Aggregator, "a1"),
@@ -30,11 +37,15 @@ fn stage() -> Stage<AggregatorCore> {
         readings_grace_ms: 1_000,
         archive: "file:///archive".parse().unwrap(),
         held: Vec::new(),
+        kept,
     };
     let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
     Stage::new(core, genesis.registry(), |act| match act {
         AggregatorAct::StoreBatches { interval, .. } => format!("store {}", interval.0 .0),
         AggregatorAct::StoreLate { batch, .. } => format!("store {}", batch.path),
+        AggregatorAct::Keep { what: Keep::Trading(_), .. } => "keep award".to_owned(),
+        AggregatorAct::Keep { what: Keep::Reading(_), .. } => "keep reading".to_owned(),
+        AggregatorAct::Keep { what: Keep::Forget, .. } => "forget".to_owned(),
         AggregatorAct::StorePositions { session, .. } => format!("store positions {}", session.0 .0),
     })
 }
@@ -165,7 +176,7 @@ fn an_award_is_taken_once_and_only_within_the_bids() {
     };
     assert_eq!((demand.import, demand.export), (Milliwatt(8), Milliwatt(0)));
     assert_eq!(demand.buses[1].1, DemandRange { low: Milliwatt(0), high: Milliwatt(8) });
-    stage.check(GATE, 0, said(dso(), award([5, 3])), "accepted; final-demand to dso/d");
+    stage.check(GATE, 0, said(dso(), award([5, 3])), "keep award; accepted; final-demand to dso/d");
     let other = "refused: another award for interval starting at 1800000 s was taken before";
     stage.check(GATE, 0, said(dso(), award([5, 4])), other);
 }
@@ -176,7 +187,7 @@ fn a_block_counts_only_with_its_votes_and_its_prices() {
     stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
     stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
-    stage.check(GATE, 0, said(dso(), award([5, 3])), "accepted; final-demand to dso/d");
+    stage.check(GATE, 0, said(dso(), award([5, 3])), "keep award; accepted; final-demand to dso/d");
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let validator = party(Role::Validator, "v1");
     let mut forged = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(100_000_000)));
@@ -194,7 +205,7 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
     stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
-    stage.check(GATE, 0, said(dso(), award([5, 3])), "accepted; final-demand to dso/d");
+    stage.check(GATE, 0, said(dso(), award([5, 3])), "keep award; accepted; final-demand to dso/d");
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let decided = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(100_000_000)));
     let block = Body::Block(decided.encode().unwrap().into());
@@ -210,8 +221,8 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     stage.check(start, 10, said(site("s02"), report(None)), "accepted; note no-firm-price");
 
     let reading = |energy| Body::MeterReading(MeterReading { interval: FIRST, energy: Millijoule(energy) });
-    stage.check(end, 100, said(site("s00"), reading(4_500)), "accepted");
-    stage.check(end, 100, said(site("s00"), reading(4_500)), "accepted");
+    stage.check(end, 100, said(site("s00"), reading(4_500)), "keep reading; accepted");
+    stage.check(end, 100, said(site("s00"), reading(4_500)), "keep reading; accepted");
     let differs = "refused: another reading for this interval, 4500 mJ, was taken before";
     stage.check(end, 100, said(site("s00"), reading(4_501)), differs);
     let most = 4 * 900 * CONNECTION.0;
@@ -225,14 +236,14 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     let failed = AggregatorReport::BatchesNotStored { interval: FIRST, reason: "disk full".to_owned() };
     stage.check(end, 1_200, Cue::Report(failed), "note batches-not-stored");
     stage.check(end, 6_199, Cue::Time, "");
-    stage.check(end, 6_200, said(site("s02"), reading(-7)), "accepted; store 1800000");
+    stage.check(end, 6_200, said(site("s02"), reading(-7)), "keep reading; accepted; store 1800000");
     let stored = || Cue::Report(AggregatorReport::BatchesStored(FIRST));
     stage.check(end, 6_300, stored(), "submit to all, answered by 4");
     stage.check(end, 6_300, stored(), "");
     stage.check(end, 6_300 + 149_999, Cue::Time, "");
     stage.check(end, 6_300 + 150_000, Cue::Time, "submit to all, answered by 4");
     let later = FIRST.later(9, 900).0 .0;
-    stage.check(later, 200_000, Cue::Time, "note delivery-lost");
+    stage.check(later, 200_000, Cue::Time, "forget; note delivery-lost");
     stage.check(later, 200_000, Cue::Time, "");
 }
 
@@ -263,4 +274,59 @@ fn a_reading_of_a_settled_interval_is_kept_first_and_then_answered() {
     let untraded = "refused: interval starting at 1800000 s is not being traded by aggregator/a1";
     stage.check(later(-1), 0, said(site("s02"), reading(1)), untraded);
     stage.check(later(673), 0, said(site("s02"), reading(1)), untraded);
+}
+
+/// What effects keep: the award, and readings' frames.
+fn kept(effects: &[Effect<AggregatorAct>]) -> (Vec<KeptTrading>, Vec<u8>) {
+    let (mut trading, mut readings) = (Vec::new(), Vec::new());
+    for effect in effects {
+        match effect {
+            Effect::Own(AggregatorAct::Keep { what: Keep::Trading(bytes), .. }) => {
+                trading.push(KeptTrading::decode(bytes).unwrap());
+            }
+            Effect::Own(AggregatorAct::Keep { what: Keep::Reading(frame), .. }) => readings.extend(frame),
+            _ => {}
+        }
+    }
+    (trading, readings)
+}
+
+#[test]
+fn one_that_is_killed_goes_on_from_its_award_and_its_readings() {
+    let mut stage = stage();
+    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
+    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
+    stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
+    let effects = stage.step(GATE, 0, said(dso(), award([5, 3])));
+    let Some(Effect::Send { body: before @ Body::FinalDemand(_), .. }) = effects.last() else { panic!() };
+    let (trading, _) = kept(&effects);
+    let end = FIRST.0 .0 + 900;
+    let reading = Body::MeterReading(MeterReading { interval: FIRST, energy: Millijoule(4_500) });
+    let (_, frames) = kept(&stage.step(end, 0, said(site("s00"), reading)));
+    let [trading] = trading.try_into().unwrap();
+    let files = vec![(trading, KeptReading::read(&frames))];
+
+    // Killed; its clearing is decided once it is back.
+    let mut anew = stage_from(files.clone());
+    anew.check(GATE, 0, Cue::Time, "note restored");
+    let effects = anew.step(GATE, 0, said(dso(), award([5, 3])));
+    let Some(Effect::Send { body, .. }) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(body, before, "it says what it said before");
+    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
+    let decided = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(100_000_000)));
+    let block = Body::Block(decided.encode().unwrap().into());
+    let firm = "firm to site/s00; firm to site/s02";
+    anew.check(GATE, 0, said(party(Role::Validator, "v1"), block), firm);
+
+    // Killed; its clearing was decided while it was away.
+    let mut anew = stage_from(files);
+    anew.check(end, 0, Cue::Time, "note restored");
+    anew.check(end, 1_000, Cue::Time, "note readings-missing; store 1800000");
+    let stored = Cue::Report(AggregatorReport::BatchesStored(FIRST));
+    let effects = anew.step(end, 1_100, stored);
+    let Some(Effect::Send { body: Body::Submit(Entry::Delivery(delivery)), .. }) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    let energies: Vec<_> = delivery.sites.iter().map(|site| site.energy).collect();
+    assert_eq!(energies, [Some(Millijoule(4_500)), None]);
 }

@@ -4,12 +4,12 @@
 use crate::stage::{Cue, Stage};
 use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, FIRST};
-use agents::aggregator::core::AggregatorAct;
+use agents::aggregator::act::AggregatorAct;
 use agents::aggregator::day_ahead::held::PositionsFile;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
 use agents::core::Effect;
-use agents::dso::core::DsoAct;
+use agents::dso::act::DsoAct;
 use agents::dso::DsoCore;
 use ledger::block::At;
 use ledger::contracts::apply;
@@ -133,6 +133,7 @@ impl Town {
                 readings_grace_ms: 1_000,
                 archive: "file:///archive".parse().unwrap(),
                 held: Vec::new(),
+                kept: Vec::new(),
             };
             let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
             let stage = Stage::new(core, genesis.registry(), |act: &AggregatorAct| format!("{act:?}"));

@@ -5,7 +5,7 @@ use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, FIRST};
 use agents::chain::Chain;
 use agents::core::Effect;
-use agents::dso::core::{DsoAct, DsoReport};
+use agents::dso::act::{DsoAct, DsoReport};
 use agents::dso::measurement::Measurement;
 use agents::dso::DsoCore;
 use market::clearing::sampled::MAX_ROUNDS;
@@ -34,6 +34,8 @@ fn stage() -> Stage<DsoCore> {
         DsoAct::Measure(Measurement::Cleared(cleared)) => format!("measure {} rounds", cleared.rounds),
         DsoAct::Measure(Measurement::Metered(metered)) => format!("metered {}", metered.import),
         DsoAct::Measure(Measurement::Final { finality_ms }) => format!("final in {finality_ms} ms"),
+        DsoAct::Measure(Measurement::Balance(balance)) => format!("balance {balance}"),
+        DsoAct::Listen => "listen".to_owned(),
     })
 }
 

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what fails may panic")]
 
 mod aggregator;
+mod balance;
 mod day_ahead;
+mod double_clearing;
 mod dso;
 mod household;
 mod inspect;

@@ -6,11 +6,11 @@ use crate::network::{Faults, Network};
 use crate::party::{Play, Played};
 use crate::validators::{Assembly, Validator};
 use crate::world::{self, party, Plan, FIRST};
-use agents::aggregator::core::{AggregatorAct, AggregatorReport};
+use agents::aggregator::act::{AggregatorAct, AggregatorReport};
 use agents::aggregator::delivery::StoredBatch;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
-use agents::dso::core::{DsoAct, DsoReport};
+use agents::dso::act::{DsoAct, DsoReport};
 use agents::dso::measurement::Measurement;
 use agents::dso::DsoCore;
 use agents::timekeeper::{Pace, TimekeeperCore};
@@ -119,6 +119,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
             readings_grace_ms: 20_000,
             archive: "file:///archive".parse().unwrap(),
             held: Vec::new(),
+            kept: Vec::new(),
         };
         let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
         let (files, by) = (files.clone(), me.clone());
@@ -127,7 +128,9 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 files.borrow_mut().insert((by.clone(), interval), batches);
                 Some(AggregatorReport::BatchesStored(interval))
             }
-            AggregatorAct::StoreLate { .. } | AggregatorAct::StorePositions { .. } => None,
+            AggregatorAct::StoreLate { .. }
+            | AggregatorAct::StorePositions { .. }
+            | AggregatorAct::Keep { .. } => None,
         };
         network.add(me, blocks.clone(), Box::new(Played { core, perform }));
     }
@@ -141,8 +144,12 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 None
             }
             DsoAct::Measure(
-                Measurement::Session(_) | Measurement::Metered(_) | Measurement::Final { .. },
+                Measurement::Session(_)
+                | Measurement::Metered(_)
+                | Measurement::Balance(_)
+                | Measurement::Final { .. },
             ) => None,
+            DsoAct::Listen => None,
         }
     };
     let dso = Played { core: DsoCore::new(Chain::new(&genesis).unwrap(), 30_000).unwrap(), perform };

@@ -159,8 +159,14 @@ impl Link {
     }
 
     fn hand(&mut self, before: Vec<Packet>, last: Packet) -> Result<(), InnerError> {
-        if !before.is_empty() {
-            self.tx.buffer().extend(before);
+        {
+            let mut buffer = self.tx.buffer();
+            // A ring that is empty begins anew at its front: else every client's whole ring, some hundred packets
+            // long, comes to be written to and stays resident, message by message.
+            if buffer.is_empty() {
+                buffer.clear();
+            }
+            buffer.extend(before);
         }
         match at_once(self.tx.send(last)) {
             Some(sent) => sent.map(|_| ()).map_err(InnerError::new),

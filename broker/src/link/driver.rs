@@ -36,6 +36,8 @@ const ANSWER_VALID_MS: u64 = 10_000;
 const FEWEST_ANSWERS: usize = 256;
 /// Most events taken in a row, and so most signatures checked together.
 const MOST_TOGETHER: usize = 1_024;
+/// Most signatures checked one by one in a row: answers to the first go out while later ones are checked.
+const MOST_ALONE: usize = 32;
 
 /// What a handle asks of its driver.
 #[derive(Debug)]
@@ -224,11 +226,14 @@ impl Driver {
 
     /// Takes an event and what else has come in meanwhile: the signatures of entries are checked together.
     fn session_events(&mut self, at: usize, event: SessionEvent) {
-        self.session_event(at, event);
+        let mut alone = usize::from(self.session_event(at, event));
         let mut task = Context::from_waker(Waker::noop());
         for _ in 1..MOST_TOGETHER {
+            if alone >= MOST_ALONE {
+                break;
+            }
             match poll_next(&mut self.connections, &mut self.turn, &mut task) {
-                Poll::Ready((at, event)) => self.session_event(at, event),
+                Poll::Ready((at, event)) => alone += usize::from(self.session_event(at, event)),
                 Poll::Pending => break,
             }
         }
@@ -248,8 +253,10 @@ impl Driver {
         }
     }
 
-    fn session_event(&mut self, at: usize, event: SessionEvent) {
+    /// Whether a signature was checked for it.
+    fn session_event(&mut self, at: usize, event: SessionEvent) -> bool {
         match event {
+            SessionEvent::Publish(publish) => return self.receive(at, &publish),
             SessionEvent::Subscribed => {
                 if self.connections[at].subscribed(Instant::now()) {
                     self.metrics.connected.inc();
@@ -257,7 +264,6 @@ impl Driver {
                     self.step(Input::Connected { at });
                 }
             }
-            SessionEvent::Publish(publish) => self.receive(at, &publish),
             SessionEvent::Ended { reason } => {
                 if self.connections[at].lost(&reason, Instant::now()) {
                     self.stands(at, false, reason);
@@ -265,6 +271,7 @@ impl Driver {
                 }
             }
         }
+        false
     }
 
     /// Shows that a connection stands, or no longer; the role hears of the first and of the last.
@@ -281,14 +288,17 @@ impl Driver {
         }
     }
 
-    fn receive(&mut self, at: usize, publish: &Publish) {
+    /// Whether a signature was, or may have been, checked for it.
+    fn receive(&mut self, at: usize, publish: &Publish) -> bool {
         if self.together.has(&publish.payload) {
-            return self.metrics.repeated.inc();
+            self.metrics.repeated.inc();
+            return false;
         }
         let message = (publish.topic.as_str(), &publish.payload[..]);
         let now = (self.now_ms(), wall_clock_ms());
         let admitted = self.admission.admit(&self.config, at, message, now);
         self.tell_of_clocks();
+        let alone = matches!(admitted, Ok(Admitted::Opened(_)) | Err(_));
         match admitted {
             Ok(Admitted::NotForUs) => {}
             Ok(Admitted::Opened(opened)) => self.admitted(at, *opened),
@@ -300,6 +310,7 @@ impl Driver {
             }
             Err(dropped) => self.dropped(at, dropped.word()),
         }
+        alone
     }
 
     /// Says whose clock was found to be off, or right again.

@@ -5,6 +5,7 @@ pub mod reindex;
 pub mod simulate;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ledger::state::double_clearing::DoubleClearer;
 use ledger::state::voting::Liar;
 use ledger::verify::{verify_dir, VerifyError, VerifyReport};
 use serde::Serialize;
@@ -130,6 +131,7 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
         (report.settlements, "sites' settlements"),
         (report.transfers, "transfers"),
         (report.evidence, "proofs that a validator contradicted itself, both signatures its own"),
+        (report.double_clearings, "proofs that a DSO cleared an interval twice, both signatures its own"),
         (report.bilateral_steps, "steps of bilateral contracts"),
         (report.reserve_steps, "steps of reserve: awards in order of merit"),
         (report.response_steps, "steps of demand response: baselines drawn again"),
@@ -144,6 +146,10 @@ fn print(folder: &Path, report: &VerifyReport, out: &mut dyn Write) -> io::Resul
     for (validator, liar) in &report.liars {
         let Liar { contradictions, first, last } = liar;
         writeln!(out, "  validator {validator} contradicted itself {contradictions} times, at heights {first} to {last}")?;
+    }
+    for (dso, clearer) in &report.double_clearers {
+        let DoubleClearer { times, first, last } = clearer;
+        writeln!(out, "  dso {dso} cleared {times} times twice, between {first} and {last}")?;
     }
     let total_eur = report.total_nano_eur as f64 / 1e9;
     let [minted_eur, burned_eur] =

@@ -166,7 +166,10 @@ impl RoleFile {
                 Some(&mut file.party)
             }
             RoleFile::Aggregator(file) => Some(&mut file.party),
-            RoleFile::Dso(file) => Some(&mut file.party),
+            RoleFile::Dso(file) => {
+                file.measured.iter_mut().for_each(|path| *path = directory.join(&*path));
+                Some(&mut file.party)
+            }
             RoleFile::Tso(file) => {
                 for path in file.prices.iter_mut().chain(&mut file.wholesale) {
                     *path = directory.join(&*path);

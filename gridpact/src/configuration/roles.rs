@@ -105,11 +105,27 @@ pub struct DsoFile {
     /// Milliseconds of real time waited at each stage of an interval before it is given up.
     #[serde(default = "round_timeout_ms")]
     pub round_timeout_ms: u64,
+    /// What is measured on the feeder, against which its customers' meters are held: CSV with the columns
+    /// interval_start_utc (RFC 3339), point (`head` for the grid supply point, or a line's name: at its upper end) and
+    /// energy_wh (away from the grid supply point; negative back). Read again whenever it changes. It makes sense
+    /// where all customers on the feeder are sites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<PathBuf>,
+    /// How far a meter may be off, in percent of its reading.
+    #[serde(default = "meter_error_percent")]
+    pub meter_error_percent: f64,
     /// Who it is.
     pub party: PartyKeys,
     /// What its process shows.
     #[serde(default)]
     pub process: ProcessKeys,
+}
+
+/// What meters of class 2 may be off.
+pub const METER_ERROR_PERCENT: f64 = 2.0;
+
+fn meter_error_percent() -> f64 {
+    METER_ERROR_PERCENT
 }
 
 fn round_timeout_ms() -> u64 {

@@ -8,7 +8,7 @@ use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{ClockKind, PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
     AggregatorFile, ArchiveKeys, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, StoreKeys,
-    TimekeeperFile, TsoFile, ValidatorFile,
+    TimekeeperFile, TsoFile, ValidatorFile, METER_ERROR_PERCENT,
 };
 use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
@@ -199,6 +199,8 @@ impl Plan<'_> {
             Role::Dso => RoleFile::Dso(DsoFile {
                 role: RoleWord::Dso,
                 round_timeout_ms: DsoOptions::default().round_timeout_ms,
+                measured: None,
+                meter_error_percent: METER_ERROR_PERCENT,
                 party: keys,
                 process,
             }),

@@ -9,6 +9,12 @@ use wire::party::PartyError;
 /// Why nothing was made or changed.
 #[derive(Debug, Error)]
 pub enum ProvisionError {
+    /// Another command is at work in the same folder.
+    #[error("{directory}: another gridpact provision is at work there; try again when it has ended")]
+    Busy {
+        /// The folder.
+        directory: PathBuf,
+    },
     /// The plan can't be read.
     #[error("reading the plan {path}: {source}")]
     Plan {

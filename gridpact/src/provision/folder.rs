@@ -2,6 +2,7 @@
 //! a list of them, and put in place by renaming. A change that was cut off is ended, or forgotten, by the next command.
 
 use super::error::ProvisionError;
+use super::lock::Lock;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -22,10 +23,11 @@ pub enum Secrecy {
     Public,
 }
 
-/// What is to become of a deployment's files, by their paths within it.
+/// What is to become of a deployment's files, by their paths within it. Nobody else changes them meanwhile.
 #[derive(Debug)]
 pub struct Change {
     directory: PathBuf,
+    _lock: Lock,
     written: BTreeMap<PathBuf, (Vec<u8>, Secrecy)>,
     removed: BTreeSet<PathBuf>,
 }
@@ -42,11 +44,12 @@ impl Change {
     /// Nothing to be changed in `directory` yet. Ends what was cut off there before.
     ///
     /// # Errors
-    /// Where what was cut off can't be ended.
+    /// Where another command is at work there, or what was cut off can't be ended.
     pub fn of(directory: &Path) -> Result<Self, ProvisionError> {
+        let lock = Lock::take(directory)?;
         recover(directory)?;
         let (written, removed) = Default::default();
-        Ok(Self { directory: directory.to_owned(), written, removed })
+        Ok(Self { directory: directory.to_owned(), _lock: lock, written, removed })
     }
 
     /// The file's content as it will be, where it is there.
@@ -94,15 +97,15 @@ impl Change {
     ///
     /// # Errors
     /// Where a file can't be written; nothing has changed then, or the next command ends it.
-    pub fn make(self) -> Result<(), ProvisionError> {
+    pub fn make(mut self) -> Result<(), ProvisionError> {
         if self.written.is_empty() && self.removed.is_empty() {
             return Ok(());
         }
         let next = self.directory.join(NEXT);
         fs::create_dir_all(&next).map_err(failed("making", &next))?;
         private_folder(&next)?;
-        let mut listed = Listed { written: BTreeMap::new(), removed: self.removed };
-        for (number, (path, (bytes, secrecy))) in self.written.into_iter().enumerate() {
+        let mut listed = Listed { written: BTreeMap::new(), removed: std::mem::take(&mut self.removed) };
+        for (number, (path, (bytes, secrecy))) in std::mem::take(&mut self.written).into_iter().enumerate() {
             let name = format!("{number}");
             write(&next.join(&name), &bytes, secrecy)?;
             listed.written.insert(name, path);

@@ -11,6 +11,7 @@ mod files;
 mod folder;
 mod genesis;
 mod layout;
+mod lock;
 mod mosquitto;
 mod plan;
 mod record;

@@ -138,6 +138,10 @@ pub struct DsoPlan {
     pub machine: Spanned<Id>,
     /// As in its configuration.
     pub round_timeout_ms: Option<u64>,
+    /// As in its configuration: a path on its machine.
+    pub measured: Option<PathBuf>,
+    /// As in its configuration.
+    pub meter_error_percent: Option<f64>,
 }
 
 /// The TSO interface.

@@ -8,7 +8,7 @@ use crate::configuration::mesh::MeshKeys;
 use crate::configuration::party::{PartyKeys, ProcessKeys};
 use crate::configuration::roles::{
     AggregatorFile, ApiKeys, ArchiveKeys, BrokerFile, DsoFile, ForecasterFile, RoleWord, SiteFile, StoreKeys,
-    TimekeeperFile, TsoFile, ValidatorFile,
+    TimekeeperFile, TsoFile, ValidatorFile, METER_ERROR_PERCENT,
 };
 use crate::configuration::RoleFile;
 use agents::aggregator::AggregatorOptions;
@@ -58,6 +58,8 @@ impl Roles<'_> {
             Part::Dso(dso) => RoleFile::Dso(DsoFile {
                 role: RoleWord::Dso,
                 round_timeout_ms: dso.round_timeout_ms.unwrap_or(DsoOptions::default().round_timeout_ms),
+                measured: dso.measured.clone(),
+                meter_error_percent: dso.meter_error_percent.unwrap_or(METER_ERROR_PERCENT),
                 party,
                 process,
             }),

@@ -5,6 +5,7 @@ pub mod disk;
 mod doors;
 pub mod health;
 pub mod machine_metrics;
+pub mod measured_file;
 pub mod metrics_server;
 pub mod notify;
 pub mod observation_file;

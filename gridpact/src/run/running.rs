@@ -90,6 +90,9 @@ pub enum RoleError {
     /// Its measurements can't be read.
     #[error("observations: {0}")]
     Observations(#[from] super::observation_file::ObservationFileError),
+    /// What is measured on a DSO's feeder can't be read.
+    #[error(transparent)]
+    Measured(#[from] super::measured_file::MeasuredFileError),
     /// Its wholesale market can't be read.
     #[error("wholesale: {0}")]
     Wholesale(#[from] WholesaleFileError),

@@ -3,10 +3,10 @@
 use super::party;
 use super::process::ProcessMetrics;
 use super::running::{RoleError, Started};
-use super::{brokers, doors, observation_file, price_file, wholesale_file};
+use super::{brokers, doors, measured_file, observation_file, price_file, wholesale_file};
 use crate::api;
 use crate::configuration::roles::{
-    ApiKeys, ArchiveKeys, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
+    ApiKeys, ArchiveKeys, DsoFile, ForecasterFile, SiteFile, TimekeeperFile, TsoFile, ValidatorFile,
 };
 use crate::configuration::RoleFile;
 use crate::console::routes::CONSOLE;
@@ -14,6 +14,7 @@ use actix::Arbiter;
 use actix_web::dev::ServerHandle;
 use agents::aggregator::archiver::ArchiveOptions;
 use agents::aggregator::AggregatorOptions;
+use agents::dso::balance::Measured;
 use agents::dso::DsoOptions;
 use agents::forecaster::{ForecasterOptions, Observations};
 use agents::shell::{Common, RoleHandle, StartError};
@@ -23,6 +24,7 @@ use ledger::archive::location::Place;
 use ledger::archive::store::S3Settings;
 use ledger::genesis::Genesis;
 use ledger::validator::{Timeouts, ValidatorConfig, ValidatorHandle};
+use market::balance::Accuracy;
 use market::interval::{Interval, UnixSeconds};
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
 use std::future::Future;
@@ -30,6 +32,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
+use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use wire::message::MAX_EMISSION;
 use wire::party::Role;
@@ -69,7 +72,9 @@ pub(super) async fn role(
         RoleFile::Dso(file) => {
             let common = party::open(Role::Dso, &file.party, metrics).await?;
             let options = DsoOptions { round_timeout_ms: file.round_timeout_ms };
-            on(arbiter, move || async move { agents::dso::start(&common, options) }).await?
+            let measured = measured(&file, &common)?;
+            let start = move || async move { agents::dso::start_measuring(&common, options, measured) };
+            on(arbiter, start).await?
         }
         RoleFile::Tso(file) => {
             let common = party::open(Role::Tso, &file.party, metrics).await?;
@@ -181,6 +186,23 @@ pub(crate) fn emission(file: &TsoFile) -> Result<MicrogramPerWh, RoleError> {
     let within = (0.0..=MAX_EMISSION as f64 / 1e3).contains(&value);
     let out = || RoleError::Value { key, reason: format!("{value} g/kWh is out of bounds") };
     within.then(|| MicrogramPerWh((value * 1e3).round() as i64)).ok_or_else(out)
+}
+
+/// How exact meters are, and what comes to be measured.
+type Measurements = (Accuracy, mpsc::Receiver<Vec<Measured>>);
+
+/// What a DSO's customers are held against, where its feeder is measured.
+fn measured(file: &DsoFile, common: &Common) -> Result<Option<Measurements>, RoleError> {
+    let Some(path) = &file.measured else { return Ok(None) };
+    let (key, percent) = ("meter_error_percent", file.meter_error_percent);
+    if !(0.0..=100.0).contains(&percent) {
+        return Err(RoleError::Value { key, reason: format!("{percent} is not within 0 to 100") });
+    }
+    let accuracy = Accuracy { permille: (percent * 10.0).round() as u32, ..Accuracy::default() };
+    let feeder = &common.genesis.feeder;
+    measured_file::read(path, common.genesis.parameters.interval_s, feeder)?;
+    let rows = measured_file::follow(path.clone(), common.genesis.parameters.interval_s, feeder.clone());
+    Ok(Some((accuracy, rows)))
 }
 
 /// Where a TSO interface's import comes from: one of the two its file can name.

@@ -18,7 +18,7 @@ pub fn fee_of(charges: &Charges, entry: &Entry) -> NanoEur {
         Entry::Clearing(_) | Entry::DayAhead(_) | Entry::Delivery(_) | Entry::Mint(_) | Entry::Burn(_) => {
             NanoEur::ZERO
         }
-        Entry::Evidence(_) => NanoEur::ZERO,
+        Entry::Evidence(_) | Entry::DoubleClearing(_) => NanoEur::ZERO,
         // Those return before fees are asked for: the registry must stay open to whoever has nothing.
         Entry::Participant(_) | Entry::Proposal(_) | Entry::Ballot(_) => NanoEur::ZERO,
     }

@@ -6,6 +6,7 @@ pub mod clearing;
 pub mod day_ahead;
 mod delivered;
 pub mod delivery;
+pub mod double_clearing;
 pub mod evidence;
 pub mod fees;
 pub mod governance;
@@ -68,6 +69,7 @@ pub fn execute(
         Entry::Redeem(redeem) => issuance::redeem(rules, state, account, redeem),
         Entry::Burn(burn) => issuance::burn(rules, state, &submitter.id, burn),
         Entry::Evidence(evidence) => evidence::execute(rules.verifier.ledger(), state, evidence),
+        Entry::DoubleClearing(proof) => double_clearing::execute(rules, state, proof),
         Entry::Bilateral(step) => bilateral::execute(rules, state, (submitter, account), step),
         Entry::Reserve(step) => reserve::execute(rules, state, account, step),
         Entry::Response(step) => response::execute(rules, state, (submitter, account), step),

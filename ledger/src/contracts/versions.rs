@@ -16,7 +16,7 @@ pub enum Contract {
     Transfer,
     /// Tokens for money.
     Issuance,
-    /// Proofs of validators' contradictions.
+    /// Proofs of validators' contradictions, and of DSOs' double clearings.
     Evidence,
     /// Energy from site to site.
     Bilateral,
@@ -64,7 +64,7 @@ impl Contract {
             Entry::DayAhead(_) => Contract::DayAhead,
             Entry::Transfer(_) => Contract::Transfer,
             Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) => Contract::Issuance,
-            Entry::Evidence(_) => Contract::Evidence,
+            Entry::Evidence(_) | Entry::DoubleClearing(_) => Contract::Evidence,
             Entry::Bilateral(_) => Contract::Bilateral,
             Entry::Reserve(_) => Contract::Reserve,
             Entry::Response(_) => Contract::Response,

@@ -52,11 +52,13 @@ pub enum EntryKind {
     Ballot,
     /// Proof that a validator contradicted itself.
     Evidence,
+    /// Proof that a DSO cleared one interval twice.
+    DoubleClearing,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [EntryKind; 23] = [
+    pub const ALL: [EntryKind; 24] = [
         EntryKind::Clearing,
         EntryKind::DayAhead,
         EntryKind::Delivery,
@@ -80,6 +82,7 @@ impl EntryKind {
         EntryKind::Proposal,
         EntryKind::Ballot,
         EntryKind::Evidence,
+        EntryKind::DoubleClearing,
     ];
 
     /// The kind of an entry.
@@ -108,6 +111,7 @@ impl EntryKind {
             Entry::Proposal(_) => EntryKind::Proposal,
             Entry::Ballot(_) => EntryKind::Ballot,
             Entry::Evidence(_) => EntryKind::Evidence,
+            Entry::DoubleClearing(_) => EntryKind::DoubleClearing,
         }
     }
 
@@ -154,6 +158,7 @@ impl EntryKind {
             EntryKind::Proposal => ("proposal", "a change of the rules, to be voted on"),
             EntryKind::Ballot => ("ballot", "a vote on a proposal"),
             EntryKind::Evidence => ("evidence", "proof that a validator contradicted itself"),
+            EntryKind::DoubleClearing => ("double-clearing", "proof that a DSO cleared one interval twice"),
         }
     }
 }

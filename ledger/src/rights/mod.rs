@@ -108,6 +108,8 @@ pub fn may_write(role: Role, kind: EntryKind) -> bool {
         EntryKind::Transfer | EntryKind::Redeem => !matches!(role, Timekeeper | Auditor | Regulator | Meter),
         // A timekeeper takes no part in the market.
         EntryKind::Participant => role != Timekeeper,
+        // It proves itself, whoever brings it.
+        EntryKind::DoubleClearing => role != Timekeeper,
         EntryKind::BilateralOffer | EntryKind::BilateralAccept => role == Site,
         EntryKind::BilateralApprove => role == Dso,
         EntryKind::BilateralCancel => matches!(role, Site | Dso),

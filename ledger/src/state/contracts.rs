@@ -2,6 +2,7 @@
 //! hashed, stored, and part of a snapshot, so that none can be left out anywhere.
 
 use super::bilateral::BilateralRecord;
+use super::double_clearing::{DoubleClearer, DoubleClearingRecord};
 use super::issuance::{RedemptionRecord, ReferencesRecord};
 use super::records::{Edits, Records};
 use super::reserve::ReserveRecord;
@@ -68,6 +69,10 @@ kinds! {
     responses: Hash32 => ResponseRecord;
     /// Requests to be paid out that wait for their gateway, by account and number.
     redemptions: (Id, u64) => RedemptionRecord;
+    /// Double clearings that were proven, by what was signed twice.
+    double_clearings: Hash32 => DoubleClearingRecord;
+    /// DSOs that signed any, for good.
+    double_clearers: Id => DoubleClearer;
 }
 
 impl ContractRecords {
@@ -76,6 +81,7 @@ impl ContractRecords {
         self.bilaterals.end(|_, contract| contract.end <= forgotten_to);
         self.reserves.end(|_, tender| tender.end <= forgotten_to);
         self.responses.end(|_, event| event.end.start().plus(KEPT_EVENT_S) <= forgotten_to.start());
+        self.double_clearings.end(|_, record| record.statement.interval <= forgotten_to);
         let oldest = forgotten_to.start().0.div_euclid(SECONDS_PER_DAY) - KEPT_METER_DAYS;
         self.meter_days.end(|(_, day), _| *day < oldest);
     }

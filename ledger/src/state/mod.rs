@@ -4,6 +4,7 @@
 pub mod bilateral;
 pub mod contracts;
 pub mod day_ahead;
+pub mod double_clearing;
 pub mod encoding;
 pub mod issuance;
 pub mod receipt;

@@ -4,6 +4,7 @@ use crate::contracts::bilateral::BilateralRefusal;
 use crate::contracts::clearing::ClearingRefusal;
 use crate::contracts::day_ahead::DayAheadRefusal;
 use crate::contracts::delivery::DeliveryRefusal;
+use crate::contracts::double_clearing::DoubleClearingRefusal;
 use crate::contracts::evidence::EvidenceRefusal;
 use crate::contracts::governance::GovernanceRefusal;
 use crate::contracts::issuance::IssuanceRefusal;
@@ -205,6 +206,9 @@ pub enum Refusal {
     /// Evidence that proves nothing new.
     #[error(transparent)]
     Evidence(#[from] EvidenceRefusal),
+    /// A double clearing that proves nothing new.
+    #[error(transparent)]
+    DoubleClearing(#[from] DoubleClearingRefusal),
     /// Tokens that can't be minted, redeemed or burned.
     #[error(transparent)]
     Issuance(#[from] IssuanceRefusal),
@@ -264,6 +268,7 @@ impl Refusal {
             Refusal::Delivery(refusal) => refusal.reason(),
             Refusal::Transfer(refusal) => refusal.reason(),
             Refusal::Evidence(refusal) => refusal.reason(),
+            Refusal::DoubleClearing(refusal) => refusal.reason(),
             Refusal::Issuance(refusal) => refusal.reason(),
             Refusal::Span(refusal) => refusal.reason(),
             Refusal::Bilateral(refusal) => refusal.reason(),

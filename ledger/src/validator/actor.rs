@@ -190,6 +190,7 @@ impl ValidatorActor {
                 Event::Consensus { sender: sender.id, bytes: bytes.into_vec() }
             }
             Body::Block(bytes) => Event::Block { bytes: bytes.into_vec() },
+            Body::DoubleClearing(proof) => Event::DoubleClearing { proof },
             Body::RegistryQuestion(question) => Event::Question { by: sender, known: question.known },
             _ => return,
         };
@@ -300,6 +301,7 @@ impl Hands for ValidatorActor {
                     self.note("unsent", &error.to_string());
                 }
             }
+            Effect::Gossip(proof) => self.send(Under::Present, Body::DoubleClearing(proof), BLOCK_VALID_MS),
             Effect::AcceptWhenAsked { of } => {
                 if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {
                     self.note("unsent", &error.to_string());

@@ -7,6 +7,7 @@ mod event;
 mod late;
 mod proposal;
 mod summary;
+mod witness;
 
 pub use event::{Effect, Event, Now};
 
@@ -20,6 +21,7 @@ use crate::consensus::committee::Committee;
 use crate::consensus::message::{ConsensusMessage, Record, Statement};
 use crate::consensus::{Agreement, AgreementError, Input, Output, Timer, TimerKind};
 use crate::contracts::rules::Rules;
+use crate::double_clearing::Watch;
 use crate::execute::{OpenedEntry, Tip};
 use crate::follower::Summary;
 use crate::mempool::Mempool;
@@ -72,6 +74,8 @@ pub struct ValidatorCore {
     catch_up: CatchUp,
     /// Validators we accused of contradicting themselves, and the ledger does not know yet.
     accused: BTreeSet<Id>,
+    /// What DSOs signed lately.
+    watch: Watch,
     /// What is told to those who ask what is governed.
     summary: Option<Arc<Summary>>,
     download: Download,
@@ -104,6 +108,7 @@ impl ValidatorCore {
             early: VecDeque::new(),
             catch_up,
             accused: BTreeSet::new(),
+            watch: Watch::keeping(witness::WATCHED),
             summary: None,
             download: Download::default(),
             asked: None,
@@ -163,6 +168,7 @@ impl ValidatorCore {
             Event::Submit { id, opened } => self.submitted(now, id.as_ref(), *opened)?,
             Event::Consensus { sender, bytes } => self.consensus(now, &sender, &bytes)?,
             Event::Statement { sender, bytes } => self.statement(now, &sender, &bytes)?,
+            Event::DoubleClearing { proof } => self.told(&proof),
             Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Question { by, known } => self.asked(now, by, &known),
             Event::Poll => self.poll(now)?,
@@ -207,6 +213,7 @@ impl ValidatorCore {
             self.refuse(id, "too-large", format!("an entry of {size} bytes is too large"));
             return Ok(());
         }
+        self.witness(&opened);
         let at = self.tip.next(now.wall_ms);
         match self.pool.insert(&self.rules, (&self.state, at), opened, now.real_ms) {
             Ok(()) if self.answered.take(ANSWERS, 1, now.real_ms) => self.answer(id, Verdict::Accepted),
@@ -491,9 +498,5 @@ impl ValidatorCore {
             Ok(bytes) => self.effects.push(Effect::Publish(bytes)),
             Err(error) => self.note("unencodable", error.to_string()),
         }
-    }
-
-    fn note(&mut self, event: &'static str, text: String) {
-        self.effects.push(Effect::Note { event, text });
     }
 }

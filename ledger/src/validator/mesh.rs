@@ -18,6 +18,8 @@ const SUBMIT: &str = "submit";
 /// Kind of messages that ask what is governed, and of the answers.
 const QUESTION: &str = "registry-question";
 const SUMMARY: &str = "registry-summary";
+/// Kind of messages that prove a DSO's double clearing.
+const PROOF: &str = "double-clearing";
 
 /// Brokers a validator uses. Addresses are `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ impl Mesh {
             name: "own".to_owned(),
             addresses: self.own.clone(),
             subscriptions: submissions.to_vec(),
-            carries: Carries::Only(vec![CONSENSUS, BLOCK, SUMMARY]),
+            carries: Carries::Only(vec![CONSENSUS, BLOCK, SUMMARY, PROOF]),
         };
         let peer = |(id, addresses): (&Id, &Vec<String>)| {
             let party = PartyId::new(Role::Validator, id.clone());
@@ -94,7 +96,7 @@ impl Mesh {
             }
         };
         let market = ConnectionConfig {
-            carries: Carries::Only(vec![BLOCK, SUMMARY]),
+            carries: Carries::Only(vec![BLOCK, SUMMARY, PROOF]),
             ..ConnectionConfig::market(self.market.clone(), submissions.to_vec())
         };
         let peers = self.peers.iter().filter(|(id, _)| *id != me).map(peer);
@@ -103,9 +105,9 @@ impl Mesh {
     }
 }
 
-/// Filters for entries of everyone who may submit any, and for everyone's questions.
+/// Filters for entries of everyone who may submit any, for everyone's questions, and for proofs against DSOs.
 fn submissions(network: &Network) -> Vec<String> {
-    let kinds = [SUBMIT, QUESTION].into_iter().filter_map(Kind::of);
+    let kinds = [SUBMIT, QUESTION, PROOF].into_iter().filter_map(Kind::of);
     let filters =
         |kind: &'static Kind| kind.from.iter().map(|role| network.filter_broadcast(*role, kind.word));
     kinds.flat_map(filters).collect()
@@ -134,7 +136,9 @@ mod tests {
     fn heard(connection: &ConnectionConfig) -> Vec<&str> {
         let filters = connection.subscriptions.iter().map(String::as_str);
         filters
-            .filter(|filter| ![SUBMIT, QUESTION].iter().any(|kind| filter.ends_with(&format!("/+/{kind}"))))
+            .filter(|filter| {
+                ![SUBMIT, QUESTION, PROOF].iter().any(|kind| filter.ends_with(&format!("/+/{kind}")))
+            })
             .collect()
     }
 
@@ -145,8 +149,8 @@ mod tests {
         assert_eq!(names, ["own", "validator/v2", "validator/v3", "market"]);
         let carried: Vec<&Carries> = connections.iter().map(|connection| &connection.carries).collect();
         let only = |kinds: &[&'static str]| Carries::Only(kinds.to_vec());
-        let own = only(&[CONSENSUS, BLOCK, SUMMARY]);
-        assert_eq!(carried, [&own, &only(&[]), &only(&[]), &only(&[BLOCK, SUMMARY])]);
+        let own = only(&[CONSENSUS, BLOCK, SUMMARY, PROOF]);
+        assert_eq!(carried, [&own, &only(&[]), &only(&[]), &only(&[BLOCK, SUMMARY, PROOF])]);
         assert_eq!(heard(&connections[1]), ["gridpact/v1/n/f/validator/v2/consensus"]);
         for other in [0, 3] {
             assert_eq!(heard(&connections[other]), Vec::<&str>::new());

@@ -65,7 +65,7 @@ pub fn rotate(rotation: KeyRotation) -> Entry {
     Entry::Participant(Box::new(ParticipantEntry::Rotate(rotation)))
 }
 
-fn revoke(party: &PartyId) -> Entry {
+pub fn revoke(party: &PartyId) -> Entry {
     Entry::Participant(Box::new(ParticipantEntry::Revoke(party.clone())))
 }
 

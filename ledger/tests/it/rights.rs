@@ -37,7 +37,7 @@ fn writers(kind: EntryKind) -> Vec<Role> {
         }
         EntryKind::ResponseCall => vec![Role::Dso, Role::Aggregator],
         EntryKind::ResponseSettle => vec![Role::Dso, Role::Aggregator, Role::Site],
-        EntryKind::Participant => but(&[Role::Timekeeper]),
+        EntryKind::Participant | EntryKind::DoubleClearing => but(&[Role::Timekeeper]),
         EntryKind::Proposal => vec![Role::Dso, Role::Validator, Role::Regulator],
         EntryKind::Ballot | EntryKind::Evidence => vec![Role::Validator],
     }
@@ -148,6 +148,7 @@ fn entry(world: &World, kind: EntryKind, by: &PartyId) -> Entry {
                 second: said(Some(NOTHING)),
             }))
         }
+        EntryKind::DoubleClearing => Entry::DoubleClearing(Box::new(crate::double_clearing::proof(world))),
         EntryKind::Participant => Entry::Participant(Box::new(ParticipantEntry::Revoke(by.clone()))),
         EntryKind::Proposal => Entry::Proposal(Box::new(ProposalEntry {
             at_height: 9,
@@ -177,7 +178,7 @@ fn every_role_writes_every_kind_of_entry_or_is_refused_for_want_of_the_right() {
             allowed += usize::from(right);
         }
     }
-    assert_eq!(allowed, 59);
+    assert_eq!(allowed, 71);
 }
 
 #[test]

@@ -56,6 +56,8 @@ fn a_sound_folder_verifies_and_everything_in_it_is_counted() {
         transfers: 1,
         evidence: 0,
         liars: BTreeMap::new(),
+        double_clearings: 0,
+        double_clearers: BTreeMap::new(),
         bilateral_steps: 0,
         reserve_steps: 0,
         response_steps: 0,

@@ -1,6 +1,7 @@
 //! Entries: what parties ask the ledger to record. What they *do* there is the ledger's business.
 
 mod bilateral;
+mod double_clearing;
 mod evidence;
 pub mod governance;
 mod issuance;
@@ -9,6 +10,7 @@ mod reserve;
 mod response;
 
 pub use bilateral::{BilateralEntry, BilateralOffer, BilateralStep};
+pub use double_clearing::DoubleClearingEntry;
 pub use evidence::{EvidenceEntry, Said, StatementKind};
 pub use issuance::{BurnEntry, MintEntry, RedeemEntry, Redeemed, Reference};
 pub use reserve::{
@@ -52,6 +54,8 @@ pub enum Entry {
     Transfer(TransferEntry),
     /// By a validator: proof that a validator contradicted itself.
     Evidence(Box<EvidenceEntry>),
+    /// By anyone: proof that a DSO cleared one interval twice.
+    DoubleClearing(Box<DoubleClearingEntry>),
     /// By a participant or whose role registers it: a change of the registry.
     Participant(Box<ParticipantEntry>),
     /// By a validator, the DSO or a regulator: a change of the rules, to be voted on.

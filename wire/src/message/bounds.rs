@@ -114,7 +114,7 @@ impl Body {
             | Body::DayAheadAward(_)
             | Body::DayAheadFinalDemand(_)
             | Body::DayAheadFirm(_) => day_ahead::check_body(self),
-            Body::RegistryQuestion(_) | Body::RegistrySummary(_) => Ok(()),
+            Body::RegistryQuestion(_) | Body::RegistrySummary(_) | Body::DoubleClearing(_) => Ok(()),
             Body::Tick(_) | Body::Bid(_) | Body::Consensus(_) | Body::Block(_) | Body::MeterReading(_) => {
                 Ok(())
             }
@@ -173,7 +173,7 @@ fn check_entry(entry: &Entry) -> Result<(), BoundsError> {
         Entry::Transfer(_) | Entry::Mint(_) | Entry::Redeem(_) | Entry::Burn(_) | Entry::Ballot(_) => Ok(()),
         Entry::Participant(entry) => registry::check_participant(entry),
         Entry::Proposal(entry) => registry::check_proposal(entry),
-        Entry::Bilateral(_) | Entry::Evidence(_) => Ok(()),
+        Entry::Bilateral(_) | Entry::Evidence(_) | Entry::DoubleClearing(_) => Ok(()),
         Entry::Reserve(ReserveEntry::Award(award)) => {
             at_most("offers", award.powers.len(), MAX_RESERVE_OFFERS)
         }

@@ -83,6 +83,8 @@ pub enum Body {
     RegistryQuestion(RegistryQuestion),
     /// A validator to the one who asked: what is governed, with its proof, in the ledger's encoding.
     RegistrySummary(ByteBuf),
+    /// Whoever sees it to those who watch: a DSO signed two clearings where it may sign one.
+    DoubleClearing(Box<crate::entry::DoubleClearingEntry>),
     /// Aggregator to a site: firm price, allocation, and the proofs of both.
     Firm(Box<Firm>),
     /// Site to its aggregator: setpoints written and read back.
@@ -127,6 +129,7 @@ impl Body {
             Body::Block(_) => "block",
             Body::RegistryQuestion(_) => "registry-question",
             Body::RegistrySummary(_) => "registry-summary",
+            Body::DoubleClearing(_) => "double-clearing",
             Body::Firm(_) => "firm",
             Body::SetpointReport(_) => "setpoint-report",
             Body::MeterReading(_) => "meter-reading",

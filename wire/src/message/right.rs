@@ -30,6 +30,10 @@ pub struct Kind {
     pub timed: bool,
 }
 
+/// Those who hear what a DSO signs, and are not the DSO.
+const WITNESSES: &[Role] = &[Role::Site, Role::Aggregator, Role::Validator];
+/// Those who keep a proof, or see that it is recorded.
+const WATCHERS: &[Role] = &[Role::Aggregator, Role::Validator, Role::Auditor, Role::Regulator];
 const ALL: &[Role] = &Role::ALL;
 const NOBODY: &[Role] = &[];
 const SITE: &[Role] = &[Role::Site];
@@ -66,7 +70,7 @@ const fn to_either(word: &'static str, from: &'static [Role], heard_by: &'static
 }
 
 /// All kinds. What concerns one party's commitment goes to that party alone.
-pub const KINDS: [Kind; 27] = [
+pub const KINDS: [Kind; 28] = [
     to_all("tick", &[Role::Timekeeper], ALL),
     to_one("ack", ALL, true),
     to_one("bid", SITE, true),
@@ -83,6 +87,7 @@ pub const KINDS: [Kind; 27] = [
     to_all("block", VALIDATOR, ALL),
     to_all("registry-question", ALL, VALIDATOR),
     to_one("registry-summary", VALIDATOR, false),
+    to_all("double-clearing", WITNESSES, WATCHERS),
     to_one("firm", AGGREGATOR, false),
     to_one("setpoint-report", SITE, true),
     to_one("meter-reading", SITE, true),

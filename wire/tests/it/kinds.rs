@@ -15,10 +15,10 @@ use serde_bytes::ByteBuf;
 use std::collections::BTreeSet;
 use wire::entry::{
     BatchReference, BilateralEntry, BilateralOffer, BilateralStep, BurnEntry, ClearingEntry, DeliveryEntry,
-    Direction, Entry, EvidenceEntry, MintEntry, RedeemEntry, Redeemed, Reference, ReserveActivate,
-    ReserveAward, ReserveEntry, ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol, ResponseEntry,
-    ResponseLeave, ResponseSettle, Said, SignedEnvelope, SiteDelivery, SitePosition, StatementKind,
-    TransferEntry,
+    Direction, DoubleClearingEntry, Entry, EvidenceEntry, MintEntry, RedeemEntry, Redeemed, Reference,
+    ReserveActivate, ReserveAward, ReserveEntry, ReserveOffer, ReserveTender, ResponseCall, ResponseEnrol,
+    ResponseEntry, ResponseLeave, ResponseSettle, Said, SignedEnvelope, SiteDelivery, SitePosition,
+    StatementKind, TransferEntry,
 };
 use wire::envelope::open;
 use wire::hash::Hash32;
@@ -181,6 +181,8 @@ fn ledger() -> Vec<(Role, Body)> {
     let redeem = RedeemEntry { gateway: account.clone(), amount: NanoEur(5), nonce: 1 };
     let burn = |outcome| BurnEntry { account: account.clone(), nonce: 1, outcome };
     let transfer = TransferEntry { to: account.clone(), amount: NanoEur(5), nonce: 0 };
+    let signed = |byte| SignedEnvelope { topic: "t".to_owned(), bytes: ByteBuf::from([byte]) };
+    let twice = Box::new(DoubleClearingEntry::of(signed(2), signed(1)));
     let said = |block| Said { block, polka_round: None, signature: Signature([8; 64]) };
     let evidence = EvidenceEntry {
         validator: "v1".parse().unwrap(),
@@ -195,6 +197,8 @@ fn ledger() -> Vec<(Role, Body)> {
         (Role::Aggregator, Body::Submit(Entry::Delivery(delivery))),
         (Role::Site, Body::Submit(Entry::Transfer(transfer))),
         (Role::Validator, Body::Submit(Entry::Evidence(Box::new(evidence)))),
+        (Role::Site, Body::Submit(Entry::DoubleClearing(twice.clone()))),
+        (Role::Aggregator, Body::DoubleClearing(twice)),
         (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Offer(offer)))),
         (Role::Site, Body::Submit(Entry::Bilateral(BilateralEntry::Accept(step)))),
         (Role::Dso, Body::Submit(Entry::Bilateral(BilateralEntry::Approve(step)))),
@@ -253,7 +257,7 @@ fn every_kind_of_message_opens_to_what_was_signed() {
     ]
     .concat();
     let kinds: BTreeSet<&str> = messages.iter().map(|(_, body)| body.kind()).collect();
-    assert_eq!(kinds.len(), 27, "a kind is missing here: {kinds:?}");
+    assert_eq!(kinds.len(), 28, "a kind is missing here: {kinds:?}");
     assert_eq!(kinds, wire::message::KINDS.iter().map(|kind| kind.word).collect());
     for (role, body) in messages {
         let addressed = body.addressing() != wire::message::Addressing::All;

@@ -1,7 +1,7 @@
 //! One session's clearing as a problem of its own, to be solved wherever there is time for it.
 
 use super::Setting;
-use crate::dso::core::DsoReport;
+use crate::dso::act::DsoReport;
 use market::clearing::sampled::Question;
 use market::clearing::samples::Samples;
 use market::day_ahead::orders::Orders;

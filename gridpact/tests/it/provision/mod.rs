@@ -2,6 +2,7 @@
 
 mod attacks;
 mod checked;
+mod kills;
 mod market;
 mod offline;
 mod peer;

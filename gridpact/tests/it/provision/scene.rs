@@ -100,16 +100,46 @@ impl Scene {
         } else {
             now - now % interval_s - interval_s
         };
-        let mut prices = "interval_start_utc,price_eur_per_mwh\n".to_owned();
-        for number in 0..60 {
-            let at = time::OffsetDateTime::from_unix_timestamp(first + number * interval_s).unwrap();
-            let at = at.format(&time::format_description::well_known::Rfc3339).unwrap();
-            prices += &format!("{at},{}\n", 60 + number % 3 * 20);
-        }
-        std::fs::write(folder.path().join("prices.csv"), prices).unwrap();
+        write_prices(folder.path(), first, interval_s, 60);
         let scene = Scene { folder, plan, broker, metrics, mosquitto: kind.mosquitto };
         scene.write_plan();
         scene
+    }
+
+    /// The same by the system's clock, each role that may be killed on a machine of its own: broker `hub`, DSO `grid`,
+    /// aggregator `agg`, validators `v1` to `v4`; the rest on `home`. With it the length of an interval, of which so
+    /// many have prices.
+    pub fn apart(meters: &[String], machines: &[&'static str], intervals: usize) -> (Scene, i64) {
+        let mut scene = Scene::new(Kind { mosquitto: false, simulated: false }, meters);
+        let mut plan = scene.plan.clone();
+        let ring = plan.find("[[machine]]\nname = \"ring\"").unwrap();
+        let end = ring + 2 + plan[ring + 2..].find("[[").unwrap();
+        plan.replace_range(ring..end, "");
+        let mut ports = FreePorts::new().unwrap();
+        for name in machines.iter().filter(|name| !MACHINES.contains(name)) {
+            let metrics = ports.take().unwrap();
+            scene.metrics.insert(name, metrics);
+            plan += &format!(
+                "[[machine]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nlisten = \"127.0.0.1\"\nmetrics_listen = \"{metrics}\"\n"
+            );
+        }
+        let moved = |plan: String, who: &str, from: &str, to: &str| {
+            let [before, after] = [from, to].map(|at| format!("{who}\nmachine = \"{at}\""));
+            assert!(plan.contains(&before), "{before}");
+            plan.replace(&before, &after)
+        };
+        plan = moved(plan, "kind = \"embedded\"", "grid", "hub");
+        plan = moved(plan, "id = \"a1\"", "grid", "agg");
+        plan = moved(plan, "id = \"t1\"", "grid", "home");
+        for (validator, from) in [("v1", "grid"), ("v2", "grid"), ("v3", "ring"), ("v4", "ring")] {
+            plan = moved(plan, &format!("id = \"{validator}\""), from, validator);
+        }
+        scene.plan = plan;
+        scene.write_plan();
+        let interval_s = 20;
+        let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+        write_prices(scene.folder.path(), now - now % interval_s - interval_s, interval_s, intervals);
+        (scene, interval_s)
     }
 
     pub fn write_plan(&self) {
@@ -171,6 +201,17 @@ impl Scene {
         }
         Mosquitto(child)
     }
+}
+
+/// Prices of so many intervals from `first` on.
+fn write_prices(folder: &Path, first: i64, interval_s: i64, count: usize) {
+    let mut prices = "interval_start_utc,price_eur_per_mwh\n".to_owned();
+    for (at, number) in (0..count).map(|number| (first + number as i64 * interval_s, number)) {
+        let at = time::OffsetDateTime::from_unix_timestamp(at).unwrap();
+        let at = at.format(&time::format_description::well_known::Rfc3339).unwrap();
+        prices += &format!("{at},{}\n", 60 + number % 3 * 20);
+    }
+    std::fs::write(folder.join("prices.csv"), prices).unwrap();
 }
 
 /// Where Mosquitto's program is. It comes from Debian's package, which `.ci/run` installs.

@@ -28,7 +28,8 @@ const KIND: u8 = b'k';
 pub const SUCCESSION: u8 = b'c';
 
 /// Kinds that are looked for by kind.
-pub const FOUND_BY_KIND: [EntryKind; 2] = [EntryKind::Evidence, EntryKind::Proposal];
+pub const FOUND_BY_KIND: [EntryKind; 3] =
+    [EntryKind::Evidence, EntryKind::Proposal, EntryKind::DoubleClearing];
 
 pub fn row_key(piece: &str, key: &[u8]) -> Vec<u8> {
     [&[STATE], piece.as_bytes(), &[0], key].concat()

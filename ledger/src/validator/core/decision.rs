@@ -80,6 +80,7 @@ impl ValidatorCore {
         let governed = self.rules.governed.clone();
         let changed = !Arc::ptr_eq(&governed, &executed.rules.governed);
         self.remember(&decided, &governed, changed);
+        self.witness_block(&decided);
         let since = self.pool.decided(decided.block.entries.iter());
         let mut state = executed.state;
         let decided = Arc::new(decided);

@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::store::remembered::Remembered;
 use market::interval::Interval;
 use std::sync::Arc;
-use wire::entry::{Entry, SignedEnvelope};
+use wire::entry::{DoubleClearingEntry, Entry, SignedEnvelope};
 use wire::hash::Hash32;
 use wire::message::{MessageRef, Verdict};
 use wire::party::{Id, PartyId};
@@ -54,6 +54,11 @@ pub enum Event {
         sender: Id,
         /// Its encoding.
         bytes: Vec<u8>,
+    },
+    /// Somebody says that a DSO signed two clearings where it may sign one.
+    DoubleClearing {
+        /// What is to prove it.
+        proof: Box<DoubleClearingEntry>,
     },
     /// A decided block, as somebody broadcast it.
     Block {
@@ -128,6 +133,9 @@ pub enum Effect {
     /// Sign an entry as this validator's own, submit it to all, and hand it back as
     /// [`Event::Submit`].
     Submit(Box<Entry>),
+    /// Tell those who watch of a DSO that signed two clearings where it may sign one, as
+    /// [`wire::message::Body::DoubleClearing`].
+    Gossip(Box<DoubleClearingEntry>),
     /// A submission was taken, one of so many that the answer is given only to who asks again.
     AcceptWhenAsked {
         /// Which.

@@ -8,6 +8,11 @@ use wire::entry::Entry;
 use wire::party::Id;
 
 impl ValidatorCore {
+    /// Tells the operator.
+    pub(super) fn note(&mut self, event: &'static str, text: String) {
+        self.effects.push(Effect::Note { event, text });
+    }
+
     /// A statement about the last height decided. A vote for its block is kept for the next block to
     /// carry, so that who is slow, and there, is not taken for one who is not. One for something else
     /// contradicts a vote we hold.

@@ -1,0 +1,67 @@
+//! What an aggregator's core asks of its shell, and what it is told of it.
+
+use super::delivery::StoredBatch;
+use super::kept::Keep;
+use market::interval::Interval;
+use wire::message::MessageRef;
+
+/// What only the aggregator's shell can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AggregatorAct {
+    /// Store an interval's batches, durably, and report it.
+    StoreBatches {
+        /// Which interval.
+        interval: Interval,
+        /// Its readings and bids.
+        batches: Vec<StoredBatch>,
+    },
+    /// Store a reading that came too late for its batch, durably, and report it.
+    StoreLate {
+        /// The message it came in.
+        of: MessageRef,
+        /// Its envelope.
+        batch: StoredBatch,
+    },
+    /// Do this with the files of an interval, before anything that comes behind it.
+    Keep {
+        /// Which interval.
+        interval: Interval,
+        /// What.
+        what: Keep,
+    },
+    /// Write the file of what sites hold in a day-ahead session, durably.
+    StorePositions {
+        /// Which session.
+        session: Interval,
+        /// The file's content.
+        bytes: Vec<u8>,
+    },
+}
+
+/// What only the aggregator's shell reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AggregatorReport {
+    /// The batches of this interval will outlast a power loss.
+    BatchesStored(Interval),
+    /// They could not be stored.
+    BatchesNotStored {
+        /// Which interval.
+        interval: Interval,
+        /// What the archive said.
+        reason: String,
+    },
+    /// A late reading's envelope will outlast a power loss, or why not.
+    LateStored {
+        /// The message it came in.
+        of: MessageRef,
+        /// What the archive said.
+        stored: Result<(), String>,
+    },
+    /// The file of what sites hold in this session could not be written.
+    PositionsNotStored {
+        /// Which session.
+        session: Interval,
+        /// What the file system said.
+        reason: String,
+    },
+}

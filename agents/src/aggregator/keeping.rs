@@ -1,0 +1,51 @@
+//! What of an interval is to outlast the process, as effects; and the intervals that go on from it. Pure.
+
+use super::act::AggregatorAct;
+use super::core::Effects;
+use super::kept::{Keep, KeptReading, KeptTrading};
+use super::trading::Trading;
+use crate::core::Effect;
+use market::interval::Interval;
+use std::collections::BTreeMap;
+
+pub(super) fn keep(interval: Interval, what: Keep) -> Effect<AggregatorAct> {
+    Effect::Own(AggregatorAct::Keep { interval, what })
+}
+
+pub(super) fn keep_trading(trading: &Trading) -> Effects {
+    let interval = trading.interval();
+    match trading.kept().map(|kept| kept.encode()) {
+        None => Vec::new(),
+        Some(Ok(bytes)) => vec![keep(interval, Keep::Trading(bytes))],
+        Some(Err(error)) => {
+            vec![Effect::Note { event: "not-kept", text: format!("what {interval} owes: {error}") }]
+        }
+    }
+}
+
+pub(super) fn keep_reading(interval: Interval, reading: &KeptReading) -> Effects {
+    match reading.frame() {
+        Ok(frame) => vec![keep(interval, Keep::Reading(frame))],
+        Err(error) => {
+            vec![Effect::Note { event: "not-kept", text: format!("a reading of {interval}: {error}") }]
+        }
+    }
+}
+
+pub(super) type Restored = (BTreeMap<Interval, Trading>, Vec<(&'static str, String)>);
+
+/// The intervals that go on from files, and what is to be told of them.
+pub(super) fn restored(kept: Vec<(KeptTrading, Vec<KeptReading>)>) -> Restored {
+    let (mut trading, mut notes) = (BTreeMap::new(), Vec::new());
+    for (file, readings) in kept {
+        let (interval, count) = (file.interval, readings.len());
+        match Trading::restored(file, readings) {
+            Ok(restored) => {
+                trading.insert(interval, restored);
+                notes.push(("restored", format!("{interval}: its award, and {count} readings")));
+            }
+            Err(reason) => notes.push(("not-restored", format!("{interval}: {reason}"))),
+        }
+    }
+    (trading, notes)
+}
