@@ -13,6 +13,8 @@ use wire::Interval;
 pub struct Arrival {
     /// Its name.
     pub id: MessageRef,
+    /// Key epoch it was signed in.
+    pub epoch: u32,
     /// The interval it is about.
     pub interval: Interval,
     /// When it expires, in milliseconds since 1970.
@@ -53,6 +55,7 @@ pub struct Answer {
 
 #[derive(Debug)]
 struct Remembered {
+    epoch: u32,
     interval: Interval,
     expires_ms: u64,
     verdict: Option<Verdict>,
@@ -62,7 +65,9 @@ struct Remembered {
 /// What was seen of every sender, and the answers to the last messages.
 #[derive(Debug)]
 pub struct Inbox {
-    seen: BTreeMap<PartyId, ReplayWindow>,
+    /// By key, too: who holds one that its owner has rotated away can say that any boot or sequence was reached, and
+    /// must not shut the owner's new key out by that.
+    seen: BTreeMap<(PartyId, u32), ReplayWindow>,
     remembered: BTreeMap<MessageRef, Remembered>,
     /// In order of arrival, oldest first.
     order: VecDeque<MessageRef>,
@@ -77,12 +82,12 @@ impl Inbox {
 
     /// Takes in one message. Its sender must be a verified one: memory is kept for each.
     pub fn arrive(&mut self, arrival: Arrival) -> Reception {
-        let Arrival { id, interval, expires_ms, answerable, via } = arrival;
-        let window = self.seen.entry(id.sender.clone()).or_default();
+        let Arrival { id, epoch, interval, expires_ms, answerable, via } = arrival;
+        let window = self.seen.entry((id.sender.clone(), epoch)).or_default();
         match window.observe(id.boot, id.sequence) {
             Seen::New => {
                 if answerable {
-                    self.remember(id, Remembered { interval, expires_ms, verdict: None, via });
+                    self.remember(id, Remembered { epoch, interval, expires_ms, verdict: None, via });
                 }
                 Reception::Deliver
             }
@@ -108,23 +113,27 @@ impl Inbox {
         self.answer_of(of)
     }
 
-    /// Interval and expiry of a message delivered that has no verdict yet; none of any other.
-    pub fn unanswered(&self, of: &MessageRef) -> Option<(Interval, u64)> {
-        let remembered = self.remembered.get(of)?;
-        remembered.verdict.is_none().then_some((remembered.interval, remembered.expires_ms))
+    /// This verdict on a message delivered that has none yet, as it is kept; nothing of any other.
+    pub fn unanswered(&self, of: &MessageRef, verdict: &Verdict) -> Option<Record> {
+        let Remembered { epoch, interval, expires_ms, .. } = *self.without_verdict(of)?;
+        Some(Record { of: of.clone(), epoch, interval, expires_ms, verdict: verdict.clone() })
+    }
+
+    fn without_verdict(&self, of: &MessageRef) -> Option<&Remembered> {
+        self.remembered.get(of).filter(|remembered| remembered.verdict.is_none())
     }
 
     /// Takes in what was answered before a restart, in the order it was.
     pub fn restore(&mut self, record: Record) {
-        let Record { of, interval, expires_ms, verdict } = record;
-        let window = self.seen.entry(of.sender.clone()).or_default();
+        let Record { of, epoch, interval, expires_ms, verdict } = record;
+        let window = self.seen.entry((of.sender.clone(), epoch)).or_default();
         if window.observe(of.boot, of.sequence) == Seen::New {
-            self.remember(of, Remembered { interval, expires_ms, verdict: Some(verdict), via: 0 });
+            self.remember(of, Remembered { epoch, interval, expires_ms, verdict: Some(verdict), via: 0 });
         }
     }
 
     fn answer_of(&self, of: &MessageRef) -> Option<Answer> {
-        let Remembered { interval, expires_ms, verdict, via } = self.remembered.get(of)?;
+        let Remembered { interval, expires_ms, verdict, via, .. } = self.remembered.get(of)?;
         let verdict = verdict.clone()?;
         Some(Answer { of: of.clone(), interval: *interval, expires_ms: *expires_ms, verdict, via: *via })
     }
@@ -151,7 +160,7 @@ mod tests {
 
     fn arrival(boot: u64, sequence: u64) -> Arrival {
         let (interval, expires_ms) = (Interval::default(), 9);
-        Arrival { id: id(boot, sequence), interval, expires_ms, answerable: true, via: 0 }
+        Arrival { id: id(boot, sequence), epoch: 0, interval, expires_ms, answerable: true, via: 0 }
     }
 
     fn answer(boot: u64, sequence: u64, verdict: Verdict) -> Answer {
@@ -187,13 +196,27 @@ mod tests {
     fn what_was_answered_before_a_restart_is_known_after_it_and_what_was_not_is_taken() {
         let mut inbox = Inbox::new(10);
         let (of, interval, expires_ms) = (id(3, 5), Interval::default(), 9);
-        inbox.restore(Record { of: of.clone(), interval, expires_ms, verdict: refused() });
-        inbox.restore(Record { of, interval, expires_ms, verdict: Verdict::Accepted });
+        let kept = |verdict| Record { of: of.clone(), epoch: 0, interval, expires_ms, verdict };
+        inbox.restore(kept(refused()));
+        inbox.restore(kept(Verdict::Accepted));
         assert_eq!(inbox.arrive(arrival(3, 5)), Reception::AnswerAgain(answer(3, 5, refused())));
         assert_eq!(inbox.arrive(arrival(3, 4)), Reception::Deliver);
         assert_eq!(inbox.arrive(arrival(2, 9)), Reception::Replayed);
-        assert_eq!(inbox.unanswered(&id(3, 4)), Some((interval, expires_ms)));
-        assert_eq!(inbox.unanswered(&id(3, 5)), None);
+        let unanswered = Record { of: id(3, 4), ..kept(refused()) };
+        assert_eq!(inbox.unanswered(&id(3, 4), &refused()), Some(unanswered));
+        assert_eq!(inbox.unanswered(&id(3, 5), &refused()), None);
+    }
+
+    #[test]
+    fn a_key_rotated_away_cannot_shut_its_owner_out() {
+        let mut inbox = Inbox::new(10);
+        assert_eq!(inbox.arrive(arrival(2, 1)), Reception::Deliver);
+        // Whoever holds the old key says the last boot there can be.
+        assert_eq!(inbox.arrive(arrival(u64::MAX >> 1, u64::MAX)), Reception::Deliver);
+        assert_eq!(inbox.arrive(arrival(2, 2)), Reception::Replayed);
+        let anew = |sequence| Arrival { epoch: 1, ..arrival(2, sequence) };
+        assert_eq!(inbox.arrive(anew(2)), Reception::Deliver);
+        assert_eq!(inbox.arrive(anew(2)), Reception::Known);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const HEAD_BYTES: usize = 8;
 pub struct Record {
     /// The message answered.
     pub of: MessageRef,
+    /// Key epoch it was signed in.
+    pub epoch: u32,
     /// The interval it was about.
     pub interval: Interval,
     /// When it expires, in milliseconds since 1970: afterwards it is refused for that.
@@ -72,6 +74,7 @@ mod tests {
     fn record(sequence: u64) -> Record {
         Record {
             of: MessageRef { sender: "site/s1".parse().unwrap(), boot: 7, sequence },
+            epoch: 0,
             interval: Interval::default(),
             expires_ms: 9,
             verdict: Verdict::Refused("too late".to_owned()),

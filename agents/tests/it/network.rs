@@ -276,8 +276,9 @@ impl Network {
         let now_ms = self.now_ms;
         let Some(node) = self.nodes.get_mut(party) else { return };
         let answerable = !matches!(opened.body, Body::Ack(_) | Body::Tick(_));
-        let (id, interval, expires_ms) = (opened.id.clone(), opened.interval, opened.expires_ms);
-        match node.inbox.arrive(Arrival { id, interval, expires_ms, answerable, via: 0 }) {
+        let (id, epoch) = (opened.id.clone(), opened.epoch);
+        let (interval, expires_ms) = (opened.interval, opened.expires_ms);
+        match node.inbox.arrive(Arrival { id, epoch, interval, expires_ms, answerable, via: 0 }) {
             Reception::AnswerAgain(answer) => self.answer(party, answer),
             Reception::Known | Reception::Replayed => {}
             Reception::Deliver => match opened.body {

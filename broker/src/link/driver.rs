@@ -209,8 +209,8 @@ impl Driver {
             Command::Answer { of, verdict, when } => match &mut self.keeping {
                 None => self.answer(&of, verdict, when),
                 Some(keeping) => {
-                    if let Some((interval, expires_ms)) = self.inbox.unanswered(&of) {
-                        keeping.keep(Record { of, interval, expires_ms, verdict }, when);
+                    if let Some(record) = self.inbox.unanswered(&of, &verdict) {
+                        keeping.keep(record, when);
                     }
                 }
             },
@@ -331,8 +331,9 @@ impl Driver {
             return self.dropped(at, RECEIVER_FULL);
         }
         let answerable = !matches!(opened.body, Body::Ack(_) | Body::Tick(_) | Body::Consensus(_));
-        let (id, interval, expires_ms) = (opened.id.clone(), opened.interval, opened.expires_ms);
-        match self.inbox.arrive(Arrival { id, interval, expires_ms, answerable, via: at }) {
+        let (id, epoch) = (opened.id.clone(), opened.epoch);
+        let (interval, expires_ms) = (opened.interval, opened.expires_ms);
+        match self.inbox.arrive(Arrival { id, epoch, interval, expires_ms, answerable, via: at }) {
             Reception::Deliver => {
                 self.admission.took(&opened);
                 self.deliver(at, opened);

@@ -180,7 +180,7 @@ mod tests {
 
     fn record(sequence: u64, expires_ms: u64) -> Record {
         let of = MessageRef { sender: "site/s1".parse().unwrap(), boot: 7, sequence };
-        Record { of, interval: Interval::default(), expires_ms, verdict: Verdict::Accepted }
+        Record { of, epoch: 0, interval: Interval::default(), expires_ms, verdict: Verdict::Accepted }
     }
 
     #[tokio::test]

@@ -104,8 +104,14 @@ impl World {
             }
             Packet::Message(sequence) => {
                 let (interval, expires_ms) = (Interval::default(), END_MS);
-                let arrival =
-                    Arrival { id: id(sequence), interval, expires_ms, answerable: true, via: HONEST };
+                let arrival = Arrival {
+                    id: id(sequence),
+                    epoch: 0,
+                    interval,
+                    expires_ms,
+                    answerable: true,
+                    via: HONEST,
+                };
                 let answer = match self.inbox.arrive(arrival) {
                     Reception::Deliver => {
                         self.delivered.push(sequence);

@@ -14,7 +14,6 @@ use wire::entry::Entry;
 use wire::envelope::Signer;
 use wire::message::{Body, Verdict};
 use wire::party::{PartyId, Role};
-use wire::replay::COMMAND;
 
 /// Seed of the key that the world gives agg-2.
 const OLD: u8 = 4;
@@ -69,10 +68,11 @@ async fn keys_rotated_and_revoked_in_mid_interval_end_what_they_signed_from_then
     enact(&dso, &mut watcher, revoke(&site)).await;
     enact(&dso, &mut watcher, cleared).await;
 
-    // A thief has the key that was rotated away.
+    // A thief has the key that was rotated away, and says that it was started after its owner: the owner is heard all
+    // the same.
     let settles = delivery(&net.world, "agg-2", |_| {}).entry;
     let network = net.world.genesis.network.clone();
-    let thief = Signer::new(network, aggregator.clone(), key(OLD), NOW_MS | COMMAND);
+    let thief = Signer::new(network, aggregator.clone(), key(OLD), NOW_MS + 60_000);
     match verdict(&net, thief, settles.clone()).await {
         Verdict::Refused(reason) => assert!(reason.contains("rotated away"), "{reason}"),
         Verdict::Accepted => panic!("a key rotated away was believed"),
