@@ -10,5 +10,5 @@ fn main() {
     let said = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse::<u64>().ok());
     let now =
         || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_S * DAY_S);
-    println!("cargo:rustc-env=GRIDPACT_BUILT_S={}", said.unwrap_or_else(now));
+    println!("cargo:rustc-env=PROGRAM_BUILT_S={}", said.unwrap_or_else(now));
 }

@@ -29,7 +29,7 @@ pub mod torment;
 
 /// When this program was built, in seconds since 1970: the day of the build, or what SOURCE_DATE_EPOCH says. No clock that
 /// says an earlier time is right.
-pub const BUILT_S: i64 = seconds(env!("GRIDPACT_BUILT_S"));
+pub const BUILT_S: i64 = seconds(env!("PROGRAM_BUILT_S"));
 
 /// Decimal digits as a number, when the program is compiled.
 const fn seconds(digits: &str) -> i64 {

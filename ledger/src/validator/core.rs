@@ -6,6 +6,7 @@ mod decision;
 mod event;
 mod late;
 mod proposal;
+mod saying;
 mod summary;
 mod witness;
 
@@ -34,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::envelope::Signer;
-use wire::message::{MessageRef, Verdict, MAX_TEXT_CHARS};
+use wire::message::{MessageRef, Verdict};
 use wire::party::Id;
 
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
@@ -233,16 +234,6 @@ impl ValidatorCore {
             },
             _ => Ok(()),
         }
-    }
-
-    fn answer(&mut self, of: Option<&MessageRef>, verdict: Verdict) {
-        self.effects.extend(of.cloned().map(|of| Effect::Acknowledge { of, verdict }));
-    }
-
-    fn refuse(&mut self, of: Option<&MessageRef>, reason: &'static str, text: String) {
-        let text = text.chars().take(MAX_TEXT_CHARS).collect();
-        self.answer(of, Verdict::Refused(text));
-        self.effects.push(Effect::Refused { reason });
     }
 
     fn consensus(&mut self, now: Now, sender: &Id, bytes: &[u8]) -> Result<(), AgreementError> {
@@ -483,20 +474,5 @@ impl ValidatorCore {
             self.heard(now, statement, block)?;
         }
         self.begin_if_needed(now)
-    }
-
-    fn record(&mut self, record: &Record) {
-        let height = self.tip.height + 1;
-        match record.encode() {
-            Ok(bytes) => self.effects.push(Effect::Record { height, bytes }),
-            Err(error) => self.note("unencodable", error.to_string()),
-        }
-    }
-
-    fn publish(&mut self, message: &ConsensusMessage) {
-        match message.encode() {
-            Ok(bytes) => self.effects.push(Effect::Publish(bytes)),
-            Err(error) => self.note("unencodable", error.to_string()),
-        }
     }
 }
