@@ -89,12 +89,20 @@ struct Place {
     entry: usize,
 }
 
-fn read<T: for<'de> Deserialize<'de>>(query: &str) -> Result<T, Problem> {
+/// What a query holds.
+///
+/// # Errors
+/// Where it is not of that form.
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(query: &str) -> Result<T, Problem> {
     let asked = Query::<T>::from_query(query);
     asked.map(Query::into_inner).map_err(|error| Problem::Request(error.to_string()))
 }
 
-fn time(name: &str, text: &str) -> Result<UnixSeconds, Problem> {
+/// The instant of this name.
+///
+/// # Errors
+/// Where its text is none.
+pub(crate) fn time(name: &str, text: &str) -> Result<UnixSeconds, Problem> {
     let time = OffsetDateTime::parse(text, &Rfc3339);
     let time =
         time.map_err(|error| Problem::Request(format!("{name} = {text:?} is no RFC 3339 time: {error}")))?;

@@ -1,7 +1,7 @@
 //! Reading the ledger over HTTP. Takes requests apart, has [`ledger::query`] answer, writes JSON. Who may ask
 //! what, and what the answer is, is decided there; nothing can be written through here.
 
-mod asked;
+pub(crate) mod asked;
 pub(crate) mod caller;
 pub mod document;
 mod load;

@@ -4,19 +4,18 @@ use super::assets::{Asset, ASSETS};
 use super::viewer::Viewer;
 use super::views::Desk;
 use super::{Console, Devices};
+use crate::api::asked;
 use crate::api::caller;
 use crate::api::problem::Problem;
 use actix_web::dev::Server;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::{self, Data, Query, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
 use ledger::query::{time_s, ReadError};
-use market::interval::{Interval, UnixSeconds};
+use market::interval::Interval;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{IpAddr, TcpListener};
-use time::format_description::well_known::Rfc3339;
-use time::OffsetDateTime;
 use wire::party::Id;
 
 /// Where the console is.
@@ -95,16 +94,16 @@ const QUESTIONS: [(&str, Ask); 7] = [
     ("market", |_, _, desk| json(&desk.market())),
     ("intervals", |_, _, desk| json(&desk.intervals())),
     ("interval", |request, _, desk| {
-        let At { start } = read(request)?;
+        let At { start } = asked::read(request.query_string())?;
         found(desk.interval(interval(&start)?), "clearing of that interval here")
     }),
     ("curve", |request, _, desk| {
-        let Curve { start, bus } = read(request)?;
+        let Curve { start, bus } = asked::read(request.query_string())?;
         found(desk.curve(interval(&start)?, bus.as_deref()), "such curve to be seen here")
     }),
     ("chain", |_, _, desk| json(&desk.chain())),
     ("site", |request, served, desk| {
-        let Site { site } = read(request)?;
+        let Site { site } = asked::read(request.query_string())?;
         // Devices are for who may see the site alone.
         let known = served.devices.as_ref().filter(|_| desk.site(&site).is_some());
         found(desk.site_view(&site, known.and_then(|devices| devices(&site))), "such site to be seen here")
@@ -209,16 +208,8 @@ fn found<T: Serialize>(value: Option<T>, what: &str) -> Result<HttpResponse, Pro
     json(&value.ok_or_else(|| ReadError::NoSuch { what: what.to_owned() })?)
 }
 
-fn read<T: for<'de> Deserialize<'de>>(request: &HttpRequest) -> Result<T, Problem> {
-    let asked = Query::<T>::from_query(request.query_string());
-    asked.map(Query::into_inner).map_err(|error| Problem::Request(error.to_string()))
-}
-
 fn interval(text: &str) -> Result<Interval, Problem> {
-    let time = OffsetDateTime::parse(text, &Rfc3339);
-    let time =
-        time.map_err(|error| Problem::Request(format!("start = {text:?} is no RFC 3339 time: {error}")))?;
-    Ok(Interval(UnixSeconds(time.unix_timestamp())))
+    asked::time("start", text).map(Interval)
 }
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use crate::configuration::RoleFile;
 use crate::neighbourhood::day::{INTERVALS_PER_DAY, INTERVAL_S};
 use crate::neighbourhood::Neighbourhood;
 use crate::provision::ProvisionError;
-use crate::run::observation_file::{self, ObservationFileError};
-use crate::run::price_file::{self, rfc3339, PriceFileError};
+use crate::run::interval_rows::RowsError;
+use crate::run::observation_file;
+use crate::run::price_file::{self, rfc3339};
 use agents::aggregator::AggregatorOptions;
 use agents::dso::DsoOptions;
 use agents::forecaster::Observation;
@@ -55,12 +56,9 @@ pub enum FilesError {
     /// A key can't be written.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Prices can't be written.
+    /// Prices or measurements can't be written.
     #[error(transparent)]
-    Prices(#[from] PriceFileError),
-    /// Measurements can't be written.
-    #[error(transparent)]
-    Observations(#[from] ObservationFileError),
+    Rows(#[from] RowsError),
     /// Certificates can't be made.
     #[error("making certificates: {0}")]
     Certificates(#[source] Box<ProvisionError>),

@@ -6,7 +6,8 @@ use crate::neighbourhood::day::{Day, Season, Weekday, INTERVAL_S};
 use crate::neighbourhood::measured::measured;
 use crate::neighbourhood::simbench::Grid;
 use crate::neighbourhood::NeighbourhoodError;
-use crate::run::observation_file::{self, ObservationFileError};
+use crate::run::interval_rows::RowsError;
+use crate::run::observation_file;
 use agents::forecast::history::History;
 use agents::forecast::score::{replay, Scores};
 use agents::forecast::Quantity;
@@ -54,7 +55,7 @@ pub struct ForecastArgs {
 pub enum ForecastError {
     /// The file can't be read.
     #[error(transparent)]
-    File(#[from] ObservationFileError),
+    File(#[from] RowsError),
     /// The weeks built in can't be.
     #[error(transparent)]
     Neighbourhood(#[from] NeighbourhoodError),

@@ -1,17 +1,14 @@
 //! What a DSO measures on its feeder, as a file that its own systems write: one row an interval and point. It is read
 //! again when it changes, and what is new in it goes on.
 
+use super::interval_rows::{self, starting_in_market, RowsError};
 use agents::dso::balance::{Measured, HEAD};
 use market::feeder::Feeder;
-use market::interval::{Interval, UnixSeconds};
 use market::units::Millijoule;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use thiserror::Error;
-use time::format_description::well_known::Rfc3339;
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 /// Most rows a file may have: a year of quarter hours at twenty points.
@@ -20,29 +17,6 @@ const MAX_ROWS: usize = 700_800;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The latest rows that are sent on: what deliveries may still come for.
 const SENT: usize = 10_000;
-
-/// Why a file holds no measurements.
-#[derive(Debug, Error)]
-pub enum MeasuredFileError {
-    /// It can't be read, or is no such CSV.
-    #[error("{path}: {source}")]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with its line.
-        source: csv::Error,
-    },
-    /// A row that is no measurement of this feeder.
-    #[error("{path}: row {row}: {reason}")]
-    Row {
-        /// The file.
-        path: PathBuf,
-        /// Row, the header being 0.
-        row: usize,
-        /// What is wrong.
-        reason: String,
-    },
-}
 
 #[derive(Deserialize)]
 struct Row {
@@ -55,31 +29,26 @@ struct Row {
 ///
 /// # Errors
 /// Where a row is none of this feeder's, or of no interval of `interval_s` seconds.
-pub fn read(path: &Path, interval_s: i64, feeder: &Feeder) -> Result<Vec<Measured>, MeasuredFileError> {
-    let csv = |source| MeasuredFileError::Csv { path: path.to_owned(), source };
+pub fn read(path: &Path, interval_s: i64, feeder: &Feeder) -> Result<Vec<Measured>, RowsError> {
     let mut measured = Vec::new();
-    for (index, row) in csv::Reader::from_path(path).map_err(csv)?.deserialize::<Row>().enumerate() {
-        let wrong = |reason| MeasuredFileError::Row { path: path.to_owned(), row: index + 1, reason };
+    interval_rows::read(path, |row| {
         if measured.len() == MAX_ROWS {
-            return Err(wrong(format!("more than {MAX_ROWS} rows")));
+            return Err(format!("more than {MAX_ROWS} rows"));
         }
-        measured.push(parse(row.map_err(csv)?, interval_s, feeder).map_err(wrong)?);
-    }
+        measured.push(parse(row, interval_s, feeder)?);
+        Ok(())
+    })?;
     Ok(measured)
 }
 
 fn parse(row: Row, interval_s: i64, feeder: &Feeder) -> Result<Measured, String> {
     let Row { interval_start_utc, point, energy_wh } = row;
-    let instant = OffsetDateTime::parse(&interval_start_utc, &Rfc3339);
-    let start = instant.map_err(|_| "interval_start_utc is not RFC 3339".to_owned())?.unix_timestamp();
-    if start.rem_euclid(interval_s.max(1)) != 0 {
-        return Err("interval_start_utc is not the start of an interval of this market".to_owned());
-    }
+    let interval = starting_in_market(&interval_start_utc, interval_s)?;
     if point != HEAD && feeder.lines.iter().all(|line| line.id != point) {
         return Err(format!("point {point:?} is neither {HEAD:?} nor a line of the feeder"));
     }
     let energy = Millijoule::from_wh(energy_wh).ok_or_else(|| "energy_wh is out of bounds".to_owned())?;
-    Ok(Measured { interval: Interval(UnixSeconds(start)), point, energy })
+    Ok(Measured { interval, point, energy })
 }
 
 /// What comes to stand in a file, as it does. Ends when nobody listens.
@@ -118,6 +87,7 @@ pub fn follow(path: PathBuf, interval_s: i64, feeder: Feeder) -> mpsc::Receiver<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use market::interval::{Interval, UnixSeconds};
 
     fn feeder() -> Feeder {
         let (buses, lines) = (vec!["b0".to_owned()], Vec::new());

@@ -4,6 +4,7 @@ mod brokers;
 pub mod disk;
 mod doors;
 pub mod health;
+pub mod interval_rows;
 pub mod machine_metrics;
 pub mod measured_file;
 pub mod metrics_server;

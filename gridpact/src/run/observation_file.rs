@@ -1,42 +1,16 @@
 //! A forecaster's measurements, one row an interval, as a grid operator's system may write them. Rows of
 //! times to come are allowed: the forecaster does not look at them before they are over.
 
+use super::interval_rows::{self, starting_in_market, RowsError};
 use super::price_file::rfc3339;
 use agents::forecaster::Observation;
-use market::interval::{Interval, UnixSeconds};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use thiserror::Error;
-use time::format_description::well_known::Rfc3339;
-use time::OffsetDateTime;
+use std::path::Path;
 
 /// Most rows a file may have: ten years of quarter-hours.
 const MAX_ROWS: usize = 350_400;
 const MILLIWATT_PER_KW: f64 = 1e6;
 const PICO_PER_EUR_PER_MWH: f64 = 1e6;
-
-/// Why a file holds no measurements.
-#[derive(Debug, Error)]
-pub enum ObservationFileError {
-    /// It can't be read or written, or is no such CSV.
-    #[error("{path}: {source}")]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with its line.
-        source: csv::Error,
-    },
-    /// A row that is no measurement after the one before.
-    #[error("{path}: row {row}: {reason}")]
-    Row {
-        /// The file.
-        path: PathBuf,
-        /// Row, the header being 0.
-        row: usize,
-        /// What is wrong.
-        reason: &'static str,
-    },
-}
 
 #[derive(Deserialize, Serialize)]
 struct Row {
@@ -50,29 +24,24 @@ struct Row {
 ///
 /// # Errors
 /// Where a row is no measurement, or not after the one before.
-pub fn read(path: &Path, interval_s: i64) -> Result<Vec<Observation>, ObservationFileError> {
-    let csv = |source| ObservationFileError::Csv { path: path.to_owned(), source };
+pub fn read(path: &Path, interval_s: i64) -> Result<Vec<Observation>, RowsError> {
     let mut observations: Vec<Observation> = Vec::new();
-    for (index, row) in csv::Reader::from_path(path).map_err(csv)?.deserialize::<Row>().enumerate() {
-        let wrong = |reason| ObservationFileError::Row { path: path.to_owned(), row: index + 1, reason };
-        let observation = parse(&row.map_err(csv)?, interval_s).map_err(wrong)?;
+    interval_rows::read(path, |row| {
+        let observation = parse(&row, interval_s)?;
         if observations.last().is_some_and(|before| before.interval >= observation.interval) {
-            return Err(wrong("it is not after the row before"));
+            return Err("it is not after the row before".to_owned());
         }
         if observations.len() == MAX_ROWS {
-            return Err(wrong("more rows than ten years have"));
+            return Err("more rows than ten years have".to_owned());
         }
         observations.push(observation);
-    }
+        Ok(())
+    })?;
     Ok(observations)
 }
 
 fn parse(row: &Row, interval_s: i64) -> Result<Observation, &'static str> {
-    let instant = OffsetDateTime::parse(&row.interval_start_utc, &Rfc3339);
-    let start = instant.map_err(|_| "interval_start_utc is not RFC 3339")?.unix_timestamp();
-    if start.rem_euclid(interval_s.max(1)) != 0 {
-        return Err("interval_start_utc is not the start of an interval of this market");
-    }
+    let interval = starting_in_market(&row.interval_start_utc, interval_s)?;
     let within = |value: Option<f64>, low: f64, high: f64, reason| match value {
         Some(value) if !(low..=high).contains(&value) => Err(reason),
         value => Ok(value),
@@ -81,7 +50,7 @@ fn parse(row: &Row, interval_s: i64) -> Result<Observation, &'static str> {
     let pv_fraction = within(row.pv_fraction, 0.0, 10.0, "pv_fraction is not within 0 to 10")?;
     let price = within(row.price_eur_per_mwh, -1e6, 1e6, "price_eur_per_mwh is out of bounds")?;
     Ok(Observation {
-        interval: Interval(UnixSeconds(start)),
+        interval,
         load_milliwatt: load_kw.map(|kw| kw * MILLIWATT_PER_KW),
         pv_fraction,
         price_pico_per_wh: price.map(|eur| eur * PICO_PER_EUR_PER_MWH),
@@ -92,19 +61,14 @@ fn parse(row: &Row, interval_s: i64) -> Result<Observation, &'static str> {
 ///
 /// # Errors
 /// Where the file can't be written.
-pub fn write(path: &Path, observations: &[Observation]) -> Result<(), ObservationFileError> {
-    let csv = |source| ObservationFileError::Csv { path: path.to_owned(), source };
-    let mut writer = csv::Writer::from_path(path).map_err(csv)?;
-    for observation in observations {
-        let row = Row {
-            interval_start_utc: rfc3339(observation.interval.start()),
-            load_kw: observation.load_milliwatt.map(|load| load / MILLIWATT_PER_KW),
-            pv_fraction: observation.pv_fraction,
-            price_eur_per_mwh: observation.price_pico_per_wh.map(|price| price / PICO_PER_EUR_PER_MWH),
-        };
-        writer.serialize(row).map_err(csv)?;
-    }
-    writer.flush().map_err(|error| csv(error.into()))
+pub fn write(path: &Path, observations: &[Observation]) -> Result<(), RowsError> {
+    let row = |observation: &Observation| Row {
+        interval_start_utc: rfc3339(observation.interval.start()),
+        load_kw: observation.load_milliwatt.map(|load| load / MILLIWATT_PER_KW),
+        pv_fraction: observation.pv_fraction,
+        price_eur_per_mwh: observation.price_pico_per_wh.map(|price| price / PICO_PER_EUR_PER_MWH),
+    };
+    interval_rows::write(path, observations.iter().map(row))
 }
 
 #[cfg(test)]

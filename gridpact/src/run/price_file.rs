@@ -1,39 +1,16 @@
 //! A TSO interface's day-ahead prices, one row an interval.
 
-use market::interval::{Interval, UnixSeconds};
+use super::interval_rows::{self, starting, RowsError};
+use market::interval::UnixSeconds;
 use market::units::PicoEurPerWh;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use thiserror::Error;
+use std::path::Path;
 use time::format_description::well_known::Rfc3339;
 use time::OffsetDateTime;
 use wire::message::ForecastPrice;
 
 /// Most rows a file may have: ten years of quarter-hours.
 const MAX_ROWS: usize = 350_400;
-
-/// Why a file holds no prices.
-#[derive(Debug, Error)]
-pub enum PriceFileError {
-    /// It can't be read or written, or is no such CSV.
-    #[error("{path}: {source}")]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with its line.
-        source: csv::Error,
-    },
-    /// A row that is no price of the next interval.
-    #[error("{path}: row {row}: {reason}")]
-    Row {
-        /// The file.
-        path: PathBuf,
-        /// Row, the header being 0.
-        row: usize,
-        /// What is wrong.
-        reason: &'static str,
-    },
-}
 
 #[derive(Deserialize, Serialize)]
 struct Row {
@@ -45,21 +22,20 @@ struct Row {
 ///
 /// # Errors
 /// Where a row is no price, or does not follow the one before by `interval_s`.
-pub fn read(path: &Path, interval_s: i64, repeat: u32) -> Result<Vec<ForecastPrice>, PriceFileError> {
-    let csv = |source| PriceFileError::Csv { path: path.to_owned(), source };
+pub fn read(path: &Path, interval_s: i64, repeat: u32) -> Result<Vec<ForecastPrice>, RowsError> {
     let mut once: Vec<ForecastPrice> = Vec::new();
-    for (index, row) in csv::Reader::from_path(path).map_err(csv)?.deserialize::<Row>().enumerate() {
-        let wrong = |reason| PriceFileError::Row { path: path.to_owned(), row: index + 1, reason };
-        let price = parse(&row.map_err(csv)?).map_err(wrong)?;
+    interval_rows::read(path, |row| {
+        let price = parse(&row)?;
         let follows = once.last().is_none_or(|before| before.interval.later(1, interval_s) == price.interval);
         if !follows {
-            return Err(wrong("it does not follow the row before by one interval"));
+            return Err("it does not follow the row before by one interval".to_owned());
         }
         if once.len() == MAX_ROWS {
-            return Err(wrong("more rows than ten years have"));
+            return Err("more rows than ten years have".to_owned());
         }
         once.push(price);
-    }
+        Ok(())
+    })?;
     let span = once.len() as i64;
     let times = 0..i64::from(repeat.max(1)).min(MAX_ROWS as i64 / span.max(1));
     let moved = |time: i64| {
@@ -69,26 +45,22 @@ pub fn read(path: &Path, interval_s: i64, repeat: u32) -> Result<Vec<ForecastPri
 }
 
 fn parse(row: &Row) -> Result<ForecastPrice, &'static str> {
-    let instant = OffsetDateTime::parse(&row.interval_start_utc, &Rfc3339);
-    let start = instant.map_err(|_| "interval_start_utc is not RFC 3339")?.unix_timestamp();
+    let interval = starting(&row.interval_start_utc)?;
     let price = PicoEurPerWh::from_eur_per_mwh(row.price_eur_per_mwh);
     let price = price.ok_or("price_eur_per_mwh is out of bounds")?;
-    Ok(ForecastPrice { interval: Interval(UnixSeconds(start)), price })
+    Ok(ForecastPrice { interval, price })
 }
 
 /// Writes prices in the form [`read`] reads.
 ///
 /// # Errors
 /// Where the file can't be written.
-pub fn write(path: &Path, prices: &[ForecastPrice]) -> Result<(), PriceFileError> {
-    let csv = |source| PriceFileError::Csv { path: path.to_owned(), source };
-    let mut writer = csv::Writer::from_path(path).map_err(csv)?;
-    for ForecastPrice { interval, price } in prices {
-        let row =
-            Row { interval_start_utc: rfc3339(interval.start()), price_eur_per_mwh: price.eur_per_mwh() };
-        writer.serialize(row).map_err(csv)?;
-    }
-    writer.flush().map_err(|error| csv(error.into()))
+pub fn write(path: &Path, prices: &[ForecastPrice]) -> Result<(), RowsError> {
+    let row = |ForecastPrice { interval, price }: &ForecastPrice| Row {
+        interval_start_utc: rfc3339(interval.start()),
+        price_eur_per_mwh: price.eur_per_mwh(),
+    };
+    interval_rows::write(path, prices.iter().map(row))
 }
 
 /// An instant as people and files have it.
@@ -100,6 +72,7 @@ pub fn rfc3339(instant: UnixSeconds) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use market::interval::Interval;
 
     fn check(rows: &str, repeat: u32, expected: Result<&[(i64, f64)], &str>) {
         let directory = tempfile::tempdir().unwrap();

@@ -2,9 +2,9 @@
 
 use super::health::core::PATIENCE_MS;
 use super::health::Health;
+use super::interval_rows::RowsError;
 use super::metrics_server;
 use super::party::PartyOpenError;
-use super::price_file::PriceFileError;
 use super::process::ProcessMetrics;
 use super::start::{self, Hooks};
 use super::wholesale_file::WholesaleFileError;
@@ -86,13 +86,13 @@ pub enum RoleError {
     Party(#[from] PartyOpenError),
     /// Its prices can't be read.
     #[error("prices: {0}")]
-    Prices(#[from] PriceFileError),
+    Prices(#[source] RowsError),
     /// Its measurements can't be read.
     #[error("observations: {0}")]
-    Observations(#[from] super::observation_file::ObservationFileError),
+    Observations(#[source] RowsError),
     /// What is measured on a DSO's feeder can't be read.
-    #[error(transparent)]
-    Measured(#[from] super::measured_file::MeasuredFileError),
+    #[error("{0}")]
+    Measured(#[source] RowsError),
     /// Its wholesale market can't be read.
     #[error("wholesale: {0}")]
     Wholesale(#[from] WholesaleFileError),

@@ -200,7 +200,7 @@ fn measured(file: &DsoFile, common: &Common) -> Result<Option<Measurements>, Rol
     }
     let accuracy = Accuracy { permille: (percent * 10.0).round() as u32, ..Accuracy::default() };
     let feeder = &common.genesis.feeder;
-    measured_file::read(path, common.genesis.parameters.interval_s, feeder)?;
+    measured_file::read(path, common.genesis.parameters.interval_s, feeder).map_err(RoleError::Measured)?;
     let rows = measured_file::follow(path.clone(), common.genesis.parameters.interval_s, feeder.clone());
     Ok(Some((accuracy, rows)))
 }
@@ -219,7 +219,7 @@ pub(crate) fn import(file: &TsoFile, interval_s: i64) -> Result<TsoOptions, Role
     )?;
     match (&file.prices, &file.wholesale) {
         (Some(prices), None) => Ok(TsoOptions::Terms(ImportTerms {
-            prices: price_file::read(prices, interval_s, file.repeat)?,
+            prices: price_file::read(prices, interval_s, file.repeat).map_err(RoleError::Prices)?,
             import_min,
             import_max,
             slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),
@@ -235,7 +235,7 @@ pub(crate) fn import(file: &TsoFile, interval_s: i64) -> Result<TsoOptions, Role
 /// from what is known.
 fn forecaster(file: &ForecasterFile, common: &Common) -> Result<ForecasterOptions, RoleError> {
     let interval_s = common.genesis.parameters.interval_s;
-    observation_file::read(&file.observations, interval_s)?;
+    observation_file::read(&file.observations, interval_s).map_err(RoleError::Observations)?;
     let path = file.observations.clone();
     let read = move || observation_file::read(&path, interval_s).map_err(|error| error.to_string());
     Ok(ForecasterOptions { observations: Observations(Arc::new(read)), horizon: file.horizon })
