@@ -9,17 +9,26 @@ import { picker } from './picker.js';
 
 const SHOWN = 48;
 const LISTED = 24;
+// An aggregator may never deliver: after so many intervals it is waited for no longer.
+const AWAITED = 3;
+
+// The latest interval that everybody has settled, so that rows do not come and go while they are read.
+function latest(settled) {
+  const whole = settled.slice(-AWAITED).filter((summary) => !summary.sites.awaited);
+  return whole.pop() || settled[settled.length - 1];
+}
 
 export async function delivery(app) {
   const { market, summaries } = app;
   const start = app.chosen();
   if (!start) return [h('h1', {}, 'Delivery'), h('p', {}, 'No interval was cleared yet.')];
   const settled = summaries.filter((summary) => summary.sites);
-  const chosen = app.state.start || (settled.length ? settled[settled.length - 1].start : start);
+  const chosen = app.state.start || (settled.length ? latest(settled).start : start);
   const detail = await ask('interval', { start: chosen });
   const sums = detail.sites;
   return [
     h('div', { class: 'title' }, h('h1', {}, 'Delivery'), picker(app, summaries, chosen)),
+    sums && sums.awaited > 0 && h('p', { class: 'muted' }, `So far: ${sums.awaited} ${sums.awaited > 1 ? 'aggregators have' : 'aggregator has'} not delivered yet.`),
     sums && h('dl', { class: 'facts' },
       fact('Committed', figure(sums.committed_millijoule, 'millijoule')),
       fact('Delivered', figure(sums.delivered_millijoule, 'millijoule')),

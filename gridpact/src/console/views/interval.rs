@@ -9,6 +9,8 @@ use market::curve::Breakpoint;
 use market::interval::Interval;
 use market::units::Millijoule;
 use serde::Serialize;
+use std::collections::BTreeSet;
+use wire::party::Id;
 
 /// An interval in short.
 #[derive(Serialize)]
@@ -38,6 +40,8 @@ pub struct Summary {
 pub struct Totals {
     /// Sites committed.
     pub sites: usize,
+    /// Aggregators that signed what was cleared, and whose delivery is not on the ledger yet.
+    pub awaited: usize,
     /// Sites with a reading on the ledger.
     pub readings: usize,
     /// What those were committed to.
@@ -287,9 +291,17 @@ impl Desk<'_> {
     }
 }
 
+/// Aggregators of the clearing without a delivery.
+fn awaited(book: &IntervalBook) -> usize {
+    let signed = book.cleared.iter().flat_map(|cleared| &cleared.demands).map(|demand| &demand.aggregator);
+    let signed: BTreeSet<&Id> = signed.collect();
+    signed.into_iter().filter(|aggregator| !book.settled.contains_key(*aggregator)).count()
+}
+
 fn totals(book: &IntervalBook, interval_s: i64) -> Totals {
     let mut totals = Totals {
         sites: 0,
+        awaited: awaited(book),
         readings: 0,
         committed_millijoule: Exact(0),
         delivered_millijoule: Exact(0),
