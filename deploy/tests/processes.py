@@ -77,7 +77,7 @@ class Processes:
         text = (self.folder / f"{name}.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
-    def wait(self, what, found, patience=240, look=1.0):
+    def wait(self, what, found, patience=600, look=1.0):
         """Waits until `found` says something true, and gives it back; ends the test where a process ended or time is up.
         Time is only against hanging for ever."""
         deadline, told = time.monotonic() + patience, None
