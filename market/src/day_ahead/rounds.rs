@@ -190,7 +190,7 @@ impl DayAheadMarket<'_> {
             supplies: problems.iter().map(|problem| problem.supply.clone()).collect(),
             offers: offers.collect(),
             storages: self.orders.storages.iter().map(schedule::storage_order).collect(),
-            deferrables: self.orders.deferrables.iter().map(schedule::deferrable_order).collect(),
+            deferrables: self.orders.deferrables.iter().map(schedule::deferrable_order).collect(),            loss_price: 0.0,
         }
     }
 
