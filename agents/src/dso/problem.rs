@@ -72,6 +72,7 @@ impl SolveError {
             | SolveError::Grid(GridRoundsError::Unanswered { .. } | GridRoundsError::ReactiveOffer { .. }) => {
                 "demand-unsound"
             }
+            SolveError::Grid(GridRoundsError::Price { .. }) => "out-of-bounds",
             SolveError::Grid(GridRoundsError::Unsolved(_) | GridRoundsError::Unpublished(_)) => "unsolved",
         }
     }

@@ -91,6 +91,21 @@ fn bid(site: &str) -> DayAheadBid {
     DayAheadBid { session: FIRST, curves: vec![slope(6); 4], storages, deferrables }
 }
 
+/// Import from nothing on, a watt of it a little cheaper than the rest.
+fn import_alone() -> Body {
+    let at = |price: i64, power| Breakpoint { price: eur(price), power };
+    let curve = |price: &i64| {
+        let most = Milliwatt(100 * KW);
+        let points = [at(*price, Milliwatt::ZERO), at(*price, Milliwatt(1_000)), at(*price + 1, most)];
+        SupplyCurve::new(points.to_vec()).unwrap()
+    };
+    Body::DayAheadSupply(DayAheadSupply {
+        session: FIRST,
+        curves: PRICES.iter().map(curve).collect(),
+        emission: MicrogramPerWh::ZERO,
+    })
+}
+
 fn supply() -> Body {
     let bound = Milliwatt(100 * KW);
     let flat = |price: &i64| SupplyCurve::flat(eur(*price), -bound, bound).unwrap();
@@ -273,6 +288,23 @@ fn a_session_is_cleared_in_rounds_and_stands_before_the_contracts() {
     let taken: i64 = entry.clearing.deferrables[0].power.iter().map(|power| power.0 * 900).sum();
     assert!((taken - kwh(0.8).0).abs() <= 3_600_000, "{taken}");
     assert!(entry.clearing.storages[0].discharge[3].0 > KW);
+}
+
+#[test]
+fn a_session_in_which_nobody_bids_is_cleared_within_the_market_s_bounds() {
+    for said in [supply(), import_alone()] {
+        let mut town = Town::new();
+        town.time(OPEN, 0);
+        town.time(GATE, 0);
+        town.waiting.push_back((party(Role::Tso, "t"), party(Role::Dso, "d"), said));
+        town.talk(GATE);
+        let entry = town.session();
+        let rules = Rules::new(&town.genesis).unwrap();
+        let mut state = State::genesis(&town.genesis).unwrap();
+        let dso = party(Role::Dso, "d");
+        apply(&rules, &mut state, At::default(), &dso, &Entry::DayAhead(entry.clone())).unwrap();
+        assert_eq!(state.day_ahead().len(), 4);
+    }
 }
 
 #[test]

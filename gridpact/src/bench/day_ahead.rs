@@ -162,6 +162,7 @@ fn problem(storages: usize) -> HorizonProblem {
         offers: loads.map(|(i, bus)| offer(i + 1, bus.3, bus.4, &mut random)).collect(),
         storages: (0..storages).map(|_| storage(&mut random)).collect(),
         deferrables: (0..storages / 5).map(|_| deferrable(&mut random)).collect(),
+        loss_price: 0.0,
     }
 }
 

@@ -25,6 +25,14 @@ pub struct Case {
     _seed: IgnoredAny,
     #[serde(default, rename = "expected")]
     _expected: IgnoredAny,
+    #[serde(default, rename = "source")]
+    _source: IgnoredAny,
+    #[serde(default, rename = "origin")]
+    _origin: IgnoredAny,
+    #[serde(default, rename = "description")]
+    _description: IgnoredAny,
+    #[serde(default, rename = "notes")]
+    _notes: IgnoredAny,
     #[serde(default = "lindistflow")]
     pub model: String,
     #[serde(default)]

@@ -68,7 +68,6 @@ pub fn clear(case: Case) -> Result<Outcome, Refusal> {
 fn check_supported(case: &Case) -> Result<(), Refusal> {
     let policy = &case.policy;
     let priced = [
-        ("policy.loss_price", policy.loss_price),
         ("policy.voltage_deviation_price", policy.voltage_deviation_price),
         ("policy.reserve_up_kw", policy.reserve_up_kw),
         ("policy.reserve_down_kw", policy.reserve_down_kw),
@@ -194,6 +193,7 @@ fn problem(case: &Case, tree: &Tree, posed: &[Posed]) -> Result<HorizonProblem, 
         offers: (0..first.offers.len()).map(offer).collect(),
         storages: storages.collect::<Result<_, Refusal>>()?,
         deferrables: deferrables.collect::<Result<_, Refusal>>()?,
+        loss_price: case.policy.loss_price.unwrap_or(0.0),
     })
 }
 

@@ -32,6 +32,7 @@ fn results_have_the_reference_objective_and_a_list_by_key() {
         "m03_33bus_storage_voltage.json",
         "m04_ev_deadlines.json",
         "k24_kva_limits.json",
+        "l24_losses.json",
     ] {
         let case = read(name);
         let Ok(Outcome::Optimal(result)) = outcome(&case) else { panic!("{name}: not optimal") };
@@ -107,6 +108,6 @@ fn what_is_no_case_of_several_intervals_is_refused_by_place() {
     check("/deferrables/0/energy_kwh", json!(-1), "deferrable order 0: energy_kwh is -1");
     check("/tso/curve", json!([[0, 0]]), "tso: it has both curve and curves");
     check("/tso/curves/5", json!([[1, 1], [2, 0]]), "tso.curve: price or import decreases");
-    check("/policy/loss_price", json!(5), "not supported: policy.loss_price");
+    check("/policy/voltage_deviation_price", json!(5), "not supported: policy.voltage_deviation_price");
     check("/model", json!("branchflow_socp"), "not supported: model");
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 /// Grids of fewer bounds are not worth a second worker.
-const BOUNDS_ALONE: usize = 16_384;
+const BOUNDS_ALONE: usize = 65_536;
 
 /// Demand at one tick lies from `low` to `high`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

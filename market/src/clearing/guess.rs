@@ -19,6 +19,9 @@ const RUN: usize = 32;
 /// As many of them are enough to say where to look at the rest.
 const FEW: usize = 4;
 
+/// Parts a window is divided into for one sample: finer ones would say no more than the sample knows.
+const SAMPLE_PARTS: usize = PARTS / 2;
+
 /// Which sites of every bus are looked at.
 #[derive(Clone, Copy)]
 struct Sample {
@@ -124,14 +127,15 @@ fn sampled(
     if different.len() * PARTS * kept.len() > ROUND_CELLS {
         return Ok(Some(kept.clone()));
     }
-    let edges: Option<Vec<_>> = different.iter().map(|w| Edges::over(book, w.0, w.1)).collect();
+    let edges: Option<Vec<_>> = different.iter().map(|w| Edges::few_over(book, *w, SAMPLE_PARTS)).collect();
     let Some(edges) = edges else { return Ok(None) };
     let ticks = edges.iter().zip(&different).flat_map(|(edges, window)| edges.ticks_to(window.1));
     let mut grid = ends.widened(ticks.collect());
+    let mut pieces = Pieces::default();
     for (bus, window) in kept.iter().enumerate() {
         let Ok(place) = different.binary_search(window) else { continue };
         let sites = sites(market, bus, sample);
-        let pieces = Pieces::of(book, sites.clone(), *window);
+        pieces.refill(book, sites.clone(), *window);
         let powers = edges[place].ticks_to(window.1).zip(pieces.within(edges[place]));
         estimate(market, &mut grid, bus, reach(book, sites), powers);
     }

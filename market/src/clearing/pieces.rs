@@ -6,6 +6,7 @@ use super::bound::Bound;
 use super::packed::{either, Curve, Figure};
 use super::piece::{Lump, Piece};
 use super::slopes::{Edges, Slopes, PARTS};
+use std::ops::Range;
 
 /// The falling pieces of one bus within a window of ticks; what lies outside it is in `base`.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +23,25 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     /// What some sites take, good for ticks from `from` to `to`.
-    pub fn of(book: &Book, sites: impl Iterator<Item = usize>, (from, to): (i64, i64)) -> Self {
+    pub fn of(book: &Book, sites: Range<usize>, window: (i64, i64)) -> Self {
+        // Room for most of what is found, or growing it would cost as much as finding it.
+        let mut pieces = Self { partial: Vec::with_capacity(sites.len() / 4), ..Self::default() };
+        pieces.refill(book, sites, window);
+        pieces
+    }
+
+    /// Forgets everything and becomes [`Pieces::of`] other sites, in the same memory.
+    pub fn refill(&mut self, book: &Book, sites: impl Iterator<Item = usize>, (from, to): (i64, i64)) {
         let mut lump = Lump::new(from, book.fall_max());
-        let (mut base, mut partial) = (0, Vec::new());
+        let mut base = 0;
+        self.partial.clear();
+        let partial = &mut self.partial;
         for site in sites {
-            base += either!(book.curve(site), curve => take(curve, (from, to), &mut lump, &mut partial));
+            base += either!(book.curve(site), curve => take(curve, (from, to), &mut lump, partial));
         }
-        Self { window: (from, to), base, fall_max: book.fall_max(), partial, lumps: vec![lump] }
+        self.lumps.clear();
+        self.lumps.push(lump);
+        (self.window, self.base, self.fall_max) = ((from, to), base, book.fall_max());
     }
 
     /// Adds what other sites take within the same window.
@@ -50,15 +63,19 @@ impl Pieces {
     pub fn narrow(&mut self, window: (i64, i64)) {
         self.window = window;
         let mut lump = Lump::new(window.0, self.fall_max);
+        let base = &mut self.base;
         self.partial.retain(|piece| {
-            if piece.left() >= window.1 {
-                self.base += piece.fall;
-            } else if piece.left() <= window.0 && window.1 <= piece.right {
-                lump.add(*piece);
-            } else {
-                return piece.right > window.0;
+            // Most lie on one side or the other, in no order that could be foreseen: no branch on which.
+            let beyond = piece.left() >= window.1;
+            *base += piece.fall * i64::from(beyond);
+            if beyond | (piece.right <= window.0) {
+                return false;
             }
-            false
+            let spans = piece.left() <= window.0 && window.1 <= piece.right;
+            if spans {
+                lump.add(*piece);
+            }
+            !spans
         });
         if lump.count() > 0 {
             self.lumps.push(lump);
@@ -72,9 +89,9 @@ impl Pieces {
             slopes.add(*piece);
         }
         let mut bounds = slopes.sums(self.base);
-        for (edge, bound) in bounds.iter_mut().enumerate() {
+        for (tick, bound) in edges.ticks().zip(&mut bounds) {
             for lump in &self.lumps {
-                *bound = bound.plus(lump.within(edges.tick(edge)));
+                *bound = bound.plus(lump.within(tick));
             }
         }
         bounds

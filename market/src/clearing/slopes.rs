@@ -9,33 +9,44 @@ use super::piece::Piece;
 /// Equal parts into which one evaluation divides a price window; it has one edge more.
 pub(crate) const PARTS: usize = 64;
 
-/// Ticks `first`, `first + 2^shift`, ..., and the fraction's bits sums are kept with.
+/// Ticks `first`, `first + 2^shift`, ... up to edge `last`, and the fraction's bits sums are kept with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edges {
     pub first: i64,
     pub shift: u32,
+    last: usize,
     fraction: u32,
 }
 
 impl Edges {
     /// Edges from `from` to at least `to`; none where figures are so large that sums might overflow.
     pub fn over(book: &Book, from: i64, to: i64) -> Option<Self> {
+        Self::few_over(book, (from, to), PARTS)
+    }
+
+    /// The same with so many parts at most, up to [`PARTS`].
+    pub fn few_over(book: &Book, (from, to): (i64, i64), parts: usize) -> Option<Self> {
         let mut shift = 0;
-        while ((to - from) >> shift) > PARTS as i64 {
+        while ((to - from) >> shift) > parts as i64 {
             shift += 1;
         }
+        let last = (((to - from) >> shift) as usize + 1).min(PARTS);
         let bits = |figure: i64| 64 - figure.max(1).leading_zeros();
         // No product of a fall and an edge's distance, and no sum of powers and roundings, beyond 62 bits.
         let product = 61u32.checked_sub(bits(book.fall_max()) + shift)?;
         let sum = 59u32.checked_sub(bits(book.magnitude()).max(bits(book.breakpoints() as i64 * 66)))?;
-        Some(Self { first: from, shift, fraction: product.min(sum).min(12) })
+        Some(Self { first: from, shift, last, fraction: product.min(sum).min(12) })
     }
     pub fn tick(self, edge: usize) -> i64 {
         self.first + ((edge as i64) << self.shift)
     }
+    /// The edges' ticks.
+    pub fn ticks(self) -> impl Iterator<Item = i64> {
+        (0..=self.last).map(move |edge| self.tick(edge))
+    }
     /// The edges' ticks that lie at `to` or before.
     pub fn ticks_to(self, to: i64) -> impl Iterator<Item = i64> {
-        (0..=PARTS).map(move |edge| self.tick(edge)).take_while(move |tick| *tick <= to)
+        self.ticks().take_while(move |tick| *tick <= to)
     }
 }
 
@@ -58,8 +69,8 @@ impl Slopes {
 
     #[inline]
     pub fn add(&mut self, piece: Piece) {
-        let Edges { first, shift, fraction } = self.edges;
-        let last = PARTS as i64;
+        let Edges { first, shift, last, fraction } = self.edges;
+        let last = last as i64;
         let left = piece.left() - first;
         // First edge right of the piece's beginning; last edge in it.
         let begin = ((left >> shift) + 1).max(0);
@@ -100,14 +111,17 @@ impl Slopes {
         })
     }
 
+    /// The sums by edge; nothing beyond the last.
     pub fn sums(self, base: i64) -> [Bound; PARTS + 1] {
-        let fraction = self.edges.fraction;
+        let Edges { last, fraction, .. } = self.edges;
         let (mut sum, mut slope) = (self.start, 0);
-        std::array::from_fn(|edge| {
+        let mut bounds = [Bound::default(); PARTS + 1];
+        for (edge, bound) in bounds.iter_mut().enumerate().take(last + 1) {
             slope += self.bend[edge];
             sum += slope + self.change[edge];
-            Bound { low: base + ((sum - self.slack) >> fraction), high: base + (sum >> fraction) }
-        })
+            *bound = Bound { low: base + ((sum - self.slack) >> fraction), high: base + (sum >> fraction) };
+        }
+        bounds
     }
 }
 
@@ -120,15 +134,15 @@ mod tests {
         #[test]
         fn bounds_at_every_edge_hold_the_exact_sum(
             pieces in prop::collection::vec((-5_000i64..5_000, 0i64..4_000, 1i64..3_000), 0..20),
-            first in -6_000i64..6_000, shift in 0u32..9, fraction in 0u32..13,
+            first in -6_000i64..6_000, shift in 0u32..9, last in 1..=PARTS, fraction in 0u32..13,
         ) {
             let pieces = pieces.into_iter().map(|(left, run, fall)| Piece::between(left, left + run, fall));
             let pieces: Vec<Piece> = pieces.collect();
-            let edges = Edges { first, shift, fraction };
+            let edges = Edges { first, shift, last, fraction };
             let mut slopes = Slopes::new(edges);
             pieces.iter().for_each(|piece| slopes.add(*piece));
             let loose = 1 + 4 * pieces.len() as i64 + ((66 * pieces.len() as i64) >> fraction);
-            for (edge, bound) in slopes.sums(0).into_iter().enumerate() {
+            for (edge, bound) in slopes.sums(0).into_iter().enumerate().take(last + 1) {
                 let exact: i64 = pieces.iter().map(|piece| piece.at(edges.tick(edge))).sum();
                 prop_assert!(bound.low <= exact && exact <= bound.high);
                 prop_assert!(bound.high - bound.low <= loose);

@@ -55,7 +55,7 @@ pub(super) fn survey(market: &Market<'_>) -> Option<Grid> {
     if ends.rows() * PARTS > ROUND_CELLS {
         return None;
     }
-    let mut grid = ends.widened((0..=PARTS).map(|edge| edges.tick(edge)).collect());
+    let mut grid = ends.widened(edges.ticks().collect());
     let batches = batches(book, ends.rows());
     let surveyed = each(book, batches, |(bus, sites)| (bus, bounds(book, sites, edges)));
     let mut by_bus = vec![[Bound::default(); PARTS + 1]; ends.rows()];
@@ -63,7 +63,7 @@ pub(super) fn survey(market: &Market<'_>) -> Option<Grid> {
         by_bus[bus].iter_mut().zip(bounds).for_each(|(sum, bound)| *sum = sum.plus(bound));
     }
     for (bus, bounds) in by_bus.into_iter().enumerate() {
-        grid.learn_all(bus, bounds.into_iter().enumerate().map(|(edge, bound)| (edges.tick(edge), bound)));
+        grid.learn_all(bus, edges.ticks().zip(bounds));
     }
     grid.tighten();
     Some(grid)

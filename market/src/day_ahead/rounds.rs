@@ -18,15 +18,18 @@ use crate::clearing::PriceRange;
 use crate::feeder::Tree;
 use crate::grid::certificate::Multipliers;
 use crate::grid::dlmp::{self, PlaceParts};
+use crate::grid::keepers;
 use crate::grid::problem::{GridProblem, Offer, Reactive};
 use crate::grid::rounding::{publish, RoundingError};
 use crate::grid::rounds::{GridMarket, GridRoundsError};
 use crate::grid::rules::PlacedDemand;
 use crate::grid::solution::{GridSolution, OfferAward};
 use crate::horizon;
+use crate::horizon::clearing::HorizonClearing;
 use crate::horizon::error::HorizonError;
 use crate::horizon::problem::{HorizonProblem, OfferCurve, ProfiledOffer};
 use crate::supply::SupplyCurve;
+use crate::units::PicoEurPerWh;
 use thiserror::Error;
 
 /// What is cleared, the parties apart.
@@ -111,6 +114,16 @@ pub enum SessionError {
     /// Every answer is as close as asked for, and the certificate does not hold.
     #[error("after the last round: {0}")]
     Uncertified(#[from] DayAheadCertificateError),
+    /// What clears it has a price outside the market's bounds.
+    #[error("interval {interval}: the price at place {place} would be {price}, outside the market's bounds")]
+    Price {
+        /// Counted from the session's first.
+        interval: usize,
+        /// Where.
+        place: usize,
+        /// Its price.
+        price: PicoEurPerWh,
+    },
     /// No rounds are left, and demand is not known closely enough at the prices.
     #[error("not cleared in the rounds there are: demand is not known closely enough {demands} times")]
     NotCleared {
@@ -138,8 +151,7 @@ impl DayAheadMarket<'_> {
         parties: &[SessionParty<'_>],
         rounds_left: u32,
     ) -> Result<SessionOutcome, SessionError> {
-        let problems = self.problems(parties)?;
-        let solved = horizon::clear(&self.horizon(&problems))?;
+        let (problems, solved) = self.solved(parties)?;
         let (cleared, unknown) = self.published(parties, problems, solved)?;
         if unknown > 0 && rounds_left == 0 {
             return Err(SessionError::NotCleared { demands: unknown });
@@ -147,12 +159,41 @@ impl DayAheadMarket<'_> {
         if unknown == 0 {
             let SessionCleared { clearing, demands, .. } = &cleared;
             match certificate::check(self.terms, self.supplies, self.orders, clearing, demands) {
-                Ok(()) => return Ok(SessionOutcome::Cleared(Box::new(cleared))),
+                Ok(()) => {
+                    self.check_bounds(clearing)?;
+                    return Ok(SessionOutcome::Cleared(Box::new(cleared)));
+                }
                 Err(error) if rounds_left == 0 => return Err(error.into()),
                 Err(_) => {}
             }
         }
         Ok(SessionOutcome::Ask(self.questions(parties, &cleared.clearing)))
+    }
+
+    /// Each interval's problem and what solves all of them: with keepers where prices would leave the market's
+    /// bounds without.
+    fn solved(
+        &self,
+        parties: &[SessionParty<'_>],
+    ) -> Result<(Vec<GridProblem>, HorizonClearing), SessionError> {
+        let mut problems = self.problems(parties)?;
+        let solved = horizon::clear(&self.horizon(&problems))?;
+        if solved.intervals.iter().all(|interval| keepers::within(self.range, &interval.prices)) {
+            return Ok((problems, solved));
+        }
+        let keepers = keepers::keepers(self.range, self.tree.place.len());
+        problems.iter_mut().for_each(|problem| problem.offers.extend(keepers.clone()));
+        let solved = horizon::clear(&self.horizon(&problems))?;
+        Ok((problems, solved))
+    }
+
+    fn check_bounds(&self, clearing: &DayAheadClearing) -> Result<(), SessionError> {
+        for (interval, published) in clearing.intervals.iter().enumerate() {
+            if let Some((place, price)) = keepers::beyond(self.range, &published.prices) {
+                return Err(SessionError::Price { interval, place, price });
+            }
+        }
+        Ok(())
     }
 
     fn market(&self, interval: usize) -> GridMarket<'_> {
@@ -191,6 +232,7 @@ impl DayAheadMarket<'_> {
             offers: offers.collect(),
             storages: self.orders.storages.iter().map(schedule::storage_order).collect(),
             deferrables: self.orders.deferrables.iter().map(schedule::deferrable_order).collect(),
+            loss_price: 0.0,
         }
     }
 
@@ -199,7 +241,7 @@ impl DayAheadMarket<'_> {
         &self,
         parties: &[SessionParty<'_>],
         problems: Vec<GridProblem>,
-        solved: horizon::clearing::HorizonClearing,
+        solved: HorizonClearing,
     ) -> Result<(SessionCleared, usize), SessionError> {
         let storages = self.orders.storages.iter().zip(&solved.storages);
         let deferrables = self.orders.deferrables.iter().zip(&solved.deferrables);
@@ -217,7 +259,9 @@ impl DayAheadMarket<'_> {
                 &certificate::taken_by_orders(self.orders, &clearing, interval),
             );
             let published = publish(&problem, &solution, self.terms.grid().tolerances);
-            let published = published.map_err(|source| SessionError::Unpublished { interval, source })?;
+            let mut published = published.map_err(|source| SessionError::Unpublished { interval, source })?;
+            let tolerance = self.terms.grid().tolerances.price;
+            keepers::settle(self.range, tolerance, &mut published.clearing.prices);
             let market = self.market(interval);
             let given = at(parties, interval)
                 .iter()

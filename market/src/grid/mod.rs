@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod check;
 pub mod dlmp;
 pub mod error;
+pub(crate) mod keepers;
 pub mod problem;
 pub mod rounding;
 pub mod rounds;

@@ -9,9 +9,11 @@
 
 use super::certificate::{CertificateError, GridClearing};
 use super::error::GridError;
+use super::keepers;
 use super::problem::{GridProblem, Offer, Piece, Reactive, Supply};
 use super::rounding::{publish, RoundingError};
 use super::rules::{GridTerms, PlacedDemand};
+use super::solution::GridSolution;
 use super::volt_var::{self, PlacedReactive, ReactiveOffer};
 use crate::clearing::sampled::{Party, Question, Window, MAX_QUESTION};
 use crate::clearing::samples::Samples;
@@ -84,6 +86,14 @@ pub enum GridRoundsError {
     /// Every answer is as close as asked for, and the certificate does not hold.
     #[error("after the last round: {0}")]
     Uncertified(#[from] CertificateError),
+    /// What clears it has a price outside the market's bounds.
+    #[error("the price at place {place} would be {price}, outside the market's bounds")]
+    Price {
+        /// Where.
+        place: usize,
+        /// Its price.
+        price: PicoEurPerWh,
+    },
     /// No rounds are left, and demand is not known closely enough at the prices.
     #[error("not cleared in the rounds there are: {parties} parties' demand is not known closely enough")]
     NotCleared {
@@ -99,10 +109,10 @@ impl GridMarket<'_> {
     /// # Errors
     /// [`GridRoundsError`].
     pub fn clear(&self, parties: &[Party<'_>], rounds_left: u32) -> Result<GridOutcome, GridRoundsError> {
-        let problem = self.problem(parties)?;
-        let solution = super::clear(&problem)?;
+        let (problem, solution) = self.solved(parties)?;
         let published = publish(&problem, &solution, self.terms.tolerances)?;
         let mut clearing = published.clearing;
+        keepers::settle(self.range, self.terms.tolerances.price, &mut clearing.prices);
         let mut demands = Vec::with_capacity(parties.len());
         let mut unknown = 0;
         for (party, solved) in parties.iter().zip(&published.parties) {
@@ -128,13 +138,28 @@ impl GridMarket<'_> {
         if unknown == 0 {
             match self.terms.check_with_reactive(self.supply, &clearing, &demands, &reactive) {
                 Ok(()) => {
-                    return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands, reactive })))
+                    if let Some((place, price)) = keepers::beyond(self.range, &clearing.prices) {
+                        return Err(GridRoundsError::Price { place, price });
+                    }
+                    return Ok(GridOutcome::Cleared(Box::new(GridCleared { clearing, demands, reactive })));
                 }
                 Err(error) if rounds_left == 0 => return Err(error.into()),
                 Err(_) => {}
             }
         }
         Ok(GridOutcome::Ask(self.question(parties, &clearing)))
+    }
+
+    /// The problem as it was solved: with keepers where prices would leave the market's bounds without.
+    fn solved(&self, parties: &[Party<'_>]) -> Result<(GridProblem, GridSolution), GridRoundsError> {
+        let mut problem = self.problem(parties)?;
+        let solution = super::clear(&problem)?;
+        if keepers::within(self.range, &solution.prices) {
+            return Ok((problem, solution));
+        }
+        problem.offers.extend(keepers::keepers(self.range, solution.prices.len()));
+        let solution = super::clear(&problem)?;
+        Ok((problem, solution))
     }
 
     /// Flows of real power and the import from what was given. A sum that leaves 64 bits saturates, and the

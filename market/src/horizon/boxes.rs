@@ -114,12 +114,14 @@ impl Boxes {
         step
     }
 
-    /// The longest part of a step, at most 1, that leaves every slack and multiplier at least zero.
+    /// The longest part of a step that leaves every slack and multiplier at least zero: 1, or less where one of
+    /// them would be nothing. At nothing a variable is lost, since it can't move any more; that is where a whole
+    /// step leads at once if an equation leaves a variable but one value, and that a bound.
     pub fn longest(&self, step: &Step) -> f64 {
         let mut longest = 1.0f64;
         let mut within = |now: f64, change: f64| {
-            if change < 0.0 && now + longest * change < 0.0 {
-                longest = -now / change;
+            if change < 0.0 && now + longest * change <= 0.0 {
+                longest = (-now / change).min(1.0 - f64::EPSILON);
             }
         };
         for i in 0..self.len() {

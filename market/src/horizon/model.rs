@@ -8,6 +8,7 @@
 use super::boxes::Boxes;
 use super::deferrable::DeferrableBlock;
 use super::limits::{Limit, LimitRow};
+use super::losses::LossyLine;
 use super::problem::{DeferrableOrder, HorizonProblem, OfferCurve, StorageOrder};
 use super::storage::StorageBlock;
 use crate::grid::problem::{Piece, Reactive, Supply};
@@ -77,6 +78,8 @@ pub struct Model<'a> {
     pub limits: Vec<Option<Limit>>,
     pub patterns: Vec<LimitRow>,
     pub joined: BTreeMap<(Limit, usize), usize>,
+    /// Lines on which losses cost something.
+    pub lossy: Vec<LossyLine>,
     /// First variable of each supply, offer by offer, interval by interval.
     pub firsts: Firsts,
 }
@@ -156,6 +159,7 @@ impl<'a> Model<'a> {
             limits: vec![None],
             patterns: vec![pattern],
             joined: BTreeMap::new(),
+            lossy: Vec::new(),
             firsts: Firsts::default(),
         };
         problem.supplies.iter().enumerate().for_each(|(interval, supply)| model.add_supply(interval, supply));
@@ -167,6 +171,7 @@ impl<'a> Model<'a> {
         }
         problem.storages.iter().for_each(|order| model.add_storage(order));
         problem.deferrables.iter().for_each(|order| model.add_deferrable(order));
+        model.lossy = model.lossy_lines();
         model
     }
 
@@ -354,7 +359,8 @@ impl<'a> Model<'a> {
     /// Gradient of the Lagrangian by every variable, its bounds' multipliers left out.
     pub fn gradient(&self) -> Vec<f64> {
         let multipliers: Vec<f64> = self.equations.iter().map(|equation| equation.multiplier).collect();
-        let (prices, intervals) = (self.prices(&multipliers), self.intervals());
+        let (mut prices, intervals) = (self.prices(&multipliers), self.intervals());
+        self.add_loss_prices(&mut prices);
         let boxes = &self.boxes;
         let mut gradient: Vec<f64> =
             (0..boxes.len()).map(|i| boxes.cost[i] + boxes.curvature[i] * boxes.value[i]).collect();

@@ -5,6 +5,7 @@
 use super::clearing::{BoundDuals, DeferrableSchedule, HorizonClearing, StorageSchedule};
 use super::deferrable::DeferrableBlock;
 use super::limits::{state, LimitKind};
+use super::losses;
 use super::model::{Model, Taken};
 use super::prices::{prices, PlacePrices};
 use super::problem::{DeferrableOrder, HorizonProblem, OfferCurve, StorageOrder};
@@ -30,7 +31,12 @@ pub fn clearing(model: &Model) -> HorizonClearing {
         .enumerate()
         .map(|(interval, (duals, balance))| {
             let flows = model.state(&at_point, interval).flows;
-            prices(&problem.network, balance.multiplier * model.scale.price, duals, &flows)
+            prices(
+                (&problem.network, problem.loss_price),
+                balance.multiplier * model.scale.price,
+                duals,
+                &flows,
+            )
         })
         .collect();
     let at = |place: usize| -> Vec<f64> { prices.iter().map(|prices| prices.real[place]).collect() };
@@ -204,7 +210,8 @@ fn interval(
     let mut flows = state.flows;
     let all = std::mem::take(&mut flows[0]);
     let supply = &problem.supplies[t];
-    let mut milli = worth::cost(&supply.pieces, all.power_kw - supply.import_min_kw);
+    let mut milli = worth::cost(&supply.pieces, all.power_kw - supply.import_min_kw)
+        + losses::cost(&problem.network, problem.loss_price, &flows);
     for (offer, awards) in problem.offers.iter().zip(offers) {
         let curve = &offer.curves[t];
         milli -= worth::value(&curve.pieces, awards[t].power_kw - curve.power_min_kw);

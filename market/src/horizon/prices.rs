@@ -13,8 +13,13 @@ pub struct PlacePrices {
 /// `beta` of a line, the worth of its child's squared voltage, is the multipliers of the voltages below
 /// it; a place costs what its parent does, and the multipliers of the line between, and `2 r beta`; and
 /// likewise its reactive power, by `2 x beta` from nothing at the root. The multiplier of apparent power
-/// is a price along the flow, by its part of the limit.
-pub fn prices(network: &Network, root_price: f64, duals: &[PlaceDuals], flows: &[BranchFlow]) -> PlacePrices {
+/// is a price along the flow, by its part of the limit; so is what more flow adds to priced losses, `2 r P`.
+pub fn prices(
+    (network, loss_price): (&Network, f64),
+    root_price: f64,
+    duals: &[PlaceDuals],
+    flows: &[BranchFlow],
+) -> PlacePrices {
     let places = network.parent.len();
     let mut beta: Vec<f64> = duals.iter().map(|dual| dual.voltage_min - dual.voltage_max).collect();
     for place in (1..places).rev() {
@@ -27,10 +32,16 @@ pub fn prices(network: &Network, root_price: f64, duals: &[PlaceDuals], flows: &
         let congestion = duals[place].power_max - duals[place].power_min;
         let along = duals[place].apparent / apparent_max_kva(branch);
         let (power, reactive) = (along * flows[place].power_kw, along * flows[place].reactive_kvar);
-        prices.real[place] =
-            prices.real[above] + congestion + power + 2.0 * branch.resistance_pu_per_kva * beta[place];
-        prices.reactive[place] =
-            prices.reactive[above] + reactive + 2.0 * branch.reactance_pu_per_kva * beta[place];
+        let lost = 2.0 * loss_price * branch.resistance_pu_per_kva;
+        prices.real[place] = prices.real[above]
+            + congestion
+            + power
+            + 2.0 * branch.resistance_pu_per_kva * beta[place]
+            + lost * flows[place].power_kw;
+        prices.reactive[place] = prices.reactive[above]
+            + reactive
+            + 2.0 * branch.reactance_pu_per_kva * beta[place]
+            + lost * flows[place].reactive_kvar;
     }
     prices
 }

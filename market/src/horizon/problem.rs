@@ -24,6 +24,8 @@ pub struct HorizonProblem {
     pub storages: Vec<StorageOrder>,
     /// Energy that must be delivered within a window.
     pub deferrables: Vec<DeferrableOrder>,
+    /// Price in EUR/MWh of `r (P^2 + Q^2)` on every line; losses are not in the balance.
+    pub loss_price: f64,
 }
 
 /// A party with a curve for each interval, none of which depends on another.

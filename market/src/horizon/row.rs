@@ -79,7 +79,7 @@ impl Model<'_> {
         }
     }
 
-    /// The circles' bends.
+    /// The bends of the circles and of priced losses.
     pub fn bends(&self) -> Vec<Row<'_>> {
         let mut bends = Vec::new();
         for equation in self.equations.iter().filter(|equation| self.is_circle(equation)) {
@@ -88,6 +88,7 @@ impl Model<'_> {
             let root = weight.sqrt();
             bends.extend([[root, 0.0], [0.0, root]].map(|along| Row { along, ..row }));
         }
+        bends.extend(self.loss_bends());
         bends
     }
 }

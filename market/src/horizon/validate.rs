@@ -2,6 +2,7 @@
 //! could be met if it were alone.
 
 use super::error::{HorizonError, Unmet};
+use super::losses;
 use super::problem::{DeferrableOrder, HorizonProblem, OfferCurve, ProfiledOffer, StorageOrder};
 use crate::grid::problem::{Branch, Network, Piece, Reactive, VoltageBand};
 
@@ -74,6 +75,8 @@ pub fn validate(problem: &HorizonProblem) -> Result<(), HorizonError> {
     }
     Figures("the horizon".into()).within("interval_hours", problem.interval_hours, 1e-3, 1e3)?;
     network(&problem.network)?;
+    Figures("the horizon".into()).within("price of losses", problem.loss_price, 0.0, PRICE_BOUND)?;
+    losses::check(problem)?;
     for (t, supply) in problem.supplies.iter().enumerate() {
         let figures = Figures(format!("supply of interval {t}"));
         figures.power("import_min_kw", supply.import_min_kw)?;

@@ -354,6 +354,7 @@ fn event(error: &SessionError) -> &'static str {
     match error {
         SessionError::Unsolved(HorizonError::Infeasible(_)) => "day-ahead-infeasible",
         SessionError::NotCleared { .. } | SessionError::Uncertified(_) => "day-ahead-too-many-rounds",
+        SessionError::Price { .. } => "day-ahead-out-of-bounds",
         _ => "day-ahead-unsolved",
     }
 }

@@ -13,6 +13,7 @@ pub fn case(seed: u64, sound: &[Value]) -> String {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut case = match rng.random_bool(0.3) {
         true => sound.choose(&mut rng).unwrap().clone(),
+        false if rng.random_bool(0.1) => day(&mut rng),
         false => awkward(&mut rng),
     };
     for key in ["expected", "title", "tags", "seed"] {
@@ -127,6 +128,56 @@ fn awkward(rng: &mut SmallRng) -> Value {
             "voltage_deviation_price": limit(rng, 0.1, &[0.0, 10.0]),
         },
     })
+}
+
+/// The same over a few intervals, with orders.
+fn day(rng: &mut SmallRng) -> Value {
+    let mut case = awkward(rng);
+    let intervals = *[1, 2, 2, 3, 5, 8].choose(rng).unwrap();
+    let node = |case: &Value, rng: &mut SmallRng| -> Value {
+        case["nodes"].as_array().unwrap().choose(rng).unwrap()["id"].clone()
+    };
+    let curves: Vec<Value> = (0..intervals)
+        .map(|_| match rng.random_bool(0.5) {
+            true => json!([[price(rng), -1e5], [1e6, 1e5]]),
+            false => case["tso"]["curve"].clone(),
+        })
+        .collect();
+    case["tso"] = json!({"curves": curves, "emission_t_per_mwh": vec![0.4; intervals]});
+    case["intervals"] = json!(intervals);
+    case["interval_h"] = json!(one_of(rng, &[0.25, 1.0, 1.0, 6.0]));
+    case["model"] = json!("lindistflow");
+    case["policy"] = json!({
+        "carbon_price": limit(rng, 0.2, &[0.0, 50.0]),
+        "loss_price": limit(rng, 0.2, &[0.0, 60.0, 1e4]),
+    });
+    for site in case["sites"].as_array_mut().unwrap() {
+        if rng.random_bool(0.5) {
+            let scales: Vec<f64> = (0..intervals).map(|_| one_of(rng, &[0.0, 0.5, 1.0, 1.0, 1e-6])).collect();
+            site["profile"] = json!(scales);
+        }
+    }
+    let storages: Vec<Value> = (0..rng.random_range(0..4))
+        .map(|index| {
+            let room = kw(rng);
+            json!({"id": format!("b{index}"), "node": node(&case, rng), "e_min_kwh": 0.0, "e_max_kwh": room,
+                "e0_kwh": room * one_of(rng, &[0.0, 0.5, 1.0]), "e_end_min_kwh": room * one_of(rng, &[0.0, 0.5]),
+                "p_ch_max_kw": kw(rng), "p_dis_max_kw": kw(rng), "eta_ch": one_of(rng, &[0.5, 0.9, 1.0]),
+                "eta_dis": one_of(rng, &[0.5, 0.9, 1.0]), "wear_eur_per_mwh": one_of(rng, &[0.0, 2.0, 1e3])})
+        })
+        .collect();
+    let deferrables: Vec<Value> = (0..rng.random_range(0..3))
+        .map(|index| {
+            let (start, most) = (rng.random_range(0..intervals), kw(rng));
+            let end = rng.random_range(start..=intervals);
+            let part = one_of(rng, &[0.0, 0.2, 0.5, 1.0, 1.0]);
+            let hours = case["interval_h"].as_f64().unwrap() * (end - start) as f64;
+            json!({"id": format!("d{index}"), "node": node(&case, rng), "energy_kwh": part * hours * most,
+                "p_max_kw": most, "t_start": start, "t_end": end})
+        })
+        .collect();
+    (case["storages"], case["deferrables"]) = (json!(storages), json!(deferrables));
+    case
 }
 
 /// Changes one thing somewhere.

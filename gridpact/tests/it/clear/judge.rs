@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Tolerance of prices in EUR/MWh.
-const PRICE: f64 = 5e-3;
+pub const PRICE: f64 = 5e-3;
 /// Tolerance of squared voltages, and of powers in proportion to the largest.
 const RELATIVE: f64 = 5e-6;
 
@@ -14,8 +14,13 @@ const RELATIVE: f64 = 5e-6;
 /// makes by less than the tolerance may be so by rounding, or be a relaxation's, which along a line of great
 /// impedance is another voltage: the result is right where either reading is.
 pub fn faults(case: &Value, result: &Value) -> Vec<String> {
+    faults_within(PRICE, case, result)
+}
+
+/// The same with prices to another tolerance.
+pub fn faults_within(price: f64, case: &Value, result: &Value) -> Vec<String> {
     let read = |rounded: bool| {
-        let mut judge = Judge::new(case, result, rounded);
+        let mut judge = Judge { price, ..Judge::new(case, result, rounded) };
         judge.sites();
         judge.lines();
         judge.supply();
@@ -51,6 +56,8 @@ struct Judge<'a> {
     lines: Vec<Option<Line<'a>>>,
     square: Vec<f64>,
     tolerance_kw: f64,
+    /// Tolerance of prices.
+    price: f64,
     /// Whether losses that are too many by little are so by rounding, however much they lift a voltage.
     rounded: bool,
     faults: Vec<String>,
@@ -72,8 +79,8 @@ fn corners(value: &Value) -> Vec<(f64, f64)> {
     list(value).iter().map(|corner| (or(&corner[0], 0.0), or(&corner[1], 0.0))).collect()
 }
 
-/// Least and most a falling curve asks for at prices from `price - PRICE` to `price + PRICE`.
-fn asked(curve: &[(f64, f64)], price: f64) -> (f64, f64) {
+/// Least and most a falling curve asks for at prices from `price` less a tolerance to as much above.
+fn asked(curve: &[(f64, f64)], price: f64, tolerance: f64) -> (f64, f64) {
     let at = |price: f64, above: bool| {
         let mut power = curve[0].1;
         for pair in curve.windows(2) {
@@ -86,7 +93,7 @@ fn asked(curve: &[(f64, f64)], price: f64) -> (f64, f64) {
         }
         power
     };
-    (at(price + PRICE, true), at(price - PRICE, false))
+    (at(price + tolerance, true), at(price - tolerance, false))
 }
 
 impl<'a> Judge<'a> {
@@ -101,7 +108,9 @@ impl<'a> Judge<'a> {
         let mut at = 0;
         while at < nodes.len() {
             for line in lines_to.get(nodes[at]).into_iter().flatten() {
-                let pu = |pu: &str, ohm: &str| or(&line[pu], or(&line[ohm], 0.0) * per_ohm) / s_kva;
+                // No impedance is none by whatever base.
+                let ohm = |ohm: f64| if ohm == 0.0 { 0.0 } else { ohm * per_ohm };
+                let pu = |pu: &str, key: &str| or(&line[pu], ohm(or(&line[key], 0.0))) / s_kva;
                 let id = text(&line["id"]);
                 lines.push(Some(Line {
                     case: line,
@@ -124,7 +133,7 @@ impl<'a> Judge<'a> {
         let largest = figures.map(|(_, figure)| or(figure, 0.0).abs()).fold(0.0, f64::max);
         let square = vec![or(&case["v_root_pu"], 1.0).powi(2); nodes.len()];
         let tolerance_kw = 2e-3 + RELATIVE * largest;
-        Self { case, result, nodes, lines, square, tolerance_kw, rounded, faults: Vec::new() }
+        Self { case, result, nodes, lines, square, tolerance_kw, price: PRICE, rounded, faults: Vec::new() }
     }
 
     fn near(&mut self, what: &str, figure: f64, expected: f64, tolerance: f64) {
@@ -162,7 +171,7 @@ impl<'a> Judge<'a> {
             let effective = price + tan * q_price - carbon * or(&site["emission_t_per_mwh"], 0.0);
             let ends = (curve[curve.len() - 1].1, curve[0].1);
             let offers = reserve.iter().any(|(key, needed)| *needed > 0.0 && site[key].is_object());
-            let range = if offers { ends } else { asked(&curve, effective) };
+            let range = if offers { ends } else { asked(&curve, effective, self.price) };
             self.within(&format!("site {id}"), p, range, self.tolerance_kw * (1.0 + tan.abs()));
             match text(&site["q"]["mode"]) {
                 "fixed" => {
@@ -185,7 +194,7 @@ impl<'a> Judge<'a> {
             false if price < 0.0 => most,
             false => free,
         };
-        let range = (best(q_price + PRICE, least), best(q_price - PRICE, most));
+        let range = (best(q_price + self.price, least), best(q_price - self.price, most));
         self.within(&format!("q of {id}"), q, range, self.tolerance_kw);
     }
 
@@ -246,7 +255,12 @@ impl<'a> Judge<'a> {
                 node["v_min_pu"].as_f64().map_or(f64::NEG_INFINITY, |v| v * v),
                 node["v_max_pu"].as_f64().map_or(f64::INFINITY, |v| v * v),
             );
-            self.within(&format!("voltage of {}", self.nodes[place]), self.square[place], limits, RELATIVE);
+            self.within(
+                &format!("voltage of {}", self.nodes[place]),
+                self.square[place],
+                limits,
+                2.0 * RELATIVE,
+            );
         }
     }
 
@@ -257,14 +271,14 @@ impl<'a> Judge<'a> {
         let price = or(&self.result["node_price"][self.nodes[0]], f64::NAN) - carbon;
         let mirrored: Vec<(f64, f64)> =
             corners(&self.case["tso"]["curve"]).into_iter().map(|(price, kw)| (price, -kw)).collect();
-        let (low, high) = asked(&mirrored, price);
+        let (low, high) = asked(&mirrored, price, self.price);
         let import = or(&self.result["import_kw"], f64::NAN);
         self.within("import", import, (-high, -low), self.tolerance_kw);
     }
 
     /// Prices follow from the root's and from multipliers, which only limits that bind have.
     fn prices(&mut self) {
-        let policy = &self.case["policy"];
+        let (policy, tolerance) = (&self.case["policy"], self.price);
         let (loss, deviation) = (or(&policy["loss_price"], 0.0), or(&policy["voltage_deviation_price"], 0.0));
         let multiplier = |key: &str, name: &str| or(&self.result["multipliers"][key][name], 0.0);
         let price = |place: usize| or(&self.result["node_price"][self.nodes[place]], f64::NAN);
@@ -286,17 +300,17 @@ impl<'a> Judge<'a> {
                 true => (line.r * price(place) + line.x * q_price(place) - z * worth[place]) / above,
                 false => 0.0,
             };
-            let size = PRICE * (line.r + line.x.abs()) / above;
+            let size = tolerance * (line.r + line.x.abs()) / above;
             found.push((
                 format!("losses of {}", line.id),
-                current_price.min(0.0) * PRICE / size.max(f64::MIN_POSITIVE),
+                current_price.min(0.0) * tolerance / size.max(f64::MIN_POSITIVE),
                 0.0,
                 0.0,
             ));
             if line.current > line.needed {
                 found.push((
                     format!("idle losses of {}", line.id),
-                    current_price * PRICE / size.max(f64::MIN_POSITIVE),
+                    current_price * tolerance / size.max(f64::MIN_POSITIVE),
                     0.0,
                     0.0,
                 ));
@@ -328,13 +342,13 @@ impl<'a> Judge<'a> {
                 (multiplier("line_kva", line.id), most - apparent),
             ];
             for (multiplier, slack) in slack {
-                if multiplier > PRICE && slack.min(multiplier) > PRICE.max(self.tolerance_kw) {
+                if multiplier > tolerance && slack.min(multiplier) > tolerance.max(self.tolerance_kw) {
                     found.push((format!("multiplier of {} at slack {slack}", line.id), multiplier, 0.0, 0.0));
                 }
             }
         }
         for (what, figure, expected, turned) in found {
-            self.near(&what, figure, expected, PRICE + turned + 1e-6 * expected.abs());
+            self.near(&what, figure, expected, tolerance + turned + 1e-6 * expected.abs());
         }
     }
 }

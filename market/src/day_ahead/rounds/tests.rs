@@ -1,10 +1,10 @@
 //! Sessions by hand, and random ones against the whole curves.
 
 use super::*;
-use crate::curve::FlexCurve;
+use crate::curve::{Breakpoint, FlexCurve};
 use crate::day_ahead::orders::{DeferrableOffer, Placed};
 use crate::day_ahead::sample::{any_case, case, corners, load, storage, Case, EUR, INTERVAL_S, KWH};
-use crate::units::{Millijoule, Milliwatt};
+use crate::units::{Millijoule, Milliwatt, PicoEurPerWh};
 use proptest::prelude::*;
 
 /// Clears with all that there is to know of the curves.
@@ -56,6 +56,37 @@ fn who_has_not_answered_is_named() {
     let answered = corners(&load(1_000));
     assert!(said(std::slice::from_ref(&answered)).contains("party 0 has answered 1 intervals of 2"));
     assert!(said(&[answered, Samples::default()]).contains("interval 1: party 0 has not answered"));
+}
+
+/// An import from nothing on, its first watts at a price of their own.
+fn import(watts: i64, price: i64) -> SupplyCurve {
+    let point = |price: i64, watts: i64| Breakpoint {
+        price: PicoEurPerWh(price * EUR),
+        power: Milliwatt(watts * 1_000),
+    };
+    SupplyCurve::new(vec![point(price, 0), point(price, watts), point(price + 5, 400_000)]).unwrap()
+}
+
+#[test]
+fn where_nobody_bids_prices_stay_within_the_market_s_bounds() {
+    // Import that stands at its least is explained by any price below its own.
+    let check = |supplies: Vec<SupplyCurve>, expected: [f64; 2]| {
+        let nobody = vec![(1, vec![load(0); supplies.len()])];
+        let mut case = case(&vec![50; supplies.len()], &[100], 60, nobody);
+        case.supplies = supplies;
+        let (cleared, rounds) = case.play().unwrap();
+        assert_eq!((case.imports(&cleared), rounds), (vec![0.0; case.supplies.len()], 1));
+        for price in cleared.clearing.intervals.iter().flat_map(|published| &published.prices) {
+            let eur = price.eur_per_mwh();
+            assert!((expected[0]..=expected[1]).contains(&eur), "{eur} in {:?}", case.supplies);
+        }
+    };
+    check(vec![import(100_000, 50); 2], [-500.0, 50.0]);
+    check(vec![import(1, 50), import(400_000, 80)], [-500.0, 80.0]);
+    check(vec![import(1, 4_000 - 5); 4], [-500.0, 3_995.0]);
+    let export = |price: i64| SupplyCurve::flat(PicoEurPerWh(price * EUR), Milliwatt(-1_000), Milliwatt(0));
+    check(vec![export(50).unwrap(), export(-100).unwrap()], [-100.0, 4_000.0]);
+    check(vec![SupplyCurve::none(); 2], [-500.0, 4_000.0]);
 }
 
 /// Random sessions, as many as asked for.

@@ -170,6 +170,31 @@ fn a_limit_that_cannot_be_met_is_named() {
     assert!(said.contains("most apparent power of its line"), "{said}");
 }
 
+#[test]
+fn where_nobody_bids_prices_stay_within_the_market_s_bounds() {
+    let point = |price: i64, watts: i64| Breakpoint {
+        price: PicoEurPerWh(price * EUR),
+        power: Milliwatt(watts * 1_000),
+    };
+    // Import that stands at its least is explained by any price below its own, and at its most by any above.
+    let check = |supply: Vec<Breakpoint>, expected: [f64; 2]| {
+        let mut case = case(80, &[200, 200], 8, vec![(1, curve(&[(0, 0)]))]);
+        case.supply = SupplyCurve::new(supply).unwrap();
+        let (cleared, _) = play(&case).unwrap();
+        assert_eq!(cleared.clearing.import, Milliwatt::ZERO);
+        for price in &cleared.clearing.prices {
+            assert!(
+                (expected[0]..=expected[1]).contains(&price.eur_per_mwh()),
+                "{price} by {:?}",
+                case.supply
+            );
+        }
+    };
+    check(vec![point(50, 0), point(55, 400_000)], [-500.0, 50.0]);
+    check(vec![point(50, 0), point(50, 1), point(55, 400_000)], [-500.0, 50.0]);
+    check(vec![point(50, -1), point(50, 0)], [50.0, 4_000.0]);
+}
+
 fn any_curve() -> impl Strategy<Value = FlexCurve> {
     let step = (prop_oneof![Just(0i64), 1..60 * EUR], prop_oneof![Just(0i64), 1..15_000i64, 1..4i64]);
     (-20 * EUR..150 * EUR, -10_000..20_000i64, prop::collection::vec(step, 0..6)).prop_map(

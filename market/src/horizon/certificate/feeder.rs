@@ -6,6 +6,7 @@ use crate::grid::problem::{Piece, Reactive};
 use crate::grid::solution::{BranchFlow, GridSolution, PlaceDuals};
 use crate::horizon::clearing::HorizonClearing;
 use crate::horizon::limits::{apparent_max_kva, state, State};
+use crate::horizon::losses;
 use crate::horizon::prices::prices;
 use crate::horizon::problem::{HorizonProblem, OfferCurve, ProfiledOffer};
 use crate::horizon::worth::{cost, forgone_by_party, forgone_by_supply, value};
@@ -32,6 +33,8 @@ pub fn check(
         turnover += if worth < 0.0 { -worth } else { worth } + reactive_cost;
         cost += reactive_cost - worth;
     }
+    let lost = losses::cost(&problem.network, problem.loss_price, &solution.flows);
+    (turnover, cost) = (turnover + lost, cost + lost);
     gap += check_limits(problem, solution, interval, tolerance)?;
     let per_hour = |milli: f64| milli / MILLI;
     let hours = problem.interval_hours;
@@ -106,7 +109,8 @@ fn check_prices(
             whose.wrong("multiplier of the root, which has no limit", 1.0, 0.0)?;
         }
     }
-    let made = prices(&problem.network, solution.prices[0], &solution.duals, &solution.flows);
+    let made =
+        prices((&problem.network, problem.loss_price), solution.prices[0], &solution.duals, &solution.flows);
     for index in 0..made.real.len() {
         let whose = Whose { index, interval };
         whose.equal("price", solution.prices[index], made.real[index], tolerance.price)?;

@@ -96,6 +96,7 @@ pub fn problem(case: &Value) -> HorizonProblem {
         supplies,
         storages: list(&case["storages"]).iter().map(storage).collect(),
         deferrables: list(&case["deferrables"]).iter().map(deferrable).collect(),
+        loss_price: case["policy"]["loss_price"].as_f64().unwrap_or(0.0),
     }
 }
 

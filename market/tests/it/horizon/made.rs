@@ -29,6 +29,7 @@ fn draw(random: &mut Random) -> (HorizonProblem, HorizonClearing) {
         offers: Vec::new(),
         storages: Vec::new(),
         deferrables: Vec::new(),
+        loss_price: 0.0,
     };
     let mut clearing = HorizonClearing {
         intervals: Vec::new(),

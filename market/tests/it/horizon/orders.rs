@@ -42,6 +42,7 @@ fn market(prices: &[f64]) -> HorizonProblem {
         }],
         storages: Vec::new(),
         deferrables: Vec::new(),
+        loss_price: 0.0,
     }
 }
 
@@ -212,6 +213,24 @@ fn apparent_power_leaves_storage_what_reactive_power_does() {
 }
 
 #[test]
+fn storage_stops_where_losses_take_what_more_would_gain() {
+    let mut problem = market(&[20.0, 90.0]);
+    (problem.loss_price, problem.network.branches[1].resistance_pu_per_kva) = (50.0, 1e-2);
+    problem.network.bands[1] = VoltageBand { min_square_pu: f64::NEG_INFINITY, max_square_pu: f64::INFINITY };
+    let large =
+        StorageOrder { charge_max_kw: 40.0, discharge_max_kw: 40.0, energy_max_kwh: 100.0, ..storage() };
+    problem.storages.push(large);
+    let clearing = cleared(&problem);
+    // A kW on the line adds a EUR/MWh to the price behind it, so 30 and 100 without the storage.
+    let charged = (0.8 * (100.0 - 2.0) - 2.0 - 30.0) / (1.0 + 0.8 * 0.8);
+    close(&clearing.storages[0].charge_kw, &[charged, 0.0]);
+    for (interval, price) in [30.0 + charged, 100.0 - 0.8 * charged].into_iter().enumerate() {
+        let found = clearing.intervals[interval].prices[1];
+        assert!((found - price).abs() < 1e-3, "{found}, not {price}");
+    }
+}
+
+#[test]
 fn limits_met_exactly_are_met() {
     let mut problem = market(&[20.0, 40.0]);
     problem.network.branches[1].power_max_kw = 10.0;
@@ -246,6 +265,15 @@ fn what_makes_no_sense_is_refused() {
     check(&|p| p.storages[0].charge_efficiency = 0.0, "charge_efficiency is 0");
     check(&|p| p.storages[0].energy_max_kwh = f64::INFINITY, "energy_max_kwh is inf");
     check(&|p| p.interval_hours = f64::NAN, "interval_hours is NaN");
+    check(&|p| p.loss_price = -1.0, "price of losses is -1");
+    let many = |p: &mut HorizonProblem| {
+        (p.loss_price, p.supplies) = (1.0, vec![supply(1.0); MAX_INTERVALS]);
+        p.network.parent.resize(4, 1);
+        p.network.branches.resize(4, p.network.branches[1]);
+        p.network.bands.resize(4, p.network.bands[1]);
+        p.offers.clear();
+    };
+    check(&many, "bends of priced losses: 2304");
 }
 
 /// Figures as hostile as they come.

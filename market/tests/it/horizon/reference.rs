@@ -23,7 +23,7 @@ pub fn cases(folder: &Path) -> Vec<Value> {
 /// The cases carried with the project.
 pub fn carried() -> Vec<Value> {
     let cases = cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/horizon"));
-    assert_eq!(cases.len(), 4, "cases were lost");
+    assert_eq!(cases.len(), 5, "cases were lost");
     cases
 }
 
