@@ -1,16 +1,13 @@
-"""A card as a Raspberry Pi has it: an ext4 image on a loop device with a Debian root, of arm64 run by qemu-user."""
+"""A card as a Raspberry Pi has it: an ext4 image on a loop device with a Debian root, of arm64 or armhf run by qemu-user."""
 
 import subprocess
 from pathlib import Path
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-QEMU = "/usr/bin/qemu-aarch64-static"
-# The first bytes of a little-endian ELF program for AArch64, and which of them count. F opens qemu now, so that
-# it is found in a root that hasn't it.
-MAGIC = (
-    r":qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
-    r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:" + QEMU + ":F"
-)
+# By architecture: qemu's name for it, and class and machine in the first bytes of its little-endian ELF programs.
+EMULATED = {"arm64": ("aarch64", "02", "b7"), "armhf": ("arm", "01", "28")}
+# Its own packages alone: of a release that is no longer supported the security archive names some that it hasn't.
+MIRROR = "http://deb.debian.org/debian"
 SECTOR = 512
 IMAGE_BYTES = 1 << 30
 
@@ -23,12 +20,17 @@ def sh(*words, **more):
     return done.stdout
 
 
-def emulate():
-    """Makes the kernel run AArch64 programs by qemu, where it doesn't yet."""
+def emulate(arch):
+    """Makes the kernel run programs of this architecture by qemu, where it doesn't yet."""
+    name, elf_class, machine = EMULATED[arch]
     if not (BINFMT / "register").exists():
         sh("mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT)
-    if not (BINFMT / "qemu-aarch64").exists():
-        (BINFMT / "register").write_text(MAGIC)
+    if not (BINFMT / f"qemu-{name}").exists():
+        magic = rf"\x7fELF\x{elf_class}\x01\x01" + r"\x00" * 9 + rf"\x02\x00\x{machine}\x00"
+        # Which bits of them count: not the ABI's, and a program may be position-independent.
+        mask = r"\xff" * 7 + r"\x00" + r"\xff" * 8 + r"\xfe\xff\xff\xff"
+        # F opens qemu now, so that it is found in a root that hasn't it.
+        (BINFMT / "register").write_text(f":qemu-{name}:M::{magic}:{mask}:/usr/bin/qemu-{name}-static:F")
 
 
 class Card:
@@ -41,7 +43,7 @@ class Card:
         if not tree.exists():
             half = tree.with_suffix(".part.tar")
             sh("mmdebstrap", f"--arch={arch}", "--variant=minbase", "--include=adduser,init-system-helpers",
-               "--aptopt=Acquire::Languages \"none\"", release, half)
+               "--aptopt=Acquire::Languages \"none\"", release, half, MIRROR)
             half.rename(tree)
         self.image.unlink(missing_ok=True)
         with self.image.open("wb") as image:

@@ -3,6 +3,7 @@
 
 mod day_ahead;
 
+use super::prices::Prices;
 use super::question::{About, Question, TsoReport};
 use super::session::{imports, Sessions};
 use super::wholesale::{FeederAward, Wholesale};
@@ -17,7 +18,6 @@ use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::supply::SupplyCurve;
 use market::units::{MicrogramPerWh, Milliwatt, PicoEurPerWh};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry};
 use wire::message::{Body, Forecast, ForecastPrice, Supply, Verdict};
@@ -31,6 +31,8 @@ pub const FORECAST_INTERVALS: usize = 192;
 pub struct ImportTerms {
     /// Day-ahead price of each interval.
     pub prices: Vec<ForecastPrice>,
+    /// Whether they are gone through over and over, before and after their own dates.
+    pub repeats: bool,
     /// Least import (negative: most export).
     pub import_min: Milliwatt,
     /// Most import.
@@ -45,7 +47,7 @@ pub struct TsoCore {
     turn: Turn<Arc<Rules>>,
     parameters: MarketParameters,
     dso: PartyId,
-    prices: BTreeMap<Interval, PicoEurPerWh>,
+    prices: Prices,
     terms: ImportTerms,
     forecast_at: Option<Interval>,
     supplied: Option<Interval>,
@@ -82,7 +84,7 @@ const MILLIWATT_PER_MEGAWATT: i128 = 1_000_000_000;
 impl TsoCore {
     /// Sells import to `dso` on `terms`.
     pub fn new(parameters: MarketParameters, dso: PartyId, terms: ImportTerms) -> Self {
-        let prices = terms.prices.iter().map(|p| (p.interval, p.price)).collect();
+        let prices = Prices::new(&terms.prices, terms.repeats, parameters.interval_s);
         Self {
             turn: Turn::default(),
             parameters,
@@ -113,6 +115,7 @@ impl TsoCore {
     pub fn trading(parameters: MarketParameters, dso: PartyId, wholesale: Wholesale, chain: Chain) -> Self {
         let terms = ImportTerms {
             prices: Vec::new(),
+            repeats: false,
             import_min: wholesale.import_min,
             import_max: wholesale.import_max,
             slope_per_megawatt: None,
@@ -157,7 +160,7 @@ impl TsoCore {
     /// # Errors
     /// As [`SupplyCurve::new`]: limits reversed, or a price or power out of bounds.
     pub fn curve(&self, interval: Interval) -> Option<Result<SupplyCurve, CurveError>> {
-        let price = *self.prices.get(&interval)?;
+        let price = self.prices.at(interval)?;
         let at = |import: Milliwatt| {
             let slope = self.terms.slope_per_megawatt.unwrap_or_default();
             let rise = slope.0 as i128 * import.0 as i128 / MILLIWATT_PER_MEGAWATT;
@@ -194,14 +197,14 @@ impl TsoCore {
     fn expect(&self, from: Interval) -> Option<Effect<TsoAct>> {
         let trading = self.trading.as_ref()?;
         let ahead = (0..FORECAST_INTERVALS as i64).map(|i| from.later(i, self.parameters.interval_s));
-        let unknown: Vec<Interval> = ahead.filter(|at| !self.prices.contains_key(at)).collect();
+        let unknown: Vec<Interval> = ahead.filter(|at| self.prices.at(*at).is_none()).collect();
         (!unknown.is_empty()).then(|| trading.ask(About::Expected(unknown, trading.import)))
     }
 
     fn on_answer(&mut self, report: TsoReport) -> Effects {
         match report {
             TsoReport::Expected(prices) => {
-                self.prices.extend(prices.iter().map(|p| (p.interval, p.price)));
+                self.prices.learn(&prices);
                 let from = self.forecast_at;
                 from.and_then(|from| self.forecast(from)).into_iter().collect()
             }
@@ -256,13 +259,13 @@ impl TsoCore {
     fn forecast(&self, from: Interval) -> Option<Effect<TsoAct>> {
         let mut prices = Vec::new();
         let mut interval = from;
-        while let Some(price) = self.prices.get(&interval).filter(|_| prices.len() < FORECAST_INTERVALS) {
+        while let Some(price) = self.prices.at(interval).filter(|_| prices.len() < FORECAST_INTERVALS) {
             let price = PicoEurPerWh(price.0.saturating_add(self.carbon_adder.0));
             prices.push(ForecastPrice { interval, price });
             interval = self.parameters.next(interval);
         }
         // A day's prices need not begin before its first interval.
-        if prices.is_empty() && self.prices.contains_key(&self.parameters.next(from)) {
+        if prices.is_empty() && self.prices.at(self.parameters.next(from)).is_some() {
             return self.forecast(self.parameters.next(from));
         }
         (!prices.is_empty()).then(|| Effect::Send {
@@ -355,6 +358,7 @@ mod tests {
         };
         let terms = ImportTerms {
             prices: prices.iter().enumerate().map(price).collect(),
+            repeats: false,
             import_min: Milliwatt(-2_000_000_000),
             import_max: Milliwatt(5_000_000_000),
             slope_per_megawatt: slope.map(PicoEurPerWh),

@@ -1,6 +1,7 @@
 //! The TSO interface: the import's price, day ahead and interval by interval.
 
 pub mod core;
+pub mod prices;
 pub mod question;
 pub mod session;
 mod shell;

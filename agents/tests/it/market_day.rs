@@ -72,6 +72,7 @@ pub fn terms(intervals: u32) -> ImportTerms {
     };
     ImportTerms {
         prices: (0..intervals).map(price).collect(),
+        repeats: false,
         import_min: Milliwatt(-1_000_000_000),
         import_max: Milliwatt(1_000_000_000),
         slope_per_megawatt: Some(PicoEurPerWh(1_000_000)),

@@ -147,7 +147,8 @@ pub struct TsoFile {
     /// of price in EUR/MWh and power in MW, negative where it delivers) and profile (factors over a day).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wholesale: Option<PathBuf>,
-    /// How often the prices' whole span is repeated, for runs longer than it. 1 is once.
+    /// How often the prices' whole span is repeated, for runs longer than it. 1 is once; 0 is over and over, before and
+    /// after its own dates.
     #[serde(default = "once")]
     pub repeat: u32,
     /// Most import at the grid supply point, in kW.

@@ -23,7 +23,7 @@ macro_rules! asset {
 }
 
 /// Every file.
-pub const ASSETS: [Asset; 15] = [
+pub const ASSETS: [Asset; 17] = [
     asset!("", "index.html", HTML),
     asset!("style.css", "style.css", CSS),
     asset!("icon.svg", "icon.svg", SVG),
@@ -34,6 +34,8 @@ pub const ASSETS: [Asset; 15] = [
     asset!("scales.js", "scales.js", SCRIPT),
     asset!("chart.js", "chart.js", SCRIPT),
     asset!("picker.js", "picker.js", SCRIPT),
+    asset!("ruler.js", "ruler.js", SCRIPT),
+    asset!("diagram.js", "diagram.js", SCRIPT),
     asset!("feeder.js", "feeder.js", SCRIPT),
     asset!("curves.js", "curves.js", SCRIPT),
     asset!("commitments.js", "commitments.js", SCRIPT),

@@ -8,9 +8,10 @@ use crate::api::asked;
 use crate::api::caller;
 use crate::api::problem::Problem;
 use actix_web::dev::Server;
+use actix_web::guard;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError, Route};
 use ledger::query::{time_s, ReadError};
 use market::interval::Interval;
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,7 @@ pub fn server(listener: TcpListener, served: Served) -> io::Result<Server> {
         let to_console =
             || async { answer(HttpResponse::Found()).insert_header((header::LOCATION, CONSOLE)).finish() };
         let served = served.clone();
-        App::new().configure(move |config| all(config, served.clone())).route("/", web::get().to(to_console))
+        App::new().configure(move |config| all(config, served.clone())).route("/", read().to(to_console))
     };
     let server = HttpServer::new(app).workers(1).max_connections(MAX_CONNECTIONS).disable_signals();
     Ok(server.listen(listener)?.run())
@@ -76,13 +77,18 @@ pub fn all(config: &mut ServiceConfig, served: Served) {
     for asset in ASSETS {
         let file =
             move |request: HttpRequest, served: Data<Served>| async move { file(&request, &served, asset) };
-        config.route(&format!("{CONSOLE}{}", asset.name), web::get().to(file));
+        config.route(&format!("{CONSOLE}{}", asset.name), read().to(file));
     }
     for (path, ask) in QUESTIONS {
         let figures =
             move |request: HttpRequest, served: Data<Served>| async move { figures(&request, &served, ask) };
-        config.route(&format!("{CONSOLE}data/{path}"), web::get().to(figures));
+        config.route(&format!("{CONSOLE}data/{path}"), read().to(figures));
     }
+}
+
+/// GET, and HEAD, which is answered alike; the server leaves its body out.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// A question's answer in JSON.

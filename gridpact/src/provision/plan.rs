@@ -156,7 +156,7 @@ pub struct TsoPlan {
     pub prices: Option<Spanned<PathBuf>>,
     /// File of a wholesale market, likewise.
     pub wholesale: Option<Spanned<PathBuf>>,
-    /// How often the prices' span is repeated.
+    /// How often the prices' span is repeated; 0 is over and over, at all dates.
     #[serde(default = "once")]
     pub repeat: u32,
     /// As in its configuration.

@@ -5,7 +5,7 @@ use actix_web::dev::Server;
 use actix_web::http::header::{ContentType, ACCEPT};
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use actix_web::{get, App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{route, App, HttpRequest, HttpResponse, HttpServer};
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde_json::{json, Value};
 use std::io;
@@ -24,7 +24,7 @@ pub fn server(listener: TcpListener, registry: Registry, health: Health) -> io::
     Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
 }
 
-#[get("/metrics")]
+#[route("/metrics", method = "GET", method = "HEAD")]
 async fn metrics(registry: Data<Registry>) -> HttpResponse {
     let mut text = Vec::new();
     match TextEncoder::new().encode(&registry.gather(), &mut text) {
@@ -34,7 +34,7 @@ async fn metrics(registry: Data<Registry>) -> HttpResponse {
 }
 
 /// Whether every heart beats: 200, or 503 with those that have stopped. A process that is not healthy is to be started anew.
-#[get("/healthz")]
+#[route("/healthz", method = "GET", method = "HEAD")]
 async fn healthz(request: HttpRequest, health: Data<Health>) -> HttpResponse {
     let (parties, stopped) = health.hearts();
     let healthy = stopped.is_empty();
@@ -44,7 +44,7 @@ async fn healthz(request: HttpRequest, health: Data<Health>) -> HttpResponse {
 }
 
 /// Whether the process can do its work: 200, or 503 with the reasons. One that is not ready becomes so by itself.
-#[get("/readyz")]
+#[route("/readyz", method = "GET", method = "HEAD")]
 async fn readyz(request: HttpRequest, health: Data<Health>) -> HttpResponse {
     let (parties, _) = health.hearts();
     let reasons = health.standing().reasons();
@@ -73,9 +73,13 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     async fn get(address: std::net::SocketAddr, path: &str, accept: &str) -> String {
+        ask("GET", address, path, accept).await
+    }
+
+    async fn ask(method: &str, address: std::net::SocketAddr, path: &str, accept: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let request =
-            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -100,6 +104,8 @@ mod tests {
             "{answer}"
         );
         assert!(get(address, "/healthz", "*/*").await.ends_with("\r\n\r\nok\n"));
+        let head = ask("HEAD", address, "/healthz", "*/*").await;
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
         let starting = get(address, "/readyz", "*/*").await;
         assert!(
             starting.starts_with("HTTP/1.1 503") && starting.contains("it is still starting\n"),

@@ -18,7 +18,7 @@ struct Row {
     price_eur_per_mwh: f64,
 }
 
-/// Reads a file's prices and repeats their whole span `repeat` times.
+/// Reads a file's prices and repeats their whole span `repeat` times; 0, which is over and over, gives it once.
 ///
 /// # Errors
 /// Where a row is no price, or does not follow the one before by `interval_s`.

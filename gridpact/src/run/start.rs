@@ -220,6 +220,7 @@ pub(crate) fn import(file: &TsoFile, interval_s: i64) -> Result<TsoOptions, Role
     match (&file.prices, &file.wholesale) {
         (Some(prices), None) => Ok(TsoOptions::Terms(ImportTerms {
             prices: price_file::read(prices, interval_s, file.repeat).map_err(RoleError::Prices)?,
+            repeats: file.repeat == 0,
             import_min,
             import_max,
             slope_per_megawatt: (rise > PicoEurPerWh::ZERO).then_some(rise),

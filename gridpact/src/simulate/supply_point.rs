@@ -56,6 +56,7 @@ impl SupplyPoint {
         let slope = i128::from(RISE_TO_LIMIT.0) * MILLIWATT_PER_MEGAWATT / i128::from(limit.0.max(1));
         let terms = ImportTerms {
             prices: stated.collect(),
+            repeats: false,
             import_min: -limit,
             import_max: limit,
             slope_per_megawatt: i64::try_from(slope).ok().map(PicoEurPerWh),

@@ -42,9 +42,14 @@ impl Client {
 
     /// Sends a request with these headers, and reads until the connection ends, or `enough` was read.
     pub fn send(&self, path: &str, headers: &str, enough: &str) -> Answer {
+        self.method("GET", path, headers, enough).1
+    }
+
+    /// The same by any method; gives the answer's head, too, in small letters.
+    fn method(&self, method: &str, path: &str, headers: &str, enough: &str) -> (String, Answer) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(GUARD)).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let (mut read, mut chunk) = (Vec::new(), [0; 4_096]);
         loop {
@@ -58,11 +63,23 @@ impl Client {
         let end = read.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer");
         let head = String::from_utf8_lossy(&read[..end]).to_lowercase();
         let media = head.lines().find_map(|line| line.strip_prefix("content-type: "));
-        Answer {
+        let answer = Answer {
             status: head[9..12].parse().unwrap(),
             media: media.unwrap_or_default().to_owned(),
             body: read[end + 4..].to_vec(),
-        }
+        };
+        (head, answer)
+    }
+
+    /// HEAD is answered as GET is, without a body.
+    pub fn check_head(&self, path: &str) {
+        let headers = |head: &str| -> Vec<String> {
+            head.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect()
+        };
+        let (got, _) = self.method("GET", path, "", "");
+        let (head, answer) = self.method("HEAD", path, "", "");
+        assert_eq!(headers(&head), headers(&got), "{path}");
+        assert_eq!(answer.text(), "", "{path}");
     }
 
     pub fn get(&self, path: &str, token: Option<&str>) -> Answer {

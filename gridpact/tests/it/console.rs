@@ -56,7 +56,11 @@ impl Scene<'_> {
             let answer = self.client.get(&format!("/console/{}", asset.name), None);
             assert_eq!((answer.status, answer.media.as_str()), (200, asset.media));
             assert_eq!(answer.text(), asset.text);
+            self.client.check_head(&format!("/console/{}", asset.name));
         }
+        self.client.check_head("/console/data/intervals");
+        self.client.check_head("/console/data/site?site=nobody");
+        self.client.check_head("/console/nothing.js");
         assert_eq!(self.client.get("/console/nothing.js", None).status, 404);
         assert_eq!(self.client.get("/v1/status", None).status, 200);
     }
@@ -252,10 +256,10 @@ struct Playing {
 }
 
 impl Playing {
-    fn start(folder: &Path) -> Self {
+    fn start(folder: &Path, words: &str) -> Self {
         let mut process = Process::new(env!("CARGO_BIN_EXE_gridpact"));
-        process.args("demo --serve --grid urban6 --speed 100000 --day-ahead 4 --lose-validator 2".split(' '));
-        process.arg("--data-dir").arg(folder.join("demo")).arg("--dataset").arg(crowded(folder));
+        process.args("demo --serve --speed 100000".split(' ')).args(words.split(' '));
+        process.arg("--data-dir").arg(folder.join("demo"));
         let mut process = process.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let console = lines.find_map(|line| line.unwrap().strip_prefix("console on ").map(str::to_owned));
@@ -271,25 +275,47 @@ impl Drop for Playing {
     }
 }
 
-#[test]
-fn two_hundred_sites_are_seen_in_chromium_with_a_validator_down() {
+/// What looks at a console in Chromium; none, and said so, where that can't be had.
+fn browser(console: &str) -> Option<Process> {
     let chromium = ["chromium", "chromium-browser"];
     let there = chromium.iter().any(|name| Process::new(name).arg("--version").output().is_ok());
-    let Ok(python) =
-        std::env::var("PEERS_PYTHON").map_err(drop).and_then(|python| there.then_some(python).ok_or(()))
-    else {
+    let python = std::env::var("PEERS_PYTHON").ok().filter(|_| there);
+    if python.is_none() {
         println!("NOT RUN: there is no Chromium, or PEERS_PYTHON names no Python with websockets, so no browser looked");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let playing = Playing::start(folder.path());
-    let result = folder.path().join("seen.json");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/console.py");
-    let peer =
-        Process::new(python).arg(script).arg(&playing.console).arg(&result).arg("v4").output().unwrap();
-    let said = String::from_utf8_lossy(&peer.stdout);
-    assert!(peer.status.success(), "{said}{}", String::from_utf8_lossy(&peer.stderr));
+    }
+    let mut peer = Process::new(python?);
+    peer.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/console.py")).arg(console);
+    Some(peer)
+}
+
+fn look(peer: &mut Process) {
+    let output = peer.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     println!("{said}");
+}
+
+#[test]
+fn no_label_of_the_other_grids_diagrams_is_cut_in_chromium() {
+    for grid in ["rural1", "semiurb4"] {
+        let folder = tempfile::tempdir().unwrap();
+        let playing = Playing::start(folder.path(), &format!("--grid {grid} --day-ahead 0"));
+        let Some(mut peer) = browser(&playing.console) else { return };
+        look(&mut peer);
+    }
+}
+
+#[test]
+fn two_hundred_sites_are_seen_in_chromium_with_a_validator_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = format!(
+        "--grid urban6 --day-ahead 4 --lose-validator 2 --dataset {}",
+        crowded(folder.path()).display()
+    );
+    let playing = Playing::start(folder.path(), &words);
+    let Some(mut peer) = browser(&playing.console) else { return };
+    let result = folder.path().join("seen.json");
+    look(peer.arg(&result).arg("v4"));
     drop(playing);
     let seen: Value = serde_json::from_slice(&std::fs::read(&result).unwrap()).unwrap();
     assert_eq!(seen["sites_in_market"], SITES);

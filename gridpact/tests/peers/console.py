@@ -2,6 +2,7 @@
 and has axe, a checker of others', judge it by WCAG 2.1 A and AA and by its best practices.
 
 Arguments: the console's address, a file for what was read off the pages, and a validator that must be shown as missing.
+With the address alone it looks at the feeder's diagram, and at nothing else.
 Talks to Chromium by its DevTools protocol. Exits 1 naming what is wrong. Times are printed, and never judged.
 """
 
@@ -19,8 +20,9 @@ import urllib.request
 import axe_core_python
 from websockets.sync.client import connect
 
-ADDRESS, RESULT, MISSING = sys.argv[1], sys.argv[2], sys.argv[3]
-SIZES = {"phone": (390, 844, 3, True), "desktop": (1440, 900, 1, False)}
+ADDRESS, RESULT, MISSING = sys.argv[1], *(sys.argv[2:] or [None, None])
+SIZES = {"phone": (390, 844, 3, True), "small phone": (320, 640, 2, True), "tablet": (820, 1180, 2, True),
+         "desktop": (1440, 900, 1, False), "small desktop": (1100, 800, 1, False)}
 # Against hanging for ever alone.
 PATIENCE_S = 1800
 AXE = pathlib.Path(axe_core_python.__file__).with_name("axe.min.js").read_text()
@@ -40,6 +42,12 @@ FIGURES = """[...document.querySelectorAll('[data-exact]')].map((figure) => ({
 # What Tab must come to: of radio buttons the chosen one.
 STOPS = """[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex="0"]')].filter((element) =>
   !element.disabled && element.checkVisibility() && !(element.type === 'radio' && !element.checked)).length"""
+# Every text of the feeder's diagram and its box, the drawing's own box first.
+TEXTS = """(() => { const svg = document.querySelector('.diagram svg');
+  const box = (one) => { const { left, top, right, bottom } = one.getBoundingClientRect(); return [left, top, right, bottom]; };
+  const bus = (text) => text.closest('a')?.dataset.key ?? null;
+  return [box(svg), [...svg.querySelectorAll('text')].filter((text) => text.textContent.trim()).map((text) =>
+    [text.textContent, bus(text), box(text)])]; })()"""
 FOCUS = """(() => { const at = document.activeElement; if (!at || at === document.body) return null;
   window.tabbed.add(at); return [at.nodeName, at.matches(':focus-visible'), at.textContent.slice(0, 40)]; })()"""
 
@@ -208,8 +216,31 @@ def choose(browser, which):
     time.sleep(1)
 
 
+def check_diagram(browser, page):
+    """Every text of the feeder's diagram lies within the drawing, is whole, and lies on no other bus's."""
+    (left, top, right, bottom), texts = browser.run(TEXTS)
+    hidden = browser.run("(() => { const region = document.querySelector('main .diagram'); return region.scrollWidth - region.clientWidth; })()")
+    if hidden > 0:
+        fail(f"{page}: {hidden} pixels of the diagram are hidden at its side")
+    names = browser.run("fetch('data/market').then((answer) => answer.json()).then((market) => market.buses.map((one) => one.bus))")
+    for text, _, box in texts:
+        if box[0] < left or box[1] < top or box[2] > right or box[3] > bottom:
+            fail(f"{page}: {text!r} at {box} lies outside the drawing at {[left, top, right, bottom]}")
+        if "\u2026" in text:
+            fail(f"{page}: {text!r} is cut")
+    for (one, of, a), (other, by, b) in itertools.combinations(texts, 2):
+        if (of or by) and of != by and a[0] < b[2] and b[0] < a[2] and a[1] + 1 < b[3] and b[1] + 1 < a[3]:
+            fail(f"{page}: {one!r} at {a} lies on {other!r} at {b}")
+    shown = {bus for _, bus, _ in texts if bus}
+    if shown != set(names):
+        fail(f"{page}: {set(names) - shown} have no texts")
+    return len(texts)
+
+
 def check_page(browser, page, size):
     browser.open(page)
+    if page.startswith("#feeder"):
+        check_diagram(browser, f"{size} {page}")
     wide = browser.run("[document.documentElement.scrollWidth, window.innerWidth]")
     if wide[0] > wide[1]:
         fail(f"{size} {page}: {wide[0]} pixels wide in a window of {wide[1]}")
@@ -259,6 +290,35 @@ def read(browser):
     return found
 
 
+def nothing_wrong(browser):
+    """Nothing was asked of others, and the browser's log is empty."""
+    foreign = [url for url in browser.asked if not url.startswith(ADDRESS) and url != "about:blank"]
+    if foreign:
+        fail(f"asked elsewhere: {foreign}")
+    if browser.wrong:
+        fail("in the browser's log: " + "; ".join(browser.wrong[:5]))
+    print(f"{len(browser.asked)} addresses asked, all here; nothing in the browser's log")
+
+
+def look_at_diagram():
+    """The diagram at every size, coloured by either."""
+    browser = Browser()
+    try:
+        browser.size("desktop", "light")
+        browser.call("Page.navigate", url=ADDRESS)
+        browser.wait("document.querySelectorAll('#interval option').length > 1", "an interval")
+        for size in SIZES:
+            browser.size(size, "light")
+            browser.open("#feeder")
+            for by in ("voltage", "price"):
+                browser.run(f"document.getElementById('by-{by}').click()")
+                time.sleep(0.6)
+                print(f"{size:13} by {by:7} {check_diagram(browser, size):4} texts of the diagram, all whole", flush=True)
+    finally:
+        browser.close()
+    nothing_wrong(browser)
+
+
 def main():
     browser = Browser()
     try:
@@ -287,13 +347,8 @@ def main():
         found["sites_in_market"] = sites
     finally:
         browser.close()
-    foreign = [url for url in browser.asked if not url.startswith(ADDRESS) and url != "about:blank"]
-    if foreign:
-        fail(f"asked elsewhere: {foreign}")
-    if browser.wrong:
-        fail("in the browser's log: " + "; ".join(browser.wrong[:5]))
-    print(f"{len(browser.asked)} addresses asked, all here; nothing in the browser's log")
+    nothing_wrong(browser)
     pathlib.Path(RESULT).write_text(json.dumps(found))
 
 
-main()
+main() if RESULT else look_at_diagram()
