@@ -85,7 +85,9 @@ impl Chain {
             return Ok(None);
         }
         if let Err(error) = self.follower.check(&block) {
-            self.behind |= matches!(error, FollowError::Behind { .. });
+            // One that was missed and is asked for may be older than all rules known here: no change is to be learned of it.
+            let later = block.height() > self.follower.height();
+            self.behind |= later && matches!(error, FollowError::Behind { .. });
             return Err(error.into());
         }
         let entries: Vec<(PartyId, Entry)> = block.entries().collect();

@@ -10,6 +10,7 @@ pub mod dso;
 pub mod forecast;
 pub mod forecaster;
 pub mod metrics;
+mod missed;
 pub mod price_parts;
 pub mod roster;
 pub mod shell;

@@ -458,6 +458,7 @@ fn valid_for_ms(body: &Body) -> u64 {
         Body::Tick(_) => 10_000,
         Body::Bid(_) | Body::MeterReading(_) | Body::SetpointReport(_) => 900_000,
         Body::DayAheadBid(_) | Body::DayAheadFirm(_) => 900_000,
+        Body::BlockQuestion(_) => 30_000,
         _ => 120_000,
     }
 }

@@ -38,6 +38,16 @@ pub enum ClearingKind {
 }
 
 impl ClearingKind {
+    /// One word, as the ledger's interface has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            ClearingKind::Clearing => "clearing",
+            ClearingKind::DayAhead => "day-ahead",
+            ClearingKind::Award => "award",
+            ClearingKind::DayAheadAward => "day-ahead-award",
+        }
+    }
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {

@@ -135,6 +135,11 @@ impl Follower {
         &self.rules
     }
 
+    /// The last block followed.
+    pub fn height(&self) -> u64 {
+        self.height
+    }
+
     /// Everyone's keys by these rules.
     pub fn registry(&self) -> &Arc<Registry> {
         self.rules.verifier.registry()

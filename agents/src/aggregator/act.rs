@@ -22,6 +22,18 @@ pub enum AggregatorAct {
         /// Its envelope.
         batch: StoredBatch,
     },
+    /// Keep a bid that was taken, durably, and report it; many come at once and are to be synced together.
+    KeepBid {
+        /// The message it came in.
+        of: MessageRef,
+        /// A [`TakenBid`](super::kept::TakenBid)'s bytes.
+        record: Vec<u8>,
+    },
+    /// Keep these bids in the place of all that were kept before.
+    RenewBids {
+        /// Each one's bytes.
+        records: Vec<Vec<u8>>,
+    },
     /// Do this with the files of an interval, before anything that comes behind it.
     Keep {
         /// Which interval.
@@ -57,6 +69,8 @@ pub enum AggregatorReport {
         /// What the archive said.
         stored: Result<(), String>,
     },
+    /// The bids that came in these messages will outlast a power loss.
+    BidsKept(Vec<MessageRef>),
     /// The file of what sites hold in this session could not be written.
     PositionsNotStored {
         /// Which session.

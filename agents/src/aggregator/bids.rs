@@ -1,11 +1,13 @@
 //! The aggregator's bids: which it takes, which it refuses and why, and what a silent site is cleared on.
 
+use super::kept::TakenBid;
 use crate::roster::SiteEntry;
 use market::curve::FlexCurve;
 use market::grid::volt_var::RANGE_MIN;
 use market::interval::{Interval, UnixSeconds};
 use market::parameters::MarketParameters;
 use market::units::Millivar;
+use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -72,7 +74,8 @@ pub enum BidError {
 }
 
 /// One site's bid as it stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StandingBid {
     /// The curve.
     pub curve: FlexCurve,
@@ -82,6 +85,8 @@ pub struct StandingBid {
     pub raw: SignedEnvelope,
     /// For which interval it was made.
     pub interval: Interval,
+    /// Whether it stands for later intervals as well, where the site is silent.
+    pub forward: bool,
     /// Boot and sequence number, by which a later bid is told from an earlier one however they arrive.
     order: (u64, u64),
 }
@@ -106,7 +111,7 @@ impl BidBook {
         self.clears_reactive = clears;
     }
 
-    /// Takes a bid of `site`, in place of an earlier one of its own for the same interval.
+    /// Takes a bid of `site`, in place of an earlier one of its own for the same interval. Gives it as it stands.
     ///
     /// # Errors
     /// Names the rule it breaks; then nothing changes.
@@ -117,24 +122,52 @@ impl BidBook {
         site: &SiteEntry,
         bid: &Bid,
         evidence: (&MessageRef, &SignedEnvelope),
-    ) -> Result<(), BidError> {
+    ) -> Result<StandingBid, BidError> {
+        let (id, raw) = evidence;
+        if let Some(known) = self.known(site, bid.interval, id) {
+            return Ok(known.clone());
+        }
         check_time(parameters, now, bid.interval)?;
         check_curve(parameters, site, &bid.curve)?;
         self.check_reactive(site, bid.reactive_range)?;
-        let (id, raw) = evidence;
         let standing = StandingBid {
             curve: bid.curve.clone(),
             reactive_range: bid.reactive_range,
             raw: raw.clone(),
             interval: bid.interval,
+            forward: bid.forward,
             order: (id.boot, id.sequence),
         };
+        self.stand(site.account.clone(), standing.clone());
+        Ok(standing)
+    }
+
+    /// This very bid, where it was taken: by a process that was killed before it could say so, for who repeats it.
+    fn known(&self, site: &SiteEntry, interval: Interval, id: &MessageRef) -> Option<&StandingBid> {
+        let standing = self.open.get(&interval)?.get(&site.account)?;
+        (standing.order == (id.boot, id.sequence)).then_some(standing)
+    }
+
+    /// Takes a bid that was taken before.
+    pub fn restore(&mut self, TakenBid { account, bid }: TakenBid) {
+        self.stand(account, bid);
+    }
+
+    fn stand(&mut self, account: Id, bid: StandingBid) {
         if bid.forward {
-            replace_earlier(self.forward.entry(site.account.clone()), standing.clone());
+            replace_earlier(self.forward.entry(account.clone()), bid.clone());
         }
-        let of_interval = self.open.entry(bid.interval).or_default();
-        replace_earlier(of_interval.entry(site.account.clone()), standing);
-        Ok(())
+        replace_earlier(self.open.entry(bid.interval).or_default().entry(account), bid);
+    }
+
+    /// Every bid that may still count: what must outlast the process.
+    pub fn standing(&self) -> impl Iterator<Item = (&Id, &StandingBid)> {
+        let open = self.open.values().flatten();
+        let is_open = |(account, bid): &(&Id, &StandingBid)| {
+            let same = self.open.get(&bid.interval).and_then(|bids| bids.get(*account));
+            same.is_some_and(|same| same.order == bid.order)
+        };
+        open.chain(self.forward.iter().filter(move |forward| !is_open(forward)))
     }
 
     fn check_reactive(&self, site: &SiteEntry, range: Millivar) -> Result<(), BidError> {
@@ -150,11 +183,11 @@ impl BidBook {
         self.open.get(&interval).map_or(0, BTreeMap::len)
     }
 
-    /// Takes out what `interval` is cleared on, in order of account: each site's bid or, where it is
-    /// silent, its last forward bid. Bids for earlier intervals are forgotten.
+    /// What `interval` is cleared on, in order of account: each site's bid or, where it is silent, its last forward
+    /// bid. Bids for earlier intervals are forgotten.
     pub fn close(&mut self, interval: Interval) -> BTreeMap<Id, StandingBid> {
-        let mut bids = self.open.remove(&interval).unwrap_or_default();
         self.open = self.open.split_off(&interval);
+        let mut bids = self.open.get(&interval).cloned().unwrap_or_default();
         self.forward.retain(|_, bid| interval.0 .0 - bid.interval.0 .0 <= FORWARD_BID_S);
         for (account, bid) in &self.forward {
             if bid.interval <= interval {
@@ -244,7 +277,7 @@ mod tests {
         let bid = Bid { interval, curve: curve(points), forward, reading: None, reactive_range };
         let id = MessageRef { sender: site.party.clone(), boot: 1, sequence };
         let raw = SignedEnvelope { topic: sequence.to_string(), bytes: Vec::new().into() };
-        book.take(&scene::parameters(), UnixSeconds(now), &site, &bid, (&id, &raw))
+        book.take(&scene::parameters(), UnixSeconds(now), &site, &bid, (&id, &raw)).map(|_| ())
     }
 
     fn check_refused(now: i64, interval: i64, points: &[(i64, i64)], expected: &str) {
@@ -260,6 +293,15 @@ mod tests {
         check_refused(0, 900, &[(0, 1_001)], "limited to 1000 mW");
         check_refused(0, 900, &[(0, 5), (0, -1_001)], "reaches -1001 mW");
         check_refused(0, 900, &[(0, 5), (4_000_000_001, 0)], "corner at 4000000001");
+    }
+
+    #[test]
+    fn a_bid_that_was_taken_is_taken_again_when_the_gate_has_closed() {
+        let mut book = BidBook::default();
+        take(&mut book, 700, 900, (&[(0, 5)], true), 1).unwrap();
+        take(&mut book, 780, 900, (&[(0, 5)], true), 1).unwrap();
+        let other = take(&mut book, 780, 900, (&[(0, 5)], true), 2).unwrap_err();
+        assert!(other.to_string().contains("has closed"), "{other}");
     }
 
     #[test]
@@ -284,7 +326,17 @@ mod tests {
         for (interval, power, forward, sequence) in bids {
             take(&mut book, *interval - 700, *interval, (&[(0, *power)], *forward), *sequence).unwrap();
         }
+        // One that begins anew with what is kept, before and after it closed, clears the same.
+        let again = |book: &BidBook| {
+            let mut anew = BidBook::default();
+            for (account, bid) in book.standing() {
+                anew.restore(TakenBid { account: account.clone(), bid: bid.clone() });
+            }
+            anew.close(Interval(UnixSeconds(1_800)))
+        };
+        let before = again(&book);
         let cleared = book.close(Interval(UnixSeconds(1_800)));
+        assert_eq!((&before, &again(&book)), (&cleared, &cleared), "{bids:?}");
         assert_eq!(cleared.values().next().map(|bid| bid.curve.power_max().0), expected, "{bids:?}");
     }
 

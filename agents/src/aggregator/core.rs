@@ -6,13 +6,14 @@ use super::bids::BidBook;
 use super::day_ahead::core::{is_day_ahead, DayAheadDesk, DeskSettings};
 use super::day_ahead::held::PositionsFile;
 use super::delivery::Filing;
-use super::keeping::{keep, keep_reading, keep_trading, restored};
-use super::kept::{Keep, KeptReading, KeptTrading};
+use super::keeping::{keep, keep_bid, keep_question, keep_reading, keep_trading, restored};
+use super::kept::{Keep, Kept, KeptReading, TakenBid};
 use super::late::Late;
 use super::market::Market;
 use super::rounds::FixedBids;
+use super::said::{refused, tag, Said};
 use super::trading::{Due, Trading};
-use crate::chain::{Chain, Decided};
+use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
 use crate::price_parts::PriceParts;
 use crate::roster::{RosterError, SiteEntry};
@@ -22,8 +23,8 @@ use ledger::contracts::rules::Rules;
 use market::interval::Interval;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::entry::{ClearingEntry, DeliveryEntry, Entry};
-use wire::message::{Bid, Body, MeterReading, SetpointReport, Verdict};
+use wire::entry::{DeliveryEntry, Entry};
+use wire::message::{Bid, Body, MeterReading, PriceQuestion, SetpointReport, Verdict};
 use wire::party::PartyId;
 
 /// Intervals remembered after their start.
@@ -34,7 +35,7 @@ const KEPT_INTERVALS: i64 = 8;
 pub struct AggregatorSettings {
     /// Who it is.
     pub party: PartyId,
-    /// Secret from which bids' salts follow. Drawn once per start.
+    /// Secret from which bids' salts follow: the same at every start, so that what was committed to can be fixed again.
     pub seed: [u8; 32],
     /// Milliseconds of real time after an interval's end in which readings are waited for.
     pub readings_grace_ms: u64,
@@ -42,36 +43,31 @@ pub struct AggregatorSettings {
     pub archive: Place,
     /// What its sites hold day-ahead, as an earlier start has written it down.
     pub held: Vec<PositionsFile>,
-    /// Intervals that were awarded and not delivered, with what was read of them, likewise.
-    pub kept: Vec<(KeptTrading, Vec<KeptReading>)>,
-}
-
-/// What a message was about; kept in its tag, and told from a refusal.
-#[derive(Clone, Copy)]
-pub(super) enum Said {
-    BidsCommitted = 1,
-    Demand = 2,
-    FinalDemand = 3,
-    Firm = 4,
-    Delivery = 5,
-    Session = 6,
-    Positions = 7,
+    /// What it took, answered and owes, likewise.
+    pub kept: Kept,
 }
 
 /// One aggregator.
 pub struct AggregatorCore {
     pub(super) settings: AggregatorSettings,
     pub(super) market: Market,
+    /// Whether it has done anything yet.
+    pub(super) begun: bool,
     turn: Turn<Arc<Rules>>,
     /// What made up prices before the present terms, and the first interval that is traded by these.
-    before: Option<(Interval, PriceParts)>,
-    chain: Chain,
-    book: BidBook,
+    pub(super) before: Option<(Interval, PriceParts)>,
+    pub(super) chain: Chain,
+    pub(super) book: BidBook,
+    /// Questions that a process before this one answered, of intervals whose bids are to be fixed again.
+    pub(super) asked: BTreeMap<Interval, Vec<PriceQuestion>>,
+    /// Bids kept since all that count were last written anew, and the interval in which that was.
+    pub(super) kept_bids: usize,
+    pub(super) renewed: Option<Interval>,
     pub(super) trading: BTreeMap<Interval, Trading>,
     pub(super) late: Late,
-    closed: Option<Interval>,
+    pub(super) closed: Option<Interval>,
     /// Day-ahead sessions, where the market has any.
-    day_ahead: Option<DayAheadDesk>,
+    pub(super) day_ahead: Option<DayAheadDesk>,
     /// What is to be told of how it began.
     notes: Vec<(&'static str, String)>,
 }
@@ -86,15 +82,26 @@ impl AggregatorCore {
     pub fn new(chain: Chain, mut settings: AggregatorSettings) -> Result<Self, RosterError> {
         let terms = Terms::of(chain.rules());
         let held = std::mem::take(&mut settings.held);
-        let (trading, notes) = restored(std::mem::take(&mut settings.kept));
+        let Kept { bids, asked, trading } = std::mem::take(&mut settings.kept);
+        let (trading, mut notes) = restored(trading);
+        let mut book = BidBook::new(terms.clears_reactive());
+        if !bids.is_empty() {
+            notes.push(("bids-restored", format!("{} bids that were taken", bids.len())));
+        }
+        let kept_bids = bids.len();
+        bids.into_iter().for_each(|bid| book.restore(bid));
         let day_ahead =
             DeskSettings::of(&terms, settings.seed)?.map(|settings| DayAheadDesk::new(settings, held));
         Ok(Self {
             market: Market::of(&terms, &settings.party)?,
+            begun: false,
             turn: Turn::default(),
             before: None,
             chain,
-            book: BidBook::new(terms.clears_reactive()),
+            book,
+            asked,
+            kept_bids,
+            renewed: None,
             closed: trading.keys().last().copied(),
             trading,
             late: Late::default(),
@@ -132,7 +139,7 @@ impl AggregatorCore {
         self.market.sites.len()
     }
 
-    fn on_time(&mut self, now: Now) -> Effects {
+    pub(super) fn on_time(&mut self, now: Now) -> Effects {
         let here = self.market.parameters.interval_at(now.market);
         let next = self.market.parameters.next(here);
         let mut effects: Effects = self.turn(here).into_iter().collect();
@@ -152,18 +159,25 @@ impl AggregatorCore {
         let traded: Vec<Interval> = self.trading.keys().copied().collect();
         effects.extend(traded.into_iter().flat_map(|interval| self.deliver_when_due(now, interval)));
         effects.extend(self.forget(here));
+        effects.extend(self.missed(now));
+        effects.extend(self.renew_when_due(here));
         effects
     }
 
-    fn close_gate(&mut self, interval: Interval) -> Effects {
+    pub(super) fn close_gate(&mut self, interval: Interval) -> Effects {
         self.closed = Some(interval);
         let silent = self.market.sites.len().saturating_sub(self.book.count(interval));
         let standing = self.book.close(interval);
         let fixed = FixedBids::fix(interval, standing, &self.market.sites, &self.settings.seed);
         let by = (self.market.parameters, self.market.price_tolerance);
         let body = Body::BidsCommitted(fixed.commitment());
-        self.trading.insert(interval, Trading::new(fixed, by));
+        let asked = self.asked.remove(&interval).unwrap_or_default();
+        let mut trading = Trading::new(fixed, by).after(&asked);
         let mut effects = vec![self.to_dso(Said::BidsCommitted, interval, body)];
+        // The last answer of a process before this one may never have been heard.
+        let again = asked.last().and_then(|question| trading.answer(question).ok());
+        effects.extend(again.map(|(d, _)| self.to_dso(Said::Demand, interval, Body::Demand(d))));
+        self.trading.insert(interval, trading);
         if silent > 0 {
             let text = format!("{silent} of {} sites did not bid for {interval}", self.market.sites.len());
             effects.push(Effect::Note { event: "silent-sites", text });
@@ -179,15 +193,23 @@ impl AggregatorCore {
         }
         let sender = &message.id.sender;
         let answered = match &message.body {
-            Body::Block(bytes) => return self.on_block(bytes),
-            Body::Bid(bid) => self.on_bid(now, &message, bid),
+            Body::Block(bytes) => return self.on_block(now, bytes),
+            // It is acknowledged once it is kept.
+            Body::Bid(bid) => match self.on_bid(now, &message, bid) {
+                Ok(kept) => return kept,
+                Err(reason) => Err(reason),
+            },
             Body::PriceQuestion(question) if *sender == self.market.dso => self
                 .trading(question.interval)
                 .and_then(|trading| trading.answer(question))
-                .map(|d| vec![self.to_dso(Said::Demand, question.interval, Body::Demand(d))]),
+                .map(|(d, first)| {
+                    let said = self.to_dso(Said::Demand, question.interval, Body::Demand(d));
+                    let kept = if first { keep_question(question) } else { Vec::new() };
+                    kept.into_iter().chain([said]).collect()
+                }),
             Body::Award(award) if *sender == self.market.dso => self
                 .trading(award.interval)
-                .and_then(|trading| Ok((trading.award(award)?, keep_trading(trading))))
+                .and_then(|trading| Ok((trading.award(award, now.real_ms)?, keep_trading(trading))))
                 .map(|(d, kept)| {
                     let said = self.to_dso(Said::FinalDemand, award.interval, Body::FinalDemand(d));
                     kept.into_iter().chain([said]).collect()
@@ -222,10 +244,11 @@ impl AggregatorCore {
 
     fn on_bid(&mut self, now: Now, message: &Incoming, bid: &Bid) -> Result<Effects, String> {
         let site = self.site(&message.id.sender)?.clone();
-        self.book
-            .take(&self.market.parameters, now.market, &site, bid, (&message.id, &message.raw))
-            .map_err(|error| error.to_string())?;
-        Ok(Vec::new())
+        let evidence = (&message.id, &message.raw);
+        let taken = self.book.take(&self.market.parameters, now.market, &site, bid, evidence);
+        let bid = taken.map_err(|error| error.to_string())?;
+        self.kept_bids += 1;
+        Ok(keep_bid(&message.id, &TakenBid { account: site.account, bid }))
     }
 
     fn on_day_ahead(&mut self, now: Now, message: &Incoming) -> Result<Effects, String> {
@@ -267,63 +290,6 @@ impl AggregatorCore {
         let mut effects = keep_reading(reading.interval, &KeptReading { account, energy, raw });
         effects.extend(self.deliver_when_due(now, reading.interval));
         Ok(effects)
-    }
-
-    fn on_block(&mut self, bytes: &[u8]) -> Effects {
-        let decided = match self.chain.take(bytes) {
-            Ok(Some(decided)) => decided,
-            Ok(None) => return Vec::new(),
-            Err(error) => return vec![Effect::Note { event: "bad-block", text: error.to_string() }],
-        };
-        let mut effects = Vec::new();
-        for (index, (by, entry)) in decided.entries().iter().enumerate() {
-            match entry {
-                Entry::Clearing(clearing) => effects.extend(self.on_clearing(&decided, index, clearing)),
-                Entry::Delivery(delivery) if *by == self.settings.party => {
-                    if let Some(trading) = self.trading.get_mut(&delivery.interval) {
-                        trading.delivered();
-                    }
-                    effects.push(keep(delivery.interval, Keep::Forget));
-                }
-                Entry::DayAhead(session) => {
-                    let desk = self.day_ahead.iter_mut();
-                    effects.extend(desk.flat_map(|desk| desk.on_decided(&decided, index, session)));
-                }
-                _ => {}
-            }
-        }
-        effects
-    }
-
-    fn on_clearing(&mut self, decided: &Decided, index: usize, clearing: &ClearingEntry) -> Effects {
-        let note = |event, text| vec![Effect::Note { event, text }];
-        let interval = clearing.interval;
-        let Some(trading) = self.trading.get_mut(&interval).filter(|t| t.awaits_decision()) else {
-            return Vec::new();
-        };
-        let finality = match decided.proof(index) {
-            Ok(proof) => proof,
-            Err(error) => return note("bad-block", error.to_string()),
-        };
-        let price_at = |bus: &str| clearing.prices.get(*self.market.bus_index.get(bus)?).copied();
-        let parts = match &self.before {
-            Some((first, before)) if interval < *first => before.of(clearing),
-            _ => self.market.price_parts.of(clearing),
-        };
-        let parts_at = |bus: &str| parts.as_ref()?.get(*self.market.bus_index.get(bus)?).copied();
-        match trading.decide(price_at, parts_at, &finality) {
-            Err(reason) => note("clearing-differs", reason),
-            Ok(firm) => firm
-                .into_iter()
-                .map(|(site, firm)| Effect::Send {
-                    body: Body::Firm(Box::new(firm)),
-                    interval,
-                    recipient: Some(site.clone()),
-                    acknowledged_by: vec![site],
-                    tag: tag(Said::Firm, interval),
-                })
-                .collect(),
-        }
     }
 
     fn deliver_when_due(&mut self, now: Now, interval: Interval) -> Effects {
@@ -369,6 +335,10 @@ impl AggregatorCore {
                 Ok(()) => Effect::Acknowledge { of, verdict: Verdict::Accepted },
                 Err(reason) => Effect::Note { event: "late-not-stored", text: reason },
             }],
+            AggregatorReport::BidsKept(all) => {
+                let accepted = |of| Effect::Acknowledge { of, verdict: Verdict::Accepted };
+                all.into_iter().map(accepted).collect()
+            }
             AggregatorReport::PositionsNotStored { session, reason } => {
                 let text = format!("writing the positions of the session of {session}: {reason}");
                 vec![Effect::Note { event: "positions-not-stored", text }]
@@ -392,7 +362,10 @@ impl AggregatorCore {
         let oldest = here.later(-KEPT_INTERVALS, self.market.parameters.interval_s);
         let kept = self.trading.split_off(&oldest);
         let forgotten = std::mem::replace(&mut self.trading, kept);
-        let mut effects: Effects = forgotten.keys().map(|interval| keep(*interval, Keep::Forget)).collect();
+        let later = self.asked.split_off(&oldest);
+        let asked = std::mem::replace(&mut self.asked, later);
+        let old = forgotten.keys().chain(asked.keys());
+        let mut effects: Effects = old.map(|interval| keep(*interval, Keep::Forget)).collect();
         let owing = forgotten.values().filter(|trading| trading.owes_delivery());
         effects.extend(owing.map(|trading| Effect::Note {
             event: "delivery-lost",
@@ -401,7 +374,7 @@ impl AggregatorCore {
         effects
     }
 
-    fn to_dso(&self, said: Said, interval: Interval, body: Body) -> Effect<AggregatorAct> {
+    pub(super) fn to_dso(&self, said: Said, interval: Interval, body: Body) -> Effect<AggregatorAct> {
         Effect::Send {
             body,
             interval,
@@ -425,29 +398,14 @@ impl RoleCore for AggregatorCore {
     }
 
     fn step(&mut self, now: Now, input: Input<AggregatorReport>) -> Effects {
-        match input {
+        let mut effects = self.resume(now);
+        effects.extend(match input {
             Input::Poll => self.on_time(now),
             Input::Message(message) => self.on_message(now, message),
             Input::Answered { tag, by, verdict: Verdict::Refused(reason) } => refused(tag, &by, &reason),
             Input::Answered { verdict: Verdict::Accepted, .. } => Vec::new(),
             Input::Own(report) => self.on_report(now, report),
-        }
+        });
+        effects
     }
-}
-
-pub(super) fn tag(said: Said, interval: Interval) -> u64 {
-    (interval.start().0 as u64) << 3 | said as u64
-}
-
-fn refused(tag: u64, by: &PartyId, reason: &str) -> Effects {
-    let (event, what) = match tag & 7 {
-        1 => ("bids-refused", "the bids' root"),
-        2 => ("demand-refused", "our demand"),
-        3 => ("final-demand-refused", "our final demand"),
-        4 => ("firm-refused", "its firm price"),
-        6 => ("day-ahead-refused", "what we said of a session"),
-        7 => ("positions-refused", "its day-ahead positions"),
-        _ => ("delivery-refused", "our delivery"),
-    };
-    vec![Effect::Note { event, text: format!("{by} refused {what}: {reason}") }]
 }

@@ -1,8 +1,8 @@
-//! Files of what an aggregator owes: `trading/START.cbor` and `trading/START.readings` in its folder. Written before what
-//! rests on them is said, so that a process may be killed at any time; synced right after, off the arbiter.
+//! Files of what an aggregator owes: `trading/START.asked`, `trading/START.cbor` and `trading/START.readings` in its folder.
+//! Written before what rests on them is said, so that a process may be killed at any time; synced right after, off the arbiter.
 
-use super::kept::{Keep, KeptReading, KeptTrading};
-use market::interval::Interval;
+use super::kept::{read_questions, Keep, Kept, KeptReading, KeptTrading};
+use market::interval::{Interval, UnixSeconds};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,19 +22,24 @@ impl TradingFiles {
     ///
     /// # Errors
     /// Where the folder can't be read.
-    pub fn read(&self) -> io::Result<Vec<(KeptTrading, Vec<KeptReading>)>> {
-        let mut kept = Vec::new();
+    pub fn read(&self) -> io::Result<Kept> {
+        let mut kept = Kept::default();
         for file in fs::read_dir(&self.0)? {
             let path = file?.path();
-            if path.extension().is_none_or(|extension| extension != "cbor") {
-                continue;
-            }
-            match KeptTrading::decode(&fs::read(&path)?) {
-                Ok(trading) => {
-                    let readings = fs::read(self.readings(trading.interval)).unwrap_or_default();
-                    kept.push((trading, KeptReading::read(&readings)));
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("cbor") => match KeptTrading::decode(&fs::read(&path)?) {
+                    Ok(trading) => {
+                        let readings = fs::read(self.readings(trading.interval)).unwrap_or_default();
+                        kept.trading.push((trading, KeptReading::read(&readings)));
+                    }
+                    Err(error) => tracing::error!(path = %path.display(), %error, "no file of what is owed"),
+                },
+                Some("asked") => {
+                    let start = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+                    let questions = read_questions(&fs::read(&path)?);
+                    kept.asked.extend(start.map(|start| (Interval(UnixSeconds(start)), questions)));
                 }
-                Err(error) => tracing::error!(path = %path.display(), %error, "no file of what is owed"),
+                _ => {}
             }
         }
         Ok(kept)
@@ -54,13 +59,10 @@ impl TradingFiles {
                 fs::rename(&unfinished, &path)?;
                 sync(file, Some(&self.0));
             }
-            Keep::Reading(frame) => {
-                let path = self.readings(interval);
-                let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-                file.write_all(&frame)?;
-            }
+            Keep::Question(frame) => append(&self.asked(interval), &frame)?,
+            Keep::Reading(frame) => append(&self.readings(interval), &frame)?,
             Keep::Forget => {
-                for path in [self.trading(interval), self.readings(interval)] {
+                for path in [self.asked(interval), self.trading(interval), self.readings(interval)] {
                     match fs::remove_file(path) {
                         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                         _ => {}
@@ -71,6 +73,10 @@ impl TradingFiles {
         Ok(())
     }
 
+    fn asked(&self, interval: Interval) -> PathBuf {
+        self.0.join(format!("{}.asked", interval.start().0))
+    }
+
     fn trading(&self, interval: Interval) -> PathBuf {
         self.0.join(format!("{}.cbor", interval.start().0))
     }
@@ -78,6 +84,10 @@ impl TradingFiles {
     fn readings(&self, interval: Interval) -> PathBuf {
         self.0.join(format!("{}.readings", interval.start().0))
     }
+}
+
+fn append(path: &Path, frame: &[u8]) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(frame)
 }
 
 /// Power loss is rarer than a kill, and a few milliseconds late is late enough for it.

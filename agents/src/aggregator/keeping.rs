@@ -1,12 +1,15 @@
 //! What of an interval is to outlast the process, as effects; and the intervals that go on from it. Pure.
 
 use super::act::AggregatorAct;
+use super::bids::{BidBook, StandingBid};
 use super::core::Effects;
-use super::kept::{Keep, KeptReading, KeptTrading};
+use super::kept::{question_frame, Keep, KeptReading, KeptTrading, TakenBid};
 use super::trading::Trading;
 use crate::core::Effect;
 use market::interval::Interval;
 use std::collections::BTreeMap;
+use wire::message::{MessageRef, PriceQuestion};
+use wire::party::Id;
 
 pub(super) fn keep(interval: Interval, what: Keep) -> Effect<AggregatorAct> {
     Effect::Own(AggregatorAct::Keep { interval, what })
@@ -19,6 +22,35 @@ pub(super) fn keep_trading(trading: &Trading) -> Effects {
         Some(Ok(bytes)) => vec![keep(interval, Keep::Trading(bytes))],
         Some(Err(error)) => {
             vec![Effect::Note { event: "not-kept", text: format!("what {interval} owes: {error}") }]
+        }
+    }
+}
+
+/// A bid that was taken. It is acknowledged once it is kept.
+pub(super) fn keep_bid(of: &MessageRef, taken: &TakenBid) -> Effects {
+    match taken.encode() {
+        Ok(record) => vec![Effect::Own(AggregatorAct::KeepBid { of: of.clone(), record })],
+        Err(error) => {
+            vec![Effect::Note { event: "not-kept", text: format!("a bid of {}: {error}", of.sender) }]
+        }
+    }
+}
+
+/// All that is kept of bids, in the place of what was before.
+pub(super) fn renew_bids(book: &BidBook) -> Effect<AggregatorAct> {
+    let record = |(account, bid): (&Id, &StandingBid)| {
+        // Each was encoded when it was taken.
+        TakenBid { account: account.clone(), bid: bid.clone() }.encode().ok()
+    };
+    Effect::Own(AggregatorAct::RenewBids { records: book.standing().filter_map(record).collect() })
+}
+
+pub(super) fn keep_question(question: &PriceQuestion) -> Effects {
+    let interval = question.interval;
+    match question_frame(question) {
+        Ok(frame) => vec![keep(interval, Keep::Question(frame))],
+        Err(error) => {
+            vec![Effect::Note { event: "not-kept", text: format!("a question about {interval}: {error}") }]
         }
     }
 }

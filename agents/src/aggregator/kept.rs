@@ -1,23 +1,69 @@
-//! What an aggregator owes and is told, in files from the award to the last delivery: one that is killed in between
-//! goes on from there, and no commitment is lost. Here is their form; the shell writes and reads them.
+//! What an aggregator took, owes and is told, in files from the first bid to the last delivery: one that is killed in
+//! between goes on from there, and no bid it acknowledged and no commitment is lost. Here is their form; the shell
+//! writes and reads them.
 
+use super::bids::StandingBid;
 use super::rounds::FixedBids;
 use market::curve::FlexCurve;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::{Millijoule, Millivar, PicoEurPerWh};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::cbor::{self, CborError};
 use wire::entry::SignedEnvelope;
 use wire::hash::Hash32;
-use wire::message::Award;
+use wire::message::{Award, PriceQuestion, MAX_ENVELOPE_BYTES};
 use wire::party::{Id, PartyId};
 
 /// Largest file read back: some ten thousand sites' signed bids.
 const MAX_FILE_BYTES: usize = 1 << 27;
 /// Largest reading read back.
 const MAX_READING_BYTES: usize = 1 << 12;
+/// Largest question read back: what one message may hold.
+const MAX_QUESTION_BYTES: usize = MAX_ENVELOPE_BYTES;
+/// Largest bid: its signed message, and what it says once more.
+pub const MAX_BID_BYTES: usize = 2 * MAX_ENVELOPE_BYTES;
+
+/// Everything that a process before this one kept.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// Bids, of intervals that may not be awarded yet.
+    pub bids: Vec<TakenBid>,
+    /// Questions answered, by interval.
+    pub asked: BTreeMap<Interval, Vec<PriceQuestion>>,
+    /// Intervals that were awarded and not delivered, with what was read of them.
+    pub trading: Vec<(KeptTrading, Vec<KeptReading>)>,
+}
+
+/// A site's bid that was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TakenBid {
+    /// The site's account.
+    pub account: Id,
+    /// Its bid.
+    pub bid: StandingBid,
+}
+
+impl TakenBid {
+    /// The record's bytes.
+    ///
+    /// # Errors
+    /// As [`cbor::to_vec`].
+    pub fn encode(&self) -> Result<Vec<u8>, CborError> {
+        cbor::to_vec(self)
+    }
+
+    /// A record read back.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        cbor::from_slice(bytes, MAX_BID_BYTES)
+    }
+}
 
 /// One bid of an interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,28 +161,51 @@ impl KeptReading {
     /// # Errors
     /// As [`cbor::to_vec`].
     pub fn frame(&self) -> Result<Vec<u8>, CborError> {
-        let bytes = cbor::to_vec(self)?;
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        Ok([&length.to_be_bytes()[..], &bytes].concat())
+        frame(self)
     }
 
     /// The readings of a file. The last may have been cut off by whatever ended its writer.
-    pub fn read(mut bytes: &[u8]) -> Vec<Self> {
-        let mut readings = Vec::new();
-        while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
-            let length = u32::from_be_bytes(*length) as usize;
-            let Some((frame, rest)) = rest.split_at_checked(length) else { break };
-            let Ok(reading) = cbor::from_slice(frame, MAX_READING_BYTES) else { break };
-            readings.push(reading);
-            bytes = rest;
-        }
-        readings
+    pub fn read(bytes: &[u8]) -> Vec<Self> {
+        read(bytes, MAX_READING_BYTES)
     }
+}
+
+/// A question answered, as it is appended to its interval's file.
+///
+/// # Errors
+/// As [`cbor::to_vec`].
+pub fn question_frame(question: &PriceQuestion) -> Result<Vec<u8>, CborError> {
+    frame(question)
+}
+
+/// The questions of such a file, likewise.
+pub fn read_questions(bytes: &[u8]) -> Vec<PriceQuestion> {
+    read(bytes, MAX_QUESTION_BYTES)
+}
+
+fn frame(value: &impl Serialize) -> Result<Vec<u8>, CborError> {
+    let bytes = cbor::to_vec(value)?;
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    Ok([&length.to_be_bytes()[..], &bytes].concat())
+}
+
+fn read<T: Serialize + DeserializeOwned>(mut bytes: &[u8], most: usize) -> Vec<T> {
+    let mut values = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let Some((frame, rest)) = rest.split_at_checked(length) else { break };
+        let Ok(value) = cbor::from_slice(frame, most) else { break };
+        values.push(value);
+        bytes = rest;
+    }
+    values
 }
 
 /// What is to become of the files of an interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keep {
+    /// A question of the DSO's is answered: a [`question_frame`].
+    Question(Vec<u8>),
     /// It was awarded: a [`KeptTrading`]'s bytes.
     Trading(Vec<u8>),
     /// A site was read: a [`KeptReading`]'s frame.

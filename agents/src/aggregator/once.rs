@@ -27,15 +27,21 @@ impl<Q, A, L> Once<Q, A, L> {
 }
 
 impl<Q: Clone + PartialEq, A: Clone + PartialEq, L> Once<Q, A, L> {
-    /// Notes a sound question.
+    /// Notes a sound question. Whether it is the first in this round.
     ///
     /// # Errors
     /// In words: another one was asked in this round.
-    pub fn ask(&mut self, round: u32, question: &Q) -> Result<(), String> {
-        if self.asked.entry(round).or_insert_with(|| question.clone()) != question {
-            return Err(format!("round {round} was asked before, at other prices"));
+    pub fn ask(&mut self, round: u32, question: &Q) -> Result<bool, String> {
+        match self.asked.get(&round) {
+            Some(first) if first != question => {
+                Err(format!("round {round} was asked before, at other prices"))
+            }
+            Some(_) => Ok(false),
+            None => {
+                self.asked.insert(round, question.clone());
+                Ok(true)
+            }
         }
-        Ok(())
     }
 
     /// The last round in which it was asked; 0 before the first.
@@ -78,7 +84,10 @@ mod tests {
     fn a_round_has_one_question_and_an_interval_one_award() {
         let mut once = Once::<&str, &str, usize>::default();
         assert_eq!(once.rounds(), 0);
-        assert_eq!((once.ask(1, &"a"), once.ask(1, &"a"), once.ask(2, &"b")), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(
+            [once.ask(1, &"a"), once.ask(1, &"a"), once.ask(2, &"b")],
+            [Ok(true), Ok(false), Ok(true)]
+        );
         assert_eq!(once.ask(1, &"b"), Err("round 1 was asked before, at other prices".to_owned()));
         assert_eq!(once.rounds(), 2);
         let mut award = |award, outcome| once.award(&award, "noon", || outcome).copied();

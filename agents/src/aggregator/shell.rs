@@ -1,11 +1,14 @@
-//! The aggregator's own shell: has batches of readings and bids kept, and writes files of what sites hold day-ahead,
-//! so that all of it outlasts a power loss.
+//! The aggregator's own shell: has bids it took and batches of readings and bids kept, and writes files of what sites
+//! hold day-ahead, so that all of it outlasts a power loss.
 
 use super::act::{AggregatorAct, AggregatorReport};
 use super::archiver::{ArchiveOptions, Archiver};
+use super::bid_file::BidFile;
 use super::core::{AggregatorCore, AggregatorSettings};
 use super::day_ahead::held::PositionsFile;
 use super::keeper::TradingFiles;
+use super::kept::Kept;
+use super::seed::kept_seed;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use market::interval::Interval;
 use std::fs::File;
@@ -29,19 +32,19 @@ impl Default for AggregatorOptions {
     }
 }
 
+/// File of bids that were taken.
+const BIDS: &str = "bids.log";
 /// Messages waiting for answers, besides those for each site.
 const QUEUE: usize = 256;
 /// The same, for each site: a firm price, its successor and some air.
 const QUEUE_PER_SITE: usize = 4;
 
 /// Starts the aggregator that `common.signer` signs for, on the current arbiter. Batches go
-/// to its archive, what sites hold to `data_dir/positions/{session's start}.cbor`.
+/// to its archive, what sites hold to `data_dir/positions/{session's start}.cbor`, bids to `data_dir/bids.log`.
 ///
 /// # Errors
-/// Where the genesis makes no market, the archive can't be opened, a directory can't be made, or the link can't.
+/// Where the genesis makes no market, the archive can't be opened, a file or directory can't be made, or the link can't.
 pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, StartError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| StartError::Random { reason: error.to_string() })?;
     let party = common.signer.party().clone();
     let readings_grace_ms = options.readings_grace_ms;
     let archive = options.archive.unwrap_or_else(|| ArchiveOptions::in_folder(&common.data_dir));
@@ -52,6 +55,10 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
     let folder = made(common.data_dir.join("trading"))?;
     let trading = TradingFiles::new(folder.clone());
     let kept = trading.read().map_err(|source| StartError::Directory { directory: folder, source })?;
+    let seed = kept_seed(&common.data_dir)?;
+    let bids = BidFile::open(&common.data_dir.join(BIDS), &common.metrics);
+    let (bids, taken) = bids.map_err(|error| StartError::Options { reason: error.to_string() })?;
+    let kept = Kept { bids: taken, ..kept };
     let archive = archive.place;
     let settings = AggregatorSettings { party, seed, readings_grace_ms, archive, held, kept };
     let core = AggregatorCore::new(common.chain.clone(), settings)?;
@@ -59,7 +66,7 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_SITE * core.site_count(),
     };
-    shell::start(common, core, Keeper { archiver, positions, trading }, connection)
+    shell::start(common, core, Keeper { archiver, positions, trading, bids }, connection)
 }
 
 /// A directory, made where it was not there.
@@ -92,6 +99,7 @@ struct Keeper {
     archiver: Archiver,
     positions: PathBuf,
     trading: TradingFiles,
+    bids: BidFile,
 }
 
 impl Performer<AggregatorCore> for Keeper {
@@ -119,6 +127,8 @@ impl Performer<AggregatorCore> for Keeper {
                     let _ = reports.send(AggregatorReport::LateStored { of, stored }).await;
                 });
             }
+            AggregatorAct::KeepBid { of, record } => self.bids.take(of, record, &reports),
+            AggregatorAct::RenewBids { records } => self.bids.renew(records),
             AggregatorAct::Keep { interval, what } => {
                 if let Err(error) = self.trading.keep(interval, what) {
                     tracing::error!(%interval, %error, "what is owed would be lost with this process");

@@ -6,6 +6,7 @@ use super::delivery::{Filing, Readings, StoredBatch};
 use super::kept::{KeptReading, KeptTrading};
 use super::once::Once;
 use super::rounds::FixedBids;
+use crate::missed::Asking;
 use ledger::archive::TableError;
 use market::dlmp::BusDlmp;
 use market::interval::Interval;
@@ -13,7 +14,7 @@ use market::parameters::MarketParameters;
 use market::units::PicoEurPerWh;
 use serde_bytes::ByteBuf;
 use wire::entry::{DeliveryEntry, SitePosition};
-use wire::message::{Award, Demand, FinalDemand, Firm, PriceQuestion};
+use wire::message::{Award, Decision, Demand, FinalDemand, Firm, PriceQuestion};
 use wire::party::PartyId;
 
 /// Real time after which batches that could not be stored are stored again.
@@ -30,6 +31,8 @@ pub(super) struct Trading {
     by: (MarketParameters, PicoEurPerWh),
     said: Once<PriceQuestion, Award, Allocated>,
     decided: bool,
+    /// When to ask what is decided of it.
+    asking: Asking,
     /// Whether it goes on from files: its clearing may have been decided unheard.
     restored: bool,
     /// Meter readings so far.
@@ -73,6 +76,7 @@ impl Trading {
             by,
             said: Once::default(),
             decided: false,
+            asking: Asking::at_once(),
             restored: false,
             readings: Readings::default(),
             ended_real_ms: None,
@@ -103,32 +107,60 @@ impl Trading {
         Some(KeptTrading::of(&self.fixed, self.by, (self.said.rounds(), award)))
     }
 
-    /// Answers the DSO's question, one a round.
+    /// The same, after these questions were answered by a process before this one.
+    pub fn after(mut self, asked: &[PriceQuestion]) -> Self {
+        for question in asked {
+            // What was answered then was the first of its round.
+            let _first = self.said.ask(question.round, question);
+        }
+        self
+    }
+
+    /// Answers the DSO's question, one a round; and whether it is the first of its round.
     ///
     /// # Errors
     /// In words, why the question is none.
-    pub fn answer(&mut self, question: &PriceQuestion) -> Result<Demand, String> {
+    pub fn answer(&mut self, question: &PriceQuestion) -> Result<(Demand, bool), String> {
         let buses = answer(&self.by.0, &self.fixed, question).map_err(|error| error.to_string())?;
         let PriceQuestion { interval, round, .. } = question;
-        self.said.ask(*round, question)?;
-        Ok(Demand { interval: *interval, round: *round, buses })
+        let first = self.said.ask(*round, question)?;
+        Ok((Demand { interval: *interval, round: *round, buses }, first))
     }
 
     /// Takes the DSO's award, once.
     ///
     /// # Errors
     /// In words, why the award does not fit.
-    pub fn award(&mut self, award: &Award) -> Result<FinalDemand, String> {
+    pub fn award(&mut self, award: &Award, real_ms: u64) -> Result<FinalDemand, String> {
         let (parameters, tolerance) = &self.by;
         let rounds = self.said.rounds();
+        if self.said.allocated().is_none() {
+            self.asking = Asking::later(real_ms);
+        }
         let allocate = || Allocated::by(parameters, *tolerance, &self.fixed, award);
         let allocated = self.said.award(award, award.interval, allocate)?;
         Ok(allocated.final_demand(&self.fixed, rounds))
     }
 
+    /// What it answered to its award, to be said again by who goes on from files: the DSO may never have heard it.
+    pub fn final_demand(&self) -> Option<FinalDemand> {
+        let (_, allocated) = self.said.allocated()?;
+        Some(allocated.final_demand(&self.fixed, self.said.rounds()))
+    }
+
     /// Whether it waits for its clearing to be decided.
     pub fn awaits_decision(&self) -> bool {
         self.said.allocated().is_some() && !self.decided
+    }
+
+    /// What to ask validators for now: what of it should be decided by now and was not heard of.
+    pub fn asks(&mut self, real_ms: u64) -> Option<Decision> {
+        let decided = match self.stage {
+            Stage::Submitted { .. } => Decision::Delivery,
+            _ if self.awaits_decision() => Decision::Clearing,
+            _ => return None,
+        };
+        self.asking.is_due(real_ms).then_some(decided)
     }
 
     /// Its clearing is decided, at the prices that `price_at` gives, made of `parts_at`: each site's firm
@@ -201,6 +233,7 @@ impl Trading {
         let Stage::Storing(entry) = &self.stage else { return None };
         let entry = entry.clone();
         self.stage = Stage::Submitted { entry: entry.clone(), at_ms: real_ms };
+        self.asking = Asking::later(real_ms);
         Some(entry)
     }
 
@@ -216,6 +249,7 @@ impl Trading {
 
     /// Its delivery is on the ledger.
     pub fn delivered(&mut self) {
+        self.decided = true;
         self.stage = Stage::Decided;
     }
 

@@ -15,6 +15,7 @@ use super::reactive;
 use super::session::{Session, Stage};
 use crate::chain::Chain;
 use crate::core::{Effect, Incoming, Input, Now, RoleCore};
+use crate::missed::{self, Asking};
 use crate::roster::RosterError;
 use crate::terms::{Terms, Turn};
 use ledger::contracts::rules::Rules;
@@ -25,7 +26,7 @@ use market::supply::SupplyCurve;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::entry::{ClearingEntry, Entry, SignedEnvelope};
-use wire::message::{BidsCommitted, Body, Demand, FinalDemand, PriceQuestion, Supply, Verdict};
+use wire::message::{BidsCommitted, Body, Decision, Demand, FinalDemand, PriceQuestion, Supply, Verdict};
 use wire::party::PartyId;
 
 /// Intervals remembered after their start.
@@ -125,6 +126,10 @@ impl DsoCore {
                 let missing = session.missing(self.market.aggregators.keys(), &self.market.tso).join(", ");
                 let why = format!("nothing came in {waited_ms} ms from {missing}");
                 effects.push(fail(session, *interval, "party-silent", why, now));
+            }
+            if let Stage::Submitted { asking, .. } = &mut session.stage {
+                let due = asking.is_due(now.real_ms);
+                effects.extend(due.then(|| missed::question(*interval, Decision::Clearing)));
             }
         }
         effects.extend(self.day_ahead.iter_mut().flat_map(|desk| desk.on_time(now)));
@@ -330,7 +335,8 @@ impl DsoCore {
         let rounds = session.rounds;
         let took_ms = now.real_ms.saturating_sub(session.began_ms);
         let cleared = Cleared::of(&self.market.grid, dispatch, rounds, took_ms);
-        session.enter(Stage::Submitted { at_ms: now.real_ms }, now.real_ms);
+        let asking = Asking::later(now.real_ms);
+        session.enter(Stage::Submitted { at_ms: now.real_ms, asking }, now.real_ms);
         vec![
             Effect::Note { event: "cleared", text: format!("{interval}: {cleared}") },
             Effect::Own(DsoAct::Measure(Measurement::Cleared(cleared))),
@@ -366,7 +372,7 @@ impl DsoCore {
             }
             let Entry::Clearing(ClearingEntry { interval, .. }) = entry else { continue };
             let Some(session) = self.sessions.get_mut(interval) else { continue };
-            if let Stage::Submitted { at_ms } = session.stage {
+            if let Stage::Submitted { at_ms, .. } = session.stage {
                 let finality_ms = now.real_ms.saturating_sub(at_ms);
                 let text = format!("{interval}: final after {finality_ms} ms at height {}", decided.height());
                 effects.push(Effect::Note { event: "final", text });

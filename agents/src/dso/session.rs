@@ -4,6 +4,7 @@
 use super::answers::Answers;
 use super::award::Part;
 use super::problem::Dispatch;
+use crate::missed::Asking;
 use market::supply::SupplyCurve;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::entry::SignedEnvelope;
@@ -58,6 +59,8 @@ pub(super) enum Stage {
     Submitted {
         /// Real time of the submission.
         at_ms: u64,
+        /// When to ask what became of it.
+        asking: Asking,
     },
     /// On the ledger.
     Decided,

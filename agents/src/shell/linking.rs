@@ -53,7 +53,7 @@ fn connections(common: &Common, subscriptions: Vec<String>) -> Vec<ConnectionCon
         name: format!("validators-{place}"),
         addresses: addresses.clone(),
         subscriptions: heard.clone(),
-        carries: Carries::Only(vec!["submit", "registry-question", proofs::KIND]),
+        carries: Carries::Only(vec!["submit", "registry-question", "block-question", proofs::KIND]),
     });
     let market = ConnectionConfig::market(common.broker_addresses.clone(), others);
     let market = (!common.broker_addresses.is_empty()).then_some(market);

@@ -4,7 +4,7 @@ use crate::stage::{Cue, Stage};
 use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, CONNECTION, FIRST};
 use agents::aggregator::act::{AggregatorAct, AggregatorReport};
-use agents::aggregator::kept::{Keep, KeptReading, KeptTrading};
+use agents::aggregator::kept::{Keep, Kept};
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
 use agents::core::Effect;
@@ -13,23 +13,22 @@ use market::curve::{Breakpoint, FlexCurve};
 use market::interval::Interval;
 use market::share::Demand as DemandRange;
 use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
-use wire::entry::Entry;
 use wire::message::{
     Award, Bid, Body, BusPrice, BusQuestion, Corner, DemandAt, MeterReading, PriceQuestion, PriceWindow,
     SetpointReport,
 };
 use wire::party::{PartyId, Role};
 
-const GATE: i64 = FIRST.0 .0 - 120;
-const OPEN: i64 = FIRST.0 .0 - 600;
+pub const GATE: i64 = FIRST.0 .0 - 120;
+pub const OPEN: i64 = FIRST.0 .0 - 600;
 
 /// Aggregator a1 with sites s00 at bus b2 and s02 at b3.
-fn stage() -> Stage<AggregatorCore> {
-    stage_from(Vec::new())
+pub fn stage() -> Stage<AggregatorCore> {
+    stage_from(Kept::default())
 }
 
 /// The same, going on from what was kept.
-fn stage_from(kept: Vec<(KeptTrading, Vec<KeptReading>)>) -> Stage<AggregatorCore> {
+pub fn stage_from(kept: Kept) -> Stage<AggregatorCore> {
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
     let settings = AggregatorSettings {
         party: party(Role::Aggregator, "a1"),
@@ -43,6 +42,9 @@ fn stage_from(kept: Vec<(KeptTrading, Vec<KeptReading>)>) -> Stage<AggregatorCor
     Stage::new(core, genesis.registry(), |act| match act {
         AggregatorAct::StoreBatches { interval, .. } => format!("store {}", interval.0 .0),
         AggregatorAct::StoreLate { batch, .. } => format!("store {}", batch.path),
+        AggregatorAct::KeepBid { .. } => "keep bid".to_owned(),
+        AggregatorAct::RenewBids { records } => format!("renew {} bids", records.len()),
+        AggregatorAct::Keep { what: Keep::Question(_), .. } => "keep question".to_owned(),
         AggregatorAct::Keep { what: Keep::Trading(_), .. } => "keep award".to_owned(),
         AggregatorAct::Keep { what: Keep::Reading(_), .. } => "keep reading".to_owned(),
         AggregatorAct::Keep { what: Keep::Forget, .. } => "forget".to_owned(),
@@ -50,27 +52,27 @@ fn stage_from(kept: Vec<(KeptTrading, Vec<KeptReading>)>) -> Stage<AggregatorCor
     })
 }
 
-fn site(id: &str) -> PartyId {
+pub fn site(id: &str) -> PartyId {
     party(Role::Site, id)
 }
 
-fn dso() -> PartyId {
+pub fn dso() -> PartyId {
     party(Role::Dso, "d")
 }
 
 /// Takes `power` up to 100 EUR/MWh, and nothing above.
-fn bid(interval: Interval, power: i64) -> Body {
+pub fn bid(interval: Interval, power: i64) -> Body {
     let at = |power| Breakpoint { price: PicoEurPerWh(100_000_000), power: Milliwatt(power) };
     let curve = FlexCurve::new(vec![at(power), at(0)]).unwrap();
     Body::Bid(Bid { interval, curve, forward: true, reading: None, reactive_range: Millivar(0) })
 }
 
-fn said(who: PartyId, body: Body) -> Cue<AggregatorReport> {
+pub fn said(who: PartyId, body: Body) -> Cue<AggregatorReport> {
     Cue::Said(who, body)
 }
 
 /// Asks b2 and b3 about these ticks, in one window from the first to the last.
-fn question(round: u32, ticks: &[i64]) -> Body {
+pub fn question(round: u32, ticks: &[i64]) -> Body {
     let ticks: Vec<PicoEurPerWh> = ticks.iter().copied().map(PicoEurPerWh).collect();
     let (from, to) = (ticks.first().copied().unwrap_or_default(), ticks.last().copied().unwrap_or_default());
     let at = |bus: &str| BusQuestion { bus: bus.to_owned(), windows: vec![0] };
@@ -84,7 +86,7 @@ fn spoilt(spoil: impl FnOnce(&mut PriceQuestion)) -> Body {
     Body::PriceQuestion(question)
 }
 
-fn award(allocations: [i64; 2]) -> Body {
+pub fn award(allocations: [i64; 2]) -> Body {
     let at = |(bus, allocation): (&str, i64)| BusPrice {
         bus: bus.to_owned(),
         price: PicoEurPerWh(100_000_000),
@@ -98,7 +100,7 @@ fn award(allocations: [i64; 2]) -> Body {
 fn who_may_bid_for_what() {
     let mut stage = stage();
     stage.check(OPEN, 0, Cue::Time, "");
-    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
+    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "keep bid");
     let other = "refused: site/s01 is no site of aggregator/a1";
     stage.check(OPEN, 0, said(site("s01"), bid(FIRST, 5)), other);
     let beyond = "refused: the curve reaches 10000001 mW, and the connection is limited to 10000000 mW";
@@ -122,7 +124,7 @@ fn rounds_are_answered_within_bounds_and_the_same_twice() {
     let mut stage = stage();
     let early = "refused: interval starting at 1800000 s is not being traded by aggregator/a1";
     stage.check(OPEN, 0, said(dso(), question(1, &[0, 1])), early);
-    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
+    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "keep bid");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d; note silent-sites");
     stage.check(GATE, 0, Cue::Time, "");
     let ticks = [99_999_999, 100_000_000, 100_000_001];
@@ -165,8 +167,8 @@ fn rounds_are_answered_within_bounds_and_the_same_twice() {
 #[test]
 fn an_award_is_taken_once_and_only_within_the_bids() {
     let mut stage = stage();
-    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
-    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
+    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "keep bid");
+    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "keep bid");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
     let beyond = "refused: the award gives b3 9 mW, and our bids there take 0 mW to 8 mW at its price";
     stage.check(GATE, 0, said(dso(), award([5, 9])), beyond);
@@ -184,8 +186,8 @@ fn an_award_is_taken_once_and_only_within_the_bids() {
 #[test]
 fn a_block_counts_only_with_its_votes_and_its_prices() {
     let mut stage = stage();
-    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
-    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
+    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "keep bid");
+    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "keep bid");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
     stage.check(GATE, 0, said(dso(), award([5, 3])), "keep award; accepted; final-demand to dso/d");
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
@@ -202,8 +204,8 @@ fn a_block_counts_only_with_its_votes_and_its_prices() {
 #[test]
 fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     let mut stage = stage();
-    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
-    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
+    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "keep bid");
+    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "keep bid");
     stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
     stage.check(GATE, 0, said(dso(), award([5, 3])), "keep award; accepted; final-demand to dso/d");
     let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
@@ -230,7 +232,7 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
         format!("refused: {} mJ in one interval is more than 4 times what the connection allows", most + 1);
     stage.check(end, 100, said(site("s02"), reading(most + 1)), &implausible);
     // The grace begins when the end is first noticed.
-    stage.check(end, 100, Cue::Time, "");
+    stage.check(end, 100, Cue::Time, "renew 2 bids");
     stage.check(end, 1_099, Cue::Time, "");
     stage.check(end, 1_100, Cue::Time, "note readings-missing; store 1800000");
     let failed = AggregatorReport::BatchesNotStored { interval: FIRST, reason: "disk full".to_owned() };
@@ -240,7 +242,7 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     let stored = || Cue::Report(AggregatorReport::BatchesStored(FIRST));
     stage.check(end, 6_300, stored(), "submit to all, answered by 4");
     stage.check(end, 6_300, stored(), "");
-    stage.check(end, 6_300 + 149_999, Cue::Time, "");
+    stage.check(end, 6_300 + 149_999, Cue::Time, "block-question to all, answered by 0");
     stage.check(end, 6_300 + 150_000, Cue::Time, "submit to all, answered by 4");
     let later = FIRST.later(9, 900).0 .0;
     stage.check(later, 200_000, Cue::Time, "forget; note delivery-lost");
@@ -274,59 +276,4 @@ fn a_reading_of_a_settled_interval_is_kept_first_and_then_answered() {
     let untraded = "refused: interval starting at 1800000 s is not being traded by aggregator/a1";
     stage.check(later(-1), 0, said(site("s02"), reading(1)), untraded);
     stage.check(later(673), 0, said(site("s02"), reading(1)), untraded);
-}
-
-/// What effects keep: the award, and readings' frames.
-fn kept(effects: &[Effect<AggregatorAct>]) -> (Vec<KeptTrading>, Vec<u8>) {
-    let (mut trading, mut readings) = (Vec::new(), Vec::new());
-    for effect in effects {
-        match effect {
-            Effect::Own(AggregatorAct::Keep { what: Keep::Trading(bytes), .. }) => {
-                trading.push(KeptTrading::decode(bytes).unwrap());
-            }
-            Effect::Own(AggregatorAct::Keep { what: Keep::Reading(frame), .. }) => readings.extend(frame),
-            _ => {}
-        }
-    }
-    (trading, readings)
-}
-
-#[test]
-fn one_that_is_killed_goes_on_from_its_award_and_its_readings() {
-    let mut stage = stage();
-    stage.check(OPEN, 0, said(site("s00"), bid(FIRST, 5)), "accepted");
-    stage.check(OPEN, 0, said(site("s02"), bid(FIRST, 8)), "accepted");
-    stage.check(GATE, 0, Cue::Time, "bids-committed to dso/d");
-    let effects = stage.step(GATE, 0, said(dso(), award([5, 3])));
-    let Some(Effect::Send { body: before @ Body::FinalDemand(_), .. }) = effects.last() else { panic!() };
-    let (trading, _) = kept(&effects);
-    let end = FIRST.0 .0 + 900;
-    let reading = Body::MeterReading(MeterReading { interval: FIRST, energy: Millijoule(4_500) });
-    let (_, frames) = kept(&stage.step(end, 0, said(site("s00"), reading)));
-    let [trading] = trading.try_into().unwrap();
-    let files = vec![(trading, KeptReading::read(&frames))];
-
-    // Killed; its clearing is decided once it is back.
-    let mut anew = stage_from(files.clone());
-    anew.check(GATE, 0, Cue::Time, "note restored");
-    let effects = anew.step(GATE, 0, said(dso(), award([5, 3])));
-    let Some(Effect::Send { body, .. }) = effects.last() else { panic!("{effects:?}") };
-    assert_eq!(body, before, "it says what it said before");
-    let genesis = world::genesis(Plan { sites_each: 2, line_limit: None, grid: false });
-    let decided = decide_alone(&genesis, world::clearing(FIRST, PicoEurPerWh(100_000_000)));
-    let block = Body::Block(decided.encode().unwrap().into());
-    let firm = "firm to site/s00; firm to site/s02";
-    anew.check(GATE, 0, said(party(Role::Validator, "v1"), block), firm);
-
-    // Killed; its clearing was decided while it was away.
-    let mut anew = stage_from(files);
-    anew.check(end, 0, Cue::Time, "note restored");
-    anew.check(end, 1_000, Cue::Time, "note readings-missing; store 1800000");
-    let stored = Cue::Report(AggregatorReport::BatchesStored(FIRST));
-    let effects = anew.step(end, 1_100, stored);
-    let Some(Effect::Send { body: Body::Submit(Entry::Delivery(delivery)), .. }) = effects.last() else {
-        panic!("{effects:?}")
-    };
-    let energies: Vec<_> = delivery.sites.iter().map(|site| site.energy).collect();
-    assert_eq!(energies, [Some(Millijoule(4_500)), None]);
 }

@@ -6,6 +6,7 @@ use crate::validators::decide_alone;
 use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::act::AggregatorAct;
 use agents::aggregator::day_ahead::held::PositionsFile;
+use agents::aggregator::kept::Kept;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
 use agents::core::Effect;
@@ -148,7 +149,7 @@ impl Town {
                 readings_grace_ms: 1_000,
                 archive: "file:///archive".parse().unwrap(),
                 held: Vec::new(),
-                kept: Vec::new(),
+                kept: Kept::default(),
             };
             let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
             let stage = Stage::new(core, genesis.registry(), |act: &AggregatorAct| format!("{act:?}"));

@@ -9,6 +9,7 @@ mod double_clearing;
 mod dso;
 mod household;
 mod inspect;
+mod killed;
 mod market_day;
 mod network;
 mod party;

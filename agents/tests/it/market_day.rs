@@ -8,6 +8,7 @@ use crate::validators::{Assembly, Validator};
 use crate::world::{self, party, Plan, FIRST};
 use agents::aggregator::act::{AggregatorAct, AggregatorReport};
 use agents::aggregator::delivery::StoredBatch;
+use agents::aggregator::kept::Kept;
 use agents::aggregator::{AggregatorCore, AggregatorSettings};
 use agents::chain::Chain;
 use agents::dso::act::{DsoAct, DsoReport};
@@ -120,7 +121,7 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
             readings_grace_ms: 20_000,
             archive: "file:///archive".parse().unwrap(),
             held: Vec::new(),
-            kept: Vec::new(),
+            kept: Kept::default(),
         };
         let core = AggregatorCore::new(Chain::new(&genesis).unwrap(), settings).unwrap();
         let (files, by) = (files.clone(), me.clone());
@@ -129,7 +130,9 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 files.borrow_mut().insert((by.clone(), interval), batches);
                 Some(AggregatorReport::BatchesStored(interval))
             }
-            AggregatorAct::StoreLate { .. }
+            AggregatorAct::KeepBid { of, .. } => Some(AggregatorReport::BidsKept(vec![of])),
+            AggregatorAct::RenewBids { .. }
+            | AggregatorAct::StoreLate { .. }
             | AggregatorAct::StorePositions { .. }
             | AggregatorAct::Keep { .. } => None,
         };
@@ -181,7 +184,8 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
     network.add(party(Role::Tso, "t"), blocks, Box::new(Played { core: tso, perform }));
     for id in ["v1", "v2", "v3", "v4"] {
         let me = party(Role::Validator, id);
-        let submit = [Role::Dso, Role::Aggregator].map(|role| (role, "submit")).to_vec();
+        let kinds = ["submit", "block-question"];
+        let submit = [Role::Dso, Role::Aggregator].map(|role| kinds.map(|kind| (role, kind))).concat();
         let validator = Validator { party: me.clone(), assembly: assembly.clone(), told: 0 };
         network.add(me, submit, Box::new(validator));
     }
@@ -339,6 +343,23 @@ fn what_is_cleared_is_what_the_wholesale_market_awards() {
         assert!(near(-4_000).low <= award.import && award.import <= near(4_000).high, "{award:?}");
     }
     assert_eq!(recorded.len(), 6);
+}
+
+/// It asks for each block it did not hear, in time for its sites, and so does the DSO.
+#[test]
+fn an_aggregator_and_a_dso_that_hear_no_blocks_ask_for_them() {
+    for deaf in [party(Role::Aggregator, "a1"), party(Role::Dso, "d")] {
+        for faults in [GOOD, BAD] {
+            let day = Day { plan: WIDE, faults, intervals: 4, silent_every: 0, wholesale: false };
+            let mut played = set_up(day, 6);
+            played.network.deaf = Some((deaf.clone(), "block"));
+            let played = check_played(day, played);
+            let notes = &played.network.notes;
+            let lost =
+                |(_, event, _): &&(PartyId, &str, String)| ["clearing-lost", "delivery-lost"].contains(event);
+            assert_eq!(notes.iter().filter(lost).count(), 0, "{deaf}: {notes:#?}");
+        }
+    }
 }
 
 #[test]

@@ -76,6 +76,8 @@ pub struct Network {
     pub session_bids: Vec<SignedEnvelope>,
     /// What this party says of this kind reaches nobody.
     pub cut: Option<(PartyId, &'static str)>,
+    /// What is said to all of this kind does not reach this party.
+    pub deaf: Option<(PartyId, &'static str)>,
 }
 
 impl Network {
@@ -95,6 +97,7 @@ impl Network {
             bids: Vec::new(),
             session_bids: Vec::new(),
             cut: None,
+            deaf: None,
         }
     }
 
@@ -238,13 +241,14 @@ impl Network {
         if self.cut.as_ref().is_some_and(|(by, kind)| topic.sender == *by && topic.kind.as_str() == *kind) {
             return;
         }
-        let hears = |node: &Node| {
+        let hears = |party: &PartyId, node: &Node| {
             let (role, kind) = (topic.sender.role, topic.kind.as_str());
-            kind == "tick" || node.listens.contains(&(role, kind))
+            let deaf = self.deaf.as_ref().is_some_and(|deaf| *deaf == (party.clone(), kind));
+            !deaf && (kind == "tick" || node.listens.contains(&(role, kind)))
         };
         let to: Vec<PartyId> = match &topic.recipient {
             Some(to) => vec![to.clone()],
-            None => self.nodes.iter().filter(|(_, node)| hears(node)).map(|(p, _)| p.clone()).collect(),
+            None => self.nodes.iter().filter(|(p, node)| hears(p, node)).map(|(p, _)| p.clone()).collect(),
         };
         // Once for all receivers; every one of them would come to the same.
         let opened = open(&self.registry, &world::network(), &raw.topic, &raw.bytes).unwrap();

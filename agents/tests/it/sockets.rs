@@ -158,7 +158,8 @@ fn two_intervals_are_traded_and_settled_over_a_real_broker() {
         for id in ["v1", "v2", "v3", "v4"] {
             let me = party(Role::Validator, id);
             let validator = Validator { party: me.clone(), assembly: assembly.clone(), told: 0 };
-            let listens = [(Role::Dso, "submit"), (Role::Aggregator, "submit")];
+            let kinds = ["submit", "block-question"];
+            let listens = [Role::Dso, Role::Aggregator].map(|role| kinds.map(|kind| (role, kind))).concat();
             market.script(&me, &listens, Box::new(validator));
         }
         for (place, site) in

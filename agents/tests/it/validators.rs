@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use wire::entry::{Entry, SignedEnvelope};
 use wire::hash::Hash32;
-use wire::message::{Body, Verdict};
+use wire::message::{BlockQuestion, Body, Decision, Verdict};
 use wire::party::{PartyId, Role};
 
 use crate::party::Play;
@@ -105,6 +105,23 @@ impl Assembly {
     }
 }
 
+fn tell(block: &DecidedBlock, recipient: Option<PartyId>) -> Effect<Infallible> {
+    let body = Body::Block(ByteBuf::from(block.encode().unwrap()));
+    let interval = Interval(UnixSeconds(0));
+    Effect::Send { body, interval, recipient, acknowledged_by: Vec::new(), tag: 0 }
+}
+
+fn answers(block: &DecidedBlock, asker: &PartyId, question: &BlockQuestion) -> bool {
+    block.entries().any(|(by, entry)| match (question.decided, entry) {
+        (Decision::Clearing, Entry::Clearing(clearing)) => clearing.interval == question.interval,
+        (Decision::DayAhead, Entry::DayAhead(session)) => session.session == question.interval,
+        (Decision::Delivery, Entry::Delivery(delivery)) => {
+            by == *asker && delivery.interval == question.interval
+        }
+        _ => false,
+    })
+}
+
 /// One of the four, as the network sees it.
 pub struct Validator {
     pub party: PartyId,
@@ -117,21 +134,21 @@ impl Play for Validator {
         let mut assembly = self.assembly.borrow_mut();
         let mut effects = Vec::new();
         if let Input::Message(message) = input {
-            if matches!(message.body, Body::Submit(_)) {
-                assembly.hear(&self.party, &message.raw);
-                effects.push(Effect::Acknowledge { of: message.id, verdict: Verdict::Accepted });
-                assembly.decide();
+            match message.body {
+                Body::Submit(_) => {
+                    assembly.hear(&self.party, &message.raw);
+                    effects.push(Effect::Acknowledge { of: message.id, verdict: Verdict::Accepted });
+                    assembly.decide();
+                }
+                Body::BlockQuestion(question) => {
+                    let by = message.id.sender;
+                    let decided = assembly.decided.iter().find(|block| answers(block, &by, &question));
+                    effects.extend(decided.map(|block| tell(block, Some(by))));
+                }
+                _ => {}
             }
         }
-        for block in &assembly.decided[self.told..] {
-            effects.push(Effect::Send {
-                body: Body::Block(ByteBuf::from(block.encode().unwrap())),
-                interval: Interval(UnixSeconds(0)),
-                recipient: None,
-                acknowledged_by: Vec::new(),
-                tag: 0,
-            });
-        }
+        effects.extend(assembly.decided[self.told..].iter().map(|block| tell(block, None)));
         self.told = assembly.decided.len();
         effects
     }
@@ -139,10 +156,14 @@ impl Play for Validator {
 
 /// A block with one entry by the DSO, voted for by all four, as if the contracts had allowed it.
 pub fn decide_alone(genesis: &Genesis, entry: Entry) -> DecidedBlock {
+    decide_alone_by(genesis, &world::party(Role::Dso, "d"), entry)
+}
+
+/// The same of an entry by somebody.
+pub fn decide_alone_by(genesis: &Genesis, by: &PartyId, entry: Entry) -> DecidedBlock {
     let assembly = Assembly::new(genesis);
     let assembly = assembly.borrow();
-    let dso = world::signer(&world::party(Role::Dso, "d"));
-    let sealed = dso.sign(None, world::FIRST, 1, 2, &Body::Submit(entry)).unwrap();
+    let sealed = world::signer(by).sign(None, world::FIRST, 1, 2, &Body::Submit(entry)).unwrap();
     let entries = vec![sealed.raw];
     let header = Header {
         height: 1,

@@ -153,7 +153,7 @@ fn about_the_chain(schemas: &mut SchemaGenerator) -> Vec<Path> {
         ),
         path(
             "/v1/evidence",
-            "Validators that contradicted themselves, and the proofs of it",
+            "Validators that contradicted themselves, DSOs that cleared something twice, and the proofs",
             &[Query::Evidence],
             places,
             one::<Evidence>(schemas),

@@ -239,7 +239,10 @@ impl Scene<'_> {
             (governance["validators"].as_array().unwrap().len(), &governance["open"]),
             (4, &Value::Array(vec![]))
         );
-        assert_eq!(client.ask("/v1/evidence", &[], "", all).json()["contradictions"], Value::Array(vec![]));
+        let evidence = client.ask("/v1/evidence", &[], "", all).json();
+        for nothing in ["contradictions", "dsos", "double_clearings"] {
+            assert_eq!(evidence[nothing], Value::Array(vec![]));
+        }
         let headers = format!("Authorization: Bearer {}\r\nLast-Event-ID: 0\r\n", self.all);
         let stream = client.send(routes::STREAM, &headers, "event: block\ndata: {");
         assert_eq!(stream.status, 200);

@@ -177,14 +177,18 @@ pub struct Participant {
     pub revoked: Option<String>,
 }
 
-/// What is on the ledger against validators.
+/// What is on the ledger against validators and DSOs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// Every validator that contradicted itself, as far as recorded, for good.
     pub validators: Vec<Liar>,
     /// The proofs of it, in order of block, as far as blocks are kept.
     pub contradictions: Vec<Contradiction>,
-    /// The height to ask from for those that did not fit this answer.
+    /// Every DSO that signed two clearings where it may sign one, as far as recorded, for good.
+    pub dsos: Vec<DoubleClearer>,
+    /// The proofs of it, likewise.
+    pub double_clearings: Vec<DoubleClearing>,
+    /// The height to ask from for proofs of either kind that did not fit this answer.
     pub next_from: Option<u64>,
     /// And the entry there to ask from.
     pub next_entry: Option<usize>,
@@ -233,6 +237,47 @@ pub struct Signed {
     pub polka_round: Option<u32>,
     /// The signature (Ed25519).
     pub signature: String,
+}
+
+/// A DSO that signed two clearings where it may sign one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DoubleClearer {
+    /// Who.
+    pub dso: String,
+    /// How often, as far as recorded.
+    pub times: u64,
+    /// Start of the first interval of which it did, by its time.
+    pub first_interval_start: String,
+    /// Start of the last.
+    pub last_interval_start: String,
+}
+
+/// Proof that a DSO signed two different clearings, or awards, where it may sign one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DoubleClearing {
+    /// Height of the block that records it.
+    pub height: u64,
+    /// The entry's place in the block, from 0.
+    pub entry: usize,
+    /// Who handed it in.
+    pub submitter: String,
+    /// Who signed both.
+    pub dso: String,
+    /// `clearing`, `day-ahead`, `award` or `day-ahead-award`.
+    pub kind: String,
+    /// Start of the interval that both are about, or of a session's first.
+    pub interval_start: String,
+    /// Both things as they were signed.
+    pub signed: Vec<Envelope>,
+}
+
+/// A signed message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Envelope {
+    /// Topic that its signature covers.
+    pub topic: String,
+    /// The signed envelope (COSE_Sign1), in base64url.
+    pub envelope: String,
 }
 
 /// What holds for everyone, what is voted on, and what was decided.

@@ -91,7 +91,7 @@ impl Query {
             Query::AnyCommitments => "any commitments",
             Query::AnyProofs => "proofs of anything",
             Query::SettlementExport => "settlement export",
-            Query::Evidence => "evidence against validators",
+            Query::Evidence => "evidence against validators and DSOs",
             Query::Aggregates => "k-anonymous aggregates",
         }
     }

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::entry::Entry;
 use wire::envelope::{KeyChange, Opened, Under};
-use wire::message::{Body, Verdict};
-use wire::party::{Id, Registry};
+use wire::message::{BlockQuestion, Body, Verdict};
+use wire::party::{Id, PartyId, Registry};
 
 /// How long a consensus message is worth delivering. Later ones say more.
 const CONSENSUS_VALID_MS: u64 = 10_000;
@@ -155,6 +155,22 @@ impl ValidatorActor {
         metrics.behind.set((core.lag() > LAG).into());
     }
 
+    /// Sends somebody the block it missed.
+    fn send_block(&mut self, to: PartyId, question: &BlockQuestion) {
+        let sent = match serve::decided(&self.parts.store, &to, question) {
+            Ok(None) => return,
+            Ok(Some(bytes)) => {
+                let body = Body::Block(bytes.into());
+                let outgoing = Outgoing { recipient: Some(to), ..to_all(body, CONSENSUS_VALID_MS) };
+                self.parts.link.send_under(Under::Before, outgoing).map(|_| ()).map_err(|e| e.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(reason) = sent {
+            self.note("unsent", &reason);
+        }
+    }
+
     fn party(&self) -> String {
         self.parts.core.name().to_string()
     }
@@ -191,6 +207,7 @@ impl ValidatorActor {
             }
             Body::Block(bytes) => Event::Block { bytes: bytes.into_vec() },
             Body::DoubleClearing(proof) => Event::DoubleClearing { proof },
+            Body::BlockQuestion(question) => Event::BlockQuestion { by: sender, question },
             Body::RegistryQuestion(question) => Event::Question { by: sender, known: question.known },
             _ => return,
         };
@@ -301,6 +318,7 @@ impl Hands for ValidatorActor {
                     self.note("unsent", &error.to_string());
                 }
             }
+            Effect::SendBlock { to, question } => self.send_block(to, &question),
             Effect::Gossip(proof) => self.send(Under::Present, Body::DoubleClearing(proof), BLOCK_VALID_MS),
             Effect::AcceptWhenAsked { of } => {
                 if let Err(error) = parts.link.acknowledge_when_asked(of, Verdict::Accepted) {

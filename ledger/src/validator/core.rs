@@ -5,6 +5,7 @@ mod behind;
 mod decision;
 mod event;
 mod late;
+mod missed;
 mod proposal;
 mod saying;
 mod summary;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 use wire::entry::SignedEnvelope;
 use wire::envelope::Signer;
 use wire::message::{MessageRef, Verdict};
-use wire::party::Id;
+use wire::party::{Id, PartyId};
 
 /// Statements kept for the height after the one being decided: a few rounds of everyone's.
 const MAX_EARLY: usize = 256;
@@ -83,6 +84,8 @@ pub struct ValidatorCore {
     /// Who was asked last.
     asked: Option<Id>,
     answered: Bucket,
+    /// Blocks sent to those who missed them.
+    sent: BTreeMap<PartyId, Bucket>,
     effects: Vec<Effect>,
 }
 
@@ -114,6 +117,7 @@ impl ValidatorCore {
             download: Download::default(),
             asked: None,
             answered: Bucket::default(),
+            sent: BTreeMap::new(),
             effects: Vec::new(),
         }
     }
@@ -172,6 +176,7 @@ impl ValidatorCore {
             Event::DoubleClearing { proof } => self.told(&proof),
             Event::Block { bytes } => self.decided_block(now, &bytes)?,
             Event::Question { by, known } => self.asked(now, by, &known),
+            Event::BlockQuestion { by, question } => self.missed(now, by, question),
             Event::Poll => self.poll(now)?,
         }
         Ok(event::in_order(std::mem::take(&mut self.effects)))

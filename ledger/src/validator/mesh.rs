@@ -15,6 +15,8 @@ const CONSENSUS: &str = "consensus";
 const BLOCK: &str = "block";
 /// Kind of messages that ask for an entry.
 const SUBMIT: &str = "submit";
+/// Kind of messages that ask for a decided block.
+const MISSED: &str = "block-question";
 /// Kind of messages that ask what is governed, and of the answers.
 const QUESTION: &str = "registry-question";
 const SUMMARY: &str = "registry-summary";
@@ -105,9 +107,9 @@ impl Mesh {
     }
 }
 
-/// Filters for entries of everyone who may submit any, for everyone's questions, and for proofs against DSOs.
+/// Filters for entries of everyone who may submit any, for questions, and for proofs against DSOs.
 fn submissions(network: &Network) -> Vec<String> {
-    let kinds = [SUBMIT, QUESTION, PROOF].into_iter().filter_map(Kind::of);
+    let kinds = [SUBMIT, QUESTION, MISSED, PROOF].into_iter().filter_map(Kind::of);
     let filters =
         |kind: &'static Kind| kind.from.iter().map(|role| network.filter_broadcast(*role, kind.word));
     kinds.flat_map(filters).collect()
@@ -137,7 +139,7 @@ mod tests {
         let filters = connection.subscriptions.iter().map(String::as_str);
         filters
             .filter(|filter| {
-                ![SUBMIT, QUESTION, PROOF].iter().any(|kind| filter.ends_with(&format!("/+/{kind}")))
+                ![SUBMIT, QUESTION, MISSED, PROOF].iter().any(|kind| filter.ends_with(&format!("/+/{kind}")))
             })
             .collect()
     }

@@ -1,8 +1,12 @@
-//! Answers to validators that lag behind, read from the store. Bounded: whoever wants more asks again.
+//! Answers to validators that lag behind, and to those who missed a block, read from the store. Bounded: whoever wants
+//! more asks again.
 
 use crate::consensus::message::{ConsensusMessage, SnapshotPart};
+use crate::rights::EntryKind;
 use crate::store::{Store, StoreError};
 use serde_bytes::ByteBuf;
+use wire::message::{BlockQuestion, Decision};
+use wire::party::PartyId;
 
 /// Bytes of blocks in one answer; a single block may be larger.
 const MAX_ANSWER_BYTES: usize = 512 << 10;
@@ -36,4 +40,29 @@ pub fn snapshot(store: &Store, part: SnapshotPart) -> Result<Option<ConsensusMes
             Ok(chunk.map(|bytes| ConsensusMessage::Chunk { height, index, bytes: bytes.into() }))
         }
     }
+}
+
+/// The block, encoded, in which something was decided that somebody asks about; nothing where it is not kept.
+///
+/// # Errors
+/// Where it can't be read.
+pub fn decided(
+    store: &Store,
+    asker: &PartyId,
+    question: &BlockQuestion,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let kind = match question.decided {
+        Decision::Clearing => EntryKind::Clearing,
+        Decision::DayAhead => EntryKind::DayAhead,
+        Decision::Delivery => EntryKind::Delivery,
+    };
+    for (height, place) in store.about(question.interval, Some(kind.word()))? {
+        let by = || {
+            Ok::<_, StoreError>(store.remembered(height)?.and_then(|entries| entries.into_iter().nth(place)))
+        };
+        if kind != EntryKind::Delivery || by()?.is_some_and(|entry| entry.submitter == *asker) {
+            return store.block_encoded(height);
+        }
+    }
+    Ok(None)
 }

@@ -27,6 +27,7 @@ mod late;
 mod mempool;
 mod mesh;
 mod mid_interval;
+mod missed;
 mod network;
 mod openings;
 mod page;

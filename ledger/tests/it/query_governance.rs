@@ -1,11 +1,14 @@
 //! What is governed and what is on the ledger against validators, as it is asked for.
 
+use crate::double_clearing::proof;
 use crate::evidence::setting;
 use crate::governance::{ballot, proposal, proposed};
 use crate::query::{look, scene};
 use crate::query_proofs::changed;
 use crate::store::{drop_index, open};
 use crate::world::{party, transfer, validator, World};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
 use ledger::query::answers::Evidence;
 use ledger::query::{ReadError, Reader};
 use ledger::store::StoreOptions;
@@ -70,7 +73,14 @@ fn a_proposal_nobody_votes_for_is_told_to_have_lapsed() {
 #[test]
 fn contradictions_are_told_with_both_signatures() {
     let (_folder, view, history) = scene();
-    let none = Evidence { validators: vec![], contradictions: vec![], next_from: None, next_entry: None };
+    let none = Evidence {
+        validators: vec![],
+        contradictions: vec![],
+        dsos: vec![],
+        double_clearings: vec![],
+        next_from: None,
+        next_entry: None,
+    };
     assert_eq!(Reader::new(&view, &history, auditor()).evidence((0, 0)).unwrap(), none);
 
     let (world, _, evidence) = setting();
@@ -100,6 +110,44 @@ fn contradictions_are_told_with_both_signatures() {
     for caller in [None, Some(party(Role::Site, "s1")), Some(party(Role::Aggregator, "agg-1"))] {
         assert!(matches!(ask(caller, (0, 0)), Err(ReadError::NotAllowed { .. })));
     }
+}
+
+#[test]
+fn double_clearings_are_told_with_both_envelopes_in_order_with_contradictions() {
+    let (world, _, evidence) = setting();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, mut chain) = open(&world, folder.path()).unwrap();
+    let both = proof(&world);
+    let cleared_twice = world.opened(&party(Role::Site, "s1"), Entry::DoubleClearing(Box::new(both.clone())));
+    let accuses = world.opened(&validator(1), Entry::Evidence(Box::new(evidence)));
+    for entries in [vec![cleared_twice], vec![accuses]] {
+        let (decided, mut next) = world.decide(&chain, &entries);
+        store.append(&decided, &mut next.state).unwrap();
+        chain = next;
+    }
+    drop(store);
+    drop_index(folder.path());
+    let (view, history) = look(&world, folder.path());
+    let ask = |from| Reader::new(&view, &history, auditor()).evidence(from).unwrap();
+    let told = ask((0, 0));
+    let [dso] = &told.dsos[..] else { panic!("{told:?}") };
+    assert_eq!((dso.dso.as_str(), dso.times), ("dso", 1));
+    assert_eq!([&dso.first_interval_start, &dso.last_interval_start], ["2023-11-14T22:15:00Z"; 2]);
+    let [one] = &told.double_clearings[..] else { panic!("{told:?}") };
+    assert_eq!((one.height, one.entry, one.submitter.as_str()), (1, 0, "site/s1"));
+    assert_eq!((one.dso.as_str(), one.kind.as_str()), ("dso", "clearing"));
+    assert_eq!(one.interval_start, "2023-11-14T22:15:00Z");
+    let signed: Vec<(&str, Vec<u8>)> = one
+        .signed
+        .iter()
+        .map(|signed| (signed.topic.as_str(), URL_SAFE_NO_PAD.decode(&signed.envelope).unwrap()))
+        .collect();
+    let expected = [&both.first, &both.second].map(|envelope| (&*envelope.topic, envelope.bytes.to_vec()));
+    assert_eq!(signed, expected);
+    assert_eq!((told.contradictions.len(), told.next_from), (1, None));
+    // From the place behind it on, the other kind alone; the names stay.
+    let later = ask((1, 1));
+    assert_eq!((later.double_clearings.len(), later.contradictions.len(), later.dsos), (0, 1, told.dsos));
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -114,7 +114,10 @@ impl Body {
             | Body::DayAheadAward(_)
             | Body::DayAheadFinalDemand(_)
             | Body::DayAheadFirm(_) => day_ahead::check_body(self),
-            Body::RegistryQuestion(_) | Body::RegistrySummary(_) | Body::DoubleClearing(_) => Ok(()),
+            Body::RegistryQuestion(_)
+            | Body::RegistrySummary(_)
+            | Body::BlockQuestion(_)
+            | Body::DoubleClearing(_) => Ok(()),
             Body::Tick(_) | Body::Bid(_) | Body::Consensus(_) | Body::Block(_) | Body::MeterReading(_) => {
                 Ok(())
             }

@@ -25,7 +25,7 @@ pub use bounds::{
 };
 pub use clock::Tick;
 pub use firm::{BidPath, BusAward, Firm, MerkleSumPath, PathStep, SetpointReport};
-pub use following::RegistryQuestion;
+pub use following::{BlockQuestion, Decision, RegistryQuestion};
 pub use forecast::{DisorderedQuantiles, QuantileForecast, Quantiles};
 pub use metering::{DeviceFault, MeterReading};
 pub use reactive::{ReactiveAward, ReactiveFirm, ReactiveRange};
@@ -77,12 +77,14 @@ pub enum Body {
     Submit(crate::entry::Entry),
     /// Validator to validators: a consensus message in the ledger crate's own encoding.
     Consensus(ByteBuf),
-    /// Validator to all: a decided block with its vote certificate, in the ledger's encoding.
+    /// Validator to all, or to the one who asked: a decided block with its vote certificate, in the ledger's encoding.
     Block(ByteBuf),
     /// Anyone to the validators: what is governed, if it is not what the asker knows?
     RegistryQuestion(RegistryQuestion),
     /// A validator to the one who asked: what is governed, with its proof, in the ledger's encoding.
     RegistrySummary(ByteBuf),
+    /// Who trades to the validators: send me the block in which this was decided.
+    BlockQuestion(BlockQuestion),
     /// Whoever sees it to those who watch: a DSO signed two clearings where it may sign one.
     DoubleClearing(Box<crate::entry::DoubleClearingEntry>),
     /// Aggregator to a site: firm price, allocation, and the proofs of both.
@@ -129,6 +131,7 @@ impl Body {
             Body::Block(_) => "block",
             Body::RegistryQuestion(_) => "registry-question",
             Body::RegistrySummary(_) => "registry-summary",
+            Body::BlockQuestion(_) => "block-question",
             Body::DoubleClearing(_) => "double-clearing",
             Body::Firm(_) => "firm",
             Body::SetpointReport(_) => "setpoint-report",

@@ -32,6 +32,8 @@ pub struct Kind {
 
 /// Those who hear what a DSO signs, and are not the DSO.
 const WITNESSES: &[Role] = &[Role::Site, Role::Aggregator, Role::Validator];
+/// Those who owe others what a decided block says.
+const TRADERS: &[Role] = &[Role::Aggregator, Role::Dso];
 /// Those who keep a proof, or see that it is recorded.
 const WATCHERS: &[Role] = &[Role::Aggregator, Role::Validator, Role::Auditor, Role::Regulator];
 const ALL: &[Role] = &Role::ALL;
@@ -70,7 +72,7 @@ const fn to_either(word: &'static str, from: &'static [Role], heard_by: &'static
 }
 
 /// All kinds. What concerns one party's commitment goes to that party alone.
-pub const KINDS: [Kind; 28] = [
+pub const KINDS: [Kind; 29] = [
     to_all("tick", &[Role::Timekeeper], ALL),
     to_one("ack", ALL, true),
     to_one("bid", SITE, true),
@@ -84,7 +86,8 @@ pub const KINDS: [Kind; 28] = [
     to_all("quantile-forecast", &[Role::Forecaster], ALL),
     to_either("submit", SUBMITTERS, VALIDATOR),
     to_either("consensus", VALIDATOR, VALIDATOR),
-    to_all("block", VALIDATOR, ALL),
+    to_either("block", VALIDATOR, ALL),
+    to_all("block-question", TRADERS, VALIDATOR),
     to_all("registry-question", ALL, VALIDATOR),
     to_one("registry-summary", VALIDATOR, false),
     to_all("double-clearing", WITNESSES, WATCHERS),

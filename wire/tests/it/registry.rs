@@ -17,7 +17,7 @@ use wire::entry::registry::{
 use wire::entry::Entry;
 use wire::envelope::{open, EnvelopeError, KeyChange};
 use wire::hash::Hash32;
-use wire::message::{Body, RegistryQuestion};
+use wire::message::{BlockQuestion, Body, Decision, RegistryQuestion};
 use wire::party::{KeyEpoch, Participant, PartyId, Role};
 use wire::possession::Possession;
 use wire::pseudonym::Pseudonym;
@@ -67,6 +67,10 @@ fn grid() -> GridRules {
     }
 }
 
+fn missed(decided: Decision) -> Body {
+    Body::BlockQuestion(BlockQuestion { interval: AT, decided })
+}
+
 /// One of every form.
 pub fn messages() -> Vec<(Role, Body)> {
     let possession = Possession::prove(&key_of(Role::Tso), &network(), &party(Role::Site), 1);
@@ -90,6 +94,9 @@ pub fn messages() -> Vec<(Role, Body)> {
         (Role::Validator, Body::Submit(Entry::Ballot(ballot))),
         (Role::Auditor, Body::RegistryQuestion(RegistryQuestion { known: Hash32([2; 32]) })),
         (Role::Validator, Body::RegistrySummary(ByteBuf::from([1, 2, 3]))),
+        (Role::Dso, missed(Decision::Clearing)),
+        (Role::Dso, missed(Decision::DayAhead)),
+        (Role::Aggregator, missed(Decision::Delivery)),
     ];
     messages.extend(changes.into_iter().map(|change| (Role::Validator, proposal(change))));
     messages

@@ -6,9 +6,10 @@ use super::fixed::FixedSession;
 use super::held::{Held, PositionsFile};
 use super::trading::{DecidedSession, SessionTrading};
 use crate::aggregator::act::AggregatorAct;
-use crate::aggregator::core::{tag, Said};
+use crate::aggregator::said::{tag, Said};
 use crate::chain::Decided;
 use crate::core::{Effect, Incoming, Now};
+use crate::missed::question;
 use crate::roster::{self, RosterError, SiteEntry};
 use crate::terms::Terms;
 use market::day_ahead::rules::DayAheadRules;
@@ -19,7 +20,7 @@ use market::units::PicoEurPerWh;
 use std::collections::{BTreeMap, HashMap};
 use wire::entry::{DayAheadEntry, SitePosition};
 use wire::message::day_ahead::{DayAheadCommitted, DayAheadFirm};
-use wire::message::Body;
+use wire::message::{Body, Decision};
 use wire::party::{Id, PartyId, Role};
 
 /// Sessions remembered, the one that is being delivered among them.
@@ -91,11 +92,15 @@ impl DayAheadDesk {
         }
     }
 
-    /// Time has passed: the next session's commitment, once its gate has closed.
+    /// Time has passed: the next session's commitment, once its gate has closed; and questions about what should be
+    /// decided by now.
     pub fn on_time(&mut self, now: Now, sites: &BTreeMap<Id, SiteEntry>) -> Effects {
-        let Some((commitment, silent)) = self.close_when_due(now, sites) else { return Vec::new() };
+        let asks = |(at, session): (&Interval, &mut SessionTrading)| session.asks(now.real_ms).then_some(*at);
+        let asking = self.sessions.iter_mut().filter_map(asks);
+        let mut effects: Effects = asking.map(|session| question(session, Decision::DayAhead)).collect();
+        let Some((commitment, silent)) = self.close_when_due(now, sites) else { return effects };
         let session = commitment.session;
-        let mut effects = vec![self.to_dso(session, Body::DayAheadCommitted(commitment))];
+        effects.push(self.to_dso(session, Body::DayAheadCommitted(commitment)));
         if silent > 0 {
             let text = format!("{silent} of {} sites did not bid for the session of {session}", sites.len());
             effects.push(Effect::Note { event: "day-ahead-silent-sites", text });
@@ -145,7 +150,7 @@ impl DayAheadDesk {
                 taken.map(|()| Vec::new()).map_err(|error| error.to_string())
             }
             said if *sender == self.settings.dso => {
-                let (session, answer) = self.answer(said)?;
+                let (session, answer) = self.answer(now, said)?;
                 Ok(vec![self.to_dso(session, answer)])
             }
             other => Err(format!("an aggregator takes no {} from {sender}", other.kind())),
@@ -164,7 +169,7 @@ impl DayAheadDesk {
     }
 
     /// What the DSO is answered to what it says about a session.
-    fn answer(&mut self, said: &Body) -> Result<(Interval, Body), String> {
+    fn answer(&mut self, now: Now, said: &Body) -> Result<(Interval, Body), String> {
         let DeskSettings { parameters, price_tolerance, .. } = &self.settings;
         let session = match said {
             Body::DayAheadQuestion(question) => question.session,
@@ -176,7 +181,7 @@ impl DayAheadDesk {
         let answer = match said {
             Body::DayAheadQuestion(question) => Body::DayAheadDemand(trading.answer(parameters, question)?),
             Body::DayAheadAward(award) => {
-                Body::DayAheadFinalDemand(trading.award(parameters, *price_tolerance, award)?)
+                Body::DayAheadFinalDemand(trading.award(parameters, *price_tolerance, award, now.real_ms)?)
             }
             _ => return Err(none()),
         };

@@ -5,6 +5,7 @@ use super::answer::answer;
 use super::fixed::{FixedBid, FixedSession};
 use super::held::PositionsFile;
 use crate::aggregator::once::Once;
+use crate::missed::Asking;
 use market::parameters::MarketParameters;
 use market::units::{Milliwatt, PicoEurPerWh};
 use serde_bytes::ByteBuf;
@@ -28,11 +29,13 @@ pub(super) struct SessionTrading {
     pub fixed: FixedSession,
     said: Once<DayAheadQuestion, DayAheadAward, AllocatedSession>,
     decided: bool,
+    /// When to ask whether it is.
+    asking: Asking,
 }
 
 impl SessionTrading {
     pub fn new(fixed: FixedSession) -> Self {
-        Self { fixed, said: Once::default(), decided: false }
+        Self { fixed, said: Once::default(), decided: false, asking: Asking::at_once() }
     }
 
     /// Answers the DSO's question, one a round.
@@ -46,7 +49,8 @@ impl SessionTrading {
     ) -> Result<DayAheadDemand, String> {
         let answers = answer(parameters, &self.fixed, question).map_err(|error| error.to_string())?;
         let DayAheadQuestion { session, round, .. } = question;
-        self.said.ask(*round, question)?;
+        // Sessions are not kept: one that is killed in its rounds is lost to them.
+        let _first = self.said.ask(*round, question)?;
         Ok(DayAheadDemand { session: *session, round: *round, answers })
     }
 
@@ -59,9 +63,13 @@ impl SessionTrading {
         parameters: &MarketParameters,
         tolerance: PicoEurPerWh,
         award: &DayAheadAward,
+        real_ms: u64,
     ) -> Result<DayAheadFinalDemand, String> {
         let rounds = self.said.rounds();
         let of = format!("the session of {}", award.session);
+        if self.said.allocated().is_none() {
+            self.asking = Asking::later(real_ms);
+        }
         let allocate = || AllocatedSession::by(parameters, tolerance, &self.fixed, award);
         let allocated = self.said.award(award, of, allocate)?;
         Ok(allocated.final_demand(&self.fixed, rounds))
@@ -70,6 +78,11 @@ impl SessionTrading {
     /// Whether it waits for its clearing to be decided.
     pub fn awaits_decision(&self) -> bool {
         self.said.allocated().is_some() && !self.decided
+    }
+
+    /// Whether to ask now if it is decided.
+    pub fn asks(&mut self, real_ms: u64) -> bool {
+        self.awaits_decision() && self.asking.is_due(real_ms)
     }
 
     /// Its clearing is decided with the prices of `price_at` (place of the interval, of the bus): each site's

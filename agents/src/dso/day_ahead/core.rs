@@ -15,6 +15,7 @@ use crate::dso::answers;
 use crate::dso::core::to_one;
 use crate::dso::market::Market;
 use crate::dso::measurement::Measurement;
+use crate::missed::{question, Asking};
 use market::clearing::sampled::{Question, MAX_ROUNDS};
 use market::day_ahead::rounds::{SessionCleared, SessionError};
 use market::horizon::error::HorizonError;
@@ -27,7 +28,7 @@ use wire::entry::{DayAheadEntry, Entry, SignedEnvelope};
 use wire::message::day_ahead::{
     DayAheadCommitted, DayAheadDemand, DayAheadFinalDemand, DayAheadQuestion, DayAheadSupply,
 };
-use wire::message::{Body, Verdict};
+use wire::message::{Body, Decision, Verdict};
 use wire::party::PartyId;
 
 /// Sessions remembered, the one that is being delivered among them.
@@ -102,6 +103,10 @@ impl DayAheadDesk {
                 let missing = session.missing(self.aggregators.keys(), &self.tso).join(", ");
                 let why = format!("nothing came in {waited_ms} ms from {missing}");
                 effects.push(fail(session, "day-ahead-silent", why, now));
+            }
+            if let Stage::Submitted { asking, .. } = &mut session.stage {
+                let due = asking.is_due(now.real_ms);
+                effects.extend(due.then(|| question(session.session, Decision::DayAhead)));
             }
         }
         effects
@@ -308,7 +313,8 @@ impl DayAheadDesk {
             Err(error) => return vec![fail(session, "day-ahead-uncertified", error.to_string(), now)],
         };
         let took_ms = now.real_ms.saturating_sub(session.began_ms);
-        session.enter(Stage::Submitted { at_ms: now.real_ms }, now.real_ms);
+        let asking = Asking::later(now.real_ms);
+        session.enter(Stage::Submitted { at_ms: now.real_ms, asking }, now.real_ms);
         let cleared = ClearedSession::of(&entry, imports, self.setting.parameters.interval_s, took_ms);
         vec![
             Effect::Note { event: "day-ahead-cleared", text: format!("session of {at}: {cleared}") },
@@ -327,7 +333,7 @@ impl DayAheadDesk {
     pub fn on_decided(&mut self, now: Now, height: u64, entry: &DayAheadEntry) -> Effects {
         let Some(session) = self.sessions.get_mut(&entry.session) else { return Vec::new() };
         let mut effects = Vec::new();
-        if let Stage::Submitted { at_ms } = session.stage {
+        if let Stage::Submitted { at_ms, .. } = session.stage {
             let finality_ms = now.real_ms.saturating_sub(at_ms);
             let text =
                 format!("session of {}: final after {finality_ms} ms at height {height}", entry.session);

@@ -3,6 +3,7 @@
 
 use super::answers::Answers;
 use super::award::Part;
+use crate::missed::Asking;
 use market::day_ahead::clearing::DayAheadClearing;
 use market::interval::Interval;
 use market::supply::SupplyCurve;
@@ -61,6 +62,8 @@ pub(super) enum Stage {
     Submitted {
         /// Real time of the submission.
         at_ms: u64,
+        /// When to ask what became of it.
+        asking: Asking,
     },
     /// On the ledger.
     Decided,

@@ -46,6 +46,7 @@ fn recorded(folder: &Path) -> BTreeMap<Interval, (bool, Vec<usize>)> {
 
 /// Kills and returns until this many intervals have begun, then lets what is owed be settled, and judges.
 async fn survives(intervals: i64, seed: u64) {
+    println!("seed {seed}, {intervals} intervals");
     let houses = Houses::start().await;
     let (scene, interval_s) =
         Scene::apart(&houses.meters(), &VICTIMS, usize::try_from(intervals).unwrap() + 30);

@@ -4,6 +4,7 @@ mod attacks;
 mod checked;
 mod kills;
 mod market;
+mod missed;
 mod offline;
 mod peer;
 mod reached;

@@ -10,7 +10,7 @@ use market::interval::Interval;
 use std::sync::Arc;
 use wire::entry::{DoubleClearingEntry, Entry, SignedEnvelope};
 use wire::hash::Hash32;
-use wire::message::{MessageRef, Verdict};
+use wire::message::{BlockQuestion, MessageRef, Verdict};
 use wire::party::{Id, PartyId};
 
 /// The time, as the shell reads it.
@@ -72,6 +72,13 @@ pub enum Event {
         /// Hash of what it knows.
         known: Hash32,
     },
+    /// Somebody asks for the block in which something was decided.
+    BlockQuestion {
+        /// Who.
+        by: PartyId,
+        /// What.
+        question: BlockQuestion,
+    },
     /// Time has passed: see [`ValidatorCore::next_deadline`].
     Poll,
 }
@@ -120,6 +127,13 @@ pub enum Effect {
         to: PartyId,
         /// A [`crate::follower::Summary`]'s encoding.
         bytes: Vec<u8>,
+    },
+    /// Read the block in which this was decided and send it to who asks, as [`wire::message::Body::Block`].
+    SendBlock {
+        /// Whom.
+        to: PartyId,
+        /// What it asked.
+        question: BlockQuestion,
     },
     /// Read part of the newest snapshot and publish it.
     SendSnapshot(SnapshotPart),
