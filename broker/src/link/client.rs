@@ -26,8 +26,11 @@ use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
 
-/// Bytes that may wait to be written before no more is said or read, one packet more at most.
+/// Bytes that may wait to be written before no more is said, one packet more at most.
 const MOST_OUTPUT: usize = 64 * 1_024;
+/// Bytes that may wait before nothing more is read, which is acknowledged: only a broker that takes nothing brings it so far. A
+/// broker that waits for us to read must not be waited for.
+const MOST_ACKNOWLEDGED: usize = MAX_PACKET_BYTES + 2 * MOST_OUTPUT;
 
 /// What the link asks of its client.
 #[derive(Debug)]
@@ -153,8 +156,8 @@ impl Client {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.take_in(&mut pipe).await?;
-            let room = pipe.output.len() < MOST_OUTPUT;
-            let may_say = room && self.standing && self.under_way.len() < INFLIGHT;
+            let waiting = pipe.output.len();
+            let may_say = waiting < MOST_OUTPUT && self.standing && self.under_way.len() < INFLIGHT;
             tokio::select! {
                 // What is to be said first, so that all of it is written together.
                 biased;
@@ -166,7 +169,7 @@ impl Client {
                     }
                     Some(request) => self.say(request, &mut pipe.output)?,
                 },
-                turn = pipe.turn(room) => {
+                turn = pipe.turn(waiting < MOST_ACKNOWLEDGED) => {
                     if turn? == Turn::Closed {
                         return Err(End::Closed);
                     }
