@@ -8,9 +8,9 @@
 use crate::cbor::{self, CborError};
 use crate::hash::Hash32;
 use crate::merkle;
+use crate::signature::{self, Signature};
 use ciborium::value::{Integer, Value};
 use coset::{iana, AsCborValue, CoseSign1, CoseSign1Builder, Header, HeaderBuilder, TaggedCborSerializable};
-use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -149,9 +149,7 @@ pub fn signed_bytes(purpose: &Purpose, root: &Hash32) -> Vec<u8> {
 /// Whether `signature` is by `key` over `root` for this purpose, by the strict rules, under which every
 /// machine gives the same verdict.
 pub fn verify_root(key: &Hash32, purpose: &Purpose, root: &Hash32, signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(&key.0).is_ok_and(|key| {
-        key.verify_strict(&signed_bytes(purpose, root), &Signature::from_bytes(signature)).is_ok()
-    })
+    signature::verify(key, &signed_bytes(purpose, root), &Signature(*signature))
 }
 
 fn protected(purpose: &Purpose) -> Header {

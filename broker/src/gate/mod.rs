@@ -19,7 +19,6 @@ mod inner;
 mod limits;
 mod metrics;
 mod packet;
-mod pipe;
 mod reply;
 mod retained;
 mod rights;

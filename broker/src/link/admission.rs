@@ -9,11 +9,12 @@ use crate::skew::{Clocks, Skew, Skews};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use wire::envelope::{claimed, open, EnvelopeError, Opened, Unchecked};
+use wire::envelope::{claimed, open_with, EnvelopeError, Opened, Unchecked};
 use wire::freshness;
 use wire::message::{MessageRef, MAX_ENVELOPE_BYTES};
 use wire::party::{PartyId, Role};
 use wire::refusal::Refusal;
+use wire::signature::Keys;
 use wire::topic::Topic;
 
 /// Bad messages on one sender's topics that one connection may bring before the rest there is dropped
@@ -95,6 +96,7 @@ pub(super) struct Admission {
     /// By connection. Senders are participants, so there are not more than the registry has.
     taken: Vec<BTreeMap<PartyId, Taken>>,
     known: Known,
+    keys: Keys,
     parties: Parties,
     skews: Skews,
     /// Something to be said of a clock.
@@ -107,8 +109,8 @@ impl Admission {
     /// Nothing taken yet; the last `known` messages will be remembered.
     pub fn new(connections: usize, known: usize, parties: Parties) -> Self {
         let taken = (0..connections).map(|_| BTreeMap::new()).collect();
-        let (skews, skew, heard) = Default::default();
-        Self { taken, known: Known::new(known), parties, skews, skew, heard }
+        let (keys, skews, skew, heard) = Default::default();
+        Self { taken, known: Known::new(known), keys, parties, skews, skew, heard }
     }
 
     /// The first connection hears these broadcasts from now on, in place of those named before.
@@ -163,8 +165,8 @@ impl Admission {
                 .inspect_err(|_| self.bad(at, &parsed.sender, now_ms))
                 .map_err(Dropped::from);
         }
-        let opened =
-            open(&registry, config.signer.network(), topic, bytes).map_err(|error| refused(topic, &error));
+        let opened = open_with(&mut self.keys, &registry, config.signer.network(), topic, bytes);
+        let opened = opened.map_err(|error| refused(topic, &error));
         let opened = opened.and_then(|opened| self.fresh_by_its_clock(opened, wall_ms));
         let opened = opened.inspect_err(|_| self.bad(at, &parsed.sender, now_ms))?;
         Ok(Admitted::Opened(Box::new(opened)))

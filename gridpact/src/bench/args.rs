@@ -1,6 +1,6 @@
 //! What can be said to `gridpact bench`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Commands that measure.
@@ -100,6 +100,7 @@ Examples:
   gridpact bench messaging                 1,000 sites, some minutes
   gridpact bench messaging --sites 10000   as far as the machine goes
   gridpact bench messaging --quick         a tenth of the sizes; targets are printed, none is judged
+  gridpact bench messaging --only rounds   one part; --only envelopes,gate for two
   gridpact bench messaging --json          one JSON document on standard output
 
 Brokers run as processes: the embedded one of this program, and Mosquitto where it is installed, with the queues that
@@ -110,12 +111,41 @@ pub struct MessagingArgs {
     /// How many sites bid at once
     #[arg(long, default_value_t = 1_000, value_parser = sites)]
     pub sites: usize,
+    /// Measure these parts alone
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = MessagingPart::ALL)]
+    pub only: Vec<MessagingPart>,
     /// Measure a tenth of the sizes
     #[arg(long)]
     pub quick: bool,
     /// Print one JSON document instead of lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `gridpact bench messaging` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MessagingPart {
+    /// Signing and checking an envelope beside bare Ed25519
+    Envelopes,
+    /// What the gate costs beside rumqttd's own listener
+    Gate,
+    /// How fast clients come in
+    Crowd,
+    /// Rounds of bids and firm prices, against bare clients
+    Rounds,
+    /// The broker's memory over 500 intervals
+    Memory,
+}
+
+impl MessagingPart {
+    /// All of them.
+    pub const ALL: [MessagingPart; 5] = [
+        MessagingPart::Envelopes,
+        MessagingPart::Gate,
+        MessagingPart::Crowd,
+        MessagingPart::Rounds,
+        MessagingPart::Memory,
+    ];
 }
 
 fn sites(text: &str) -> Result<usize, String> {

@@ -17,7 +17,7 @@ mod stopwatch;
 mod town;
 mod voltage;
 
-pub use args::{BenchCommand, ClearingArgs, LedgerArgs, MessagingArgs, SiteArgs};
+pub use args::{BenchCommand, ClearingArgs, LedgerArgs, MessagingArgs, MessagingPart, SiteArgs};
 
 use crate::cluster::ClusterError;
 use crate::simulate::SimulateError;
@@ -174,11 +174,23 @@ fn messages(args: &MessagingArgs) -> Result<bool, BenchError> {
     }
     let mut figures = Figures::new(args.quick, args.json);
     let bench = messaging::Bench::new(messaging::Size::of(args.sites, args.quick))?;
-    figures.measure("signing and checking envelopes", || bench.sealing())?;
-    figures.measure("messages through the gate", || bench.gate())?;
-    figures.measure("clients that connect", || bench.crowd())?;
+    let wants = |part| args.only.contains(&part);
+    if wants(MessagingPart::Envelopes) {
+        figures.measure("signing and checking envelopes", || bench.sealing())?;
+    }
+    if wants(MessagingPart::Gate) {
+        figures.measure("messages through the gate", || bench.gate())?;
+    }
+    if wants(MessagingPart::Crowd) {
+        figures.measure("clients that connect", || bench.crowd())?;
+    }
     for kind in [messaging::Kind::Embedded, messaging::Kind::Mosquitto] {
-        figures.measure("rounds of bids and firm prices", || bench.rounds(kind))?;
+        if wants(MessagingPart::Rounds) {
+            figures.measure("rounds of bids and firm prices", || bench.rounds(kind))?;
+        }
+        if wants(MessagingPart::Memory) {
+            figures.measure("a broker's memory", || bench.memory(kind))?;
+        }
     }
     figures.judge()
 }

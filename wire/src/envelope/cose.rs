@@ -11,15 +11,56 @@ const MAX_PROTECTED_BYTES: usize = 128;
 /// An Ed25519 signature.
 pub(super) const SIGNATURE_BYTES: usize = 64;
 
-/// A COSE_Sign1 with our headers, not signed yet.
-pub(super) fn unsigned(kid: &str, payload: Vec<u8>) -> CoseSign1 {
+/// The bytes of our one form around a payload, signed on a topic by `sign`, which gets what is to be signed.
+pub(super) fn sealed(
+    kid: &str,
+    topic: &str,
+    payload: &[u8],
+    sign: impl FnOnce(&[u8]) -> [u8; SIGNATURE_BYTES],
+) -> Vec<u8> {
+    let protected = protected(kid);
+    let signature = sign(&signed_bytes(&protected, topic, payload));
+    let mut bytes = before_payload(&protected);
+    bytes.reserve(payload.len() + SIGNATURE_BYTES + 16);
+    put_bytes(&mut bytes, payload);
+    put_bytes(&mut bytes, &signature);
+    bytes
+}
+
+/// The protected header, {1: -8, 4: kid}: the algorithm EdDSA and the key id.
+fn protected(kid: &str) -> Vec<u8> {
+    let mut protected = b"\xa2\x01\x27\x04".to_vec();
+    put_bytes(&mut protected, kid.as_bytes());
+    protected
+}
+
+/// What stands before the payload: tag 18 around an array of four, the unprotected header being empty.
+fn before_payload(protected: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\xd2\x84".to_vec();
+    put_bytes(&mut bytes, protected);
+    bytes.push(0xa0);
+    bytes
+}
+
+/// The bytes a signature is over: Sig_structure (RFC 9052 section 4.4) with the topic as external data.
+fn signed_bytes(protected: &[u8], topic: &str, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.len() + protected.len() + topic.len() + 32);
+    bytes.extend(b"\x84\x6aSignature1");
+    for part in [protected, topic.as_bytes(), payload] {
+        put_bytes(&mut bytes, part);
+    }
+    bytes
+}
+
+/// A COSE_Sign1 with our headers, not signed yet, as the library makes it.
+fn unsigned(kid: &str, payload: Vec<u8>) -> CoseSign1 {
     let header =
         HeaderBuilder::new().algorithm(iana::Algorithm::EdDSA).key_id(kid.as_bytes().to_vec()).build();
     CoseSign1Builder::new().protected(header).payload(payload).build()
 }
 
-/// The bytes of a signed structure.
-pub(super) fn encode(sign1: CoseSign1) -> Result<Vec<u8>, EnvelopeError> {
+/// The bytes of a signed structure, by the library.
+fn encode(sign1: CoseSign1) -> Result<Vec<u8>, EnvelopeError> {
     sign1.to_tagged_vec().map_err(|e| CborError::Encode { reason: e.to_string() }.into())
 }
 
@@ -33,15 +74,9 @@ pub(super) struct Sign1<'a> {
 }
 
 impl Sign1<'_> {
-    /// The bytes the signature is over: Sig_structure (RFC 9052 section 4.4) with the topic as external
-    /// data.
+    /// The bytes the signature is over.
     pub fn signed_bytes(&self, topic: &str) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.payload.len() + self.protected.len() + topic.len() + 32);
-        bytes.extend(b"\x84\x6aSignature1");
-        for part in [&self.protected, topic.as_bytes(), self.payload] {
-            put_bytes(&mut bytes, part);
-        }
-        bytes
+        signed_bytes(&self.protected, topic, self.payload)
     }
 }
 
@@ -57,13 +92,8 @@ pub(super) fn decode<'a>(bytes: &'a [u8], sender: &PartyId) -> Result<Sign1<'a>,
 /// The parts of the one form there is: whatever its bytes are, they are those of the header we would write,
 /// and lengths in the shortest way around payload and signature.
 fn parts<'a>(bytes: &'a [u8], kid: &str) -> Option<Sign1<'a>> {
-    // {1: -8, 4: kid}: the algorithm EdDSA and the key id.
-    let mut protected = b"\xa2\x01\x27\x04".to_vec();
-    put_bytes(&mut protected, kid.as_bytes());
-    // Tag 18 around an array of four, the unprotected header being empty.
-    let mut before = b"\xd2\x84".to_vec();
-    put_bytes(&mut before, &protected);
-    before.push(0xa0);
+    let protected = protected(kid);
+    let before = before_payload(&protected);
     let (payload, rest) = take_bytes(bytes.strip_prefix(before.as_slice())?)?;
     let (signature, rest) = take_bytes(rest)?;
     let signature = signature.try_into().ok().filter(|_| rest.is_empty())?;
@@ -188,6 +218,11 @@ mod tests {
             built.signature = vec![7; SIGNATURE_BYTES];
             let signed = built.tbs_data(topic.as_bytes());
             let bytes = encode(built).unwrap();
+            let by_hand = sealed(&sender.to_string(), &topic, &payload, |bytes| {
+                assert_eq!(bytes, signed);
+                [7; SIGNATURE_BYTES]
+            });
+            prop_assert_eq!(&by_hand, &bytes);
             let taken = decode(&bytes, &sender).unwrap();
             prop_assert_eq!(taken.payload, &payload[..]);
             prop_assert_eq!(taken.signed_bytes(&topic), signed);

@@ -16,7 +16,7 @@ mod open;
 mod signer;
 mod submitted;
 
-pub use open::{claimed, open, Opened};
+pub use open::{claimed, open, open_with, Opened};
 pub(crate) use signer::sign_separated;
 pub use signer::{verify_bytes, HeldKey, KeyChange, Sealed, Signer, Under};
 pub use submitted::{is_sound_key, Unchecked};

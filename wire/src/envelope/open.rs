@@ -7,8 +7,8 @@ use crate::cbor;
 use crate::entry::SignedEnvelope;
 use crate::message::{Body, MessageRef, MAX_ENVELOPE_BYTES};
 use crate::party::{PartyId, Registry};
+use crate::signature::{Key, Keys};
 use crate::topic::{Network, Topic};
-use ed25519_dalek::{Signature, VerifyingKey};
 use market::interval::Interval;
 use serde_bytes::ByteBuf;
 
@@ -38,12 +38,25 @@ pub struct Opened {
 /// checked last, by the rules under which many can be checked together: see [`Unchecked`].
 ///
 /// A key that its owner has rotated away is believed as long as the registry names it as retiring; which of the
-/// two signed is in [`Opened::epoch`]. The key is decompressed each time, about a tenth of a verification's cost; a cache would be
-/// state in code that has none.
+/// two signed is in [`Opened::epoch`].
 ///
 /// # Errors
 /// Names the first thing that does not hold; see [`EnvelopeError::refusal`] for the few classes.
 pub fn open(
+    registry: &Registry,
+    network: &Network,
+    topic: &str,
+    bytes: &[u8],
+) -> Result<Opened, EnvelopeError> {
+    open_with(&mut Keys::default(), registry, network, topic, bytes)
+}
+
+/// As [`open`], for whoever opens many: with keys kept ready from one to the next.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    ready: &mut Keys,
     registry: &Registry,
     network: &Network,
     topic: &str,
@@ -60,7 +73,7 @@ pub fn open(
         let unchecked = Unchecked::take(registry, network, topic, bytes)?;
         return unchecked.check();
     }
-    let keys = keys_of(registry, &parsed.sender)?;
+    let keys = keys_of(ready, registry, &parsed.sender)?;
     let sign1 = cose::decode(bytes, &parsed.sender)?;
     let Some((epoch, _)) = keys.iter().find(|(_, key)| holds(&sign1, key, topic)) else {
         return Err(why_not(&sign1, &keys, network, topic, parsed.sender));
@@ -117,22 +130,26 @@ pub(super) fn check_payload(
 }
 
 /// The keys of a sender with their epochs, the current one first.
-fn keys_of(registry: &Registry, sender: &PartyId) -> Result<Vec<(u32, VerifyingKey)>, EnvelopeError> {
+fn keys_of(
+    ready: &mut Keys,
+    registry: &Registry,
+    sender: &PartyId,
+) -> Result<Vec<(u32, Key)>, EnvelopeError> {
     let unknown = || EnvelopeError::UnknownSender { sender: sender.clone() };
     let keys = registry.get(sender).ok_or_else(unknown)?.keys();
-    let parsed = keys.map(|(epoch, key)| Some((epoch, VerifyingKey::from_bytes(&key.0).ok()?)));
-    parsed.collect::<Option<_>>().ok_or_else(unknown)
+    let points = keys.map(|(epoch, key)| Some((epoch, ready.ready(key)?.clone())));
+    points.collect::<Option<_>>().ok_or_else(unknown)
 }
 
-fn holds(sign1: &Sign1<'_>, key: &VerifyingKey, topic: &str) -> bool {
-    key.verify_strict(&sign1.signed_bytes(topic), &Signature::from_bytes(sign1.signature)).is_ok()
+fn holds(sign1: &Sign1<'_>, key: &Key, topic: &str) -> bool {
+    key.holds(&sign1.signed_bytes(topic), sign1.signature)
 }
 
 /// Tells a message moved from its rightful topic from a signature that holds nowhere, so that an
 /// operator sees which it is. Both are refused.
 fn why_not(
     sign1: &Sign1<'_>,
-    keys: &[(u32, VerifyingKey)],
+    keys: &[(u32, Key)],
     network: &Network,
     topic: &str,
     sender: PartyId,

@@ -190,9 +190,8 @@ impl Signer {
             body,
         };
         let topic = payload.topic(&self.network, body.kind())?;
-        let mut sign1 = cose::unsigned(&self.party.to_string(), cbor::to_vec(&payload)?);
-        sign1.signature = key.sign(&sign1.tbs_data(topic.as_bytes())).to_vec();
-        let bytes = cose::encode(sign1)?;
+        let sign = |bytes: &[u8]| key.sign(bytes).to_bytes();
+        let bytes = cose::sealed(&self.party.to_string(), &topic, &cbor::to_vec(&payload)?, sign);
         if bytes.len() > MAX_ENVELOPE_BYTES {
             return Err(EnvelopeError::Oversized { size: bytes.len(), limit: MAX_ENVELOPE_BYTES });
         }

@@ -207,7 +207,7 @@ async fn pump(
 
 async fn say(client: &AsyncClient, letter: &SignedEnvelope) -> Result<(), MessagingError> {
     let said = client.publish(&letter.topic, QoS::AtLeastOnce, false, letter.bytes.to_vec()).await;
-    said.map_err(|error| MessagingError::Client(Box::new(error)))
+    said.map_err(|error| MessagingError::Bare(Box::new(error)))
 }
 
 fn late(what: &str) -> MessagingError {

@@ -90,6 +90,11 @@ impl Broker {
         name(self.kind)
     }
 
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Memory it has resident, in megabytes of 1e6 bytes, where the system says it.
     pub fn resident_mb(&self) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;

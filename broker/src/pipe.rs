@@ -1,8 +1,6 @@
 //! A connection's bytes in both directions. Buffers are given back as soon as they are empty, so that a
-//! client that says nothing costs none.
+//! connection that says nothing costs none.
 
-use super::packet::Reply;
-use super::reply;
 use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
 use std::io;
@@ -32,11 +30,11 @@ pub struct Pipe<S> {
 /// What a turn at the stream brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Bytes of the client.
+    /// Bytes of the other side.
     Read,
     /// All that waited has been written.
     Written,
-    /// The client has closed its side.
+    /// The other side has closed it.
     Closed,
 }
 
@@ -114,13 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
             self.stream.write_all(&self.output).await?;
             self.stream.shutdown().await
         };
-        // A client that takes nothing has nothing to complain about.
+        // Who takes nothing has nothing to complain about.
         let _ = timeout(FAREWELL, farewell).await;
-    }
-
-    /// Answers a connection that is not let in, and closes it.
-    pub async fn turn_away(mut self, answer: &Reply) {
-        reply::write(answer, &mut self.output);
-        self.close().await;
     }
 }
