@@ -14,7 +14,6 @@ pub mod link;
 pub mod metrics;
 pub mod outbox;
 mod pem;
-mod pipe;
 pub mod rate;
 pub mod routes;
 pub mod skew;

@@ -4,9 +4,6 @@
 //! Where several connections may carry a message that is to be answered, it goes out on one of them, and
 //! only what is not answered goes out again on all. A broker that withholds messages so costs the first
 //! repetition's wait, and until then nobody carries or checks anything twice.
-//!
-//! A thousand may wait for answers at a time, and each step is to cost what it does, not what waits: when each
-//! next needs something stands in an order of its own.
 
 use crate::routes::Routes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,12 +98,7 @@ struct Pending {
     answered: bool,
     next_ms: u64,
     wait_ms: u64,
-    /// Its place in [`Outbox::due`].
-    due_ms: u64,
 }
-
-/// Boot and sequence number of a message of ours.
-type Name = (u64, u64);
 
 /// Everything sent and not answered, by sequence number.
 #[derive(Debug, Default)]
@@ -115,9 +107,7 @@ pub struct Outbox {
     /// Whose turn it is to carry what is published first; moves on where nobody answered.
     turn: usize,
     bytes: usize,
-    pending: BTreeMap<Name, Pending>,
-    /// When each of them is to be published or expires, whichever comes first.
-    due: BTreeSet<(u64, Name)>,
+    pending: BTreeMap<(u64, u64), Pending>,
 }
 
 impl Outbox {
@@ -144,59 +134,44 @@ impl Outbox {
 
     /// When [`Input::Poll`] next has something to do.
     pub fn next_due_ms(&self) -> Option<u64> {
-        self.due.first().map(|(due_ms, _)| *due_ms)
+        let due = |p: &Pending| match p.sending.routes.and(self.standing).is_empty() {
+            false => p.next_ms.min(p.sending.expires_ms),
+            true => p.sending.expires_ms,
+        };
+        self.pending.values().map(due).min()
     }
 
     /// Takes one input at `now_ms`.
     pub fn step(&mut self, now_ms: u64, input: Input) -> Vec<Effect> {
         match input {
-            Input::Send(sending) => self.add(now_ms, sending),
+            Input::Send(sending) => {
+                let name = (sending.id.boot, sending.id.sequence);
+                let wait_ms = FIRST_REPEAT_MS;
+                let pending =
+                    Pending { sending, published: false, answered: false, next_ms: now_ms, wait_ms };
+                self.bytes += size(&pending.sending);
+                if let Some(before) = self.pending.insert(name, pending) {
+                    self.bytes -= size(&before.sending);
+                }
+            }
             Input::Answer { by, of, verdict } => return self.answer(by, &of, verdict),
             Input::Connected { at } => self.connected(now_ms, at),
-            Input::Disconnected { at } => self.stands(self.standing.without(at)),
+            Input::Disconnected { at } => self.standing = self.standing.without(at),
             Input::Poll => {}
         }
         self.advance(now_ms)
     }
 
-    fn add(&mut self, now_ms: u64, sending: Sending) {
-        let name = (sending.id.boot, sending.id.sequence);
-        self.remove(name);
-        let (published, answered, wait_ms) = (false, false, FIRST_REPEAT_MS);
-        let mut pending = Pending { sending, published, answered, next_ms: now_ms, wait_ms, due_ms: 0 };
-        pending.due_ms = due(&pending, self.standing);
-        self.bytes += size(&pending.sending);
-        self.due.insert((pending.due_ms, name));
-        self.pending.insert(name, pending);
-    }
-
-    fn remove(&mut self, name: Name) {
-        if let Some(pending) = self.pending.remove(&name) {
-            self.bytes -= size(&pending.sending);
-            self.due.remove(&(pending.due_ms, name));
-        }
-    }
-
     /// What only this connection can carry may have been lost when it broke, and goes out at once. What
     /// others carry as well is repeated in its time: a broker that comes and goes changes nothing there.
     fn connected(&mut self, now_ms: u64, at: usize) {
-        let standing = self.standing.with(at);
+        self.standing = self.standing.with(at);
         for pending in self.pending.values_mut() {
-            if pending.sending.routes.and(standing) == Routes::only(at) {
+            if pending.sending.routes.and(self.standing) == Routes::only(at) {
                 pending.next_ms = now_ms;
                 pending.wait_ms = FIRST_REPEAT_MS;
             }
         }
-        self.stands(standing);
-    }
-
-    /// Other connections stand than before: what is due changes for all.
-    fn stands(&mut self, standing: Routes) {
-        self.standing = standing;
-        for pending in self.pending.values_mut() {
-            pending.due_ms = due(pending, standing);
-        }
-        self.due = self.pending.iter().map(|(name, pending)| (pending.due_ms, *name)).collect();
     }
 
     fn answer(&mut self, by: PartyId, of: &MessageRef, verdict: Verdict) -> Vec<Effect> {
@@ -209,64 +184,46 @@ impl Outbox {
         pending.answered = true;
         let tag = sending.tag;
         if sending.acknowledged_by.is_empty() {
-            self.remove(name);
+            self.bytes -= size(sending);
+            self.pending.remove(&name);
         }
         vec![Effect::Answered { tag, by, verdict }]
     }
 
-    /// Sees to all that is due, in the order it was sent.
     fn advance(&mut self, now_ms: u64) -> Vec<Effect> {
-        let due = self.due.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
-        let mut names: Vec<Name> = due.map(|(_, name)| *name).collect();
-        names.sort_unstable();
-        let mut effects = Vec::with_capacity(names.len());
-        let turn = self.turn;
-        let mut unheard = false;
-        for name in names {
-            unheard |= self.attend(now_ms, turn, name, &mut effects);
-        }
+        let mut effects = Vec::new();
+        let (standing, turn) = (self.standing, self.turn);
+        let (mut unheard, mut gone) = (false, 0);
+        self.pending.retain(|_, pending| {
+            let Sending { raw, tag, acknowledged_by, routes, expires_ms, .. } = &pending.sending;
+            if now_ms >= *expires_ms {
+                if !acknowledged_by.is_empty() {
+                    let unanswered = acknowledged_by.iter().cloned().collect();
+                    effects.push(Effect::Expired { tag: *tag, unanswered });
+                }
+                gone += size(&pending.sending);
+                return false;
+            }
+            let usable = routes.and(standing);
+            if usable.is_empty() || now_ms < pending.next_ms {
+                return true;
+            }
+            let first = !pending.published && !acknowledged_by.is_empty();
+            let over = if first { usable.pick(turn) } else { usable };
+            unheard |= pending.published && !pending.answered && usable.len() > 1;
+            effects.push(Effect::Publish { raw: raw.clone(), again: pending.published, over });
+            pending.published = true;
+            pending.next_ms = now_ms + pending.wait_ms;
+            pending.wait_ms = (pending.wait_ms * 2).min(LONGEST_REPEAT_MS);
+            let keep = !acknowledged_by.is_empty();
+            gone += if keep { 0 } else { size(&pending.sending) };
+            keep
+        });
+        self.bytes -= gone;
         if unheard {
             self.turn = self.turn.wrapping_add(1);
         }
         effects
-    }
-
-    /// Publishes a message that is due, or gives it up. Whether nobody answered what one of several connections carried.
-    fn attend(&mut self, now_ms: u64, turn: usize, name: Name, effects: &mut Vec<Effect>) -> bool {
-        let Some(pending) = self.pending.get_mut(&name) else { return false };
-        let Sending { raw, tag, acknowledged_by, routes, expires_ms, .. } = &pending.sending;
-        if now_ms >= *expires_ms {
-            if !acknowledged_by.is_empty() {
-                let unanswered = acknowledged_by.iter().cloned().collect();
-                effects.push(Effect::Expired { tag: *tag, unanswered });
-            }
-            self.remove(name);
-            return false;
-        }
-        let usable = routes.and(self.standing);
-        let first = !pending.published && !acknowledged_by.is_empty();
-        let over = if first { usable.pick(turn) } else { usable };
-        let unheard = pending.published && !pending.answered && usable.len() > 1;
-        effects.push(Effect::Publish { raw: raw.clone(), again: pending.published, over });
-        if acknowledged_by.is_empty() {
-            self.remove(name);
-            return unheard;
-        }
-        pending.published = true;
-        pending.next_ms = now_ms + pending.wait_ms;
-        pending.wait_ms = (pending.wait_ms * 2).min(LONGEST_REPEAT_MS);
-        self.due.remove(&(pending.due_ms, name));
-        pending.due_ms = due(pending, self.standing);
-        self.due.insert((pending.due_ms, name));
-        unheard
-    }
-}
-
-/// When a message is to be published or expires; without a connection that may carry it, it can only expire.
-fn due(pending: &Pending, standing: Routes) -> u64 {
-    match pending.sending.routes.and(standing).is_empty() {
-        false => pending.next_ms.min(pending.sending.expires_ms),
-        true => pending.sending.expires_ms,
     }
 }
 
@@ -275,4 +232,172 @@ fn size(sending: &Sending) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use serde_bytes::ByteBuf;
+    use wire::party::Role;
+
+    const UP: Input = Input::Connected { at: 0 };
+    const DOWN: Input = Input::Disconnected { at: 0 };
+
+    fn party(id: &str) -> PartyId {
+        PartyId::new(Role::Aggregator, id.parse().unwrap())
+    }
+
+    fn id(sequence: u64) -> MessageRef {
+        MessageRef { sender: party("me"), boot: 1, sequence }
+    }
+
+    /// To be carried by connection 0.
+    fn send(sequence: u64, to: &[&str]) -> Input {
+        send_over(sequence, to, &[0])
+    }
+
+    fn send_over(sequence: u64, to: &[&str], routes: &[usize]) -> Input {
+        Input::Send(Sending {
+            id: id(sequence),
+            raw: SignedEnvelope { topic: format!("t{sequence}"), bytes: ByteBuf::from([1]) },
+            tag: sequence * 10,
+            acknowledged_by: to.iter().map(|id| party(id)).collect(),
+            routes: routes.iter().copied().collect(),
+            expires_ms: 10_000,
+        })
+    }
+
+    fn answer(sequence: u64, by: &str) -> Input {
+        Input::Answer { by: party(by), of: id(sequence), verdict: Verdict::Accepted }
+    }
+
+    /// Effects in a form that can be read in a table.
+    fn words(effects: &[Effect]) -> Vec<String> {
+        let places = |over: &Routes| match over.iter().collect::<Vec<_>>()[..] {
+            [0] => String::new(),
+            ref places => format!(" over {places:?}"),
+        };
+        let word = |effect: &Effect| match effect {
+            Effect::Publish { raw, again: false, over } => format!("publish {}{}", raw.topic, places(over)),
+            Effect::Publish { raw, again: true, over } => format!("repeat {}{}", raw.topic, places(over)),
+            Effect::Answered { tag, by, .. } => format!("answered {tag} by {}", by.id),
+            Effect::Expired { tag, unanswered } => format!("expired {tag} without {}", unanswered.len()),
+        };
+        effects.iter().map(word).collect()
+    }
+
+    fn check(steps: &[(u64, Input, &[&str])]) {
+        let mut outbox = Outbox::new(0);
+        for (at, (now_ms, input, expected)) in steps.iter().enumerate() {
+            assert_eq!(words(&outbox.step(*now_ms, input.clone())), *expected, "step {at}: {input:?}");
+            // Two bytes of topic and one of message.
+            assert_eq!(outbox.bytes(), 3 * outbox.len(), "step {at}: {input:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_repeated_ever_more_seldom_until_everyone_answered() {
+        check(&[
+            (0, UP, &[]),
+            (0, send(1, &["a", "b"]), &["publish t1"]),
+            (499, Input::Poll, &[]),
+            (500, Input::Poll, &["repeat t1"]),
+            (600, answer(1, "a"), &["answered 10 by a"]),
+            (1_499, Input::Poll, &[]),
+            (1_500, Input::Poll, &["repeat t1"]),
+            (1_600, answer(1, "a"), &[]),
+            (1_700, answer(1, "b"), &["answered 10 by b"]),
+            (9_999, Input::Poll, &[]),
+        ]);
+    }
+
+    #[test]
+    fn a_message_expires_with_the_names_of_those_who_never_answered() {
+        check(&[
+            (0, send(1, &["a", "b"]), &[]),
+            (1, UP, &["publish t1"]),
+            (2, answer(1, "b"), &["answered 10 by b"]),
+            (10_000, Input::Poll, &["expired 10 without 1"]),
+            (10_001, answer(1, "a"), &[]),
+        ]);
+    }
+
+    #[test]
+    fn what_nobody_must_answer_is_sent_once_as_soon_as_there_is_a_connection() {
+        check(&[
+            (0, send(1, &[]), &[]),
+            (1, UP, &["publish t1"]),
+            (2, send(2, &[]), &["publish t2"]),
+            (9_000, Input::Poll, &[]),
+            (9_001, DOWN, &[]),
+            (9_002, send(3, &[]), &[]),
+            (10_000, UP, &[]),
+        ]);
+    }
+
+    #[test]
+    fn after_a_lost_connection_everything_unanswered_goes_out_again_at_once() {
+        check(&[
+            (0, UP, &[]),
+            (0, send(1, &["a"]), &["publish t1"]),
+            (10, DOWN, &[]),
+            (700, Input::Poll, &[]),
+            (800, UP, &["repeat t1"]),
+            (1_300, Input::Poll, &["repeat t1"]),
+        ]);
+    }
+
+    #[test]
+    fn answers_by_strangers_or_to_others_messages_change_nothing() {
+        let of = MessageRef { sender: party("other"), ..id(1) };
+        let foreign = Input::Answer { by: party("a"), of, verdict: Verdict::Accepted };
+        check(&[
+            (0, UP, &[]),
+            (0, send(1, &["a"]), &["publish t1"]),
+            (1, answer(1, "stranger"), &[]),
+            (2, answer(7, "a"), &[]),
+            (3, foreign, &[]),
+            (500, Input::Poll, &["repeat t1"]),
+        ]);
+    }
+
+    #[test]
+    fn what_several_may_carry_goes_out_on_one_and_unanswered_on_all() {
+        let up = |at| Input::Connected { at };
+        check(&[
+            (0, up(0), &[]),
+            (0, up(1), &[]),
+            (0, up(2), &[]),
+            (0, send_over(1, &["a", "b"], &[0, 2]), &["publish t1"]),
+            (100, answer(1, "a"), &["answered 10 by a"]),
+            (500, Input::Poll, &["repeat t1 over [0, 2]"]),
+            // Somebody had answered, so there is nothing wrong with the first.
+            (600, send_over(2, &["a"], &[0, 2]), &["publish t2"]),
+            (1_100, Input::Poll, &["repeat t2 over [0, 2]"]),
+            // Nobody had: the next begins elsewhere.
+            (1_200, send_over(3, &["a"], &[0, 2]), &["publish t3 over [2]"]),
+            (1_300, send_over(4, &[], &[0, 1, 2]), &["publish t4 over [0, 1, 2]"]),
+        ]);
+    }
+
+    #[test]
+    fn one_connection_more_or_less_changes_no_schedule() {
+        let up = |at| Input::Connected { at };
+        check(&[
+            (0, send_over(1, &["a"], &[0, 1]), &[]),
+            (10, up(1), &["publish t1 over [1]"]),
+            (100, up(0), &[]),
+            (110, Input::Disconnected { at: 1 }, &[]),
+            (510, Input::Poll, &["repeat t1"]),
+            (600, up(1), &[]),
+            (1_510, Input::Poll, &["repeat t1 over [0, 1]"]),
+        ]);
+    }
+
+    #[test]
+    fn the_next_time_due_is_known() {
+        let mut outbox = Outbox::new(0);
+        assert_eq!(outbox.next_due_ms(), None);
+        outbox.step(0, send(1, &["a"]));
+        assert_eq!(outbox.next_due_ms(), Some(10_000));
+        outbox.step(100, UP);
+        assert_eq!(outbox.next_due_ms(), Some(600));
+    }
+}

@@ -1,8 +1,8 @@
 //! Ed25519 signatures by the strict rules (no point of low order, one encoding of each), under which every machine gives
 //! the same verdict; and a signature as a type, for what is signed outside an envelope.
 //!
-//! The verdict is that of `ed25519_dalek`'s `verify_strict`, at four fifths of its cost where a key is used again. What
-//! that adds to `verify` is that neither point may be of low order. For the key's this is known once for all. The
+//! The verdict is that of `ed25519_dalek`'s `verify_strict`, for less where a key is used again. What that
+//! adds to `verify` is that neither point may be of low order. For the key's this is known once for all. The
 //! signature's point needs no decompression: `verify` compares its bytes with the one encoding of the point that there
 //! must be, so a point of low order has one of eight encodings. Nor is there a batch of signatures with these verdicts:
 //! sums of several hide a point's part of low order, and to look for it in each costs what the batch saves.

@@ -8,10 +8,10 @@ use super::door::{Caller, Entrance, Stranger};
 use super::frame::{self, Fault};
 use super::inner::Link;
 use super::packet::{Connect, Packet, Reply, Welcome};
+use super::pipe::{Pipe, Turn};
 use super::rights::Access;
 use super::tls::{Nameless, Peer};
 use super::{reply, Gate};
-use crate::pipe::{Pipe, Turn};
 use crate::rate::Bucket;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -144,10 +144,9 @@ pub async fn enter<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(Connection { pipe, seat, access, link, session, kept, will, silence, metrics, published })
 }
 
-async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(mut pipe: Pipe<S>, refused: Refused) -> Refused {
+async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(pipe: Pipe<S>, refused: Refused) -> Refused {
     if let Some(answer) = refused.answer() {
-        reply::write(&answer, &mut pipe.output);
-        pipe.close().await;
+        pipe.turn_away(&answer).await;
     }
     refused
 }

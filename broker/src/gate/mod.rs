@@ -19,6 +19,7 @@ mod inner;
 mod limits;
 mod metrics;
 mod packet;
+mod pipe;
 mod reply;
 mod retained;
 mod rights;

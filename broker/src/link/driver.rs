@@ -4,8 +4,8 @@
 use super::admission::{Admission, Admitted};
 use super::backlog::Backlog;
 use super::connection::Connection;
-use super::ends::{Command, Ends, When};
 use super::keeping::Keeping;
+use super::parties::Parties;
 use super::session::SessionEvent;
 use super::together::Together;
 use super::{wall_clock_ms, LinkConfig, LinkEvent};
@@ -14,13 +14,14 @@ use crate::kept::Record;
 use crate::metrics::{LinkMetrics, RECEIVER_FULL};
 use crate::outbox::{Effect, Input, Outbox, Sending};
 use crate::routes::Routes;
+use crate::skew::Clocks;
 use rumqttc::Publish;
 use std::future::poll_fn;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, Instant};
 use wire::entry::SignedEnvelope;
 use wire::envelope::{Opened, Sealed, Unchecked};
@@ -37,10 +38,44 @@ const FEWEST_ANSWERS: usize = 256;
 const MOST_TOGETHER: usize = 1_024;
 /// Most signatures checked one by one in a row: answers to the first go out while later ones are checked.
 const MOST_ALONE: usize = 32;
-/// Wait where nothing is due.
-const NOTHING_DUE: Duration = Duration::from_secs(60);
-/// Most commands taken in a row, so that a role that has much to say delays nothing that comes in for long.
-const MOST_COMMANDS: usize = 64;
+
+/// What a handle asks of its driver.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Send this, and repeat it for so long.
+    Send { sealed: Sealed, tag: u64, acknowledged_by: Vec<PartyId>, valid_for_ms: u64, routes: Routes },
+    /// Hear these broadcasts in place of those named before.
+    Listen { filters: Vec<String> },
+    /// Answer a message delivered.
+    Answer { of: MessageRef, verdict: Verdict, when: When },
+}
+
+/// When an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// At once, and whenever the message is repeated.
+    Now,
+    /// Not before the message is repeated.
+    Asked,
+}
+
+/// How a driver is reached.
+pub(super) struct Ends {
+    /// Messages that wait in the outbox, or will.
+    pub waiting: Arc<AtomicUsize>,
+    /// Bytes of those that are there.
+    pub bytes: Arc<AtomicUsize>,
+    /// From the handles.
+    pub commands: mpsc::Receiver<Command>,
+    /// To the role.
+    pub events: mpsc::Sender<LinkEvent>,
+    /// Shows which connections stand.
+    pub standing: watch::Sender<Routes>,
+    /// Shows what others' messages make of our clock.
+    pub clocks: watch::Sender<Clocks>,
+    /// Whose messages are believed.
+    pub parties: Parties,
+}
 
 pub(super) struct Driver {
     config: Arc<LinkConfig>,
@@ -100,25 +135,18 @@ impl Driver {
     /// Runs until both the handles and the receiver of events are gone.
     pub async fn run(mut self) {
         let events = self.ends.events.clone();
-        let timer = sleep_until(Instant::now());
-        tokio::pin!(timer);
         loop {
             let commands = &mut self.ends.commands;
             let commands_over = commands.is_closed() && commands.is_empty();
             if commands_over && events.is_closed() {
                 break;
             }
-            self.hand_out(&events);
-            let idle = self.backlog.is_empty();
-            match self.next_due() {
-                Some(due) if due != timer.deadline() => timer.as_mut().reset(due),
-                // Looking again in a minute costs nothing and needs no third case.
-                None if timer.is_elapsed() => timer.as_mut().reset(Instant::now() + NOTHING_DUE),
-                _ => {}
-            }
+            let (due, idle) = (self.next_due(), self.backlog.is_empty());
             tokio::select! {
                 command = self.ends.commands.recv(), if !commands_over => {
-                    self.commands(command);
+                    if let Some(command) = command {
+                        self.command(command);
+                    }
                 }
                 given = written(&mut self.keeping) => {
                     for (Record { of, verdict, .. }, when) in given {
@@ -137,7 +165,7 @@ impl Driver {
                     Err(_) => self.backlog.clear(),
                 },
                 () = events.closed(), if commands_over => {}
-                () = &mut timer => self.time_passed(),
+                () = sleep_until(due) => self.time_passed(),
             }
         }
         for connection in self.connections {
@@ -145,34 +173,19 @@ impl Driver {
         }
     }
 
-    /// Gives the role what waits for it, as far as it has room.
-    fn hand_out(&mut self, events: &mpsc::Sender<LinkEvent>) {
-        while !self.backlog.is_empty() {
-            let Ok(permit) = events.try_reserve() else { return };
-            if let Some(event) = self.backlog.pop() {
-                permit.send(event);
-            }
-        }
-    }
-
-    /// Takes a command, and what else is there already.
-    fn commands(&mut self, first: Option<Command>) {
-        let Some(first) = first else { return };
-        self.command(first);
-        for _ in 1..MOST_COMMANDS {
-            let Ok(next) = self.ends.commands.try_recv() else { return };
-            self.command(next);
-        }
-    }
-
     fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
 
-    fn next_due(&self) -> Option<Instant> {
+    fn next_due(&self) -> Instant {
         let outbox = self.outbox.next_due_ms().map(|ms| self.started + Duration::from_millis(ms));
         let connections = self.connections.iter().filter_map(Connection::due);
-        outbox.into_iter().chain(connections).min()
+        // With nothing due, looking again in a minute costs nothing and needs no third case.
+        outbox
+            .into_iter()
+            .chain(connections)
+            .min()
+            .unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
     }
 
     fn time_passed(&mut self) {

@@ -4,7 +4,7 @@
 //! A message that was answered is known after a restart, and gets the same answer: it can't be played again. One that was not is
 //! taken when its sender repeats it, or it would be lost with the process that had it in hand.
 
-use super::ends::When;
+use super::driver::When;
 use super::wall_clock_ms;
 use crate::kept::{self, Record};
 use std::fs::{self, File, OpenOptions};

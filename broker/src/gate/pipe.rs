@@ -1,6 +1,8 @@
 //! A connection's bytes in both directions. Buffers are given back as soon as they are empty, so that a
-//! connection that says nothing costs none.
+//! client that says nothing costs none.
 
+use super::packet::Reply;
+use super::reply;
 use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
 use std::io;
@@ -30,11 +32,11 @@ pub struct Pipe<S> {
 /// What a turn at the stream brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Bytes of the other side.
+    /// Bytes of the client.
     Read,
     /// All that waited has been written.
     Written,
-    /// The other side has closed it.
+    /// The client has closed its side.
     Closed,
 }
 
@@ -112,7 +114,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
             self.stream.write_all(&self.output).await?;
             self.stream.shutdown().await
         };
-        // Who takes nothing has nothing to complain about.
+        // A client that takes nothing has nothing to complain about.
         let _ = timeout(FAREWELL, farewell).await;
+    }
+
+    /// Answers a connection that is not let in, and closes it.
+    pub async fn turn_away(mut self, answer: &Reply) {
+        reply::write(answer, &mut self.output);
+        self.close().await;
     }
 }
