@@ -149,6 +149,7 @@ mod tests {
         publishes("site/s1", "net/f1/site/s1/submit", true);
         publishes("site/s1", "net/f1/site/s1/ack/aggregator-a1", true);
         publishes("validator/v1", "net/f1/validator/v1/block", true);
+        publishes("validator/v1", "net/f1/validator/v1/block/aggregator-a1", true);
         publishes("validator/v1", "net/f1/validator/v1/consensus", true);
         // as another, of another role, in another market, of another role's kind, addressed otherwise, or none
         publishes("site/s1", "net/f1/site/s2/bid/aggregator-a1", false);
@@ -158,7 +159,7 @@ mod tests {
         publishes("site/s1", "net/f1/site/s1/block", false);
         publishes("site/s1", "net/f1/site/s1/bid", false);
         publishes("site/s1", "net/f1/site/s1/nonsense", false);
-        publishes("validator/v1", "net/f1/validator/v1/block/site-s1", false);
+        publishes("validator/v1", "net/f1/validator/v1/registry-question/site-s1", false);
         publishes("timekeeper/t1", "net/f1/timekeeper/t1/submit", false);
         publishes("site/s1", "net/f1/site/s1/bid/aggregator-a1/more", false);
     }
