@@ -44,7 +44,7 @@ const LABELS_KNOWN: [Label; 27] = [
     ("gridpact_gate", "act", "publish or subscribe", "2"),
     ("gridpact_messages_dropped", "reason", "why, a word of the code", "10 words"),
     ("", "by", "the forecaster, or whom it is held against", "3"),
-    ("", "kind", "kind of message (TOPICS.md)", "28 kinds"),
+    ("", "kind", "kind of message (TOPICS.md)", "29 kinds"),
     ("", "reason", "why, a word of the code", "100 words"),
     ("", "event", "what, a word of the code", "100 words"),
     ("", "error", "how it failed", "5 words"),
