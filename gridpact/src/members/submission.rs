@@ -21,6 +21,8 @@ use wire::party::{PartyId, Role};
 const QUEUE: usize = 64;
 /// Longest wait for a broker.
 const CONNECT: Duration = Duration::from_secs(15);
+/// Longest wait for the others, once one has answered: each tells of a block once, and one that was not heard is not told again.
+const SETTLE: Duration = Duration::from_secs(3);
 /// Longest wait for the entry to be final.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -103,6 +105,10 @@ async fn submit(common: &Common, keys: &PartyKeys, entry: Entry) -> Result<u64, 
             Err(_) => return Err(SubmissionError::NoBroker { addresses: tried }),
         }
     }
+    let all = common.validator_brokers.len() + usize::from(!common.broker_addresses.is_empty());
+    let mut standing = link.standing();
+    // Some may be down, and then those that stand are enough.
+    let _ = tokio::time::timeout(SETTLE, standing.wait_for(|routes| routes.len() >= all)).await;
     let known = chain.governed();
     let mut waiting = Waiting::new(chain, common.signer.party().clone(), entry.clone(), validators.len());
     link.send(outgoing(Body::RegistryQuestion(RegistryQuestion { known }), Vec::new()))?;
