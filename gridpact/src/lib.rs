@@ -18,6 +18,7 @@ pub mod logging;
 pub mod members;
 pub mod metrics_page;
 pub mod neighbourhood;
+pub mod processor_time;
 pub mod proof;
 pub mod provision;
 pub mod run;

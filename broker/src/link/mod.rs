@@ -148,6 +148,11 @@ impl Link {
         Ok((Link { config, commands, waiting, bytes, standing, clocks, parties }, events))
     }
 
+    /// How many connections there are, standing or not.
+    pub fn connections(&self) -> usize {
+        self.config.connections.len()
+    }
+
     /// Which connections stand, by their place in the configuration; changes can be waited for.
     pub fn standing(&self) -> watch::Receiver<Routes> {
         self.standing.clone()

@@ -3,6 +3,7 @@
 
 use super::layout::{failed, ProcessFile};
 use super::ClusterError;
+use crate::processor_time;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,8 +13,6 @@ use std::time::Duration;
 
 /// Longest wait for an answer to a look.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// What Linux counts processor time in, a second, on every machine it runs on (USER_HZ).
-const TICKS_PER_SECOND: f64 = 100.0;
 /// Last words of a process that are shown.
 const WORDS_BYTES: usize = 2_000;
 
@@ -134,8 +133,7 @@ impl Node {
 
     /// Seconds of processor time it has used, where the system says it.
     pub fn cpu_seconds(&self) -> Option<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?;
-        cpu_ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND)
+        processor_time::seconds_of(self.id())
     }
 
     /// Memory it has resident, in megabytes of 1e6 bytes, where the system says it.
@@ -152,21 +150,6 @@ impl Drop for Node {
         // A process that is gone already can't be killed again.
         let _ = self.end();
     }
-}
-
-/// Seconds of processor time this process has used, where the system says it.
-pub fn own_cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    cpu_ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND)
-}
-
-/// User and system time stand at the 14th and 15th place of /proc/PID/stat; the second, the
-/// program's name in brackets, may hold spaces (proc_pid_stat(5)).
-fn cpu_ticks(stat: &str) -> Option<f64> {
-    let mut rest = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: f64 = rest.next()?.parse().ok()?;
-    let system: f64 = rest.next()?.parse().ok()?;
-    Some(user + system)
 }
 
 /// Sums what stands behind `name`, with labels or without (Prometheus' text format).
@@ -194,12 +177,5 @@ mod tests {
         assert_eq!(sum_of(text, "a"), Some(7.0));
         assert_eq!(sum_of(text, "a_count"), Some(6.0));
         assert_eq!(sum_of(text, "c"), None);
-    }
-
-    #[test]
-    fn processor_time_is_found_behind_any_name() {
-        let stat = "7 (a b) c) S 1 7 7 0 -1 4194304 1 0 0 0 12 30 0 0 20 0 5 0 1 2 3";
-        assert_eq!(cpu_ticks(stat), Some(42.0));
-        assert_eq!(cpu_ticks("7"), None);
     }
 }

@@ -105,10 +105,10 @@ async fn submit(common: &Common, keys: &PartyKeys, entry: Entry) -> Result<u64, 
             Err(_) => return Err(SubmissionError::NoBroker { addresses: tried }),
         }
     }
-    let all = common.validator_brokers.len() + usize::from(!common.broker_addresses.is_empty());
     let mut standing = link.standing();
     // Some may be down, and then those that stand are enough.
-    let _ = tokio::time::timeout(SETTLE, standing.wait_for(|routes| routes.len() >= all)).await;
+    let _ =
+        tokio::time::timeout(SETTLE, standing.wait_for(|routes| routes.len() >= link.connections())).await;
     let known = chain.governed();
     let mut waiting = Waiting::new(chain, common.signer.party().clone(), entry.clone(), validators.len());
     link.send(outgoing(Body::RegistryQuestion(RegistryQuestion { known }), Vec::new()))?;

@@ -34,6 +34,7 @@ use crate::demo::genesis;
 use crate::neighbourhood::dataset::Dataset;
 use crate::neighbourhood::day::Day as Date;
 use crate::neighbourhood::simbench::Grid;
+use crate::processor_time;
 use day::{uncoordinated, Day, Trading};
 use indicatif::{ProgressBar, ProgressStyle};
 use market::parameters::MarketParameters;
@@ -88,7 +89,7 @@ pub fn simulate(args: &SimulateArgs) -> Result<Report, SimulateError> {
     let bar = bar(streets, "streets without coordination");
     let without = uncoordinated(population, intervals, threads, || bar.inc(1))?;
     bar.finish_and_clear();
-    let (began, busy) = (Instant::now(), process::processor_seconds());
+    let (began, busy) = (Instant::now(), processor_time::own_seconds());
     let trading = Trading::begin(draw()?, intervals, threads)?;
     let limit = trading.limit();
     let (with, seconds) = coordinated(trading, intervals, scope.sites)?;
@@ -97,7 +98,7 @@ pub fn simulate(args: &SimulateArgs) -> Result<Report, SimulateError> {
         without,
         seconds,
         whole_seconds: began.elapsed().as_secs_f64(),
-        processor_seconds: process::processor_seconds().zip(busy).map(|(now, then)| now - then),
+        processor_seconds: processor_time::own_seconds().zip(busy).map(|(now, then)| now - then),
         limit,
     };
     Ok(Report::of(args, (streets, threads), &played))

@@ -2,13 +2,13 @@
 //! holds without them.
 
 use crate::day::{clearing, delivery};
+use crate::store::holding;
 use crate::world::{id, party, World, INTERVAL};
 use ledger::archive::bids::{BidRow, BidsBatch};
 use ledger::archive::location::{path_of, BatchKind, Place};
 use ledger::archive::readings::{ReadingRow, ReadingsBatch};
 use ledger::archive::store::{Archive, ArchiveError, S3Settings};
 use ledger::archive::BatchFault;
-use ledger::store::Store;
 use ledger::verify::verify_dir;
 use market::curve::{Breakpoint, FlexCurve};
 use market::units::{Millijoule, Millivar, Milliwatt, PicoEurPerWh};
@@ -219,13 +219,8 @@ async fn stored(filed: &Filed, archive: &Archive, folder: &Path) -> [BatchRefere
         archive.put(&path, bytes).await.unwrap();
     }
     let references: [BatchReference; 2] = references.try_into().unwrap();
-    let (mut store, mut chain) = Store::open(folder, &world.genesis, &world.rules).unwrap();
     let named = delivery(world, "agg-1", |entry| [*entry.readings, *entry.bids] = references.clone());
-    for entries in [vec![clearing(world, |_| {})], vec![named]] {
-        let (decided, mut next) = world.decide(&chain, &entries);
-        store.append(&decided, &mut next.state).unwrap();
-        chain = next;
-    }
+    holding(world, folder, [vec![clearing(world, |_| {})], vec![named]]);
     references
 }
 

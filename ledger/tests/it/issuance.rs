@@ -4,6 +4,7 @@
 use crate::contracts::run;
 use crate::day::{clearing, delivery};
 use crate::play::{town, Play};
+use crate::store::holding;
 use crate::world::{id, party, transfer, NOW_MS};
 use ledger::governed::Governed;
 use ledger::store::Store;
@@ -185,7 +186,6 @@ fn a_version_that_this_program_does_not_know_is_not_guessed() {
 fn a_chain_with_mints_and_burns_verifies_and_survives_its_index() {
     let world = town(Charges { transfer_fee: NanoEur(7), ..Charges::NONE });
     let folder = tempfile::tempdir().unwrap();
-    let (mut store, mut chain) = Store::open(folder.path(), &world.genesis, &world.rules).unwrap();
     let blocks = [
         vec![world.opened(&bank(), mint("account-s1", 5 * EUR, reference(TODAY, 1)))],
         vec![
@@ -194,11 +194,7 @@ fn a_chain_with_mints_and_burns_verifies_and_survives_its_index() {
         ],
         vec![world.opened(&bank(), burn(0, Redeemed::Paid(reference(TODAY, 2))))],
     ];
-    for entries in blocks {
-        let (decided, mut next) = world.decide(&chain, &entries);
-        store.append(&decided, &mut next.state).unwrap();
-        chain = next;
-    }
+    let chain = holding(&world, folder.path(), blocks);
     let report = verify_dir(folder.path(), &mut |_, _| {}).unwrap();
     let expected = VerifyReport {
         minted_nano_eur: i128::from(5 * EUR),
@@ -207,7 +203,6 @@ fn a_chain_with_mints_and_burns_verifies_and_survives_its_index() {
         ..report.clone()
     };
     assert_eq!(report, expected);
-    drop(store);
     let (_, reopened) = Store::open(folder.path(), &world.genesis, &world.rules).unwrap();
     assert_eq!(reopened.state.hash(), chain.state.hash());
     assert_eq!(reopened.state.contracts().redemptions.len(), 1);

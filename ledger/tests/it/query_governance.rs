@@ -5,7 +5,7 @@ use crate::evidence::setting;
 use crate::governance::{ballot, proposal, proposed};
 use crate::query::{look, scene};
 use crate::query_proofs::changed;
-use crate::store::{drop_index, open};
+use crate::store::{drop_index, holding, open};
 use crate::world::{party, transfer, validator, World};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
@@ -54,15 +54,9 @@ fn open_proposals_votes_and_decisions_are_told() {
 fn a_proposal_nobody_votes_for_is_told_to_have_lapsed() {
     let world = World::new(4);
     let folder = tempfile::tempdir().unwrap();
-    let (mut store, mut chain) = open(&world, folder.path()).unwrap();
     let entry = proposal(2, GovernedChange::Contract { contract: "transfer".to_owned(), version: 0 });
     let pays = world.opened(&party(Role::Site, "s1"), transfer(0, 5));
-    for entries in [vec![proposed(&world, &entry)], vec![pays]] {
-        let (decided, mut next) = world.decide(&chain, &entries);
-        store.append(&decided, &mut next.state).unwrap();
-        chain = next;
-    }
-    drop(store);
+    holding(&world, folder.path(), [vec![proposed(&world, &entry)], vec![pays]]);
     drop_index(folder.path());
     let (view, history) = look(&world, folder.path());
     let governance = Reader::new(&view, &history, auditor()).governance().unwrap();
@@ -85,15 +79,9 @@ fn contradictions_are_told_with_both_signatures() {
 
     let (world, _, evidence) = setting();
     let folder = tempfile::tempdir().unwrap();
-    let (mut store, mut chain) = open(&world, folder.path()).unwrap();
     let pays = world.opened(&party(Role::Site, "s1"), transfer(0, 5));
     let accuses = world.opened(&validator(1), Entry::Evidence(Box::new(evidence.clone())));
-    for entries in [vec![pays], vec![accuses]] {
-        let (decided, mut next) = world.decide(&chain, &entries);
-        store.append(&decided, &mut next.state).unwrap();
-        chain = next;
-    }
-    drop(store);
+    holding(&world, folder.path(), [vec![pays], vec![accuses]]);
     drop_index(folder.path());
     let (view, history) = look(&world, folder.path());
     let ask = |caller, from| Reader::new(&view, &history, caller).evidence(from);
@@ -116,16 +104,10 @@ fn contradictions_are_told_with_both_signatures() {
 fn double_clearings_are_told_with_both_envelopes_in_order_with_contradictions() {
     let (world, _, evidence) = setting();
     let folder = tempfile::tempdir().unwrap();
-    let (mut store, mut chain) = open(&world, folder.path()).unwrap();
     let both = proof(&world);
     let cleared_twice = world.opened(&party(Role::Site, "s1"), Entry::DoubleClearing(Box::new(both.clone())));
     let accuses = world.opened(&validator(1), Entry::Evidence(Box::new(evidence)));
-    for entries in [vec![cleared_twice], vec![accuses]] {
-        let (decided, mut next) = world.decide(&chain, &entries);
-        store.append(&decided, &mut next.state).unwrap();
-        chain = next;
-    }
-    drop(store);
+    holding(&world, folder.path(), [vec![cleared_twice], vec![accuses]]);
     drop_index(folder.path());
     let (view, history) = look(&world, folder.path());
     let ask = |from| Reader::new(&view, &history, auditor()).evidence(from).unwrap();

@@ -3,7 +3,7 @@
 
 use crate::day::{clearing, delivery};
 use crate::query::{look, FROM, TO};
-use crate::store::{drop_index, open};
+use crate::store::{drop_index, holding};
 use crate::world::{id, party, transfer, World, INTERVAL, NOW_MS};
 use ledger::query::{Booked, PeriodOf, ProofRequest, ReadError, Reader};
 use ledger::rights::{may_read, Query};
@@ -69,15 +69,9 @@ fn ask(world: &World, reader: &Reader<'_>, query: Query) -> Result<(), ReadError
 fn every_role_is_answered_what_it_may_read_and_nothing_else() {
     let world = World::with_every_role();
     let folder = tempfile::tempdir().unwrap();
-    let (mut store, mut chain) = open(&world, folder.path()).unwrap();
     let deliveries = vec![delivery(&world, "agg-1", |_| {}), delivery(&world, "agg-2", |_| {})];
     let pays = vec![world.opened(&party(Role::Site, "s3"), transfer(0, 5))];
-    for entries in [vec![clearing(&world, |_| {})], deliveries, pays] {
-        let (decided, mut next) = world.decide(&chain, &entries);
-        store.append(&decided, &mut next.state).unwrap();
-        chain = next;
-    }
-    drop(store);
+    holding(&world, folder.path(), [vec![clearing(&world, |_| {})], deliveries, pays]);
     drop_index(folder.path());
     let (view, history) = look(&world, folder.path());
     let mut allowed = 0;

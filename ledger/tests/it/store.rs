@@ -2,6 +2,7 @@
 
 use crate::day::{clearing, delivery};
 use crate::world::{party, transfer, World};
+use ledger::execute::OpenedEntry;
 use ledger::store::log::segment_path;
 use ledger::store::{Chain, Store, StoreError, INDEX_FOLDER};
 use std::fs;
@@ -14,13 +15,18 @@ pub fn open(world: &World, folder: &Path) -> Result<(Store, Chain), StoreError> 
 
 /// Three blocks: a clearing, its deliveries, a transfer.
 pub fn filled(world: &World, folder: &Path) -> Chain {
-    let (mut store, mut chain) = open(world, folder).unwrap();
     let payer = party(Role::Site, "s1");
     let blocks = [
         vec![clearing(world, |_| {})],
         vec![delivery(world, "agg-1", |_| {}), delivery(world, "agg-2", |_| {})],
         vec![world.opened(&payer, transfer(0, 5))],
     ];
+    holding(world, folder, blocks)
+}
+
+/// A block for each of these lists of entries.
+pub fn holding(world: &World, folder: &Path, blocks: impl IntoIterator<Item = Vec<OpenedEntry>>) -> Chain {
+    let (mut store, mut chain) = open(world, folder).unwrap();
     for entries in blocks {
         let (decided, mut next) = world.decide(&chain, &entries);
         store.append(&decided, &mut next.state).unwrap();

@@ -3,11 +3,10 @@
 
 use super::super::stopwatch::{best, milliseconds};
 use super::letters::{key_of, Letters, SitesLetters};
+use crate::processor_time;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use std::time::Duration;
 
-/// Ticks of a second in which Linux states processor time to programs.
-const TICKS_A_SECOND: u64 = 100;
 const RUNS: usize = 5;
 const TIMES: u32 = 200;
 
@@ -25,7 +24,8 @@ pub struct Clock(Option<(Duration, Duration)>);
 impl Clock {
     /// As it stands now.
     pub fn read(broker: u32) -> Clock {
-        Clock(of_process("self").zip(of_process(&broker.to_string())))
+        let of = |seconds: Option<f64>| seconds.map(Duration::from_secs_f64);
+        Clock(of(processor_time::own_seconds()).zip(of(processor_time::seconds_of(broker))))
     }
 }
 
@@ -43,16 +43,6 @@ impl Spent {
         let each = |all: Duration| milliseconds(all) / rounds.max(1) as f64;
         format!("{:.0} ms by who speaks and {:.0} ms by the broker", each(self.speakers), each(self.broker))
     }
-}
-
-/// User and system time of a process and its threads (proc_pid_stat(5), fields 14 and 15).
-fn of_process(process: &str) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The second field is a name in parentheses, which may hold anything.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some(Duration::from_millis((ticks()? + ticks()?) * 1_000 / TICKS_A_SECOND))
 }
 
 /// Time that the bare signatures of a round take on one core, and the bare checks: each letter once, however few bytes are

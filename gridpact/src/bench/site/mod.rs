@@ -7,7 +7,8 @@ mod market;
 
 use super::figure::{Figure, Target};
 use super::{BenchError, SiteArgs};
-use crate::simulate::process::{most_resident_mb, processor_seconds};
+use crate::processor_time;
+use crate::simulate::process::most_resident_mb;
 use hw_adapters::config::{open, DeviceConfig, ModbusConfig};
 use hw_adapters::device::{Device, DeviceError};
 use hw_adapters::metrics::DeviceMetrics;
@@ -62,9 +63,9 @@ async fn poll(args: &SiteArgs, addresses: &[String]) -> Result<Vec<Figure>, Benc
         tokio::spawn(read_for_ever(device, readings.clone()));
     }
     tokio::time::sleep(WARM_UP).await;
-    let before = (processor_seconds(), Instant::now(), readings.done.load(Ordering::Relaxed));
+    let before = (processor_time::own_seconds(), Instant::now(), readings.done.load(Ordering::Relaxed));
     tokio::time::sleep(Duration::from_secs(args.seconds.into())).await;
-    let after = processor_seconds();
+    let after = processor_time::own_seconds();
     let seconds = before.1.elapsed().as_secs_f64();
     let read = readings.done.load(Ordering::Relaxed) - before.2;
     let failed = readings.failed.load(Ordering::Relaxed);

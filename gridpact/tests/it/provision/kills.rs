@@ -3,10 +3,7 @@
 //! ledger is settled, once.
 
 use super::scene::{Houses, Scene, PATIENCE};
-use broker::link::Identity;
 use gridpact::cluster::process::Node;
-use gridpact::demo::observer::shell::Observer;
-use gridpact::run::party::read_genesis;
 use ledger::verify::{replay, verify_dir};
 use market::interval::{Interval, UnixSeconds};
 use rand::rngs::StdRng;
@@ -54,12 +51,7 @@ async fn survives(intervals: i64, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut nodes: BTreeMap<&str, Node> = VICTIMS.into_iter().map(|name| (name, scene.start(name))).collect();
     let home = scene.start("home");
-    let genesis = read_genesis(&scene.at("genesis.json")).unwrap();
-    let at = |file: &str| scene.at(&format!("machines/home/tls/{file}"));
-    let auditor = Identity::load(&at("auditor-x1.crt"), &at("auditor-x1.key"), &at("authority.pem")).unwrap();
-    let broker = format!("mqtts://{}", scene.broker);
-    let observer = Observer::start_as(&genesis, &broker, ("auditor-x1", Some(&auditor))).unwrap();
-    tokio::time::timeout(PATIENCE, observer.listening()).await.expect("the auditor is let in");
+    let observer = scene.auditor().await;
 
     let cleared_after = |from: Interval| {
         observer.look(|core| {

@@ -1,18 +1,11 @@
 //! A provisioned deployment at work: processes of `gridpact run` over mutual TLS, through the gate and through Mosquitto.
 
 use super::scene::{Houses, Kind, Scene, PATIENCE};
-use broker::link::Identity;
 use gridpact::cluster::process::Node;
 use gridpact::demo::observer::core::IntervalAccount;
 use gridpact::demo::observer::shell::Observer;
-use gridpact::run::party::read_genesis;
 use ledger::verify::verify_dir;
 use std::time::Duration;
-
-fn identity(scene: &Scene, name: &str) -> Identity {
-    let at = |file: &str| scene.at(&format!("machines/home/tls/{file}"));
-    Identity::load(&at(&format!("{name}.crt")), &at(&format!("{name}.key")), &at("authority.pem")).unwrap()
-}
 
 /// Waits until so many intervals are cleared and settled, as the auditor hears it.
 async fn traded(scene: &Scene, observer: &Observer, nodes: &mut [Node], intervals: usize) {
@@ -43,11 +36,7 @@ async fn plays(kind: Kind, intervals: usize) {
     scene.provision("").unwrap();
     let _mosquitto = kind.mosquitto.then(|| scene.start_mosquitto());
     let mut nodes = vec![scene.start("grid"), scene.start("ring")];
-    let genesis = read_genesis(&scene.at("genesis.json")).unwrap();
-    let auditor = identity(&scene, "auditor-x1");
-    let broker = format!("mqtts://{}", scene.broker);
-    let observer = Observer::start_as(&genesis, &broker, ("auditor-x1", Some(&auditor))).unwrap();
-    tokio::time::timeout(PATIENCE, observer.listening()).await.expect("the auditor is let in");
+    let observer = scene.auditor().await;
     nodes.push(scene.start("home"));
     traded(&scene, &observer, &mut nodes, intervals).await;
     for node in nodes {

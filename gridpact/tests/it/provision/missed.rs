@@ -3,11 +3,8 @@
 
 use super::scene::{Houses, Scene, PATIENCE};
 use agents::aggregator::kept::{TakenBid, MAX_BID_BYTES};
-use broker::link::Identity;
 use gridpact::cluster::process::Node;
 use gridpact::demo::observer::core::IntervalAccount;
-use gridpact::demo::observer::shell::Observer;
-use gridpact::run::party::read_genesis;
 use ledger::store::frames::{Found, FrameReader};
 use ledger::verify::verify_dir;
 use market::interval::{Interval, UnixSeconds};
@@ -42,14 +39,9 @@ async fn until(scene: &Scene, what: &str, mut done: impl FnMut() -> bool) {
         }
     };
     if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-        let logs = ["agg", "grid", "home"].map(|name| log(scene, name));
+        let logs = ["agg", "grid", "home"].map(|name| scene.log(name));
         panic!("not {what}\n{}", logs.join("\n---\n"));
     }
-}
-
-/// What a machine's processes wrote.
-fn log(scene: &Scene, machine: &str) -> String {
-    std::fs::read_to_string(scene.folder.path().join(machine).join("machine.log")).unwrap_or_default()
 }
 
 /// Bids for an interval in the aggregator's file.
@@ -65,7 +57,7 @@ fn bids_kept(file: &Path, interval: Interval) -> usize {
 
 /// Sites that were told their firm price of an interval, and believed it.
 fn told(scene: &Scene, interval: Interval) -> usize {
-    let log = log(scene, "home");
+    let log = scene.log("home");
     let word = format!("kW in the {interval} ");
     ["site/s1", "site/s2"]
         .iter()
@@ -81,12 +73,7 @@ async fn an_aggregator_killed_over_its_gate_or_over_its_decision_owes_its_sites_
     let start = |name| scene.start(name);
     let [_hub, grid, mut agg, v1, v2, mut v3, mut v4, home] =
         ["hub", "grid", "agg", "v1", "v2", "v3", "v4", "home"].map(start);
-    let genesis = read_genesis(&scene.at("genesis.json")).unwrap();
-    let at = |file: &str| scene.at(&format!("machines/home/tls/{file}"));
-    let auditor = Identity::load(&at("auditor-x1.crt"), &at("auditor-x1.key"), &at("authority.pem")).unwrap();
-    let broker = format!("mqtts://{}", scene.broker);
-    let observer = Observer::start_as(&genesis, &broker, ("auditor-x1", Some(&auditor))).unwrap();
-    tokio::time::timeout(PATIENCE, observer.listening()).await.expect("the auditor is let in");
+    let observer = scene.auditor().await;
     let account = |of: Interval| observer.look(|core| core.accounts().get(&of).cloned()).unwrap_or_default();
     let cleared = |account: &IntervalAccount| account.prices.is_some();
     let settled = |account: &IntervalAccount| account.settled == 1 && account.readings == 2;

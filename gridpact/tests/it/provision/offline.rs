@@ -43,9 +43,9 @@ async fn wear(home: &mut Node) {
 
 /// Starts of the intervals whose readings an aggregator noted as late, for each site in the order in which they first came.
 /// Files say nothing of that order: several are written at once, and one anew where its reading is said again.
-fn late(log: &Path) -> BTreeMap<String, Vec<i64>> {
+fn late(log: &str) -> BTreeMap<String, Vec<i64>> {
     let mut sites: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for line in std::fs::read_to_string(log).unwrap().lines() {
+    for line in log.lines() {
         let Some((_, of)) = line.split_once("a reading of ") else { continue };
         let Some((of, _)) = of.split_once(" s, which is settled without it") else { continue };
         let (site, start) = of.split_once(" for interval starting at ").unwrap();
@@ -84,7 +84,7 @@ async fn readings_outlive_an_aggregator_s_absence_and_the_site_s_own_end() {
 
     let mut grid = scene.start("grid");
     until("drained", &mut [&mut home, &mut grid, &mut ring], |nodes| waiting(nodes[0]) == Some(0.0)).await;
-    let late = late(&scene.folder.path().join("grid/machine.log"));
+    let late = late(&scene.log("grid"));
     let all: usize = late.values().map(Vec::len).sum();
     assert_eq!((late.len(), stored(&scene.at(LATE))), (2, all), "{late:?}");
     for (site, starts) in late {

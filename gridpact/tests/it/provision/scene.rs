@@ -1,11 +1,14 @@
 //! A small street's plan on loopback, its folder, and simulated meters and a battery on real sockets.
 
+use broker::link::Identity;
 use clap::Parser;
 use gridpact::cli::{Cli, Command};
 use gridpact::cluster::layout::ProcessFile;
 use gridpact::cluster::process::{Limits, Node};
+use gridpact::demo::observer::shell::Observer;
 use gridpact::demo::ports::FreePorts;
 use gridpact::provision::{self, ProvisionError};
+use gridpact::run::party::read_genesis;
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt};
 use sim_devices::physics::battery::BatterySpec;
@@ -182,6 +185,23 @@ impl Scene {
         let folder = self.folder.path().join(machine);
         std::fs::create_dir_all(&folder).unwrap();
         Node::start(program, &shown, &folder, Limits::default()).unwrap()
+    }
+
+    /// What a machine's processes wrote so far.
+    pub fn log(&self, machine: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(machine).join("machine.log")).unwrap_or_default()
+    }
+
+    /// An onlooker by the auditor's key and certificate, let in.
+    pub async fn auditor(&self) -> Observer {
+        let genesis = read_genesis(&self.at("genesis.json")).unwrap();
+        let at = |file: &str| self.at(&format!("machines/home/tls/{file}"));
+        let (certificate, key) = (at("auditor-x1.crt"), at("auditor-x1.key"));
+        let identity = Identity::load(&certificate, &key, &at("authority.pem")).unwrap();
+        let broker = format!("mqtts://{}", self.broker);
+        let observer = Observer::start_as(&genesis, &broker, ("auditor-x1", Some(&identity))).unwrap();
+        tokio::time::timeout(PATIENCE, observer.listening()).await.expect("the auditor is let in");
+        observer
     }
 
     /// Starts Mosquitto with the files made for it, and waits until it listens.
