@@ -9,7 +9,7 @@
 mod charge;
 
 use self::charge::{Charge, WHOLE};
-use super::control::{apply, number, Unit};
+use super::control::{apply, Unit, Write};
 use super::enter_service::{EnterService, EnterServiceRules, Service};
 use super::found::{Control, Found};
 use super::measured::{measured, now_ms};
@@ -34,7 +34,7 @@ const GIVE_BACK: &str = "giving the battery back";
 /// Both bounds in force (`StorCtl_Mod`, bits 0 and 1).
 const BOTH_BOUNDS: u16 = 0b11;
 /// `WSetMod` of 704: in watts.
-const IN_WATTS: u16 = 1;
+const IN_WATTS: i64 = 1;
 
 const RATES: Control = Control {
     model: &storage::MODEL,
@@ -150,9 +150,10 @@ impl SunSpecBattery {
         let told = before.raw(&storage::IN_W_RTE).filter(|_| in_force && self.found.is_ours(&RATES, &before));
         let aim = self.pace.aim(told.map(|raw| unit.power(raw)), &way);
         let raw = unit.raw(session, SET, &storage::IN_W_RTE, aim)?;
+        let goal = unit.raw(session, SET, &storage::IN_W_RTE, way.goal)?;
         let values = [
-            (&storage::OUT_W_RTE, number(&storage::OUT_W_RTE, -raw)),
-            (&storage::IN_W_RTE, number(&storage::IN_W_RTE, raw)),
+            Write { point: &storage::OUT_W_RTE, raw: -raw, goal: -goal },
+            Write { point: &storage::IN_W_RTE, raw, goal },
         ];
         apply(session, SET, &mut self.found, &RATES, &before, (&values, BOTH_BOUNDS, hold_s)).await?;
         self.pace.stepped((aim, unit.power(raw)), &way);
@@ -167,10 +168,8 @@ impl SunSpecBattery {
         let told = before.raw(&control::SET).filter(|_| in_force);
         let aim = self.pace.aim(told.map(|raw| -unit.power(raw)), &way);
         let raw = unit.raw(session, SET, &control::SET, -aim)?;
-        let values = [
-            (&control::SET_MOD, number(&control::SET_MOD, IN_WATTS.into())),
-            (&control::SET, number(&control::SET, raw)),
-        ];
+        let goal = unit.raw(session, SET, &control::SET, -way.goal)?;
+        let values = [Write::once(&control::SET_MOD, IN_WATTS), Write { point: &control::SET, raw, goal }];
         apply(session, SET, &mut self.found, &POWER, &before, (&values, 1, hold_s)).await?;
         self.pace.stepped((aim, -unit.power(raw)), &way);
         Ok(-unit.power(raw))

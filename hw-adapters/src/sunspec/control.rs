@@ -12,6 +12,33 @@ use market::units::Milliwatt;
 /// not asked of those of two registers either.
 pub(super) const REVERSION_MAX_S: u32 = 65_534;
 
+/// A point to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Write {
+    /// Of whole numbers.
+    pub point: &'static Point,
+    /// What is written now.
+    pub raw: i64,
+    /// What will have been written when the ramp it is on ends.
+    pub goal: i64,
+}
+
+impl Write {
+    /// Written so, and on no ramp.
+    pub const fn once(point: &'static Point, raw: i64) -> Self {
+        Self { point, raw, goal: raw }
+    }
+
+    fn words(&self) -> Vec<u16> {
+        number(self.point, self.raw)
+    }
+
+    /// What is written now, and where.
+    pub fn registers(&self) -> (u16, Vec<u16>) {
+        (self.point.offset, self.words())
+    }
+}
+
 /// Writes `values` of `control` for `hold_s`, puts them in force by `on`, and reads everything back.
 pub(super) async fn apply(
     session: &mut Session,
@@ -19,7 +46,7 @@ pub(super) async fn apply(
     found: &mut Found,
     control: &Control,
     before: &ModelRegisters,
-    (values, on, hold_s): (&[(&Point, Vec<u16>)], u16, u32),
+    (values, on, hold_s): (&[Write], u16, u32),
 ) -> Result<(), DeviceError> {
     found.keep(session, control, before, values).await?;
     let has_timer = before.raw(control.timer).is_some();
@@ -33,8 +60,8 @@ pub(super) async fn apply(
     session.write(act, control.model, control.enable, &[on]).await?;
 
     let after = session.must_have(act, control.model).await?;
-    for (point, words) in values {
-        session.same(&after, point, words)?;
+    for value in values {
+        session.same(&after, value.point, &value.words())?;
     }
     session.same(&after, control.enable, &[on])?;
     if has_timer {
@@ -44,16 +71,16 @@ pub(super) async fn apply(
 }
 
 /// Neighbours are written at once, so that bounds never cross in between.
-fn joined<'a>(values: &[(&'a Point, Vec<u16>)]) -> Vec<(&'a Point, Vec<u16>)> {
+fn joined(values: &[Write]) -> Vec<(&'static Point, Vec<u16>)> {
     let mut writes: Vec<(&Point, Vec<u16>)> = Vec::new();
-    for (point, words) in values {
+    for value in values {
         match writes.last_mut() {
             Some((first, before))
-                if usize::from(first.offset) + before.len() == usize::from(point.offset) =>
+                if usize::from(first.offset) + before.len() == usize::from(value.point.offset) =>
             {
-                before.extend(words);
+                before.extend(value.words());
             }
-            _ => writes.push((point, words.clone())),
+            _ => writes.push((value.point, value.words())),
         }
     }
     writes

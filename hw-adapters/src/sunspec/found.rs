@@ -1,15 +1,17 @@
 //! A device's controls as they were found, so that they can be given back: kept before the first write, on
 //! disk where a place is given, and restored at a clean stop or, after a crash, at the next start.
 //!
-//! What somebody else has set since is left alone: a value that is neither the one found nor the last one of
-//! ours.
+//! What somebody else has set since is left alone: a value that is neither the one found nor one of ours.
 
+mod state;
+
+use self::state::{key, State};
+use super::control::Write;
 use super::points::{Model, Point};
 use super::registers::ModelRegisters;
 use super::session::Session;
 use crate::device::DeviceError;
 use crate::kept;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,22 +38,13 @@ pub(super) struct Control {
 /// Registers by their first one's offset.
 pub(super) type Registers = BTreeMap<u16, Vec<u16>>;
 
-/// What is kept of one device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
-    /// The device's serial number, as its registers have it: another device is not given this one's state.
-    serial: Vec<u16>,
-    /// By the control's enable point (model, offset): what was found in its registers, by offset.
-    found: BTreeMap<String, Registers>,
-    /// What we wrote last, likewise.
-    ours: BTreeMap<String, Registers>,
-}
-
 /// The state found in one device.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     file: Option<PathBuf>,
-    kept: Kept,
+    kept: State,
+    /// What the file has.
+    saved: State,
     /// Whether a state from before a crash has been looked for.
     looked: bool,
 }
@@ -64,11 +57,7 @@ impl Found {
 
     /// Whether the values of `control` are the last ones of ours, in force or lapsed.
     pub fn is_ours(&self, control: &Control, now: &ModelRegisters) -> bool {
-        self.kept.ours.get(&key(control)).is_some_and(|ours| {
-            control.values.iter().all(|point| {
-                ours.get(&point.offset).is_none_or(|words| now.of(point) == Some(words.as_slice()))
-            })
-        })
+        self.kept.is_ours(control, now)
     }
 
     /// What was found of a point of `control`; none before it was kept.
@@ -81,43 +70,53 @@ impl Found {
         Some((self.kept.found.get(&key(control))?, self.kept.ours.get(&key(control))?))
     }
 
-    /// Keeps `control` as found in `before`, unless what stands there is ours, and what will be written now,
-    /// before it is.
+    /// Keeps `control` as found in `before`, unless what stands there is ours, and what will be written now and until
+    /// its ramps end, before it is.
     pub async fn keep(
         &mut self,
         session: &mut Session,
         control: &Control,
         before: &ModelRegisters,
-        writes: &[(&Point, Vec<u16>)],
+        writes: &[Write],
     ) -> Result<(), DeviceError> {
-        let writes: Vec<_> = writes.iter().map(|(point, words)| (point.offset, words.clone())).collect();
-        self.keep_with(session, (control, before), &[], &writes).await
+        let words = writes.iter().map(Write::registers).collect();
+        self.keep_all(session, (control, before), &[], (words, writes)).await
     }
 
     /// The same with registers beside the control's own: `beside` as they were found, by offset.
     pub async fn keep_with(
         &mut self,
         session: &mut Session,
+        found: (&Control, &ModelRegisters),
+        beside: &[(u16, Vec<u16>)],
+        writes: Vec<(u16, Vec<u16>)>,
+    ) -> Result<(), DeviceError> {
+        self.keep_all(session, found, beside, (writes, &[])).await
+    }
+
+    async fn keep_all(
+        &mut self,
+        session: &mut Session,
         (control, before): (&Control, &ModelRegisters),
         beside: &[(u16, Vec<u16>)],
-        writes: &[(u16, Vec<u16>)],
+        (words, ways): (Vec<(u16, Vec<u16>)>, &[Write]),
     ) -> Result<(), DeviceError> {
         self.same_device(session, KEEP).await?;
         let mut next = self.kept.clone();
         if next.found.is_empty() {
             next.serial = serial(session, KEEP).await?;
         }
-        if !self.is_ours(control, before) {
+        let stands = Some(before).filter(|before| self.is_ours(control, before));
+        if stands.is_none() {
             let mut image = image(control, before);
             image.extend(beside.iter().cloned());
             next.found.insert(key(control), image);
         }
-        let ours = next.ours.entry(key(control)).or_default();
-        ours.extend(writes.iter().cloned());
-        if next == self.kept {
-            return Ok(());
+        next.wrote(control, words);
+        if !self.saved.covers(&next, control) {
+            let wide = next.along(&self.saved, control, stands, ways);
+            self.save(wide).await.map_err(|e| unkept(session, KEEP, self.file.as_deref(), &e))?;
         }
-        self.save(&next).await.map_err(|e| unkept(session, KEEP, self.file.as_deref(), &e))?;
         self.kept = next;
         Ok(())
     }
@@ -137,9 +136,10 @@ impl Found {
             return Ok(false);
         }
         if let Some(file) = self.file.clone() {
-            let read = tokio::task::spawn_blocking(move || kept::read::<Kept>(&file)).await;
+            let read = tokio::task::spawn_blocking(move || kept::read::<State>(&file)).await;
             match read.map_err(io::Error::other).and_then(|read| read) {
                 Ok(Some(kept)) if kept.serial == serial(session, RESTORE).await? => {
+                    self.saved = kept.clone();
                     self.kept = kept;
                     return Ok(true);
                 }
@@ -163,7 +163,7 @@ impl Found {
         match restored {
             Err(error @ (DeviceError::Disobeyed { .. } | DeviceError::Refused { .. })) => {
                 tracing::warn!(device = session.name(), %error, "not restored as it was found");
-                self.kept = Kept::default();
+                self.kept = State::default();
             }
             other => other?,
         }
@@ -176,8 +176,8 @@ impl Found {
         for control in controls {
             self.restore_one(session, control).await?;
         }
-        self.save(&Kept::default()).await.map_err(|e| unkept(session, RESTORE, self.file.as_deref(), &e))?;
-        self.kept = Kept::default();
+        self.save(State::default()).await.map_err(|e| unkept(session, RESTORE, self.file.as_deref(), &e))?;
+        self.kept = State::default();
         Ok(())
     }
 
@@ -192,15 +192,16 @@ impl Found {
         let Some(now) = session.model(RESTORE, control.model).await? else { return Ok(()) };
         let foreign = control.values.iter().any(|point| {
             let now = now.of(point);
-            let is = |kept: &Registers| now == kept.get(&point.offset).map(Vec::as_slice);
-            ours.contains_key(&point.offset) && !is(&found) && !is(&ours)
+            let is_found = now == found.get(&point.offset).map(Vec::as_slice);
+            let is_ours = now.is_some_and(|words| self.kept.has(control, point, words));
+            ours.contains_key(&point.offset) && !is_found && !is_ours
         });
         if foreign {
             tracing::warn!(device = session.name(), "set by somebody else since; left as it is");
         } else {
             put_back(session, control, &now, &found).await?;
         }
-        self.kept.ours.remove(&key(control));
+        self.kept.forget(control);
         Ok(())
     }
 
@@ -214,17 +215,19 @@ impl Found {
             device = session.name(),
             "another device answers there; what was found is not given to it"
         );
-        self.save(&Kept::default()).await.map_err(|e| unkept(session, act, self.file.as_deref(), &e))?;
-        self.kept = Kept::default();
+        self.save(State::default()).await.map_err(|e| unkept(session, act, self.file.as_deref(), &e))?;
+        self.kept = State::default();
         Ok(false)
     }
 
-    async fn save(&self, kept: &Kept) -> io::Result<()> {
-        let Some(file) = self.file.clone() else { return Ok(()) };
-        let text = if kept.found.is_empty() { None } else { Some(serde_json::to_vec(kept)?) };
-        tokio::task::spawn_blocking(move || kept::write(&file, text.as_deref()))
-            .await
-            .map_err(io::Error::other)?
+    async fn save(&mut self, state: State) -> io::Result<()> {
+        if let Some(file) = self.file.clone() {
+            let text = if state.found.is_empty() { None } else { Some(serde_json::to_vec(&state)?) };
+            let written = tokio::task::spawn_blocking(move || kept::write(&file, text.as_deref()));
+            written.await.map_err(io::Error::other)??;
+        }
+        self.saved = state;
+        Ok(())
     }
 }
 
@@ -259,11 +262,6 @@ async fn put_back(
         }
     }
     Ok(())
-}
-
-fn key(control: &Control) -> String {
-    let model = control.model.ids.first().copied().unwrap_or_default();
-    format!("{model}.{}", control.enable.name)
 }
 
 /// The control's registers, as far as they are implemented.

@@ -9,7 +9,7 @@ mod volt_var;
 pub use volt_var::VoltVarPoint;
 
 use self::disconnect::{Nothing, CONNECTION};
-use super::control::{apply, number, Unit};
+use super::control::{apply, Unit, Write};
 use super::enter_service::{EnterService, EnterServiceRules, Service};
 use super::found::{Control, Found};
 use super::measured::{measured, now_ms};
@@ -204,14 +204,15 @@ impl SunSpecGenerator {
             Some(0) if self.feeds_in(plate).await => None,
             others => others,
         };
-        let raw = others.map_or(asked, |others| asked.min(others));
+        let tighter = |limit: i64| others.map_or(limit, |others| limit.min(others));
+        let raw = tighter(asked);
         self.pace.stepped((aim, unit.power(raw)), &way);
         let in_force = before.raw(control.enable) == Some(1) && before.raw(point) == Some(raw);
         if in_force && !self.found.is_ours(control, before) {
             return Ok(-unit.power(raw));
         }
-        let values = [(point, number(point, raw))];
         let session = &mut self.session;
+        let values = [Write { point, raw, goal: tighter(unit.raw(session, LIMIT, point, goal)?) }];
         apply(session, LIMIT, &mut self.found, control, before, (&values, 1, hold_s)).await?;
         self.make_sure(control, raw, plate, hold_s).await?;
         Ok(-unit.power(raw))

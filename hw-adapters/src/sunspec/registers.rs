@@ -74,7 +74,7 @@ impl Kind {
 
     /// The whole number in `words`, which are this point's and no more; none where it is not implemented, is
     /// no number, or does not fit.
-    fn whole(self, words: &[u16]) -> Option<i64> {
+    pub(super) fn whole(self, words: &[u16]) -> Option<i64> {
         let bits = words.iter().take(4).fold(0u64, |bits, word| bits << 16 | u64::from(*word));
         let all_ones = u64::MAX.checked_shr(64 - 16 * u32::from(self.size().min(4))).unwrap_or_default();
         let given = |absent: u64| Some(bits).filter(|bits| *bits != absent);

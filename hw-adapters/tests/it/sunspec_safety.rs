@@ -80,6 +80,41 @@ async fn a_battery_goes_from_what_it_does_to_what_it_is_told_step_by_step() {
 }
 
 #[tokio::test]
+async fn a_ramp_is_on_the_disk_once_and_what_a_crash_leaves_of_it_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("battery.found.json");
+    let written = || std::fs::read(&file).ok();
+    let mode = address(&battery_map(), 124, storage::STOR_CTL_MOD.offset);
+    let rate = address(&battery_map(), 124, storage::IN_W_RTE.offset);
+    let check = async |left: Option<u16>, given_back: bool| {
+        let peer = Peer::start(battery_map()).await;
+        let start = || battery(&peer).ramping_by(Some(TENTH)).keeping_state_in(file.clone());
+        let found = [mode, rate].map(|at| peer.unit().registers[&at]);
+        let mut battery = start();
+        assert_eq!(battery.set_power(watts(1_000), 60).await, Ok(watts(-1_000)));
+        let saved = written();
+        assert!(saved.is_some());
+        step(&battery).await;
+        let second = battery.set_power(watts(1_000), 60).await.unwrap();
+        assert!((watts(-999)..=watts(-500)).contains(&second), "{second}");
+        assert!(written() == saved, "a step of a ramp that was on the disk was written to it");
+        // It never says good-bye.
+        drop(battery);
+        if let Some(raw) = left {
+            peer.unit().registers.insert(rate, raw);
+        }
+        let stands = [mode, rate].map(|at| peer.unit().registers[&at]);
+        start().read().await.unwrap();
+        let expected = if given_back { found } else { stands };
+        assert_eq!([mode, rate].map(|at| peer.unit().registers[&at]), expected, "{left:?} was left");
+        assert_eq!(written(), None);
+    };
+    check(None, true).await;
+    // More than it was on its way to: somebody else's.
+    check(Some(9_000), false).await;
+}
+
+#[tokio::test]
 async fn a_devices_own_ramp_is_kept_where_nobody_says_another() {
     let nameplate_words = [(3, 5000), (19, 10_000), (23, 5000), (25, 5000)];
     let storage_words = [(2, 5000), (8, 6000), (22, sf(-2)), (25, sf(-2))];

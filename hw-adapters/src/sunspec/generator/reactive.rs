@@ -2,7 +2,7 @@
 //! 704 or as a percentage of its full power by those of 123. Given reactive power is positive there, absorbed
 //! here.
 
-use super::super::control::{apply, number, Unit};
+use super::super::control::{apply, Unit, Write};
 use super::super::found::Control;
 use super::super::plate::Plate;
 use super::super::points::controls;
@@ -72,7 +72,7 @@ impl SunSpecGenerator {
             return Err(session.refused(SET, format!("{reactive} of a device of {most} mvar")));
         }
         let raw = unit.raw(session, SET, value, Milliwatt(reactive.0.saturating_neg()))?;
-        let values = [(mode, number(mode, how.into())), (value, number(value, raw))];
+        let values = [Write::once(mode, how.into()), Write::once(value, raw)];
         apply(session, SET, &mut self.found, control, &before, (&values, 1, hold_s)).await?;
         Ok(Millivar(unit.power(raw).0.saturating_neg()))
     }
