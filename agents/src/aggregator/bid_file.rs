@@ -1,13 +1,12 @@
 //! The file of bids that were taken, `bids.log`, and the thread that writes it: a bid is on the disk before it is
 //! acknowledged, and those that come together are synced together, so that a thousand at once cost a few syncs.
-//! Frames are [`ledger::store::frames`]'.
 
 use super::act::AggregatorReport;
 use super::kept::{TakenBid, MAX_BID_BYTES};
 use crate::metrics::AgentMetrics;
-use ledger::store::frames::{Found, FrameError, FrameReader, FrameWriter};
-use std::fs;
-use std::path::{Path, PathBuf};
+use ledger::store::frames::FrameError;
+use ledger::store::records::RecordFile;
+use std::path::Path;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -41,21 +40,15 @@ impl BidFile {
     /// # Errors
     /// Where it can't be read or written, or there is no thread.
     pub fn open(path: &Path, metrics: &AgentMetrics) -> Result<(BidFile, Vec<TakenBid>), FrameError> {
-        let (bids, records, end) = read(path)?;
-        let mut writing = Writing { path: path.to_owned(), writer: None, end: end.unwrap_or(0) };
-        if end.is_none() {
-            let aside = path.with_extension("damaged");
-            tracing::error!(path = %path.display(), aside = %aside.display(), "kept bids are damaged");
-            fs::rename(path, &aside).map_err(|source| failed("putting aside", path, source))?;
-            writing.write(Some(&records), &[])?;
-        } else {
-            writing.write(None, &[])?;
-        }
+        let (file, bids) = RecordFile::open(path, MAX_BID_BYTES, decode)?;
         let (jobs, taken) = blocking::channel();
         let metrics = metrics.clone();
         let thread = std::thread::Builder::new().name("bids".to_owned());
-        let thread = thread.spawn(move || writing.write_all(&taken, &metrics));
-        thread.map_err(|source| failed("starting a thread for", path, source))?;
+        let thread = thread.spawn(move || write_all(file, &taken, &metrics));
+        thread.map_err(|source| {
+            let path = path.to_owned();
+            FrameError::Io { act: "starting a thread for", path, source }
+        })?;
         Ok((BidFile { jobs }, bids))
     }
 
@@ -71,42 +64,8 @@ impl BidFile {
     }
 }
 
-fn failed(act: &'static str, path: &Path, source: std::io::Error) -> FrameError {
-    FrameError::Io { act, path: path.to_owned(), source }
-}
-
-/// A file's bids, the records they were read from, and where the last whole one ends; nowhere, where it is damaged.
-type Content = (Vec<TakenBid>, Vec<Vec<u8>>, Option<u64>);
-
-fn read(path: &Path) -> Result<Content, FrameError> {
-    let (mut bids, mut records) = (Vec::new(), Vec::new());
-    if !path.exists() {
-        return Ok((bids, records, Some(0)));
-    }
-    let mut reader = FrameReader::open(path, 0, MAX_BID_BYTES)?;
-    loop {
-        match reader.next_frame() {
-            Ok(Found::Frame(frame)) => match TakenBid::decode(&frame.payload) {
-                Ok(bid) => {
-                    bids.push(bid);
-                    records.push(frame.payload);
-                }
-                Err(_) => return Ok((bids, records, None)),
-            },
-            Ok(Found::End | Found::Torn { .. }) => return Ok((bids, records, Some(reader.offset()))),
-            Err(FrameError::Damaged { .. }) => return Ok((bids, records, None)),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The file, as its thread has it.
-struct Writing {
-    path: PathBuf,
-    /// None after a write that failed: what stands behind `end` is unknown then, and cut away.
-    writer: Option<FrameWriter>,
-    /// Where the last record ends that was synced.
-    end: u64,
+fn decode(record: &[u8]) -> Option<TakenBid> {
+    TakenBid::decode(record).ok()
 }
 
 /// What is written in one go.
@@ -134,65 +93,40 @@ impl Batch {
             }
         }
     }
+
+    /// Writes and syncs whatever there is.
+    fn write(&mut self, file: &mut RecordFile) -> Result<(), FrameError> {
+        if let Some(renewed) = &self.renewed {
+            file.renew(renewed)?;
+            self.renewed = None;
+        }
+        file.append(&self.records)
+    }
 }
 
-impl Writing {
-    /// Writes what comes until nobody sends any more. What fails is tried again: nobody is told of it before.
-    fn write_all(mut self, jobs: &blocking::Receiver<Job>, metrics: &AgentMetrics) {
-        while let Ok(first) = jobs.recv() {
-            let mut batch = Batch::default();
-            batch.add(first);
-            jobs.try_iter().take(MOST_TOGETHER).for_each(|job| batch.add(job));
-            while let Err(error) = self.write(batch.renewed.as_deref(), &batch.records) {
-                metrics.notes.with_label_values(&["aggregator", "bids-unkept"]).inc();
-                tracing::error!(%error, "bids can't be kept on disk, and wait for their acknowledgement");
-                std::thread::sleep(AFTER_FAILURE);
-                loop {
-                    match jobs.try_recv() {
-                        Ok(job) => batch.add(job),
-                        Err(blocking::TryRecvError::Empty) => break,
-                        Err(blocking::TryRecvError::Disconnected) => return,
-                    }
+/// Writes what comes until nobody sends any more. What fails is tried again: nobody is told of it before.
+fn write_all(mut file: RecordFile, jobs: &blocking::Receiver<Job>, metrics: &AgentMetrics) {
+    while let Ok(first) = jobs.recv() {
+        let mut batch = Batch::default();
+        batch.add(first);
+        jobs.try_iter().take(MOST_TOGETHER).for_each(|job| batch.add(job));
+        while let Err(error) = batch.write(&mut file) {
+            metrics.notes.with_label_values(&["aggregator", "bids-unkept"]).inc();
+            tracing::error!(%error, "bids can't be kept on disk, and wait for their acknowledgement");
+            std::thread::sleep(AFTER_FAILURE);
+            loop {
+                match jobs.try_recv() {
+                    Ok(job) => batch.add(job),
+                    Err(blocking::TryRecvError::Empty) => break,
+                    Err(blocking::TryRecvError::Disconnected) => return,
                 }
             }
-            let Some(reports) = batch.reports else { continue };
-            if reports.blocking_send(AggregatorReport::BidsKept(batch.of)).is_err() {
-                return;
-            }
+        }
+        let Some(reports) = batch.reports else { continue };
+        if reports.blocking_send(AggregatorReport::BidsKept(batch.of)).is_err() {
+            return;
         }
     }
-
-    /// Writes and syncs, once, whatever there is.
-    fn write(&mut self, renewed: Option<&[Vec<u8>]>, records: &[Vec<u8>]) -> Result<(), FrameError> {
-        let mut writer = match (renewed, self.writer.take()) {
-            (Some(renewed), _) => self.renewed(renewed)?,
-            (None, Some(writer)) => writer,
-            (None, None) => FrameWriter::open(&self.path, self.end, MAX_BID_BYTES)?,
-        };
-        append(&mut writer, records)?;
-        writer.sync()?;
-        self.end = writer.end();
-        self.writer = Some(writer);
-        Ok(())
-    }
-
-    /// The file written anew, and put in the old one's place.
-    fn renewed(&mut self, records: &[Vec<u8>]) -> Result<FrameWriter, FrameError> {
-        let next = self.path.with_extension("next");
-        let mut writer = FrameWriter::open(&next, 0, MAX_BID_BYTES)?;
-        append(&mut writer, records)?;
-        writer.sync()?;
-        self.end = writer.end();
-        fs::rename(&next, &self.path).map_err(|source| failed("putting in place", &self.path, source))?;
-        FrameWriter::open(&self.path, self.end, MAX_BID_BYTES)
-    }
-}
-
-fn append(writer: &mut FrameWriter, records: &[Vec<u8>]) -> Result<(), FrameError> {
-    for (number, record) in (1..).zip(records) {
-        writer.append(number, record)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -203,7 +137,7 @@ mod tests {
     use market::curve::{Breakpoint, FlexCurve};
     use market::interval::{Interval, UnixSeconds};
     use market::units::{Millivar, Milliwatt, PicoEurPerWh};
-    use std::fs::OpenOptions;
+    use std::fs::{self, OpenOptions};
     use std::io::Write;
     use wire::entry::SignedEnvelope;
     use wire::message::Bid;
@@ -233,6 +167,11 @@ mod tests {
         taken(sequence).encode().unwrap()
     }
 
+    /// What a process that starts now finds.
+    fn found(path: &Path) -> Vec<TakenBid> {
+        RecordFile::open(path, MAX_BID_BYTES, decode).unwrap().1
+    }
+
     /// Waits until all of these are kept.
     async fn kept(reports: &mut mpsc::Receiver<AggregatorReport>, sequences: std::ops::RangeInclusive<u64>) {
         let mut expected: Vec<MessageRef> = sequences.map(id).collect();
@@ -258,11 +197,11 @@ mod tests {
         let killed = folder.path().join("killed.log");
         fs::copy(&path, &killed).unwrap();
         OpenOptions::new().append(true).open(&killed).unwrap().write_all(&[0, 0, 1]).unwrap();
-        let (again, found) = BidFile::open(&killed, &metrics()).unwrap();
-        assert_eq!(found, (1..=500).map(taken).collect::<Vec<_>>());
+        let (again, bids) = BidFile::open(&killed, &metrics()).unwrap();
+        assert_eq!(bids, (1..=500).map(taken).collect::<Vec<_>>());
         again.take(id(501), record(501), &tell);
         kept(&mut reports, 501..=501).await;
-        assert_eq!(read(&killed).unwrap().0.len(), 501);
+        assert_eq!(found(&killed).len(), 501);
     }
 
     #[tokio::test]
@@ -277,27 +216,7 @@ mod tests {
         file.renew(vec![record(8), record(9)]);
         file.take(id(10), record(10), &tell);
         kept(&mut reports, 1..=10).await;
-        assert_eq!(read(&path).unwrap().0, [8, 9, 10].map(taken));
-    }
-
-    #[tokio::test]
-    async fn a_damaged_file_is_put_aside_and_what_can_be_read_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bids.log");
-        let (tell, mut reports) = mpsc::channel(64);
-        let (file, _) = BidFile::open(&path, &metrics()).unwrap();
-        for sequence in 1..=3 {
-            file.take(id(sequence), record(sequence), &tell);
-        }
-        kept(&mut reports, 1..=3).await;
-        let mut bytes = fs::read(&path).unwrap();
-        let place = bytes.len() / 2;
-        bytes[place] ^= 1;
-        fs::write(&path, bytes).unwrap();
-        let (_, found) = BidFile::open(&path, &metrics()).unwrap();
-        assert_eq!(found, [taken(1)]);
-        assert!(path.with_extension("damaged").exists());
-        assert_eq!(read(&path).unwrap().0, [taken(1)]);
+        assert_eq!(found(&path), [8, 9, 10].map(taken));
     }
 
     #[tokio::test]
@@ -319,6 +238,6 @@ mod tests {
         assert!(reports.try_recv().is_err());
         fs::remove_dir(&obstacle).unwrap();
         kept(&mut reports, 1..=1).await;
-        assert_eq!(read(&path).unwrap().0, [taken(1)]);
+        assert_eq!(found(&path), [taken(1)]);
     }
 }

@@ -18,6 +18,7 @@ mod genesis_file;
 mod index;
 pub mod log;
 mod open;
+pub mod records;
 mod reindex;
 pub mod remembered;
 mod seal;
