@@ -48,10 +48,11 @@ REAL = {
 
 
 def run(*command, text=None):
-    """Runs a checking tool; what it prints is shown where it finds something wrong."""
+    """Runs a checking tool and gives what it prints, which is shown where it finds something wrong."""
     done = subprocess.run([str(word) for word in command], input=text, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def check_files():
@@ -61,7 +62,8 @@ def check_files():
     run("promtool", "test", "rules", *sorted((DEPLOY / "prometheus/tests").glob("*.yml")))
     run("amtool", "check-config", DEPLOY / "alertmanager/alertmanager.yml")
     run("docker-compose", "--file", DEPLOY / "compose.yaml", "config", "--quiet")
-    say("promtool, amtool and docker-compose take the files, and the rules pass their tests")
+    compose = run("docker-compose", "version", "--short").strip()
+    say(f"promtool, amtool and docker-compose {compose} take the files, and the rules pass their tests")
     check_compose()
     check_alerts(rules)
     known = set(re.findall(r"`([a-z_]+)[`{]", (ROOT / "docs/METRICS.md").read_text())) | {"up", "ALERTS"}
