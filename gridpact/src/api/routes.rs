@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::questions::{Answer, Ask, Asked, Size, QUESTIONS};
 use super::{caller, document, stream, Desk};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{guard, HttpRequest, HttpResponse, ResponseError, Route};
 use ledger::query::Reader;
 
 /// Path of the document that describes the others.
@@ -20,12 +20,17 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 
 /// Registers every path.
 pub(super) fn all(config: &mut ServiceConfig) {
-    config.route(DOCUMENT, web::get().to(openapi)).route(STREAM, web::get().to(stream::blocks));
+    config.route(DOCUMENT, read().to(openapi)).route(STREAM, web::get().to(stream::blocks));
     for (path, size, ask) in QUESTIONS {
         let handler = move |request: HttpRequest, desk: Data<Desk>| answer(request, desk, (size, ask));
-        config.route(path, web::get().to(handler));
+        config.route(path, read().to(handler));
     }
     config.default_service(web::to(nothing_here));
+}
+
+/// GET, and HEAD, which is answered alike; the server leaves its body out.
+pub fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 async fn openapi() -> HttpResponse {

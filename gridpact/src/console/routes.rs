@@ -7,11 +7,11 @@ use super::{Console, Devices};
 use crate::api::asked;
 use crate::api::caller;
 use crate::api::problem::Problem;
+use crate::api::routes::read;
 use actix_web::dev::Server;
-use actix_web::guard;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError, Route};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
 use ledger::query::{time_s, ReadError};
 use market::interval::Interval;
 use serde::{Deserialize, Serialize};
@@ -84,11 +84,6 @@ pub fn all(config: &mut ServiceConfig, served: Served) {
             move |request: HttpRequest, served: Data<Served>| async move { figures(&request, &served, ask) };
         config.route(&format!("{CONSOLE}data/{path}"), read().to(figures));
     }
-}
-
-/// GET, and HEAD, which is answered alike; the server leaves its body out.
-fn read() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// A question's answer in JSON.

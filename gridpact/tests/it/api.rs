@@ -95,6 +95,9 @@ fn check_all(api: &Api) {
     api.check("/v1/prices?from=now&to=then", None, 400);
     api.check("/v1/prices?from=2026-01-01T00:00:00Z&to=2027-01-02T00:00:00Z", None, 400);
     api.check("/v1/nothing", None, 404);
+    for path in ["/openapi.json", "/v1/heads?from=1&to=9", "/v1/balance", "/v1/nothing"] {
+        api.client.check_head(path);
+    }
     check_peers_token(api, &own);
     check_any_text(api, &[None, own_token, dso_token, Some("not a token")]);
 }

@@ -2,7 +2,7 @@
 //! disk before a write; reads and writes nothing itself.
 //!
 //! A ramp writes every second, and no card lasts long that is written whenever a setpoint moves. So the whole way goes
-//! to the disk before its first step: after a crash whatever lies on it is ours.
+//! to the disk before its first step, and a later way within it needs no more: after a crash whatever lies on it is ours.
 
 use super::{Control, Registers};
 use crate::sunspec::control::{number, Write};
