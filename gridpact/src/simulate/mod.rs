@@ -98,7 +98,7 @@ pub fn simulate(args: &SimulateArgs) -> Result<Report, SimulateError> {
         without,
         seconds,
         whole_seconds: began.elapsed().as_secs_f64(),
-        processor_seconds: processor_time::own_seconds().zip(busy).map(|(now, then)| now - then),
+        processor_seconds: processor_time::own_seconds() - busy,
         limit,
     };
     Ok(Report::of(args, (streets, threads), &played))

@@ -103,8 +103,8 @@ pub struct Speed {
     pub threads: usize,
     /// Seconds, drawing the sites included.
     pub seconds: f64,
-    /// Seconds of processor time, all threads together; none where the system doesn't say.
-    pub processor_seconds: Option<f64>,
+    /// Seconds of processor time, all threads together.
+    pub processor_seconds: f64,
     /// Sites and intervals in a second.
     pub site_intervals_per_second: f64,
     /// Most resident memory of the process so far; none where the system doesn't say.
@@ -122,7 +122,7 @@ pub struct Played {
     /// Seconds of all of it.
     pub whole_seconds: f64,
     /// Seconds of processor time of all of it.
-    pub processor_seconds: Option<f64>,
+    pub processor_seconds: f64,
     /// What the supply point may carry.
     pub limit: Milliwatt,
 }
@@ -310,20 +310,21 @@ impl Report {
     }
 
     fn speed_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Speed { seconds, site_intervals_per_second, .. } = &self.speed;
-        let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+        let Speed { seconds, processor_seconds, site_intervals_per_second, .. } = &self.speed;
+        let megabytes = |speed: &Speed| {
+            speed.memory_mb.map_or_else(|| "-".to_owned(), |megabytes| format!("{megabytes:.1}"))
+        };
         write!(
             f,
-            "\nplayed in {seconds:.1} s ({} s of processor time), {site_intervals_per_second:.0} sites times \
+            "\nplayed in {seconds:.1} s ({processor_seconds:.1} s of processor time), {site_intervals_per_second:.0} sites times \
              intervals a second, memory {} MB",
-            figure(self.speed.processor_seconds),
-            figure(self.speed.memory_mb),
+            megabytes(&self.speed),
         )?;
         let Some(scaling) = &self.scaling else { return Ok(()) };
         writeln!(f, "\n\n     sites   seconds  processor s  memory MB")?;
         for speed in &scaling.measured {
-            let (busy, memory) = (figure(speed.processor_seconds), figure(speed.memory_mb));
-            writeln!(f, "{:>10}  {:>8.2}  {busy:>11}  {memory:>9}", speed.sites, speed.seconds)?;
+            let (busy, memory) = (speed.processor_seconds, megabytes(speed));
+            writeln!(f, "{:>10}  {:>8.2}  {busy:>11.1}  {memory:>9}", speed.sites, speed.seconds)?;
         }
         write!(f, "cost grows with sites to the power of {:.3}", scaling.exponent)
     }

@@ -30,9 +30,10 @@ pub fn sizes(most: u32) -> Vec<u32> {
 impl Scaling {
     /// None where fewer than two sizes were measured.
     pub fn of(measured: Vec<Speed>) -> Option<Self> {
-        let cost = |speed: &Speed| speed.processor_seconds.unwrap_or(speed.seconds);
-        let points: Vec<(f64, f64)> =
-            measured.iter().map(|speed| (f64::from(speed.sites).ln(), cost(speed).ln())).collect();
+        let points: Vec<(f64, f64)> = measured
+            .iter()
+            .map(|speed| (f64::from(speed.sites).ln(), speed.processor_seconds.ln()))
+            .collect();
         let exponent = slope(&points)?;
         Some(Self { measured, exponent })
     }
@@ -63,7 +64,7 @@ mod tests {
     #[test]
     fn the_exponent_is_the_slope_of_logarithms() {
         let check = |seconds: [f64; 3], expected: f64| {
-            let speed = |(sites, seconds)| Speed { sites, seconds, ..Speed::default() };
+            let speed = |(sites, processor_seconds)| Speed { sites, processor_seconds, ..Speed::default() };
             let measured = [1_000, 10_000, 100_000].into_iter().zip(seconds).map(speed).collect();
             let exponent = Scaling::of(measured).unwrap().exponent;
             assert!((exponent - expected).abs() < 1e-12, "{exponent} for {expected}");
@@ -71,6 +72,9 @@ mod tests {
         check([2.0, 20.0, 200.0], 1.0);
         check([1.0, 100.0, 10_000.0], 2.0);
         check([3.0, 3.0, 3.0], 0.0);
-        assert_eq!(Scaling::of(vec![Speed { sites: 1_000, seconds: 1.0, ..Speed::default() }]), None);
+        assert_eq!(
+            Scaling::of(vec![Speed { sites: 1_000, processor_seconds: 1.0, ..Speed::default() }]),
+            None
+        );
     }
 }

@@ -24,8 +24,8 @@ pub struct Clock(Option<(Duration, Duration)>);
 impl Clock {
     /// As it stands now.
     pub fn read(broker: u32) -> Clock {
-        let of = |seconds: Option<f64>| seconds.map(Duration::from_secs_f64);
-        Clock(of(processor_time::own_seconds()).zip(of(processor_time::seconds_of(broker))))
+        let own = Duration::from_secs_f64(processor_time::own_seconds());
+        Clock(processor_time::seconds_of(broker).map(|broker| (own, Duration::from_secs_f64(broker))))
     }
 }
 

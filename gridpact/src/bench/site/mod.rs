@@ -69,10 +69,7 @@ async fn poll(args: &SiteArgs, addresses: &[String]) -> Result<Vec<Figure>, Benc
     let seconds = before.1.elapsed().as_secs_f64();
     let read = readings.done.load(Ordering::Relaxed) - before.2;
     let failed = readings.failed.load(Ordering::Relaxed);
-    let share = match (before.0, after) {
-        (Some(before), Some(after)) => 100.0 * (after - before) / seconds,
-        _ => f64::NAN,
-    };
+    let share = 100.0 * (after - before.0) / seconds;
     let devices = addresses.len();
     let detail =
         format!("{read} readings in {seconds:.0} s, {failed} failed; meters, inverters and batteries");
