@@ -34,6 +34,16 @@ pub enum AggregatorAct {
         /// Each one's bytes.
         records: Vec<Vec<u8>>,
     },
+    /// Keep a reading that was taken, likewise, and report it.
+    KeepReading {
+        /// The message it came in.
+        of: MessageRef,
+        /// Of which interval.
+        interval: Interval,
+        /// A [`KeptReading`](super::kept::KeptReading)'s bytes; none where it was said before, and only answered once
+        /// what was kept then is durable.
+        record: Option<Vec<u8>>,
+    },
     /// Do this with the files of an interval, before anything that comes behind it.
     Keep {
         /// Which interval.
@@ -69,8 +79,8 @@ pub enum AggregatorReport {
         /// What the archive said.
         stored: Result<(), String>,
     },
-    /// The bids that came in these messages will outlast a power loss.
-    BidsKept(Vec<MessageRef>),
+    /// The bids and readings that came in these messages will outlast a power loss.
+    Kept(Vec<MessageRef>),
     /// The file of what sites hold in this session could not be written.
     PositionsNotStored {
         /// Which session.

@@ -194,8 +194,12 @@ impl AggregatorCore {
         let sender = &message.id.sender;
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(now, bytes),
-            // It is acknowledged once it is kept.
+            // These are acknowledged once they are kept.
             Body::Bid(bid) => match self.on_bid(now, &message, bid) {
+                Ok(kept) => return kept,
+                Err(reason) => Err(reason),
+            },
+            Body::MeterReading(reading) => match self.on_reading(now, &message, reading) {
                 Ok(kept) => return kept,
                 Err(reason) => Err(reason),
             },
@@ -216,7 +220,6 @@ impl AggregatorCore {
                 }),
             body if is_day_ahead(body) => self.on_day_ahead(now, &message),
             Body::SetpointReport(report) => self.on_setpoints(sender, report),
-            Body::MeterReading(reading) => self.on_reading(now, &message, reading),
             other => Err(format!("an aggregator takes no {} from {sender}", other.kind())),
         };
         let (verdict, effects) = match answered {
@@ -285,9 +288,10 @@ impl AggregatorCore {
         let site = self.site(&message.id.sender)?.clone();
         let interval_s = self.market.parameters.interval_s;
         let trading = self.trading(reading.interval)?;
-        trading.readings.take(&site, interval_s, reading, &message.raw).map_err(|error| error.to_string())?;
+        let first = trading.readings.take(&site, interval_s, reading, &message.raw);
         let (account, energy, raw) = (site.account, reading.energy, message.raw.clone());
-        let mut effects = keep_reading(reading.interval, &KeptReading { account, energy, raw });
+        let kept = first.map_err(|error| error.to_string())?.then_some(KeptReading { account, energy, raw });
+        let mut effects = vec![keep_reading(&message.id, reading.interval, kept)];
         effects.extend(self.deliver_when_due(now, reading.interval));
         Ok(effects)
     }
@@ -335,7 +339,7 @@ impl AggregatorCore {
                 Ok(()) => Effect::Acknowledge { of, verdict: Verdict::Accepted },
                 Err(reason) => Effect::Note { event: "late-not-stored", text: reason },
             }],
-            AggregatorReport::BidsKept(all) => {
+            AggregatorReport::Kept(all) => {
                 let accepted = |of| Effect::Acknowledge { of, verdict: Verdict::Accepted };
                 all.into_iter().map(accepted).collect()
             }

@@ -9,6 +9,7 @@ use ledger::archive::location::{path_of, BatchKind, Place};
 use ledger::archive::readings::{ReadingRow, ReadingsBatch};
 use ledger::archive::TableError;
 use market::units::Millijoule;
+use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wire::entry::{BatchReference, DeliveryEntry, SignedEnvelope, SiteDelivery};
@@ -63,7 +64,7 @@ pub enum ReadingError {
 pub struct Readings(BTreeMap<Id, (Millijoule, SignedEnvelope)>);
 
 impl Readings {
-    /// Takes a reading of `site`. The first one stands.
+    /// Takes a reading of `site`, and says whether it is the first, which stands.
     ///
     /// # Errors
     /// Names what is wrong with it; then nothing changes.
@@ -73,16 +74,19 @@ impl Readings {
         interval_s: i64,
         reading: &MeterReading,
         raw: &SignedEnvelope,
-    ) -> Result<(), ReadingError> {
+    ) -> Result<bool, ReadingError> {
         let most = OVERLOAD_FACTOR * site.connection.0 as i128 * interval_s as i128;
         if (reading.energy.0 as i128).abs() > most {
             return Err(ReadingError::Implausible { energy: reading.energy });
         }
-        let (first, _) = self.0.entry(site.account.clone()).or_insert_with(|| (reading.energy, raw.clone()));
-        if *first != reading.energy {
-            return Err(ReadingError::Differs { first: *first });
+        match self.0.entry(site.account.clone()) {
+            Entry::Vacant(place) => {
+                place.insert((reading.energy, raw.clone()));
+                Ok(true)
+            }
+            Entry::Occupied(taken) if taken.get().0 == reading.energy => Ok(false),
+            Entry::Occupied(taken) => Err(ReadingError::Differs { first: taken.get().0 }),
         }
-        Ok(())
     }
 
     /// Whether this very reading of `site` was taken.

@@ -1,7 +1,8 @@
-//! Files of what an aggregator owes: `trading/START.asked`, `trading/START.cbor` and `trading/START.readings` in its folder.
-//! Written before what rests on them is said, so that a process may be killed at any time; synced right after, off the arbiter.
+//! Files of what an aggregator owes: `trading/START.asked` and `trading/START.cbor` in its folder; readings are
+//! [`super::durable`]'s. Written before what rests on them is said, so that a process may be killed at any time; synced right after, off the arbiter.
 
-use super::kept::{read_questions, Keep, Kept, KeptReading, KeptTrading};
+use super::durable::readings;
+use super::kept::{read_questions, Keep, Kept, KeptTrading};
 use market::interval::{Interval, UnixSeconds};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -29,8 +30,8 @@ impl TradingFiles {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("cbor") => match KeptTrading::decode(&fs::read(&path)?) {
                     Ok(trading) => {
-                        let readings = fs::read(self.readings(trading.interval)).unwrap_or_default();
-                        kept.trading.push((trading, KeptReading::read(&readings)));
+                        let readings = readings(&self.0, trading.interval).map_err(io::Error::other)?;
+                        kept.trading.push((trading, readings));
                     }
                     Err(error) => tracing::error!(path = %path.display(), %error, "no file of what is owed"),
                 },
@@ -59,10 +60,12 @@ impl TradingFiles {
                 fs::rename(&unfinished, &path)?;
                 sync(file, Some(&self.0));
             }
-            Keep::Question(frame) => append(&self.asked(interval), &frame)?,
-            Keep::Reading(frame) => append(&self.readings(interval), &frame)?,
+            Keep::Question(frame) => {
+                let file = OpenOptions::new().create(true).append(true).open(self.asked(interval));
+                file?.write_all(&frame)?;
+            }
             Keep::Forget => {
-                for path in [self.asked(interval), self.trading(interval), self.readings(interval)] {
+                for path in [self.asked(interval), self.trading(interval)] {
                     match fs::remove_file(path) {
                         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                         _ => {}
@@ -80,14 +83,6 @@ impl TradingFiles {
     fn trading(&self, interval: Interval) -> PathBuf {
         self.0.join(format!("{}.cbor", interval.start().0))
     }
-
-    fn readings(&self, interval: Interval) -> PathBuf {
-        self.0.join(format!("{}.readings", interval.start().0))
-    }
-}
-
-fn append(path: &Path, frame: &[u8]) -> io::Result<()> {
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(frame)
 }
 
 /// Power loss is rarer than a kill, and a few milliseconds late is late enough for it.

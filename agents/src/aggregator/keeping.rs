@@ -55,12 +55,15 @@ pub(super) fn keep_question(question: &PriceQuestion) -> Effects {
     }
 }
 
-pub(super) fn keep_reading(interval: Interval, reading: &KeptReading) -> Effects {
-    match reading.frame() {
-        Ok(frame) => vec![keep(interval, Keep::Reading(frame))],
-        Err(error) => {
-            vec![Effect::Note { event: "not-kept", text: format!("a reading of {interval}: {error}") }]
-        }
+/// A reading that was taken; none where it was before. It is acknowledged once it is kept.
+pub(super) fn keep_reading(
+    of: &MessageRef,
+    interval: Interval,
+    reading: Option<KeptReading>,
+) -> Effect<AggregatorAct> {
+    match reading.map(|reading| reading.encode()).transpose() {
+        Ok(record) => Effect::Own(AggregatorAct::KeepReading { of: of.clone(), interval, record }),
+        Err(error) => Effect::Note { event: "not-kept", text: format!("a reading of {interval}: {error}") },
     }
 }
 

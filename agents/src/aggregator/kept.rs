@@ -8,7 +8,6 @@ use market::curve::FlexCurve;
 use market::interval::Interval;
 use market::parameters::MarketParameters;
 use market::units::{Millijoule, Millivar, PicoEurPerWh};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::cbor::{self, CborError};
@@ -19,12 +18,12 @@ use wire::party::{Id, PartyId};
 
 /// Largest file read back: some ten thousand sites' signed bids.
 const MAX_FILE_BYTES: usize = 1 << 27;
-/// Largest reading read back.
-const MAX_READING_BYTES: usize = 1 << 12;
 /// Largest question read back: what one message may hold.
 const MAX_QUESTION_BYTES: usize = MAX_ENVELOPE_BYTES;
 /// Largest bid: its signed message, and what it says once more.
 pub const MAX_BID_BYTES: usize = 2 * MAX_ENVELOPE_BYTES;
+/// Largest reading, likewise.
+pub const MAX_READING_BYTES: usize = 2 * MAX_ENVELOPE_BYTES;
 
 /// Everything that a process before this one kept.
 #[derive(Clone, Debug, Default)]
@@ -156,49 +155,44 @@ pub struct KeptReading {
 }
 
 impl KeptReading {
-    /// As it is appended to its interval's file: its length and its encoding.
+    /// The record's bytes.
     ///
     /// # Errors
     /// As [`cbor::to_vec`].
-    pub fn frame(&self) -> Result<Vec<u8>, CborError> {
-        frame(self)
+    pub fn encode(&self) -> Result<Vec<u8>, CborError> {
+        cbor::to_vec(self)
     }
 
-    /// The readings of a file. The last may have been cut off by whatever ended its writer.
-    pub fn read(bytes: &[u8]) -> Vec<Self> {
-        read(bytes, MAX_READING_BYTES)
+    /// A record read back.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        cbor::from_slice(bytes, MAX_READING_BYTES)
     }
 }
 
-/// A question answered, as it is appended to its interval's file.
+/// A question answered, as it is appended to its interval's file: its length and its encoding.
 ///
 /// # Errors
 /// As [`cbor::to_vec`].
 pub fn question_frame(question: &PriceQuestion) -> Result<Vec<u8>, CborError> {
-    frame(question)
-}
-
-/// The questions of such a file, likewise.
-pub fn read_questions(bytes: &[u8]) -> Vec<PriceQuestion> {
-    read(bytes, MAX_QUESTION_BYTES)
-}
-
-fn frame(value: &impl Serialize) -> Result<Vec<u8>, CborError> {
-    let bytes = cbor::to_vec(value)?;
+    let bytes = cbor::to_vec(question)?;
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     Ok([&length.to_be_bytes()[..], &bytes].concat())
 }
 
-fn read<T: Serialize + DeserializeOwned>(mut bytes: &[u8], most: usize) -> Vec<T> {
-    let mut values = Vec::new();
+/// The questions of such a file. The last may have been cut off by whatever ended its writer.
+pub fn read_questions(mut bytes: &[u8]) -> Vec<PriceQuestion> {
+    let mut questions = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
         let length = u32::from_be_bytes(*length) as usize;
         let Some((frame, rest)) = rest.split_at_checked(length) else { break };
-        let Ok(value) = cbor::from_slice(frame, most) else { break };
-        values.push(value);
+        let Ok(question) = cbor::from_slice(frame, MAX_QUESTION_BYTES) else { break };
+        questions.push(question);
         bytes = rest;
     }
-    values
+    questions
 }
 
 /// What is to become of the files of an interval.
@@ -208,8 +202,6 @@ pub enum Keep {
     Question(Vec<u8>),
     /// It was awarded: a [`KeptTrading`]'s bytes.
     Trading(Vec<u8>),
-    /// A site was read: a [`KeptReading`]'s frame.
-    Reading(Vec<u8>),
     /// Its delivery is decided, or too old to be.
     Forget,
 }
@@ -219,17 +211,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readings_come_back_and_a_torn_one_ends_them() {
-        let reading = |account: &str| KeptReading {
-            account: account.parse().unwrap(),
-            energy: Millijoule(-5),
-            raw: SignedEnvelope { topic: "t".to_owned(), bytes: vec![1, 2].into() },
+    fn questions_come_back_and_a_torn_one_ends_them() {
+        let question = |round| PriceQuestion {
+            interval: Interval::default(),
+            round,
+            windows: Vec::new(),
+            buses: Vec::new(),
         };
-        let all = [reading("a"), reading("b")];
-        let bytes: Vec<u8> = all.iter().flat_map(|reading| reading.frame().unwrap()).collect();
-        assert_eq!(KeptReading::read(&bytes), all);
-        assert_eq!(KeptReading::read(&bytes[..bytes.len() - 1]), all[..1]);
-        assert_eq!(KeptReading::read(&[]), []);
-        assert_eq!(KeptReading::read(&[0xff; 9]), []);
+        let all = [question(1), question(2)];
+        let bytes: Vec<u8> = all.iter().flat_map(|question| question_frame(question).unwrap()).collect();
+        let check = |bytes: &[u8], expected: &[PriceQuestion]| assert_eq!(read_questions(bytes), expected);
+        check(&bytes, &all);
+        check(&bytes[..bytes.len() - 1], &all[..1]);
+        check(&[], &[]);
+        check(&[0xff; 9], &[]);
     }
 }

@@ -3,11 +3,11 @@
 
 use super::act::{AggregatorAct, AggregatorReport};
 use super::archiver::{ArchiveOptions, Archiver};
-use super::bid_file::BidFile;
 use super::core::{AggregatorCore, AggregatorSettings};
 use super::day_ahead::held::PositionsFile;
+use super::durable::Durable;
 use super::keeper::TradingFiles;
-use super::kept::Kept;
+use super::kept::{Keep, Kept};
 use super::seed::kept_seed;
 use crate::shell::{self, Common, Connection, Performer, RoleHandle, StartError};
 use market::interval::Interval;
@@ -40,7 +40,8 @@ const QUEUE: usize = 256;
 const QUEUE_PER_SITE: usize = 4;
 
 /// Starts the aggregator that `common.signer` signs for, on the current arbiter. Batches go
-/// to its archive, what sites hold to `data_dir/positions/{session's start}.cbor`, bids to `data_dir/bids.log`.
+/// to its archive, what sites hold to `data_dir/positions/{session's start}.cbor`, bids to `data_dir/bids.log`, readings of an
+/// interval that is not delivered to `data_dir/trading/START.readings`.
 ///
 /// # Errors
 /// Where the genesis makes no market, the archive can't be opened, a file or directory can't be made, or the link can't.
@@ -54,10 +55,11 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
     let held = read_held(&positions)?;
     let folder = made(common.data_dir.join("trading"))?;
     let trading = TradingFiles::new(folder.clone());
-    let kept = trading.read().map_err(|source| StartError::Directory { directory: folder, source })?;
+    let kept =
+        trading.read().map_err(|source| StartError::Directory { directory: folder.clone(), source })?;
     let seed = kept_seed(&common.data_dir)?;
-    let bids = BidFile::open(&common.data_dir.join(BIDS), &common.metrics);
-    let (bids, taken) = bids.map_err(|error| StartError::Options { reason: error.to_string() })?;
+    let durable = Durable::open(&common.data_dir.join(BIDS), &folder, &common.metrics);
+    let (durable, taken) = durable.map_err(|error| StartError::Options { reason: error.to_string() })?;
     let kept = Kept { bids: taken, ..kept };
     let archive = archive.place;
     let settings = AggregatorSettings { party, seed, readings_grace_ms, archive, held, kept };
@@ -66,7 +68,7 @@ pub fn start(common: &Common, options: AggregatorOptions) -> Result<RoleHandle, 
         subscriptions: vec![common.genesis.network.filter_broadcast(Role::Validator, "block")],
         queue: QUEUE + QUEUE_PER_SITE * core.site_count(),
     };
-    shell::start(common, core, Keeper { archiver, positions, trading, bids }, connection)
+    shell::start(common, core, Keeper { archiver, positions, trading, durable }, connection)
 }
 
 /// A directory, made where it was not there.
@@ -99,7 +101,7 @@ struct Keeper {
     archiver: Archiver,
     positions: PathBuf,
     trading: TradingFiles,
-    bids: BidFile,
+    durable: Durable,
 }
 
 impl Performer<AggregatorCore> for Keeper {
@@ -127,9 +129,15 @@ impl Performer<AggregatorCore> for Keeper {
                     let _ = reports.send(AggregatorReport::LateStored { of, stored }).await;
                 });
             }
-            AggregatorAct::KeepBid { of, record } => self.bids.take(of, record, &reports),
-            AggregatorAct::RenewBids { records } => self.bids.renew(records),
+            AggregatorAct::KeepBid { of, record } => self.durable.bid(of, record, &reports),
+            AggregatorAct::RenewBids { records } => self.durable.renew_bids(records),
+            AggregatorAct::KeepReading { of, interval, record } => {
+                self.durable.reading((interval, of), record, &reports);
+            }
             AggregatorAct::Keep { interval, what } => {
+                if what == Keep::Forget {
+                    self.durable.forget(interval);
+                }
                 if let Err(error) = self.trading.keep(interval, what) {
                     tracing::error!(%interval, %error, "what is owed would be lost with this process");
                 }

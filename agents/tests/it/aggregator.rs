@@ -46,7 +46,8 @@ pub fn stage_from(kept: Kept) -> Stage<AggregatorCore> {
         AggregatorAct::RenewBids { records } => format!("renew {} bids", records.len()),
         AggregatorAct::Keep { what: Keep::Question(_), .. } => "keep question".to_owned(),
         AggregatorAct::Keep { what: Keep::Trading(_), .. } => "keep award".to_owned(),
-        AggregatorAct::Keep { what: Keep::Reading(_), .. } => "keep reading".to_owned(),
+        AggregatorAct::KeepReading { record: Some(_), .. } => "keep reading".to_owned(),
+        AggregatorAct::KeepReading { record: None, .. } => "answer when kept".to_owned(),
         AggregatorAct::Keep { what: Keep::Forget, .. } => "forget".to_owned(),
         AggregatorAct::StorePositions { session, .. } => format!("store positions {}", session.0 .0),
     })
@@ -223,8 +224,8 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     stage.check(start, 10, said(site("s02"), report(None)), "accepted; note no-firm-price");
 
     let reading = |energy| Body::MeterReading(MeterReading { interval: FIRST, energy: Millijoule(energy) });
-    stage.check(end, 100, said(site("s00"), reading(4_500)), "keep reading; accepted");
-    stage.check(end, 100, said(site("s00"), reading(4_500)), "keep reading; accepted");
+    stage.check(end, 100, said(site("s00"), reading(4_500)), "keep reading");
+    stage.check(end, 100, said(site("s00"), reading(4_500)), "answer when kept");
     let differs = "refused: another reading for this interval, 4500 mJ, was taken before";
     stage.check(end, 100, said(site("s00"), reading(4_501)), differs);
     let most = 4 * 900 * CONNECTION.0;
@@ -238,7 +239,7 @@ fn a_decided_clearing_makes_prices_firm_and_readings_are_delivered() {
     let failed = AggregatorReport::BatchesNotStored { interval: FIRST, reason: "disk full".to_owned() };
     stage.check(end, 1_200, Cue::Report(failed), "note batches-not-stored");
     stage.check(end, 6_199, Cue::Time, "");
-    stage.check(end, 6_200, said(site("s02"), reading(-7)), "keep reading; accepted; store 1800000");
+    stage.check(end, 6_200, said(site("s02"), reading(-7)), "keep reading; store 1800000");
     let stored = || Cue::Report(AggregatorReport::BatchesStored(FIRST));
     stage.check(end, 6_300, stored(), "submit to all, answered by 4");
     stage.check(end, 6_300, stored(), "");

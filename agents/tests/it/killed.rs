@@ -34,12 +34,13 @@ fn files(all: &[Effects]) -> Kept {
             Effect::Own(AggregatorAct::Keep { what: Keep::Trading(bytes), .. }) => {
                 kept.trading.push((KeptTrading::decode(bytes).unwrap(), Vec::new()));
             }
-            Effect::Own(AggregatorAct::Keep { what: Keep::Reading(frame), .. }) => readings.extend(frame),
+            Effect::Own(AggregatorAct::KeepReading { record, .. }) => {
+                readings.extend(record.iter().map(|record| KeptReading::decode(record).unwrap()));
+            }
             Effect::Own(AggregatorAct::Keep { what: Keep::Forget, .. }) => kept.trading.clear(),
             _ => {}
         }
     }
-    let readings = KeptReading::read(&readings);
     kept.trading.iter_mut().for_each(|(_, read)| *read = readings.clone());
     kept
 }
@@ -89,7 +90,7 @@ fn a_bid_is_acknowledged_once_it_is_kept() {
     let mut stage = stage();
     let effects = stage.step(OPEN, 0, said(site("s00"), bid(FIRST, 5)));
     let [Effect::Own(AggregatorAct::KeepBid { of, .. })] = &effects[..] else { panic!("{effects:?}") };
-    let kept = AggregatorReport::BidsKept(vec![of.clone(), of.clone()]);
+    let kept = AggregatorReport::Kept(vec![of.clone(), of.clone()]);
     stage.check(OPEN, 0, Cue::Report(kept), "accepted; accepted");
 }
 

@@ -130,7 +130,9 @@ pub fn set_up_with(day: Day, seed: u64, genesis: Genesis, cast: Cast<'_>) -> Sce
                 files.borrow_mut().insert((by.clone(), interval), batches);
                 Some(AggregatorReport::BatchesStored(interval))
             }
-            AggregatorAct::KeepBid { of, .. } => Some(AggregatorReport::BidsKept(vec![of])),
+            AggregatorAct::KeepBid { of, .. } | AggregatorAct::KeepReading { of, .. } => {
+                Some(AggregatorReport::Kept(vec![of]))
+            }
             AggregatorAct::RenewBids { .. }
             | AggregatorAct::StoreLate { .. }
             | AggregatorAct::StorePositions { .. }
