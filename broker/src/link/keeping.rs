@@ -84,6 +84,8 @@ struct Answers {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Whether an attempt that failed may have left something half-written behind them.
+    torn: bool,
     /// Those in it that may not have expired.
     live: Vec<Frame>,
 }
@@ -103,7 +105,7 @@ impl Answers {
         records.retain(|record| record.expires_ms > now_ms);
         let live = records.iter().filter_map(frame).collect();
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let mut answers = Answers { path: path.to_owned(), file, bytes: 0, live };
+        let mut answers = Answers { path: path.to_owned(), file, bytes: 0, torn: false, live };
         answers.renew()?;
         Ok((answers, records))
     }
@@ -132,11 +134,13 @@ impl Answers {
     }
 
     fn append(&mut self, frames: &[Frame]) -> io::Result<()> {
-        // What an attempt before may have left half-written.
-        self.file.set_len(self.bytes)?;
         let bytes = together(frames);
+        if std::mem::replace(&mut self.torn, true) {
+            self.file.set_len(self.bytes)?;
+        }
         self.file.write_all(&bytes)?;
         self.file.sync_data()?;
+        self.torn = false;
         self.bytes += bytes.len() as u64;
         self.live.extend_from_slice(frames);
         if self.bytes > LARGE {
