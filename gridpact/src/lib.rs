@@ -24,6 +24,7 @@ pub mod provision;
 pub mod run;
 pub mod sim;
 pub mod simulate;
+mod stop;
 pub mod token;
 pub mod topics_page;
 pub mod torment;

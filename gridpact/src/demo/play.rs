@@ -20,6 +20,7 @@ use crate::neighbourhood::measured::measured;
 use crate::neighbourhood::{Neighbourhood, NeighbourhoodError};
 use crate::run::running::{RunError, Running};
 use crate::run::start::Hooks;
+use crate::stop;
 use agents::timekeeper::Progress;
 use broker::embedded::{BrokerError, EmbeddedBroker};
 use ledger::genesis::Genesis;
@@ -31,6 +32,7 @@ use sim_devices::world::{lock, SharedWorld, SpecError, World};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
@@ -183,13 +185,14 @@ impl Demo {
         for address in running.metrics_addresses() {
             display.say(&format!("metrics on http://{address}/metrics"));
         }
+        let mut stopping = pin!(stop::asked().map_err(RunError::Signal)?);
         running.start(std::slice::from_ref(timekeeper), &hooks).await?;
         running.health.started();
         let mut over = progress.subscribe();
         let played = tokio::select! {
             played = self.watch(&observer, &mut display, &mut over, recorded) => played,
             never = self.lose_validator(&running, progress.subscribe()) => match never {},
-            _ = tokio::signal::ctrl_c() => Err(DemoError::Interrupted),
+            () = &mut stopping => Err(DemoError::Interrupted),
         };
         let summed = match played {
             Ok(record) => {
@@ -203,7 +206,7 @@ impl Demo {
             display.say("the day is over; the market goes on until Ctrl-C");
             tokio::select! {
                 () = follow(&observer, &mut display) => {}
-                _ = tokio::signal::ctrl_c() => {}
+                () = &mut stopping => {}
             }
         }
         display.finish();

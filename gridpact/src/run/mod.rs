@@ -18,6 +18,7 @@ pub mod start;
 mod wholesale_file;
 
 use crate::cli::RunArgs;
+use crate::stop;
 use running::{RunError, Running};
 use start::Hooks;
 
@@ -30,15 +31,10 @@ pub async fn run(args: &RunArgs) -> Result<(), RunError> {
     let mut running = Running::new()?;
     running.start(&args.files, &Hooks::default()).await?;
     running.health.started();
+    let stopping = stop::asked().map_err(RunError::Signal)?;
     tracing::info!(roles = running.len(), "running; Ctrl-C stops");
     let stopped = tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => {
-            if let Err(error) = interrupted {
-                tracing::warn!(%error, "Ctrl-C can't be waited for; stopping");
-            }
-            Ok(())
-        }
-        () = terminated() => Ok(()),
+        () = stopping => Ok(()),
         () = input_ended(), if args.until_stdin_ends => Ok(()),
         failure = running.failure() => Err(failure),
     };
@@ -47,19 +43,6 @@ pub async fn run(args: &RunArgs) -> Result<(), RunError> {
     }
     running.stop().await;
     stopped
-}
-
-/// Waits for SIGTERM, by which service managers stop what they started.
-async fn terminated() {
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM can't be waited for");
-            std::future::pending().await
-        }
-    }
 }
 
 /// Waits for the end of standard input. Reading it blocks, so a thread of its own does.

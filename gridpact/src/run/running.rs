@@ -57,6 +57,9 @@ pub enum RunError {
         /// What it said.
         failure: String,
     },
+    /// Ctrl-C and SIGTERM can't be waited for.
+    #[error("waiting for Ctrl-C and SIGTERM: {0}")]
+    Signal(io::Error),
     /// Metrics can't be registered.
     #[error("registering metrics: {0}")]
     Metrics(#[from] prometheus::Error),

@@ -1,5 +1,6 @@
 //! `gridpact sim charger`: a charge point for other people's central systems, or ours, to be tried on.
 
+use crate::stop;
 use clap::{Args, ValueEnum};
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
@@ -8,6 +9,7 @@ use sim_devices::ocpp::{ChargePoint, ChargePointConfig, ChargePointError, Charge
 use sim_devices::physics::car::{CarStay, ChargerConfig, ChargerConfigError, ChargerSim, ConnectorStatus};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -154,7 +156,7 @@ pub enum ChargerError {
     Print(#[source] io::Error),
 }
 
-/// Runs the charge point until Ctrl-C.
+/// Runs the charge point until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// Where it can't be started, or its lines can't be printed.
@@ -169,6 +171,7 @@ async fn serve(args: &ChargerArgs, out: &mut impl Write) -> Result<(), ChargerEr
     let config = connection(args)?;
     let identity = config.identity.clone();
     let point = ChargePoint::start(config, sim.clone())?;
+    let mut stopping = pin!(stop::asked().map_err(ChargerError::Signal)?);
     let line = if args.json {
         json!({ "device": "charger", "identity": identity, "url": args.url, "seed": args.seed }).to_string()
     } else {
@@ -183,7 +186,7 @@ async fn serve(args: &ChargerArgs, out: &mut impl Write) -> Result<(), ChargerEr
     let mut said = Value::Null;
     loop {
         tokio::select! {
-            signal = tokio::signal::ctrl_c() => return signal.map_err(ChargerError::Signal),
+            () = &mut stopping => return Ok(()),
             _ = ticks.tick() => steps += 1,
         }
         let passed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

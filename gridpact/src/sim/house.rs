@@ -1,7 +1,8 @@
-//! A simulated house: meter, inverter and battery behind Modbus TCP, in one world, in real time, until Ctrl-C.
+//! A simulated house: meter, inverter and battery behind Modbus TCP, in one world, in real time, until Ctrl-C or SIGTERM.
 
 use super::args::HouseArgs;
 use super::sunspec::{house, state, SunSpecError, EFFICIENCY_PERMILLE, PRINTED, STEP};
+use crate::stop;
 use market::interval::UnixSeconds;
 use market::units::{Millijoule, Milliwatt, MILLIJOULE_PER_WH};
 use serde_json::json;
@@ -12,6 +13,7 @@ use sim_devices::sunspec::{Role, SunSpecServer, UNIT};
 use sim_devices::world::{lock, SharedWorld, SiteSpec, World};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use time::OffsetDateTime;
@@ -20,7 +22,7 @@ use time::OffsetDateTime;
 const DEVICES: [(&str, Role); 3] =
     [("meter", Role::Meter), ("inverter", Role::Pv), ("battery", Role::Battery)];
 
-/// Runs the house until Ctrl-C.
+/// Runs the house until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// Where it can't be started, or its lines can't be printed.
@@ -38,6 +40,7 @@ async fn serve(args: &HouseArgs, out: &mut impl Write) -> Result<(), SunSpecErro
         let server = SunSpecServer::start(world.clone(), 0, role, address).await;
         servers.push((name, server.map_err(|source| SunSpecError::Listen { address, source })?));
     }
+    let mut stopping = pin!(stop::asked().map_err(SunSpecError::Signal)?);
     for (name, server) in &servers {
         let address = server.address();
         let line = if args.json {
@@ -51,7 +54,7 @@ async fn serve(args: &HouseArgs, out: &mut impl Write) -> Result<(), SunSpecErro
     let mut count = 0u64;
     loop {
         tokio::select! {
-            signal = tokio::signal::ctrl_c() => return signal.map_err(SunSpecError::Signal),
+            () = &mut stopping => return Ok(()),
             _ = ticks.tick() => count += 1,
         }
         let passed = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);

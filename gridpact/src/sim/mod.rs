@@ -43,7 +43,7 @@ pub enum SimError {
     Charger(#[from] ChargerError),
 }
 
-/// Runs the device until Ctrl-C.
+/// Runs the device until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// Where it can't be started, or its lines can't be printed.

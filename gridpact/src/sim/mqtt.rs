@@ -1,5 +1,6 @@
 //! Simulated devices on an MQTT broker.
 
+use crate::stop;
 use clap::{Args, Subcommand};
 use market::interval::UnixSeconds;
 use market::units::Milliwatt;
@@ -77,7 +78,7 @@ pub enum MqttSimError {
     Start(#[from] io::Error),
 }
 
-/// Runs it until Ctrl-C.
+/// Runs it until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// Where it can't be started.
@@ -105,10 +106,11 @@ pub fn run(command: &MqttCommand) -> Result<(), MqttSimError> {
     let mut mischief = Mischief::new(args.misbehave.clone(), args.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let stopping = stop::asked()?;
         eprintln!("{name} on {}, topics gridpact-sim/{name}, seed {}; Ctrl-C ends it", args.broker, args.seed);
         tokio::select! {
             served = serve(&config, &mut *appliance, &mut mischief, |said| eprintln!("{name} {said}")) => Ok(served?),
-            _ = tokio::signal::ctrl_c() => Ok(()),
+            () = stopping => Ok(()),
         }
     })
 }

@@ -1,6 +1,7 @@
-//! One simulated SunSpec device behind Modbus TCP, in real time, until Ctrl-C.
+//! One simulated SunSpec device behind Modbus TCP, in real time, until Ctrl-C or SIGTERM.
 
 use super::args::{ExcursionArg, FaultKind, ServingArgs, SunSpecCommand};
+use crate::stop;
 use hw_adapters::modbus::Parity;
 
 use market::interval::UnixSeconds;
@@ -15,6 +16,7 @@ use sim_devices::sunspec::{Dialect, Line, Role, SunSpecServer, UNIT};
 use sim_devices::world::{lock, LoadSpec, SharedWorld, SiteSpec, SpecError, World};
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
@@ -60,7 +62,7 @@ pub enum SunSpecError {
     Print(#[source] io::Error),
 }
 
-/// Runs the device until Ctrl-C.
+/// Runs the device until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// Where it can't be started, or its lines can't be printed.
@@ -82,6 +84,7 @@ async fn serve(command: &SunSpecCommand, out: &mut impl Write) -> Result<(), Sun
     let faults: Vec<ModbusFault> = serving.faults.iter().map(|kind| fault(*kind, serving)).collect();
     server.fault().set_by_chance(serving.seed, serving.chance, faults);
     let place = serving.serial.clone().unwrap_or_else(|| server.address().to_string());
+    let mut stopping = pin!(stop::asked().map_err(SunSpecError::Signal)?);
     let line = if serving.json {
         json!({ "device": kind, "listening": place, "unit": UNIT }).to_string()
     } else {
@@ -92,7 +95,7 @@ async fn serve(command: &SunSpecCommand, out: &mut impl Write) -> Result<(), Sun
     let mut count = 0u64;
     loop {
         tokio::select! {
-            signal = tokio::signal::ctrl_c() => return signal.map_err(SunSpecError::Signal),
+            () = &mut stopping => return Ok(()),
             _ = ticks.tick() => {}
         }
         count += 1;

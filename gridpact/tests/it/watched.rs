@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -43,6 +44,28 @@ impl Drop for Service {
     }
 }
 
+fn terminate(child: &Child) {
+    let sent = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+    assert!(sent.success());
+}
+
+/// In a container each is the first process, which gets no SIGTERM that it does not wait for.
+#[test]
+fn a_simulated_device_ends_when_its_container_is_stopped() {
+    let check = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gridpact"));
+        command.arg("sim").args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // Once it has said where it listens, it waits.
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        terminate(&child);
+        assert!(child.wait().unwrap().success(), "{words:?}: {said}");
+    };
+    check(&["meter", "--port", "0"]);
+    check(&["charger", "--url", "ws://127.0.0.1:9", "--identity", "garage"]);
+}
+
 #[test]
 fn a_service_manager_is_told_of_the_start_fed_and_told_of_the_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,8 +86,7 @@ fn a_service_manager_is_told_of_the_start_fed_and_told_of_the_end() {
     service.hears_until("STATUS=ready");
     service.hears_until("WATCHDOG=1");
     service.hears_until("WATCHDOG=1");
-    let stop = Command::new("kill").arg("-TERM").arg(service.child.id().to_string()).status().unwrap();
-    assert!(stop.success());
+    terminate(&service.child);
     service.hears_until("STOPPING=1");
     assert!(service.child.wait().unwrap().success(), "SIGTERM is a clean end");
 }

@@ -29,10 +29,8 @@ impl State {
     /// Whether the values of `control` are ours.
     pub fn is_ours(&self, control: &Control, now: &ModelRegisters) -> bool {
         self.ours.get(&key(control)).is_some_and(|ours| {
-            let written = control.values.iter().filter(|point| ours.contains_key(&point.offset));
-            written
-                .into_iter()
-                .all(|point| now.of(point).is_some_and(|words| self.has(control, point, words)))
+            let mut written = control.values.iter().filter(|point| ours.contains_key(&point.offset));
+            written.all(|point| now.of(point).is_some_and(|words| self.has(control, point, words)))
         })
     }
 
