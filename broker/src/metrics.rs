@@ -127,7 +127,7 @@ impl LinkMetrics {
     /// Shows a link's connection before anything happens on it: not standing, every reason for dropping a
     /// message at zero.
     pub(crate) fn prepare(&self, party: &PartyId, connection: &str) {
-        self.standing.with_label_values(&[&party.to_string(), connection]).set(0);
+        self.standing.with_label_values(&[party.to_string().as_str(), connection]).set(0);
         self.skew.with_label_values(&[&party.to_string()]).set(0.0);
         self.deferred.with_label_values(&[connection]);
         for reason in Refusal::ALL.map(Refusal::word).into_iter().chain([RECEIVER_FULL]) {

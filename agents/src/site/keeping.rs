@@ -89,7 +89,7 @@ impl Writing {
         for record in records {
             self.journal.take(&record);
             if let Kept::Dropped { .. } = record {
-                self.metrics.readings_dropped.with_label_values(&[&self.id, "full"]).inc();
+                self.metrics.readings_dropped.with_label_values(&[self.id.as_str(), "full"]).inc();
             }
             self.lazy.push(record);
         }

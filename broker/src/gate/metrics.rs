@@ -112,11 +112,11 @@ pub(crate) struct ListenerMetrics {
 impl ListenerMetrics {
     /// One connection was turned away.
     pub fn refused(&self, reason: &str) {
-        self.refused.with_label_values(&[&self.listener, reason]).inc();
+        self.refused.with_label_values(&[self.listener.as_str(), reason]).inc();
     }
 
     /// One client left.
     pub fn ended(&self, reason: &str) {
-        self.ended.with_label_values(&[&self.listener, reason]).inc();
+        self.ended.with_label_values(&[self.listener.as_str(), reason]).inc();
     }
 }

@@ -280,7 +280,10 @@ impl Driver {
         let after = if now { before.with(at) } else { before.without(at) };
         self.ends.standing.send_replace(after);
         let party = self.config.signer.party().to_string();
-        self.metrics.standing.with_label_values(&[&party, self.connections[at].name()]).set(now.into());
+        self.metrics
+            .standing
+            .with_label_values(&[party.as_str(), self.connections[at].name()])
+            .set(now.into());
         if before.is_empty() && !after.is_empty() {
             self.backlog.push(LinkEvent::Connected);
         } else if after.is_empty() && !before.is_empty() {
