@@ -195,14 +195,12 @@ impl AggregatorCore {
         let answered = match &message.body {
             Body::Block(bytes) => return self.on_block(now, bytes),
             // These are acknowledged once they are kept.
-            Body::Bid(bid) => match self.on_bid(now, &message, bid) {
-                Ok(kept) => return kept,
-                Err(reason) => Err(reason),
-            },
-            Body::MeterReading(reading) => match self.on_reading(now, &message, reading) {
-                Ok(kept) => return kept,
-                Err(reason) => Err(reason),
-            },
+            Body::Bid(bid) => {
+                return or_refused(&message, self.on_bid(now, &message, bid));
+            }
+            Body::MeterReading(reading) => {
+                return or_refused(&message, self.on_reading(now, &message, reading));
+            }
             Body::PriceQuestion(question) if *sender == self.market.dso => self
                 .trading(question.interval)
                 .and_then(|trading| trading.answer(question))
@@ -224,7 +222,7 @@ impl AggregatorCore {
         };
         let (verdict, effects) = match answered {
             Ok(effects) => (Verdict::Accepted, effects),
-            Err(reason) => (Verdict::Refused(reason.chars().take(200).collect()), Vec::new()),
+            Err(reason) => (Verdict::refused(&reason), Vec::new()),
         };
         // What is acknowledged is kept by then.
         let kept = |effect: &Effect<AggregatorAct>| matches!(effect, Effect::Own(AggregatorAct::Keep { .. }));
@@ -387,6 +385,13 @@ impl AggregatorCore {
             tag: tag(said, interval),
         }
     }
+}
+
+/// What is done about a message that is acknowledged later, or its refusal.
+fn or_refused(message: &Incoming, done: Result<Effects, String>) -> Effects {
+    done.unwrap_or_else(|reason| {
+        vec![Effect::Acknowledge { of: message.id.clone(), verdict: Verdict::refused(&reason) }]
+    })
 }
 
 impl RoleCore for AggregatorCore {

@@ -62,10 +62,7 @@ impl Durable {
         let metrics = metrics.clone();
         let thread = std::thread::Builder::new().name("answered-for".to_owned());
         let thread = thread.spawn(move || write_all(files, &asked, &metrics));
-        thread.map_err(|source| {
-            let path = bids.to_owned();
-            FrameError::Io { act: "starting a thread for", path, source }
-        })?;
+        thread.map_err(FrameError::at("starting a thread for", bids))?;
         Ok((Durable { jobs }, taken))
     }
 
@@ -80,12 +77,7 @@ impl Durable {
     }
 
     /// Keeps a reading; [`AggregatorReport::Kept`] comes when it is. Without a record it comes when all before are.
-    pub fn reading(
-        &self,
-        (interval, of): (Interval, MessageRef),
-        record: Option<Vec<u8>>,
-        reports: &Reports,
-    ) {
+    pub fn reading(&self, interval: Interval, of: MessageRef, record: Option<Vec<u8>>, reports: &Reports) {
         self.ask(Job::Reading(interval, record), Some((of, reports.clone())));
     }
 
@@ -177,7 +169,8 @@ impl Batch {
                 self.renewed = Some(records);
                 self.bids.clear();
             }
-            Job::Reading(interval, record) => self.readings.entry(interval).or_default().extend(record),
+            Job::Reading(_, None) => {}
+            Job::Reading(interval, Some(record)) => self.readings.entry(interval).or_default().push(record),
             Job::Forget(interval) => {
                 self.readings.remove(&interval);
                 self.forgotten.insert(interval);
@@ -324,7 +317,7 @@ mod tests {
         kept.kept(1..=500).await;
         for joules in 1..=500 {
             let record = reading(joules).encode().unwrap();
-            durable.reading((interval(joules % 2), id(500 + joules as u64)), Some(record), &kept.tell);
+            durable.reading(interval(joules % 2), id(500 + joules as u64), Some(record), &kept.tell);
         }
         kept.kept(501..=1_000).await;
         // Killed in the middle of the next writes.
@@ -341,7 +334,7 @@ mod tests {
         assert_eq!(killed.readings(0), even);
         killed.take(&again, 501..=501);
         let record = reading(7).encode().unwrap();
-        again.reading((interval(0), id(502)), Some(record), &killed.tell);
+        again.reading(interval(0), id(502), Some(record), &killed.tell);
         killed.kept(501..=502).await;
         assert_eq!(killed.open().1.len(), 501);
         assert_eq!(killed.readings(0), [even, vec![reading(7)]].concat());
@@ -362,8 +355,8 @@ mod tests {
     async fn a_reading_said_again_is_answered_and_not_kept_again_and_forgotten_ones_are_gone() {
         let mut kept = Kept::new();
         let (durable, _) = kept.open();
-        durable.reading((interval(1), id(1)), Some(reading(5).encode().unwrap()), &kept.tell);
-        durable.reading((interval(1), id(2)), None, &kept.tell);
+        durable.reading(interval(1), id(1), Some(reading(5).encode().unwrap()), &kept.tell);
+        durable.reading(interval(1), id(2), None, &kept.tell);
         kept.kept(1..=2).await;
         assert_eq!(kept.readings(1), [reading(5)]);
         durable.forget(interval(1));
@@ -386,7 +379,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         kept.take(&durable, 1..=1);
-        durable.reading((interval(1), id(2)), Some(reading(5).encode().unwrap()), &kept.tell);
+        durable.reading(interval(1), id(2), Some(reading(5).encode().unwrap()), &kept.tell);
         assert!(kept.reports.try_recv().is_err());
         fs::remove_dir(&obstacle).unwrap();
         kept.kept(1..=2).await;

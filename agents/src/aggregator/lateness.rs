@@ -41,10 +41,7 @@ impl AggregatorCore {
                 ]
             }
             Err(reason) => {
-                vec![Effect::Acknowledge {
-                    of,
-                    verdict: Verdict::Refused(reason.chars().take(200).collect()),
-                }]
+                vec![Effect::Acknowledge { of, verdict: Verdict::refused(&reason) }]
             }
         })
     }

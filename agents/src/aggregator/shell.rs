@@ -132,7 +132,7 @@ impl Performer<AggregatorCore> for Keeper {
             AggregatorAct::KeepBid { of, record } => self.durable.bid(of, record, &reports),
             AggregatorAct::RenewBids { records } => self.durable.renew_bids(records),
             AggregatorAct::KeepReading { of, interval, record } => {
-                self.durable.reading((interval, of), record, &reports);
+                self.durable.reading(interval, of, record, &reports);
             }
             AggregatorAct::Keep { interval, what } => {
                 if what == Keep::Forget {

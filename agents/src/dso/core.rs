@@ -167,7 +167,7 @@ impl DsoCore {
                 .chain(self.go_on(now, interval))
                 .collect(),
             Err(reason) => {
-                let verdict = Verdict::Refused(reason.chars().take(200).collect());
+                let verdict = Verdict::refused(&reason);
                 vec![Effect::Acknowledge { of, verdict }]
             }
         }

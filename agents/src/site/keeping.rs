@@ -58,10 +58,7 @@ impl Keeping {
             writing.flush();
         };
         let thread = std::thread::Builder::new().name("readings".to_owned()).spawn(write);
-        thread.map_err(|source| {
-            let path = path.to_owned();
-            FrameError::Io { act: "starting a thread for", path, source }
-        })?;
+        thread.map_err(FrameError::at("starting a thread for", path))?;
         Ok((Keeping { batches }, journal))
     }
 

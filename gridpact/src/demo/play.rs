@@ -185,9 +185,9 @@ impl Demo {
         for address in running.metrics_addresses() {
             display.say(&format!("metrics on http://{address}/metrics"));
         }
-        let mut stopping = pin!(stop::asked().map_err(RunError::Signal)?);
         running.start(std::slice::from_ref(timekeeper), &hooks).await?;
         running.health.started();
+        let mut stopping = pin!(stop::asked().map_err(RunError::Signal)?);
         let mut over = progress.subscribe();
         let played = tokio::select! {
             played = self.watch(&observer, &mut display, &mut over, recorded) => played,

@@ -80,21 +80,12 @@ impl Found {
         writes: &[Write],
     ) -> Result<(), DeviceError> {
         let words = writes.iter().map(Write::registers).collect();
-        self.keep_all(session, (control, before), &[], (words, writes)).await
+        self.keep_with(session, (control, before), &[], (words, writes)).await
     }
 
-    /// The same with registers beside the control's own: `beside` as they were found, by offset.
+    /// The same with registers beside the control's own, `beside` as they were found and `words` as they are written, by
+    /// offset; those of `ways` are among the latter.
     pub async fn keep_with(
-        &mut self,
-        session: &mut Session,
-        found: (&Control, &ModelRegisters),
-        beside: &[(u16, Vec<u16>)],
-        writes: Vec<(u16, Vec<u16>)>,
-    ) -> Result<(), DeviceError> {
-        self.keep_all(session, found, beside, (writes, &[])).await
-    }
-
-    async fn keep_all(
         &mut self,
         session: &mut Session,
         (control, before): (&Control, &ModelRegisters),

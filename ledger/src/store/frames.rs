@@ -82,6 +82,13 @@ pub enum FrameError {
     },
 }
 
+impl FrameError {
+    /// What the operating system said when this was tried on this file.
+    pub fn at<'a>(act: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FrameError + 'a {
+        move |source| FrameError::Io { act, path: path.to_owned(), source }
+    }
+}
+
 /// Reads records in order, from a file or from whatever stands for one.
 pub struct FrameReader<R = BufReader<File>> {
     path: PathBuf,
@@ -98,10 +105,9 @@ impl FrameReader {
     /// # Errors
     /// Where the file can't be opened.
     pub fn open(path: &Path, offset: u64, limit: usize) -> Result<Self, FrameError> {
-        let fail = |act| move |source| FrameError::Io { act, path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(fail("opening"))?;
-        let length = file.metadata().map_err(fail("measuring"))?.len();
-        file.seek(SeekFrom::Start(offset)).map_err(fail("seeking in"))?;
+        let mut file = File::open(path).map_err(FrameError::at("opening", path))?;
+        let length = file.metadata().map_err(FrameError::at("measuring", path))?.len();
+        file.seek(SeekFrom::Start(offset)).map_err(FrameError::at("seeking in", path))?;
         Ok(Self { path: path.to_owned(), input: BufReader::new(file), offset, length, last: 0, limit })
     }
 }
@@ -241,7 +247,7 @@ impl FrameWriter {
     pub fn open(path: &Path, end: u64, limit: usize) -> Result<Self, FrameError> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|source| FrameError::Io { act: "opening", path: path.to_owned(), source })?;
+        let file = file.map_err(FrameError::at("opening", path))?;
         let mut writer = Self { path: path.to_owned(), file, end, limit };
         writer.cut(end)?;
         writer.sync()?;
@@ -299,18 +305,15 @@ impl FrameWriter {
     }
 
     fn io(&self, act: &'static str, source: io::Error) -> FrameError {
-        FrameError::Io { act, path: self.path.clone(), source }
+        FrameError::at(act, &self.path)(source)
     }
 }
 
 /// A file just made is found again after a power loss only once its folder is synced too.
 fn sync_folder(path: &Path) -> Result<(), FrameError> {
     let Some(folder) = path.parent() else { return Ok(()) };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| FrameError::Io {
-        act: "syncing the folder of",
-        path: path.to_owned(),
-        source,
-    })
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(FrameError::at("syncing the folder of", path))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! and then written anew. Its frames are [`frames`](super::frames)'. What records mean is for whoever keeps them.
 
 use super::frames::{Found, FrameError, FrameReader, FrameWriter};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// A file of records.
@@ -28,18 +28,15 @@ impl RecordFile {
         limit: usize,
         decode: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<(RecordFile, Vec<T>), FrameError> {
-        let mut file = RecordFile { path: path.to_owned(), limit, writer: None, end: 0 };
-        let Content { raw, records, damaged, end } = read(path, limit, decode)?;
+        let Content { records, damaged, end } = read(path, limit, decode)?;
         if damaged {
             let aside = path.with_extension("damaged");
             tracing::error!(path = %path.display(), aside = %aside.display(), "a file of records is damaged; put aside");
-            fs::rename(path, &aside).map_err(|source| file.failed("putting aside", source))?;
-            file.renew(&raw)?;
-        } else {
-            file.writer = Some(FrameWriter::open(path, end, limit)?);
-            file.end = end;
+            let put = fs::copy(path, &aside).and_then(|_| File::open(&aside)?.sync_all());
+            put.map_err(FrameError::at("putting aside", path))?;
         }
-        Ok((file, records))
+        let writer = Some(FrameWriter::open(path, end, limit)?);
+        Ok((RecordFile { path: path.to_owned(), limit, writer, end }, records))
     }
 
     /// Appends records, durably and with one sync. After an error none of them counts; they may be appended again.
@@ -69,7 +66,7 @@ impl RecordFile {
         let mut writer = FrameWriter::open(&next, 0, self.limit)?;
         append(&mut writer, records)?;
         self.writer = None;
-        fs::rename(&next, &self.path).map_err(|source| self.failed("putting in place", source))?;
+        fs::rename(&next, &self.path).map_err(FrameError::at("putting in place", &self.path))?;
         self.end = writer.end();
         self.writer = Some(FrameWriter::open(&self.path, self.end, self.limit)?);
         Ok(())
@@ -78,10 +75,6 @@ impl RecordFile {
     /// Bytes of it that count.
     pub fn bytes(&self) -> u64 {
         self.end
-    }
-
-    fn failed(&self, act: &'static str, source: std::io::Error) -> FrameError {
-        FrameError::Io { act, path: self.path.clone(), source }
     }
 }
 
@@ -94,7 +87,6 @@ fn append(writer: &mut FrameWriter, records: &[Vec<u8>]) -> Result<(), FrameErro
 
 /// What a file holds, up to its end or its first damage.
 struct Content<T> {
-    raw: Vec<Vec<u8>>,
     records: Vec<T>,
     damaged: bool,
     /// Where the last whole record ends.
@@ -102,30 +94,25 @@ struct Content<T> {
 }
 
 fn read<T>(path: &Path, limit: usize, decode: impl Fn(&[u8]) -> Option<T>) -> Result<Content<T>, FrameError> {
-    let mut content = Content { raw: Vec::new(), records: Vec::new(), damaged: false, end: 0 };
+    let mut content = Content { records: Vec::new(), damaged: false, end: 0 };
     if !path.exists() {
         return Ok(content);
     }
     let mut reader = FrameReader::open(path, 0, limit)?;
     loop {
-        let frame = match reader.next_frame() {
-            Ok(Found::Frame(frame)) => frame,
-            Ok(Found::End | Found::Torn { .. }) => break,
-            Err(FrameError::Damaged { .. }) => {
-                content.damaged = true;
-                break;
-            }
+        let decoded = match reader.next_frame() {
+            Ok(Found::Frame(frame)) => decode(&frame.payload),
+            Ok(Found::End | Found::Torn { .. }) => return Ok(content),
+            Err(FrameError::Damaged { .. }) => None,
             Err(error) => return Err(error),
         };
-        let Some(record) = decode(&frame.payload) else {
+        let Some(record) = decoded else {
             content.damaged = true;
-            break;
+            return Ok(content);
         };
         content.records.push(record);
-        content.raw.push(frame.payload);
+        content.end = reader.offset();
     }
-    content.end = reader.offset();
-    Ok(content)
 }
 
 #[cfg(test)]
@@ -145,27 +132,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_at_any_byte_loses_at_most_what_was_not_synced() {
+    fn a_cut_at_any_byte_loses_the_record_it_goes_through_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("records.log");
         let (mut file, before) = open(&path);
         assert_eq!(before, Vec::<u8>::new());
-        let mut ends = Vec::new();
         for batch in [&[1, 2][..], &[3], &[4, 5, 6]] {
             file.append(&records(batch)).unwrap();
-            ends.extend(batch.iter().map(|_| file.bytes()));
         }
         let whole = fs::read(&path).unwrap();
         assert_eq!(whole.len() as u64, file.bytes());
         for cut in 0..=whole.len() {
             let path = folder.path().join(format!("cut-{cut}.log"));
             fs::write(&path, &whole[..cut]).unwrap();
-            let synced = ends.iter().filter(|end| **end <= cut as u64).count() as u8;
+            let uncut = cut as u64 / FrameWriter::record_bytes(1);
             let (mut file, found) = open(&path);
-            assert!(
-                found.iter().copied().eq(1..=found.len() as u8) && found.len() as u8 >= synced,
-                "cut at {cut}"
-            );
+            assert!(found.iter().copied().eq(1..=uncut as u8), "{found:?} cut at {cut}");
             file.append(&records(&[9])).unwrap();
             assert_eq!(open(&path).1, [found, vec![9]].concat(), "cut at {cut}");
         }

@@ -1,5 +1,6 @@
 //! The market's own acknowledgement. A PUBACK says a broker has a message; this says a party has it.
 
+use super::bounds::MAX_TEXT_CHARS;
 use crate::party::PartyId;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,13 @@ pub enum Verdict {
     Accepted,
     /// Understood and refused, with the reason in words, at most 200 characters.
     Refused(String),
+}
+
+impl Verdict {
+    /// A refusal for this reason, cut to what may be said.
+    pub fn refused(reason: &str) -> Self {
+        Self::Refused(reason.chars().take(MAX_TEXT_CHARS).collect())
+    }
 }
 
 /// Acknowledges one message.

@@ -139,7 +139,7 @@ impl DayAheadDesk {
                 .chain(self.go_on(now, session))
                 .collect(),
             Err(reason) => {
-                let verdict = Verdict::Refused(reason.chars().take(200).collect());
+                let verdict = Verdict::refused(&reason);
                 vec![Effect::Acknowledge { of, verdict }]
             }
         }

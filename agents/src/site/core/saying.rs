@@ -17,7 +17,7 @@ pub(super) fn answer(
         Ok(()) => Verdict::Accepted,
         Err(reason) => {
             note(out, what.0, format!("{}: {reason}", what.1));
-            Verdict::Refused(cut(&reason))
+            Verdict::refused(&reason)
         }
     };
     out.push(Effect::Acknowledge { of, verdict });

@@ -66,7 +66,7 @@ impl SunSpecGenerator {
         let beside = curves(&before).into_iter().map(|(at, words)| (at, words.to_vec())).collect::<Vec<_>>();
         let ours =
             vec![(at + ACTIVE_POINTS, vec![curve.len() as u16]), (at + volt_var::CURVE_HEAD, words.clone())];
-        self.found.keep_with(session, (&CONTROL, &before), &beside, ours).await?;
+        self.found.keep_with(session, (&CONTROL, &before), &beside, (ours, &[])).await?;
         let seconds = number(&volt_var::RVRT_TMS, hold_s.clamp(1, REVERSION_MAX_S).into());
         session.write(SET, &volt_var::MODEL, &volt_var::RVRT_TMS, &seconds).await?;
         session.write_at(SET, place, at + volt_var::CURVE_HEAD, &words).await?;

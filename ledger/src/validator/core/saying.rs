@@ -2,7 +2,7 @@
 
 use super::{Effect, ValidatorCore};
 use crate::consensus::message::{ConsensusMessage, Record};
-use wire::message::{MessageRef, Verdict, MAX_TEXT_CHARS};
+use wire::message::{MessageRef, Verdict};
 
 impl ValidatorCore {
     pub(super) fn answer(&mut self, of: Option<&MessageRef>, verdict: Verdict) {
@@ -10,8 +10,7 @@ impl ValidatorCore {
     }
 
     pub(super) fn refuse(&mut self, of: Option<&MessageRef>, reason: &'static str, text: String) {
-        let text = text.chars().take(MAX_TEXT_CHARS).collect();
-        self.answer(of, Verdict::Refused(text));
+        self.answer(of, Verdict::refused(&text));
         self.effects.push(Effect::Refused { reason });
     }
 
